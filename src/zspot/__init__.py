@@ -1,0 +1,63 @@
+"""zspot: denoise one image using nothing but itself.
+
+>>> import zspot
+>>> clean = zspot.denoise(noisy, channel_axis=-1)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from zspot._version import __version__
+
+if TYPE_CHECKING:
+    from zspot.api import OptionError, Result, denoise, run
+    from zspot.axes import ImageError
+    from zspot.methods import Method
+    from zspot.progress import Progress
+    from zspot.recipe import Recipe, RecipeError
+
+# Loaded on first use, so that `import zspot` does not wait for torch.
+_HOME = {
+    "OptionError": "zspot.api",
+    "Result": "zspot.api",
+    "denoise": "zspot.api",
+    "run": "zspot.api",
+    "ImageError": "zspot.axes",
+    "Method": "zspot.methods",
+    "Progress": "zspot.progress",
+    "Recipe": "zspot.recipe",
+    "RecipeError": "zspot.recipe",
+}
+
+__all__ = [
+    "ImageError",
+    "Method",
+    "OptionError",
+    "Progress",
+    "Recipe",
+    "RecipeError",
+    "Result",
+    "__version__",
+    "denoise",
+    "methods",
+    "run",
+]
+
+
+def methods() -> dict[str, Method]:
+    """Return every method by name, with its summary and citation."""
+    from zspot.methods import METHODS
+
+    return dict(METHODS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'zspot' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

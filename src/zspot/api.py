@@ -1,0 +1,251 @@
+"""The two public verbs: `denoise` returns the image, `run` all that is known about it."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from zspot._version import __version__
+from zspot.axes import Plane, to_plane
+from zspot.denoiser import Denoiser, from_recipe
+from zspot.engine import Denoised
+from zspot.methods import EFFORTS, METHODS
+from zspot.progress import Progress
+from zspot.recipe import Recipe
+
+DEFAULT_METHOD = "bsn-ins"
+MIN_PIXELS = 64
+"""Fewer pixels than this hold too little to learn from; the image is returned as it is."""
+
+
+class OptionError(ValueError):
+    """An option that does not exist or cannot be used here; the message says what can."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A denoised image and how it came about.
+
+    Attributes
+    ----------
+    image : ndarray
+        Shape, dtype and intensity scale of the input.
+    uncertainty : float32 ndarray or None
+        Standard deviation of each pixel over the averaged predictions, in the image's units and
+        shape; None where only one prediction was made. It shows where the method wavers; it is
+        not the error against the truth.
+    method : str
+    recipe : Recipe or None
+        What ran, complete; None for methods that are not recipes or where nothing ran.
+    reason : str
+        Why that was run.
+    losses : tuple of float
+        The fit's loss at each step, in standardised intensities.
+    timings : dict of str to float
+        Seconds of each stage and in `total`.
+    seed : int
+    device : str
+    versions : dict of str to str
+    """
+
+    image: np.ndarray
+    uncertainty: np.ndarray | None
+    method: str
+    recipe: Recipe | None
+    reason: str
+    losses: tuple[float, ...]
+    timings: dict[str, float]
+    seed: int
+    device: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def denoise(
+    image: np.ndarray,
+    method: str | Recipe = DEFAULT_METHOD,
+    *,
+    effort: str = "balanced",
+    channel_axis: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+) -> np.ndarray:
+    """Denoise one image using nothing but itself.
+
+    Parameters
+    ----------
+    image : ndarray, (H, W) or 3-D with `channel_axis`
+        Integers, or floating point of any range; never modified.
+    method : str or Recipe
+        A name from `methods()`, or a recipe to run as it stands.
+    effort : {"fast", "balanced", "best"}
+        Time against quality; not used with a recipe.
+    channel_axis : int or None
+        The axis of 1 to 4 channels; None for a grey image.
+    seed : int
+        The same seed gives the same result on a CPU.
+    device : str
+        "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", "mps".
+    progress : callable, optional
+        Called with a `Progress` after each step; an exception it raises stops the run.
+
+    Returns
+    -------
+    ndarray
+        Shape, dtype and intensity scale of `image`.
+
+    Raises
+    ------
+    ImageError
+        If the array cannot be denoised.
+    OptionError
+        If a method, effort or device does not exist.
+    """
+    return run(
+        image,
+        method,
+        effort=effort,
+        channel_axis=channel_axis,
+        seed=seed,
+        device=device,
+        progress=progress,
+    ).image
+
+
+def run(
+    image: np.ndarray,
+    method: str | Recipe = DEFAULT_METHOD,
+    *,
+    effort: str = "balanced",
+    channel_axis: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Denoise one image and return all that is known about the result.
+
+    Takes the arguments of `denoise` and raises the same errors.
+
+    Returns
+    -------
+    Result
+    """
+    started = time.perf_counter()
+    name, denoiser, reason = choose(method, effort)
+    target = _device(device)
+    image = np.asarray(image)
+    plane = to_plane(image, channel_axis)
+    unchanged = _nothing_to_do(plane)
+    if unchanged:
+        done, reason = Denoised(torch.from_numpy(plane.values)), unchanged
+        out, deviation = image.copy(), None
+    else:
+        done = denoiser(_varying(plane).to(target), seed=_seed(seed), report=progress)
+        out, deviation = _back(plane, image, done)
+    return Result(
+        image=out,
+        uncertainty=deviation,
+        method=name,
+        recipe=done.recipe,
+        reason="; ".join(filter(None, [reason, done.reason])),
+        losses=done.losses,
+        timings={**done.timings, "total": time.perf_counter() - started},
+        seed=seed,
+        device=str(target),
+        versions=versions(),
+    )
+
+
+def choose(method: str | Recipe, effort: str) -> tuple[str, Denoiser, str]:
+    """Return the method's name, the denoiser to run and the reason in words.
+
+    Raises
+    ------
+    OptionError
+        If the method or effort does not exist.
+    """
+    if isinstance(method, Recipe):
+        return method.method, from_recipe(method), "the recipe was given"
+    if method not in METHODS:
+        raise OptionError(f"unknown method {method!r}: choose one of {', '.join(METHODS)}")
+    if effort not in EFFORTS:
+        raise OptionError(f"unknown effort {effort!r}: choose one of {', '.join(EFFORTS)}")
+    made = METHODS[method].make(effort)
+    denoiser = from_recipe(made) if isinstance(made, Recipe) else made
+    return method, denoiser, f"method {method} was asked for, effort {effort}"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a result: zspot, torch, numpy and Python."""
+    return {
+        "zspot": __version__,
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise OptionError(f"seed={seed!r}: must be an integer from 0 up")
+    return int(seed)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise OptionError(f"unknown device {name!r}: choose auto, cpu, cuda or mps") from None
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(device.type, False):
+        raise OptionError(f"device {name!r} is not there: choose auto or cpu")
+    return device
+
+
+def _nothing_to_do(plane: Plane) -> str:
+    """Say why an image is returned as it is; empty if it should be denoised."""
+    height, width = plane.values.shape[1:]
+    if not plane.varying.any():
+        return "the image is constant: returned unchanged"
+    if height * width < MIN_PIXELS:
+        return (
+            f"{height} x {width} pixels are too few to learn from (fewer than {MIN_PIXELS}): "
+            "returned unchanged"
+        )
+    return ""
+
+
+def _varying(plane: Plane) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(plane.values[plane.varying]))
+
+
+def _back(
+    plane: Plane, image: np.ndarray, done: Denoised
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Put denoised channels back between the constant ones and return to the user's units."""
+    values = plane.values.copy()
+    values[plane.varying] = done.mean.cpu().numpy()
+    out = plane.to_image(values)
+    if not plane.varying.all():  # rounding must not touch a constant channel
+        axis = 0 if plane.channel_axis is None else plane.channel_axis
+        keep = [slice(None)] * image.ndim
+        keep[axis] = ~plane.varying  # type: ignore[call-overload]
+        out[tuple(keep)] = image[tuple(keep)]
+    if done.deviation is None:
+        return out, None
+    spread = np.zeros_like(plane.values)
+    spread[plane.varying] = done.deviation.cpu().numpy()
+    return out, plane.to_deviation(spread)

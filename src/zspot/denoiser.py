@@ -1,0 +1,31 @@
+"""What every method is to the program: a function from a plane to a denoised plane."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+
+from zspot import engine
+from zspot.engine import Denoised
+from zspot.progress import Report
+from zspot.recipe import Recipe
+
+
+class Denoiser(Protocol):
+    """A denoising method, ready to run."""
+
+    def __call__(
+        self, plane: torch.Tensor, *, seed: int, report: Report | None = None
+    ) -> Denoised:
+        """Denoise a standardised plane (C, H, W) on the device it is on."""
+        ...
+
+
+def from_recipe(recipe: Recipe) -> Denoiser:
+    """Return the denoiser that runs a recipe."""
+
+    def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
+        return engine.run(recipe, plane, seed=seed, report=report)
+
+    return denoiser

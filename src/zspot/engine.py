@@ -1,0 +1,168 @@
+"""The one loop that runs every recipe: fit a network to one image, then predict."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from zspot import fills, masks, networks
+from zspot.fills import Fill
+from zspot.losses import masked_mean
+from zspot.progress import Progress, Report
+from zspot.random import derive
+from zspot.recipe import Fit, Recipe
+
+_WARMUP = 0.2  # share of a one-cycle schedule spent warming up
+_START = 0.04  # learning rate it starts from, relative to the peak
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """What a denoiser returns for one plane, in the plane's standardised intensities.
+
+    Attributes
+    ----------
+    mean : float tensor (C, H, W)
+    deviation : float tensor (C, H, W) or None
+        Standard deviation over the averaged predictions; None where there was only one.
+    losses : tuple of float
+        The fit's loss at each step.
+    timings : dict of str to float
+        Seconds of each stage.
+    reason : str
+        Why this was run, in words.
+    recipe : Recipe or None
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor | None = None
+    losses: tuple[float, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict)
+    reason: str = ""
+    recipe: Recipe | None = None
+
+
+@dataclass
+class _Parts:
+    """A recipe turned into working parts for one image."""
+
+    network: nn.Module
+    fill: Fill
+    masking: torch.Generator
+    dropping: torch.Generator
+
+
+def run(
+    recipe: Recipe,
+    y: torch.Tensor,
+    *,
+    seed: int = 0,
+    report: Report | None = None,
+) -> Denoised:
+    """Fit `recipe` to one standardised plane and predict it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    y : float32 tensor (C, H, W)
+        Noisy plane on the device to work on; mean 0 and standard deviation 1 are expected.
+    seed : int
+        Decides every random number; the global generators are not used.
+    report : callable, optional
+        Called with a `Progress` after each step and pass; what it raises stops the run.
+
+    Returns
+    -------
+    Denoised
+    """
+    image = y[None]
+    parts = _build(recipe, image, seed)
+    started = time.perf_counter()
+    losses = _fit(recipe, image, parts, report)
+    fitted = time.perf_counter()
+    mean, deviation = _predict(recipe, image, parts, report)
+    timings = {"fit": fitted - started, "predict": time.perf_counter() - fitted}
+    return Denoised(mean, deviation, losses, timings, recipe=recipe)
+
+
+def network_input(y: torch.Tensor, hidden: torch.Tensor, filling: torch.Tensor) -> torch.Tensor:
+    """Replace hidden pixels by the fill: the only way in which pixels reach a network."""
+    return torch.where(hidden, filling, y)
+
+
+def _build(recipe: Recipe, image: torch.Tensor, seed: int) -> _Parts:
+    cpu, device = torch.device("cpu"), image.device
+    network = networks.build(recipe.network, image.shape[1], derive(seed, 0, cpu))
+    network = network.to(device)
+    dropping = derive(seed, 3, device)
+    fill = fills.build(recipe.fill, image, derive(seed, 1, cpu), dropping)
+    return _Parts(network, fill, derive(seed, 2, device), dropping)
+
+
+def _fit(
+    recipe: Recipe, image: torch.Tensor, parts: _Parts, report: Report | None
+) -> tuple[float, ...]:
+    spec = recipe.fit
+    adam = torch.optim.Adam(parts.network.parameters(), lr=spec.lr, fused=True)
+    rates = torch.optim.lr_scheduler.LambdaLR(adam, rate_schedule(spec))
+    losses = torch.zeros(spec.steps, device=image.device)  # read once: no stall per step
+    tell = Progress.teller("fit", spec.steps, report)
+    for step in range(spec.steps):
+        maps = masks.draw(recipe.mask, image.shape, parts.masking)
+        seen = network_input(image, maps.hidden, parts.fill.sample())
+        output = parts.network(seen, parts.dropping)
+        loss = masked_mean(output, image, maps.scored, recipe.loss)
+        adam.zero_grad(set_to_none=True)
+        loss.backward()
+        adam.step()
+        rates.step()
+        parts.fill.learn(step, image, maps, output.detach())
+        losses[step] = loss.detach()
+        tell(step + 1)
+    return tuple(losses.tolist())
+
+
+@torch.no_grad()
+def _predict(
+    recipe: Recipe, image: torch.Tensor, parts: _Parts, report: Report | None
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    passes = recipe.predict.passes
+    mean = torch.zeros_like(image)
+    squares = torch.zeros_like(image)
+    tell = Progress.teller("predict", passes, report)
+    for index in range(passes):
+        hidden = masks.draw(recipe.mask, image.shape, parts.masking).hidden
+        seen = network_input(image, hidden, parts.fill.sample())
+        output = parts.network(seen, parts.dropping)
+        # Welford's update: sums of squares would lose the small spread of 400 predictions.
+        change = output - mean
+        mean += change / (index + 1)
+        squares += change * (output - mean)
+        tell(index + 1)
+    deviation = (squares / (passes - 1)).sqrt()[0] if passes > 1 else None
+    return mean[0], deviation
+
+
+def rate_schedule(spec: Fit) -> Callable[[int], float]:
+    """Return the learning rate factor as a function of the step number."""
+
+    def cosine(progress: float) -> float:
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+    def one_cycle(step: int) -> float:
+        warm = max(1, round(_WARMUP * spec.steps))
+        if step < warm:
+            return _START + (1 - _START) * step / warm
+        return cosine((step - warm) / max(1, spec.steps - warm))
+
+    shapes: dict[str, Callable[[int], float]] = {
+        "cosine": lambda step: cosine(step / spec.steps),
+        "one-cycle": one_cycle,
+        "constant": lambda step: 1.0,
+    }
+    return shapes[spec.schedule]

@@ -1,0 +1,42 @@
+"""Decoding with Pillow under the limits of `zspot.io` instead of Pillow's own."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageFile as PillowFile
+
+from ._core import FileError, check_header
+
+_LOCK = threading.Lock()
+
+
+def decode(path: Path, content: bytes, name: str, max_pixels: int) -> tuple[Image.Image, np.ndarray]:
+    """Decode with Pillow; return its image (for the header) and the pixels.
+
+    Pillow warns above 89 million pixels and refuses above twice that. Those limits are process-wide
+    state, so they are lifted only here, under a lock; the size is checked from the header instead.
+    """
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, truncated = Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES
+        Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = None, False
+        try:
+            image = Image.open(io.BytesIO(content), formats=(name,))
+            check_header(path, (image.height, image.width, len(image.getbands())), max_pixels)
+            if getattr(image, "is_animated", False) and name != "JPEG":
+                raise FileError(f"{path}: animated images are not supported; extract one frame")
+            image.load()
+            return image, np.asarray(image)
+        finally:
+            Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = limit, truncated
+
+
+def encode(pixels: np.ndarray, handle: Any, name: str, **options: Any) -> None:
+    """Encode (Y, X) or (Y, X, samples) uint8 pixels with Pillow into a file object."""
+    Image.fromarray(np.ascontiguousarray(pixels)).save(handle, format=name, **options)

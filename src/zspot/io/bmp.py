@@ -1,0 +1,57 @@
+"""BMP: 8-bit grey, RGB and RGBA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from . import _pillow
+from ._core import FileError, ImageFile, check_header, interleaved, plain_refusal, split_alpha
+
+
+def read(path: Path, max_pixels: int) -> ImageFile:
+    """Read a BMP file.
+
+    Kept: resolution, alpha. Palette images become RGB, run-length and 16-bit packings become plain
+    8-bit samples; a colour profile inside the file is not kept. All of this is noted.
+    """
+    content = path.read_bytes()
+    width, height = np.frombuffer(content[18:26], "<i4") if len(content) >= 26 else (0, 0)
+    if content[14:18] != b"\x0c\x00\x00\x00":  # the 12-byte OS/2 header has 16-bit sizes
+        check_header(path, (abs(int(height)), int(width)), max_pixels)
+    picture, pixels = _pillow.decode(path, content, "BMP", max_pixels)
+    if picture.mode == "1":
+        raise FileError(f"{path} has 1-bit pixels, nothing to denoise; convert it to 8-bit grey")
+    notes = []
+    if picture.mode == "P":
+        pixels = np.asarray(picture.convert("RGB"))
+        notes.append("The palette is expanded: the file is written as RGB.")
+    if content[14:15] == b"\x7c" and content[70:74] in (b"DEBM", b"LKNI"):
+        notes.append("The colour profile inside the BMP file is not kept.")
+    data, alpha, axes = split_alpha(pixels)
+    metadata = {"bmp": {}}
+    if "dpi" in picture.info:
+        metadata["resolution"] = (*picture.info["dpi"], "inch")
+    return ImageFile(data, axes, alpha, "bmp", metadata, path, tuple(notes))
+
+
+def refusal(image: ImageFile) -> str | None:
+    """Say why BMP cannot hold the image, or None."""
+    return plain_refusal(image, "BMP", ("uint8",), (1, 3, 4))
+
+
+def write(handle: BinaryIO, image: ImageFile) -> None:
+    """Write 8-bit grey, RGB or RGBA with the resolution."""
+    pixels = interleaved(image)
+    assert pixels is not None  # refused before
+    dpi = _dots_per_inch(image)
+    options = {"dpi": dpi} if dpi else {}
+    _pillow.encode(pixels, handle, "BMP", **options)
+
+
+def _dots_per_inch(image: ImageFile) -> tuple[float, float] | None:
+    x, y, unit = image.metadata.get("resolution", (0, 0, "none"))
+    factor = {"inch": 1.0, "cm": 2.54}.get(unit)
+    return (float(x) * factor, float(y) * factor) if factor else None

@@ -1,0 +1,201 @@
+"""JPEG: 8-bit grey and RGB, written with the tables of the source and all its header segments.
+
+Pillow codes the pixels; the segments (EXIF, ICC, XMP, comments, ...) are copied here byte for byte.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from . import _pillow
+from ._core import FileError, ImageFile, check_header, interleaved, plain_refusal
+
+_SOI, _EOI, _SOS, _APP0, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE, 0xFE
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = 0xC2
+_CODED = {0xC0, 0xC1, _PROGRESSIVE}
+# Markers without a length: padding, restarts, start, TEM.
+_BARE = {0x00, 0x01, *range(0xD0, 0xD9)}
+_EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
+_SUBSAMPLING = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
+_LARGEST = 65535
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """Segments before the first scan, as (marker, payload), and what follows the end."""
+
+    segments: list[tuple[int, bytes]]
+    trailing: int
+
+
+def read(path: Path, max_pixels: int) -> ImageFile:
+    """Read a JPEG file.
+
+    Kept: EXIF, ICC profile, XMP, comments, resolution and every other header segment byte for byte;
+    quantisation tables, chroma subsampling, progressive coding. Pixels are not rotated: the EXIF
+    orientation stays for the viewer. Dropped, with a note: images appended after the first one.
+    CMYK, 12-bit, lossless and arithmetic coding are refused.
+    """
+    content = path.read_bytes()
+    stream = _walk(path, content)
+    marker, frame = next(((m, p) for m, p in stream.segments if m in _FRAMES), (0, b""))
+    if len(frame) < 6:
+        raise FileError(f"{path} is damaged: it has no JPEG frame header; copy it again")
+    components = [tuple(frame[i : i + 3]) for i in range(6, 6 + 3 * frame[5], 3)]
+    if marker not in _CODED or frame[0] != 8:
+        raise FileError(f"{path} uses a rare JPEG coding; convert it to baseline 8-bit JPEG")
+    if len(components) not in (1, 3):
+        raise FileError(f"{path} has {len(components)} colours (CMYK?); convert it to RGB")
+    size = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    check_header(path, (*size, len(components)), max_pixels)
+    picture, pixels = _pillow.decode(path, content, "JPEG", max_pixels)
+    tables = getattr(picture, "quantization", {})
+    own, notes = _coding(stream, components, tables)
+    own["progressive"] = marker == _PROGRESSIVE
+    own["segments"] = [s for s in stream.segments if _is_header(s) and not _is_multi(s)]
+    metadata = _common_metadata(own["segments"], picture) | {"jpeg": own}
+    if stream.trailing:
+        notes.append(f"The {stream.trailing} bytes after the image are not kept.")
+    axes = "YX" if pixels.ndim == 2 else "YXS"
+    return ImageFile(pixels, axes, None, "jpeg", metadata, path, tuple(notes))
+
+
+def _walk(path: Path, content: bytes) -> _Stream:
+    """Step from marker to marker up to the end of the image."""
+    segments, position, scanned = [], 2, False
+    while True:
+        position = content.find(b"\xff", position)
+        if position < 0 or position + 2 > len(content):
+            raise FileError(f"{path} is truncated: its data end early; copy the file again")
+        marker = content[position + 1]
+        if marker == 0xFF:  # fill byte
+            position += 1
+        elif marker == _EOI:
+            return _Stream(segments, len(content) - position - 2)
+        elif marker in _BARE:
+            position += 2
+        else:
+            length = int.from_bytes(content[position + 2 : position + 4], "big")
+            scanned |= marker == _SOS
+            if not scanned:
+                segments.append((marker, content[position + 4 : position + 2 + length]))
+            position += 2 + max(length, 2)
+
+
+def _is_header(segment: tuple[int, bytes]) -> bool:
+    return _APP0 <= segment[0] <= 0xEF or segment[0] == _COM
+
+
+def _is_multi(segment: tuple[int, bytes]) -> bool:
+    # The index of a multi-picture file points at images that are not written.
+    return segment[0] == 0xE2 and segment[1].startswith(b"MPF\0")
+
+
+def _coding(stream: _Stream, components: list, tables: Any) -> tuple[dict[str, Any], list[str]]:
+    notes = []
+    ratio = tuple(
+        max(c[1] >> shift & 15 for c in components) // max(components[-1][1] >> shift & 15, 1)
+        for shift in (4, 0)
+    )
+    subsampling = _SUBSAMPLING.get(ratio) if len(components) == 3 else 0
+    if subsampling is None:
+        notes.append("The chroma subsampling is rare: the file is written with full chroma.")
+        subsampling = 0
+    chosen = [list(tables[c[2]]) for c in components]
+    # Two tables where the chroma share one, as encoders do.
+    if len(chosen) == 3 and chosen[1] == chosen[2]:
+        chosen = chosen[:2]
+    is_rgb = len(components) == 3 and _stores_rgb(stream.segments, components)
+    return {"tables": chosen, "subsampling": subsampling, "rgb": is_rgb}, notes
+
+
+def _stores_rgb(segments: list[tuple[int, bytes]], components: list) -> bool:
+    """Tell whether the file stores RGB instead of YCbCr, by the rule that all decoders share."""
+    if any(m == _APP0 and p.startswith(b"JFIF\0") for m, p in segments):
+        return False
+    adobe = [p for m, p in segments if m == _APP14 and p.startswith(b"Adobe") and len(p) >= 12]
+    if adobe:
+        return adobe[-1][11] == 0
+    return bytes(c[0] for c in components) == b"RGB"
+
+
+def _common_metadata(segments: list[tuple[int, bytes]], picture: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    profile = {}
+    for marker, payload in segments:
+        if marker == 0xE1 and payload.startswith(_EXIF):
+            found.setdefault("exif", payload[len(_EXIF) :])
+        elif marker == 0xE1 and payload.startswith(_XMP):
+            found.setdefault("xmp", payload[len(_XMP) :])
+        elif marker == 0xE2 and payload.startswith(_ICC):
+            profile[payload[12]] = payload[14:]
+        elif marker == _COM:
+            found.setdefault("description", payload.decode("utf-8", "replace"))
+    if profile:
+        found["icc"] = b"".join(profile[i] for i in sorted(profile))
+    if "dpi" in picture.info:
+        found["resolution"] = (*(float(v) for v in picture.info["dpi"]), "inch")
+    return found
+
+
+def refusal(image: ImageFile) -> str | None:
+    """Say why JPEG cannot hold the image, or None."""
+    if any(image.data.shape[image.axes.index(letter)] > _LARGEST for letter in "YX"):
+        return f"JPEG holds at most {_LARGEST} pixels a side; write a .png or .tif file"
+    return plain_refusal(image, "JPEG", ("uint8",), (1, 3))
+
+
+def write(handle: BinaryIO, image: ImageFile) -> None:
+    """Write with the coding of the source, or at quality 95 with full chroma if converted."""
+    pixels = interleaved(image)
+    assert pixels is not None  # refused before
+    own = image.metadata.get("jpeg")
+    if own is None:
+        _pillow.encode(pixels, handle, "JPEG", **_converted(image))
+        return
+    encoded = _encode(pixels, own)
+    stream = _walk(Path("-"), encoded)
+    body = sum(4 + len(payload) for marker, payload in _leading(stream.segments))
+    handle.write(b"\xff\xd8")
+    for marker, payload in own["segments"]:
+        handle.write(bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2, "big") + payload)
+    handle.write(encoded[2 + body :])
+
+
+def _leading(segments: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    count = next(i for i, segment in enumerate(segments) if not _is_header(segment))
+    return segments[:count]
+
+
+def _encode(pixels: np.ndarray, own: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    _pillow.encode(
+        pixels,
+        buffer,
+        "JPEG",
+        qtables=own["tables"],
+        subsampling=own["subsampling"],
+        progressive=own["progressive"],
+        keep_rgb=own["rgb"],
+    )
+    return buffer.getvalue()
+
+
+def _converted(image: ImageFile) -> dict[str, Any]:
+    options: dict[str, Any] = {"quality": 95, "subsampling": 0}
+    found = image.metadata
+    names = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}
+    options |= {names[key]: found[key] for key in names if key in found}
+    x, y, unit = found.get("resolution", (0, 0, "none"))
+    if unit != "none":
+        factor = 2.54 if unit == "cm" else 1.0
+        options["dpi"] = (round(x * factor), round(y * factor))
+    if "exif" in options:
+        options["exif"] = b"Exif\0\0" + options["exif"]
+    return options

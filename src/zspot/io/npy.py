@@ -1,0 +1,56 @@
+"""NPY: one NumPy array. Pickled objects are never loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ._core import FileError, ImageFile, check_header, check_pixel_type
+
+
+def read(path: Path, max_pixels: int) -> ImageFile:
+    """Read an NPY file of two or three dimensions.
+
+    Three dimensions are rows, columns and 1 to 4 samples if the last one is that short ("YXS"),
+    else planes, rows, columns ("QYX"). Samples are all taken as data: NPY does not mark alpha.
+    Byte order and memory order are kept.
+    """
+    with path.open("rb") as handle:
+        version = np.lib.format.read_magic(handle)
+        if version[0] == 1:
+            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(handle)
+        else:
+            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(handle)
+        start = handle.tell()
+    if dtype.hasobject:
+        raise FileError(f"{path} holds pickled objects, which are never loaded; save numbers")
+    if len(shape) not in (2, 3):
+        raise FileError(f"{path} has {len(shape)} dimensions; save 2 (Y, X) or 3 (Y, X, S)")
+    check_header(path, shape, max_pixels)
+    check_pixel_type(path, dtype)
+    if path.stat().st_size < start + int(np.prod(shape, dtype=object)) * dtype.itemsize:
+        raise FileError(f"{path} is truncated: it ends before its last pixel; copy it again")
+    data = np.load(path, allow_pickle=False)
+    axes = "YX" if data.ndim == 2 else ("YXS" if shape[2] <= 4 else "QYX")
+    own = {"byteorder": dtype.byteorder, "fortran_order": fortran_order}
+    data = np.ascontiguousarray(data, dtype=dtype.newbyteorder("="))
+    return ImageFile(data, axes, format="npy", metadata={"npy": own}, path=path)
+
+
+def refusal(image: ImageFile) -> str | None:
+    """Say why NPY cannot hold the image, or None."""
+    if image.alpha is not None:
+        return "NPY cannot mark transparency; write a .png or .tif file"
+    if image.data.ndim > 3:
+        return f"NPY files have 2 or 3 dimensions here, not {image.axes}; write a .tif file"
+    return None
+
+
+def write(handle: BinaryIO, image: ImageFile) -> None:
+    """Write the array; all metadata but byte order and memory order are lost."""
+    own = image.metadata.get("npy", {"byteorder": "=", "fortran_order": False})
+    order = "F" if own["fortran_order"] else "C"
+    data = np.asarray(image.data, dtype=image.data.dtype.newbyteorder(own["byteorder"]), order=order)
+    np.lib.format.write_array(handle, data, allow_pickle=False)

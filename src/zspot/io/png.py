@@ -1,0 +1,170 @@
+"""PNG: 8 and 16 bits, grey or RGB, with or without alpha, and all ancillary chunks.
+
+imagecodecs codes the pixels (Pillow reduces 16-bit RGB to 8 bits); the chunks are copied here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import imagecodecs
+import numpy as np
+
+from ._core import FileError, ImageFile, check_header, interleaved, plain_refusal, split_alpha
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GREY, _RGB, _PALETTE = 0, 2, 3
+_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
+# Chunks that stay true when pixel values change, although their names do not say "safe to copy".
+_KEPT = frozenset(b"gAMA cHRM sRGB iCCP cICP mDCV cLLI pHYs eXIf tIME oFFs pCAL sPLT".split())
+# Chunks that describe the layout of samples, true only while that layout stays.
+_LAYOUT = frozenset((b"bKGD", b"sBIT"))
+# Rebuilt, or made needless, by writing.
+_REPLACED = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"hIST"))
+_XMP = b"XML:com.adobe.xmp"
+# A colour profile is at most a few megabytes; more is an attack.
+_LARGEST_PROFILE = 2**26
+
+
+def read(path: Path, max_pixels: int) -> ImageFile:
+    """Read a PNG file.
+
+    Kept: bit depth 8 or 16, alpha, ICC profile, gamma, chromaticities, resolution, EXIF, text, time,
+    background, and unknown chunks that PNG declares safe to copy. Palettes are expanded to RGB or
+    RGBA, colour-key transparency to an alpha channel, 1, 2 and 4-bit grey is scaled to 8 bits, and
+    interlacing is dropped; all but the last are noted. Animations are refused.
+    """
+    content = path.read_bytes()
+    chunks = _parse(path, content)
+    width, height, bits, colour = struct.unpack(">IIBB", chunks[0][1][:10])
+    if colour not in _SAMPLES:
+        raise FileError(f"{path} is damaged: its header names no PNG colour type; copy it again")
+    names = {name for name, _ in chunks}
+    if b"acTL" in names:
+        raise FileError(f"{path}: animated images are not supported; extract one frame")
+    check_header(path, (height, width, _SAMPLES[colour]), max_pixels)
+    data, alpha, axes = split_alpha(imagecodecs.png_decode(content))
+    same_layout = colour != _PALETTE and b"tRNS" not in names and bits >= 8
+    before, after, dropped = _select(chunks, same_layout)
+    notes = []
+    if colour == _PALETTE:
+        notes.append("The palette is expanded: the file is written as RGB.")
+    elif bits < 8:
+        notes.append(f"The {bits}-bit grey values are scaled to 8 bits.")
+    if b"tRNS" in names:
+        notes.append("The transparent colour is written as an alpha channel.")
+    if dropped:
+        notes.append(f"PNG chunks bound to the old pixel values are not kept: {', '.join(dropped)}.")
+    metadata = _common_metadata(before + after) | {"png": {"before": before, "after": after}}
+    return ImageFile(data, axes, alpha, "png", metadata, path, tuple(notes))
+
+
+def _parse(path: Path, content: bytes) -> list[tuple[bytes, bytes]]:
+    chunks = list(_chunks(path, content))
+    if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
+        raise FileError(f"{path} is damaged: a PNG file must begin with its header; copy it again")
+    return chunks
+
+
+def _chunks(path: Path, content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    position = len(SIGNATURE)
+    name = b""
+    while name != b"IEND":
+        head = content[position : position + 8]
+        length = int.from_bytes(head[:4], "big")
+        end = position + 8 + length
+        name, payload, check = head[4:], content[position + 8 : end], content[end : end + 4]
+        if len(check) < 4:
+            raise FileError(f"{path} is truncated: its data end early; copy the file again")
+        if zlib.crc32(name + payload) != int.from_bytes(check, "big"):
+            label = name.decode("latin-1")
+            raise FileError(f"{path} is damaged: wrong checksum of chunk {label!r}; copy it again")
+        yield name, payload
+        position = end + 4
+
+
+def _select(
+    chunks: list[tuple[bytes, bytes]], same_layout: bool
+) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]], list[str]]:
+    """Split the chunks to copy by their side of the pixels; name those that must go."""
+    sides: tuple[list, list] = ([], [])
+    dropped, seen_pixels = [], 0
+    for name, payload in chunks:
+        seen_pixels |= name == b"IDAT"
+        if name in _REPLACED:
+            continue
+        # Bit 5 of the last letter set means: may be copied although the pixels changed.
+        safe = name in _KEPT or name[3] & 0x20 or (name in _LAYOUT and same_layout)
+        if safe:
+            sides[seen_pixels].append((name, payload))
+        else:
+            dropped.append(name.decode("latin-1"))
+    return *sides, dropped
+
+
+def _common_metadata(chunks: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, payload in chunks:
+        key, _, rest = payload.partition(b"\0")
+        if name == b"eXIf":
+            found["exif"] = payload
+        elif name == b"pHYs" and len(payload) == 9:
+            x, y, unit = struct.unpack(">IIB", payload)
+            found["resolution"] = (x / 100, y / 100, "cm") if unit == 1 else (x, y, "none")
+        elif name == b"iCCP":
+            # A broken profile is still copied as it is; only conversions go without.
+            with contextlib.suppress(zlib.error):
+                found["icc"] = zlib.decompressobj().decompress(rest[1:], _LARGEST_PROFILE)
+        elif name == b"iTXt" and key == _XMP and rest[:1] == b"\0":
+            found["xmp"] = rest[2:].split(b"\0", 2)[-1]
+        elif name == b"tEXt" and key == b"Description":
+            found["description"] = rest.decode("latin-1")
+    return found
+
+
+def refusal(image: ImageFile) -> str | None:
+    """Say why PNG cannot hold the image, or None."""
+    return plain_refusal(image, "PNG", ("uint8", "uint16"), (1, 2, 3, 4))
+
+
+def write(handle: BinaryIO, image: ImageFile) -> None:
+    """Write the pixels and the chunks of the source, or what another format's metadata give."""
+    pixels = interleaved(image)
+    assert pixels is not None  # refused before
+    own = image.metadata.get("png") or {"before": _converted(image), "after": []}
+    header, *rest = [
+        chunk for chunk in _chunks(Path("-"), _encode(pixels)) if chunk[0] in (b"IHDR", b"IDAT")
+    ]
+    handle.write(SIGNATURE)
+    for name, payload in [header, *own["before"], *rest, *own["after"], (b"IEND", b"")]:
+        handle.write(len(payload).to_bytes(4, "big") + name + payload)
+        handle.write(zlib.crc32(name + payload).to_bytes(4, "big"))
+
+
+def _encode(pixels: np.ndarray) -> bytes:
+    encoded = imagecodecs.png_encode(pixels, level=6)
+    return bytes(encoded)
+
+
+def _converted(image: ImageFile) -> list[tuple[bytes, bytes]]:
+    """Make chunks of the metadata of another format."""
+    found = image.metadata
+    chunks = []
+    if "icc" in found:
+        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(found["icc"])))
+    if "resolution" in found:
+        x, y, unit = found["resolution"]
+        factor = {"inch": 1 / 0.0254, "cm": 100.0}.get(unit, 1.0)
+        sizes = round(x * factor), round(y * factor)
+        if all(0 < size < 2**31 for size in sizes):
+            chunks.append((b"pHYs", struct.pack(">IIB", *sizes, unit != "none")))
+    if "exif" in found:
+        chunks.append((b"eXIf", found["exif"]))
+    if "xmp" in found:
+        chunks.append((b"iTXt", _XMP + b"\0\0\0\0\0" + found["xmp"]))
+    return chunks

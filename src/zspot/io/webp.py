@@ -1,0 +1,82 @@
+"""WebP: 8-bit RGB and RGBA, always written losslessly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from . import _pillow
+from ._core import FileError, ImageFile, check_header, interleaved, plain_refusal, split_alpha
+
+_LARGEST = 16383
+
+
+def read(path: Path, max_pixels: int) -> ImageFile:
+    """Read a still WebP file.
+
+    Kept: alpha, ICC profile, EXIF, XMP. A lossy file is written back losslessly, which is larger,
+    because another lossy pass would degrade it; this is noted. Animations are refused.
+    """
+    content = path.read_bytes()
+    chunks = dict(_chunks(content))
+    if b"VP8X" in chunks and len(chunks[b"VP8X"]) >= 10:
+        head = chunks[b"VP8X"]
+        size = [1 + int.from_bytes(head[i : i + 3], "little") for i in (7, 4)]
+        check_header(path, tuple(size), max_pixels)
+    if len(content) < 8 + int.from_bytes(content[4:8], "little"):
+        raise FileError(f"{path} is truncated: its data end early; copy the file again")
+    _, pixels = _pillow.decode(path, content, "WEBP", max_pixels)
+    data, alpha, axes = split_alpha(pixels)
+    metadata: dict[str, Any] = {"webp": {"lossless": b"VP8L" in chunks}}
+    exif = chunks.get(b"EXIF")
+    found = {
+        "icc": chunks.get(b"ICCP"),
+        "exif": exif.removeprefix(b"Exif\0\0") if exif else None,
+        "xmp": chunks.get(b"XMP "),
+    }
+    metadata |= {key: value for key, value in found.items() if value}
+    notes = ()
+    if b"VP8L" not in chunks:
+        notes = ("The WebP file is lossy: it is written losslessly, so it will be larger.",)
+    return ImageFile(data, axes, alpha, "webp", metadata, path, notes)
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    # RIFF: four letters, four bytes of length, then the payload padded to an even length.
+    position = 12
+    while position + 8 <= len(content):
+        size = int.from_bytes(content[position + 4 : position + 8], "little")
+        yield content[position : position + 4], content[position + 8 : position + 8 + size]
+        position += 8 + size + size % 2
+
+
+def refusal(image: ImageFile) -> str | None:
+    """Say why WebP cannot hold the image, or None."""
+    height, width = (image.data.shape[image.axes.index(letter)] for letter in "YX")
+    if max(height, width) > _LARGEST:
+        return f"WebP holds at most {_LARGEST} pixels a side; write a .png or .tif file"
+    return plain_refusal(image, "WebP", ("uint8",), (1, 2, 3, 4))
+
+
+def write(handle: BinaryIO, image: ImageFile) -> None:
+    """Write losslessly, with alpha, ICC profile, EXIF and XMP. Grey becomes equal RGB samples."""
+    pixels = interleaved(image)
+    assert pixels is not None  # refused before
+    if pixels.ndim == 2:
+        pixels = np.dstack([pixels] * 3)
+    elif pixels.shape[2] == 2:
+        pixels = pixels[..., [0, 0, 0, 1]]
+    # exact=True keeps the colour of fully transparent pixels.
+    _pillow.encode(
+        pixels,
+        handle,
+        "WEBP",
+        lossless=True,
+        exact=True,
+        icc_profile=image.metadata.get("icc", b""),
+        exif=image.metadata.get("exif", b""),
+        xmp=image.metadata.get("xmp", b""),
+    )

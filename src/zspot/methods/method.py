@@ -1,0 +1,35 @@
+"""What the registry knows of a method. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zspot.recipe import Recipe
+
+if TYPE_CHECKING:
+    from zspot.denoiser import Denoiser
+
+EFFORTS = ("fast", "balanced", "best")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A denoising method as listed by `zspot.methods()`.
+
+    Attributes
+    ----------
+    name : str
+    summary : str
+        One line: what it does and what it is good for.
+    citation : str
+        The paper it implements.
+    make : callable
+        Effort -> `Recipe` or `Denoiser`.
+    """
+
+    name: str
+    summary: str
+    citation: str
+    make: Callable[[str], Recipe | Denoiser]
