@@ -14,7 +14,7 @@ from zspot._version import __version__
 if TYPE_CHECKING:
     from zspot.api import OptionError, Result, denoise, run
     from zspot.axes import ImageError
-    from zspot.methods import Method
+    from zspot.algorithms import Method
     from zspot.progress import Progress
     from zspot.recipe import Recipe, RecipeError
 
@@ -25,7 +25,7 @@ _HOME = {
     "denoise": "zspot.api",
     "run": "zspot.api",
     "ImageError": "zspot.axes",
-    "Method": "zspot.methods",
+    "Method": "zspot.algorithms",
     "Progress": "zspot.progress",
     "Recipe": "zspot.recipe",
     "RecipeError": "zspot.recipe",
@@ -48,7 +48,7 @@ __all__ = [
 
 def methods() -> dict[str, Method]:
     """Return every method by name, with its summary and citation."""
-    from zspot.methods import METHODS
+    from zspot.algorithms import METHODS
 
     return dict(METHODS)
 

@@ -14,7 +14,7 @@ from zspot._version import __version__
 from zspot.axes import Plane, to_plane
 from zspot.denoiser import Denoiser, from_recipe
 from zspot.engine import Denoised
-from zspot.methods import EFFORTS, METHODS
+from zspot.algorithms import EFFORTS, METHODS
 from zspot.progress import Progress
 from zspot.recipe import Recipe
 
@@ -35,7 +35,7 @@ class Result:
     ----------
     image : ndarray
         Shape, dtype and intensity scale of the input.
-    uncertainty : float32 ndarray or None
+    uncertainty : float32 or float64 ndarray, or None
         Standard deviation of each pixel over the averaged predictions, in the image's units and
         shape; None where only one prediction was made. It shows where the method wavers; it is
         not the error against the truth.

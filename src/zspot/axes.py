@@ -53,8 +53,12 @@ class Plane:
         return _cast(self._layout(out), self.dtype)
 
     def to_deviation(self, values: np.ndarray) -> np.ndarray:
-        """Return standardised deviations (C, H, W) in the user's units and layout, float32."""
-        return self._layout(values * self.scale[:, None, None]).astype(np.float32)
+        """Return standardised deviations (C, H, W) in the user's units and layout.
+
+        float32, or float64 where the user's dtype needs it.
+        """
+        precise = np.result_type(self.dtype, np.float32)
+        return self._layout(values * self.scale[:, None, None]).astype(precise)
 
     def _layout(self, out: np.ndarray) -> np.ndarray:
         return out[0] if self.channel_axis is None else np.moveaxis(out, 0, self.channel_axis)

@@ -13,12 +13,13 @@ from torch import nn
 from zspot import fills, masks, networks
 from zspot.fills import Fill
 from zspot.losses import masked_mean
-from zspot.progress import Progress, Report
+from zspot.progress import Clock, Report
 from zspot.random import derive
 from zspot.recipe import Fit, Recipe
 
 _WARMUP = 0.2  # share of a one-cycle schedule spent warming up
 _START = 0.04  # learning rate it starts from, relative to the peak
+_PASS_COST = 0.3  # of a prediction relative to a fit step, for the time left
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,12 @@ def run(
     """
     image = y[None]
     parts = _build(recipe, image, seed)
+    work = {"fit": (recipe.fit.steps, 1.0), "predict": (recipe.predict.passes, _PASS_COST)}
+    clock = Clock(report, work)
     started = time.perf_counter()
-    losses = _fit(recipe, image, parts, report)
+    losses = _fit(recipe, image, parts, clock)
     fitted = time.perf_counter()
-    mean, deviation = _predict(recipe, image, parts, report)
+    mean, deviation = _predict(recipe, image, parts, clock)
     timings = {"fit": fitted - started, "predict": time.perf_counter() - fitted}
     return Denoised(mean, deviation, losses, timings, recipe=recipe)
 
@@ -105,13 +108,12 @@ def _build(recipe: Recipe, image: torch.Tensor, seed: int) -> _Parts:
 
 
 def _fit(
-    recipe: Recipe, image: torch.Tensor, parts: _Parts, report: Report | None
+    recipe: Recipe, image: torch.Tensor, parts: _Parts, clock: Clock
 ) -> tuple[float, ...]:
     spec = recipe.fit
     adam = torch.optim.Adam(parts.network.parameters(), lr=spec.lr, fused=True)
     rates = torch.optim.lr_scheduler.LambdaLR(adam, rate_schedule(spec))
     losses = torch.zeros(spec.steps, device=image.device)  # read once: no stall per step
-    tell = Progress.teller("fit", spec.steps, report)
     for step in range(spec.steps):
         maps = masks.draw(recipe.mask, image.shape, parts.masking)
         seen = network_input(image, maps.hidden, parts.fill.sample())
@@ -123,18 +125,17 @@ def _fit(
         rates.step()
         parts.fill.learn(step, image, maps, output.detach())
         losses[step] = loss.detach()
-        tell(step + 1)
+        clock.tick("fit")
     return tuple(losses.tolist())
 
 
 @torch.no_grad()
 def _predict(
-    recipe: Recipe, image: torch.Tensor, parts: _Parts, report: Report | None
+    recipe: Recipe, image: torch.Tensor, parts: _Parts, clock: Clock
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     passes = recipe.predict.passes
     mean = torch.zeros_like(image)
     squares = torch.zeros_like(image)
-    tell = Progress.teller("predict", passes, report)
     for index in range(passes):
         hidden = masks.draw(recipe.mask, image.shape, parts.masking).hidden
         seen = network_input(image, hidden, parts.fill.sample())
@@ -143,7 +144,7 @@ def _predict(
         change = output - mean
         mean += change / (index + 1)
         squares += change * (output - mean)
-        tell(index + 1)
+        clock.tick("predict")
     deviation = (squares / (passes - 1)).sqrt()[0] if passes > 1 else None
     return mean[0], deviation
 

@@ -29,13 +29,11 @@ class Fill(Protocol):
 
 
 class ConstantFill:
-    """One value per channel."""
+    """One value per channel; a standardised plane's mean is 0."""
 
     def __init__(self, spec: Constant, y: torch.Tensor) -> None:
-        over = (2, 3)
-        self._value = (
-            y.mean(over, keepdim=True) if spec.value == "mean" else y.amin(over, keepdim=True)
-        )
+        lowest = y.amin((2, 3), keepdim=True)
+        self._value = torch.zeros_like(lowest) if spec.value == "mean" else lowest
 
     def sample(self) -> torch.Tensor:
         """Return the constant, (1, C, 1, 1)."""

@@ -16,29 +16,45 @@ class Progress:
     stage : str
         What is being done: "fit", "predict", ...
     done, total : int
-        Steps done and steps in all, of this stage.
+        Work done and work in all of the whole run, in units of one fit step.
     seconds_left : float or None
-        Expected time to the end of this stage; None before the first step is timed.
+        Expected time to the end of the run; None before anything was timed.
     """
 
     stage: str
-    done: int
-    total: int
+    done: float
+    total: float
     seconds_left: float | None
-
-    @staticmethod
-    def teller(stage: str, total: int, report: Report | None) -> Callable[[int], None]:
-        """Return a function of the number of steps done that reports with the time left."""
-        if report is None:
-            return lambda done: None
-        started = time.perf_counter()
-        report(Progress(stage, 0, total, None))
-
-        def tell(done: int) -> None:
-            per_step = (time.perf_counter() - started) / done
-            report(Progress(stage, done, total, per_step * (total - done)))
-
-        return tell
 
 
 Report = Callable[[Progress], None]
+
+
+class Clock:
+    """Counts the work of a run whose stages have steps of different cost.
+
+    Parameters
+    ----------
+    report : callable or None
+        Receives a `Progress` at every step; None makes the clock silent and free.
+    work : dict of str to (int, float)
+        For each stage, in order, the number of its steps and the expected cost of one.
+    """
+
+    def __init__(self, report: Report | None, work: dict[str, tuple[int, float]]) -> None:
+        self._report = report
+        self._cost = {stage: cost for stage, (_, cost) in work.items()}
+        self._total = sum(steps * cost for steps, cost in work.values())
+        self._done = 0.0
+        self._started = time.perf_counter()
+        if report is not None:
+            report(Progress(next(iter(work)), 0, self._total, None))
+
+    def tick(self, stage: str) -> None:
+        """Count one step of a stage and report; whatever the receiver raises stops the run."""
+        if self._report is None:
+            return
+        self._done += self._cost[stage]
+        per_unit = (time.perf_counter() - self._started) / self._done
+        left = max(0.0, self._total - self._done)
+        self._report(Progress(stage, self._done, self._total, per_unit * left))

@@ -27,7 +27,7 @@ _REASONS = {
 
 def os_reason(error: OSError) -> str:
     """Say in words why the system refused, and what to do."""
-    return _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
+    return _REASONS.get(error.errno or 0, error.strerror or str(error) or type(error).__name__)
 
 
 @contextlib.contextmanager

@@ -51,8 +51,8 @@ class ImageFile:
     metadata : mapping
         Read-only. Common keys, present where the file has them: "icc" (bytes), "exif" (bytes,
         starting with the TIFF header), "xmp" (bytes), "resolution" (x, y, unit), with unit
-        "inch", "cm" or "none", "description" (str), "orientation" (int, EXIF values).
-        The key named like the format holds what its writer needs. TIFF adds "imagej" (dict), "ome_xml" (str).
+        "inch", "cm" or "none", "description" (str). TIFF adds "imagej" (dict) and
+        "ome_xml" (str). The key named like the format holds what its writer needs.
     path : pathlib.Path or None
         File that was read.
     notes : tuple of str
@@ -148,7 +148,7 @@ def split_alpha(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, str]
         return pixels, None, "YX"
     samples = pixels.shape[2]
     if samples in (2, 4):
-        data, alpha, axes = split_alpha(pixels[..., : samples - 1])
+        data, _, axes = split_alpha(pixels[..., : samples - 1])
         return np.ascontiguousarray(data), np.ascontiguousarray(pixels[..., -1]), axes
     return (pixels[..., 0], None, "YX") if samples == 1 else (pixels, None, "YXS")
 
@@ -159,18 +159,19 @@ def interleaved(image: ImageFile) -> np.ndarray | None:
     An S axis of any position moves to the end; axes of length one other than Y and X are dropped.
     """
     data, axes = image.data, image.axes
-    alpha = image.alpha
     keep = [i for i, letter in enumerate(axes) if letter in "YXS" or data.shape[i] > 1]
     if any(axes[i] not in "YXS" for i in keep) or axes.index("Y") > axes.index("X"):
         return None
-    data = data.reshape([data.shape[i] for i in keep])
+    rows, columns = data.shape[axes.index("Y")], data.shape[axes.index("X")]
+    pixels: Any = data.reshape([data.shape[i] for i in keep])
     axes = "".join(axes[i] for i in keep)
     if "S" in axes:
-        data = np.moveaxis(data, axes.index("S"), -1)
-        data = data[..., 0] if data.shape[-1] == 1 else data
-    if alpha is not None:
-        data = np.dstack([data, alpha.reshape(data.shape[:2])])
-    return np.ascontiguousarray(data)
+        pixels = np.moveaxis(pixels, axes.index("S"), -1)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if image.alpha is not None:
+        pixels = np.dstack([pixels, image.alpha.reshape(rows, columns)])
+    return np.ascontiguousarray(pixels)
 
 
 def plain_refusal(
@@ -196,14 +197,15 @@ def plain_refusal(
     if pixels is None:
         return f"{name} cannot hold a stack or separate channels ({image.axes}); write a .tif file"
     count = 1 if pixels.ndim == 2 else pixels.shape[2]
-    if count not in samples:
+    # Two or four samples mean alpha in these formats, so a second or fourth colour has no place.
+    if count not in samples or (count in (2, 4)) != (image.alpha is not None):
         what = "transparency" if image.alpha is not None else f"{count} samples a pixel"
         return f"{name} cannot hold {what}; write a .png or .tif file"
     return None
 
 
 def _probe(image: ImageFile) -> ImageFile:
-    cut = tuple(slice(1) if letter in "YX" else slice(None) for letter in image.axes)
+    cut = tuple([slice(1) if letter in "YX" else slice(None) for letter in image.axes])
     alpha = image.alpha
     if alpha is not None:
         plane_axes = image.axes.replace("S", "")

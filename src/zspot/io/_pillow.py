@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile as PillowFile
+from PIL import Image
+from PIL import ImageFile as PillowFile
 
 from ._core import FileError, check_header
 
 _LOCK = threading.Lock()
+_MOST_BYTES_PER_PIXEL = 8
 
 
-def decode(path: Path, content: bytes, name: str, max_pixels: int) -> tuple[Image.Image, np.ndarray]:
+def decode(
+    path: Path, content: bytes, name: str, max_pixels: int
+) -> tuple[Image.Image, np.ndarray]:
     """Decode with Pillow; return its image (for the header) and the pixels.
 
     Pillow warns above 89 million pixels and refuses above twice that. Those limits are process-wide
@@ -39,4 +43,14 @@ def decode(path: Path, content: bytes, name: str, max_pixels: int) -> tuple[Imag
 
 def encode(pixels: np.ndarray, handle: Any, name: str, **options: Any) -> None:
     """Encode (Y, X) or (Y, X, samples) uint8 pixels with Pillow into a file object."""
-    Image.fromarray(np.ascontiguousarray(pixels)).save(handle, format=name, **options)
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    with _LOCK:
+        block = PillowFile.MAXBLOCK
+        if options.get("progressive"):
+            # libjpeg then needs the whole file in one buffer; Pillow's guess of two bytes a pixel
+            # is too small for noise at full quality.
+            PillowFile.MAXBLOCK = max(block, _MOST_BYTES_PER_PIXEL * picture.width * picture.height)
+        try:
+            picture.save(handle, format=name, **options)
+        finally:
+            PillowFile.MAXBLOCK = block

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     if content[14:15] == b"\x7c" and content[70:74] in (b"DEBM", b"LKNI"):
         notes.append("The colour profile inside the BMP file is not kept.")
     data, alpha, axes = split_alpha(pixels)
-    metadata = {"bmp": {}}
+    metadata: dict[str, Any] = {"bmp": {}}
     if "dpi" in picture.info:
         metadata["resolution"] = (*picture.info["dpi"], "inch")
     return ImageFile(data, axes, alpha, "bmp", metadata, path, tuple(notes))

@@ -52,5 +52,7 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write the array; all metadata but byte order and memory order are lost."""
     own = image.metadata.get("npy", {"byteorder": "=", "fortran_order": False})
     order = "F" if own["fortran_order"] else "C"
-    data = np.asarray(image.data, dtype=image.data.dtype.newbyteorder(own["byteorder"]), order=order)
+    data = np.asarray(
+        image.data, dtype=image.data.dtype.newbyteorder(own["byteorder"]), order=order
+    )
     np.lib.format.write_array(handle, data, allow_pickle=False)

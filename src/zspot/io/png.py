@@ -34,10 +34,10 @@ _LARGEST_PROFILE = 2**26
 def read(path: Path, max_pixels: int) -> ImageFile:
     """Read a PNG file.
 
-    Kept: bit depth 8 or 16, alpha, ICC profile, gamma, chromaticities, resolution, EXIF, text, time,
-    background, and unknown chunks that PNG declares safe to copy. Palettes are expanded to RGB or
-    RGBA, colour-key transparency to an alpha channel, 1, 2 and 4-bit grey is scaled to 8 bits, and
-    interlacing is dropped; all but the last are noted. Animations are refused.
+    Kept: bit depth 8 or 16, alpha, ICC profile, gamma, chromaticities, resolution, EXIF, text,
+    time, background, and unknown chunks that PNG declares safe to copy. Palettes are expanded to
+    RGB or RGBA, colour-key transparency to an alpha channel, 1, 2 and 4-bit grey is scaled to 8
+    bits, and interlacing is dropped; all but the last are noted. Animations are refused.
     """
     content = path.read_bytes()
     chunks = _parse(path, content)
@@ -59,7 +59,9 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     if b"tRNS" in names:
         notes.append("The transparent colour is written as an alpha channel.")
     if dropped:
-        notes.append(f"PNG chunks bound to the old pixel values are not kept: {', '.join(dropped)}.")
+        notes.append(
+            f"PNG chunks bound to the old pixel values are not kept: {', '.join(dropped)}."
+        )
     metadata = _common_metadata(before + after) | {"png": {"before": before, "after": after}}
     return ImageFile(data, axes, alpha, "png", metadata, path, tuple(notes))
 

@@ -8,7 +8,7 @@ The number of octaves of the coordinate lifting is not printed; 10 is the custom
 
 from __future__ import annotations
 
-from zspot.methods.method import Method
+from zspot.algorithms.method import Method
 from zspot.recipe import Fit, Predict, Recipe
 
 _SCHEDULES = {

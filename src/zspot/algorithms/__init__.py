@@ -1,0 +1,15 @@
+"""The methods, one file each; `METHODS` is the whole list, nothing is discovered.
+
+The folder is not called `methods` because `zspot.methods()` is the function that lists them.
+"""
+
+from __future__ import annotations
+
+from zspot.algorithms import bsn_ins
+from zspot.algorithms.method import EFFORTS, Method
+
+METHODS: dict[str, Method] = {
+    "bsn-ins": bsn_ins.METHOD,
+}
+
+__all__ = ["EFFORTS", "METHODS", "Method"]

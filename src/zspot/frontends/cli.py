@@ -1,0 +1,202 @@
+"""The command line. Heavy modules load inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from zspot._version import __version__
+
+if TYPE_CHECKING:
+    from zspot.progress import Report
+
+INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
+
+app = typer.Typer(
+    help="Denoise one image using nothing but itself: no clean image, no second shot.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_stderr = Console(stderr=True)
+_stdout = Console(soft_wrap=True)
+
+
+class Effort(StrEnum):
+    """How much time to spend."""
+
+    fast = "fast"
+    balanced = "balanced"
+    best = "best"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"zspot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    epilog="Examples:  zspot denoise noisy.png clean.png  |  "
+    "zspot denoise cells.tif cells-clean.tif --effort best  |  "
+    "zspot denoise noisy.png clean.png --recipe mine.toml"
+)
+def denoise(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy image file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write.")],
+    method: Annotated[
+        str | None, typer.Option(help="Method; `zspot methods` lists them.", show_default="bsn-ins")
+    ] = None,
+    effort: Annotated[
+        Effort | None,
+        typer.Option(help="Time against quality.", show_default="balanced"),
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Run this recipe instead of a method."),
+    ] = None,
+    save_recipe: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Write the recipe that ran, to rerun it exactly."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same result on a CPU.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False,
+) -> None:
+    """Denoise INPUT and write the same kind of file, only cleaner, to OUTPUT."""
+    if recipe is not None and (method is not None or effort is not None):
+        raise _BadUseError("--recipe replaces --method and --effort: leave those two out")
+    from zspot.api import DEFAULT_METHOD
+    from zspot.files import denoise_file
+    from zspot.io import check_target
+    from zspot.io._atomic import atomic_write
+    from zspot.recipe import Recipe
+
+    if save_recipe is not None:
+        _check_recipe_target(save_recipe, overwrite)
+    chosen = Recipe.load(recipe) if recipe is not None else (method or DEFAULT_METHOD)
+    check_target(target, overwrite=overwrite)
+    with _progress_bar(source.name, quiet) as report:
+        result, notes = denoise_file(
+            source,
+            target,
+            chosen,
+            effort=(effort or Effort.balanced).value,
+            seed=seed,
+            device=device,
+            overwrite=overwrite,
+            progress=report,
+        )
+    if save_recipe is not None:
+        if result.recipe is None:
+            raise _BadUseError(f"no recipe ran ({result.reason}): {save_recipe} is not written")
+        with atomic_write(save_recipe, overwrite=overwrite) as handle:
+            handle.write(result.recipe.to_toml().encode())
+    if not quiet:
+        for note in notes:
+            _stderr.print(f"note: {escape(note)}", highlight=False)
+        seconds = result.timings["total"]
+        line = f"{target}: denoised in {seconds:.1f} s on {result.device} ({result.reason})"
+        _stdout.print(escape(line), highlight=False)
+
+
+@app.command()
+def methods() -> None:
+    """List the methods with their citations."""
+    from zspot.algorithms import METHODS
+
+    for method in METHODS.values():
+        _stdout.print(f"[bold]{escape(method.name)}[/bold]", highlight=False)
+        _stdout.print(f"  {escape(method.summary)}", highlight=False)
+        _stdout.print(f"  {escape(method.citation)}", highlight=False)
+
+
+class _BadUseError(Exception):
+    """Options that do not go together; the message says what to do."""
+
+
+def _check_recipe_target(path: Path, overwrite: bool) -> None:
+    if not path.parent.is_dir():
+        raise _BadUseError(f"{path}: folder {path.parent} does not exist")
+    if path.exists() and not overwrite:
+        raise _BadUseError(f"{path}: exists already; choose another name or pass --overwrite")
+
+
+@contextmanager
+def _progress_bar(name: str, quiet: bool) -> Iterator[Report | None]:
+    """Show a bar with the time left on a terminal; nothing if quiet."""
+    if quiet or not _stderr.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    from zspot.progress import Progress
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Bar(*columns, console=_stderr, transient=True) as bar:
+        task = bar.add_task(escape(name), total=None, left="")
+
+        def report(p: Progress) -> None:
+            left = "" if p.seconds_left is None else f"{p.stage}, {_duration(p.seconds_left)} left"
+            bar.update(task, completed=p.done, total=p.total, left=left)
+
+        yield report
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with 0, 1 (failure), 2 (bad use or input) or 130 (Ctrl-C)."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        return app(arguments, standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("cancelled: nothing was written", INTERRUPTED)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # typer's own: unknown option, missing argument, ...
+            message = error.format_message()  # type: ignore[attr-defined]
+            return _fail(f"{message} (see zspot --help)", 2) if message else 2
+        if type(error).__name__ in _BAD_INPUT:
+            return _fail(str(error), 2)
+        return _fail(f"{type(error).__name__}: {error}", 1)
+
+
+# By name, so that reporting an error does not import what the command did not need.
+_BAD_INPUT = frozenset({"_BadUseError", "FileError", "ImageError", "OptionError", "RecipeError"})
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"zspot: {' '.join(message.split())}", err=True)
+    return code

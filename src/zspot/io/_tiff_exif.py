@@ -1,0 +1,65 @@
+"""Moving an EXIF block of another format into a TIFF file."""
+
+from __future__ import annotations
+
+import io
+from typing import BinaryIO, Literal
+
+from ._tiff_ifd import LONG, Entry, Flavour, even
+
+_EXIF, _GPS = 34665, 34853
+# Description, camera, orientation, software, time, artist, copyright: true for the new file too.
+_COPIED = (270, 271, 272, 274, 305, 306, 315, 33432)
+# Maker notes and interoperability hold offsets that only fit their old place.
+_DROPPED = (37500, 40965)
+
+
+def byte_order(exif: bytes) -> Literal[">", "<"]:
+    """Return ">" or "<", the byte order of an EXIF block."""
+    return ">" if exif[:2] == b"MM" else "<"
+
+
+def attach_exif(handle: BinaryIO, exif: bytes) -> None:
+    """Add the tags and directories of an EXIF block to the first page of a classic TIFF file.
+
+    The file must have the byte order of the block, so that values can be copied as they are.
+    """
+    source, flavour = io.BytesIO(exif), Flavour(byte_order(exif))
+    tags, _ = flavour.read(source, flavour.offset(exif[4:8]))
+    handle.seek(4)
+    first = flavour.offset(handle.read(4))
+    entries, following = flavour.read(handle, first)
+    end = handle.seek(0, 2)
+    wanted = {code: tags[code] for code in _COPIED if code in tags and code not in entries}
+    moved, end = _move(source, handle, flavour, wanted, end)
+    entries |= moved
+    for code in (_EXIF, _GPS):
+        if code in tags:
+            inner, _ = flavour.read(source, flavour.offset(tags[code].field))
+            inner = {key: entry for key, entry in inner.items() if key not in _DROPPED}
+            moved, end = _move(source, handle, flavour, inner, end)
+            place = even(end)
+            packed = flavour.pack(moved, bytes(4))
+            handle.seek(place)
+            handle.write(packed)
+            end = place + len(packed)
+            entries[code] = Entry(LONG, 1, flavour.pointer(place))
+    place = even(end)
+    handle.seek(place)
+    handle.write(flavour.pack(entries, following))
+    handle.seek(4)
+    handle.write(flavour.pointer(place))
+
+
+def _move(
+    source: BinaryIO, handle: BinaryIO, flavour: Flavour, tags: dict[int, Entry], end: int
+) -> tuple[dict[int, Entry], int]:
+    moved = {}
+    for code, entry in tags.items():
+        if entry.size <= flavour.inline:
+            moved[code] = entry
+            continue
+        raw = flavour.values(source, entry)
+        if len(raw) == entry.size:  # else the block is damaged here
+            moved[code], end = flavour.store(handle, None, entry.kind, raw, end)
+    return moved, end

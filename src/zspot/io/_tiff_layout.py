@@ -1,0 +1,234 @@
+"""Writing new pixels into the TIFF file they came from, keeping everything else byte for byte.
+
+`capture` keeps a file without its pixels; `rewrite` puts the file back with other pixels. Tags,
+descriptions, OME-XML, ImageJ and EXIF blocks, further images and private data need no
+understanding that way. Every strip or tile goes into the room of the old one; if its compressed
+form has grown, it goes to the end of the file, and the tags that say where it lies are updated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import imagecodecs
+import numpy as np
+
+from ._core import FileError
+from ._tiff_ifd import LONG, SHORT, Entry, Flavour, even
+
+_BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _PREDICTOR = 258, 259, 262, 266, 317
+_OFFSETS, _COUNTS = (324, 273), (325, 279)
+_DEFLATE, _RGB, _YCBCR = 8, 2, 6
+_JPEG = (6, 7)
+# JPEG tables and YCbCr sampling: wrong once the pixels are no longer coded as JPEG.
+_JPEG_TAGS = (347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 530, 531, 532)
+
+_ENCODERS: dict[int, Callable[[bytes], Any]] = {
+    1: bytes,
+    5: imagecodecs.lzw_encode,
+    _DEFLATE: imagecodecs.zlib_encode,
+    32946: imagecodecs.zlib_encode,
+    50000: imagecodecs.zstd_encode,
+    34925: lambda raw: imagecodecs.lzma_encode(raw),
+}
+_PACKBITS = 32773
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where one directory keeps its pixels, and its tags."""
+
+    offset: int
+    entries: dict[int, Entry]
+    following: bytes
+    segments: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A TIFF file without the pixels of one series.
+
+    `shape` is (samples in planes, rows, columns, interleaved samples) of each page, `chunk` the
+    rows and columns of a strip or tile. `contiguous` is set where all pixels lie in one run.
+    """
+
+    flavour: Flavour
+    size: int
+    pieces: tuple[tuple[int, bytes], ...]
+    pages: tuple[Page, ...]
+    contiguous: int | None
+    shape: tuple[int, int, int, int]
+    chunk: tuple[int, int]
+    tiled: bool
+    dtype: np.dtype
+    bits: int
+    compression: int
+    predictor: int
+    patches: dict[int, int]
+
+
+def capture(path: Path, tif: Any, series: Any) -> tuple[Layout, list[str]]:
+    """Keep the open TIFF file but for the pixels of `series`; also return notes for the user."""
+    key = series.keyframe
+    if key.imagedepth > 1 or tif.is_ndpi:
+        raise FileError(f"{path} is a rare kind of TIFF (volumetric tiles, NDPI); convert it")
+    compression, predictor, patches, notes = _plan(key)
+    # A mixture of bits for each sample, such as RGB 565, is unpacked to whole bytes.
+    bits = key.bitspersample if isinstance(key.bitspersample, int) else 8 * key.dtype.itemsize
+    bits = patches.get(_BITS, bits)
+    contiguous = series.dataoffset if bits == 8 * key.dtype.itemsize else None
+    contiguous = None if key.compression != 1 else contiguous
+    flavour = Flavour(tif.byteorder, tif.is_bigtiff)
+    size = tif.filehandle.size
+    pages: tuple[Page, ...] = ()
+    if contiguous is None:
+        pages = tuple(_page(path, tif, page, flavour) for page in series.pages)
+        holes = sorted(segment for page in pages for segment in page.segments if segment[1])
+    else:
+        holes = [(contiguous, int(np.prod(series.shape, dtype=object)) * key.dtype.itemsize)]
+    if any(offset + count > size for offset, count in holes):
+        raise FileError(f"{path} is truncated: its pixels end early; copy the file again")
+    separate, _, rows, columns, samples = key.shaped
+    tile = (key.tilelength, key.tilewidth) if key.is_tiled else None
+    layout = Layout(
+        flavour,
+        size,
+        tuple(_pieces(tif.filehandle, holes, size)),
+        pages,
+        contiguous,
+        (separate, rows, columns, samples),
+        tile or (max(1, min(key.rowsperstrip, rows)), columns),
+        tile is not None,
+        key.dtype.newbyteorder(tif.byteorder),
+        bits,
+        compression,
+        predictor,
+        patches,
+    )
+    return layout, notes
+
+
+def _plan(key: Any) -> tuple[int, int, dict[int, int], list[str]]:
+    """Choose compression and predictor; list the tags that change, and say what changes."""
+    compression, predictor, patches, notes = int(key.compression), int(key.predictor), {}, []
+    if compression not in (*_ENCODERS, _PACKBITS) or predictor not in (1, 2, 3):
+        name = getattr(key.compression, "name", str(key.compression))
+        notes.append(f"{name} compression is replaced by lossless deflate; the file may grow.")
+        compression, predictor = _DEFLATE, 1
+        patches |= {_COMPRESSION: _DEFLATE, _BITS: 8 * key.dtype.itemsize}
+        if _PREDICTOR in key.tags:
+            patches[_PREDICTOR] = 1
+        if int(key.photometric) == _YCBCR:
+            patches[_PHOTOMETRIC] = _RGB
+    if not isinstance(key.bitspersample, int) or key.dtype.kind == "f":
+        patches[_BITS] = 8 * key.dtype.itemsize
+    if _FILL_ORDER in key.tags:
+        patches[_FILL_ORDER] = 1
+    return compression, predictor, patches, notes
+
+
+def _page(path: Path, tif: Any, page: Any, flavour: Flavour) -> Page:
+    if page is None or page.parent is not tif:
+        raise FileError(f"{path} is a part of a set of files; join them into one file first")
+    entries, following = flavour.read(tif.filehandle, page.offset)
+    segments = tuple(zip(map(int, page.dataoffsets), map(int, page.databytecounts), strict=False))
+    return Page(page.offset, entries, following, segments)
+
+
+def _pieces(handle: Any, holes: list[tuple[int, int]], size: int) -> Iterator[tuple[int, bytes]]:
+    position = 0
+    for offset, count in [*holes, (size, 0)]:
+        if offset > position:
+            handle.seek(position)
+            yield position, handle.read(offset - position)
+        position = max(position, offset + count)
+
+
+def rewrite(handle: BinaryIO, layout: Layout, data: np.ndarray) -> None:
+    """Write the file with `data`, all samples included, in the order in which it was read."""
+    for offset, piece in layout.pieces:
+        handle.seek(offset)
+        handle.write(piece)
+    if layout.contiguous is not None:
+        handle.seek(layout.contiguous)
+        handle.write(np.ascontiguousarray(data, dtype=layout.dtype).data)
+        return
+    planes = data.reshape(len(layout.pages), *layout.shape)
+    end = layout.size
+    for page, plane in zip(layout.pages, planes, strict=True):
+        end = _write_page(handle, layout, page, plane, end)
+
+
+def _write_page(handle: BinaryIO, layout: Layout, page: Page, plane: np.ndarray, end: int) -> int:
+    places, counts = [list(column) for column in zip(*page.segments, strict=True)]
+    number = -1
+    for number, block in enumerate(_blocks(plane, layout)):
+        if number >= len(places):
+            raise FileError("the TIFF source lists fewer strips or tiles than its size needs")
+        coded = _encode(block, layout)
+        if len(coded) > counts[number]:
+            places[number], end = even(end), even(end) + len(coded)
+        counts[number] = len(coded)
+        handle.seek(places[number])
+        handle.write(coded)
+    entries = dict(page.entries)
+    for codes, values in ((_OFFSETS, places), (_COUNTS, counts)):
+        code = next((code for code in codes if code in entries), None)
+        if code is not None:
+            entries[code], end = layout.flavour.store_integers(handle, entries[code], values, end)
+    return _write_tags(handle, layout, page, entries, end)
+
+
+def _write_tags(
+    handle: BinaryIO, layout: Layout, page: Page, entries: dict[int, Entry], end: int
+) -> int:
+    for code, value in layout.patches.items():
+        old = entries.get(code)
+        if old is None and code != _BITS:
+            continue
+        values = [value] * (old.count if old else 1)
+        if old is None or old.kind not in (SHORT, LONG):
+            continue
+        entries[code], end = layout.flavour.store_integers(handle, old, values, end)
+    if layout.patches.get(_COMPRESSION):
+        # Removing tags shortens the directory, so that it still fits its place.
+        entries = {code: entry for code, entry in entries.items() if code not in _JPEG_TAGS}
+    handle.seek(page.offset)
+    handle.write(layout.flavour.pack(entries, page.following))
+    return end
+
+
+def _blocks(plane: np.ndarray, layout: Layout) -> Iterator[np.ndarray]:
+    """Cut a page into strips or zero-padded tiles in the order of the file."""
+    rows, columns = layout.chunk
+    for sample in plane:
+        for y in range(0, sample.shape[0], rows):
+            for x in range(0, sample.shape[1], columns):
+                block = sample[y : y + rows, x : x + columns]
+                missing = (rows - block.shape[0], columns - block.shape[1])
+                if layout.tiled and any(missing):
+                    block = np.pad(block, [(0, missing[0]), (0, missing[1]), (0, 0)])
+                yield np.ascontiguousarray(block)
+
+
+def _encode(block: np.ndarray, layout: Layout) -> bytes:
+    columns, samples = block.shape[1:]
+    if layout.bits != 8 * block.itemsize:
+        largest = (1 << layout.bits) - 1
+        packed = np.minimum(block, largest).ravel()
+        raw = imagecodecs.packints_encode(packed, layout.bits, runlen=columns * samples)
+    elif layout.predictor == 3:
+        raw = imagecodecs.floatpred_encode(block.astype(layout.dtype), axis=-2).tobytes()
+    elif layout.predictor == 2:
+        raw = imagecodecs.delta_encode(block, axis=-2).astype(layout.dtype).tobytes()
+    else:
+        raw = block.astype(layout.dtype).tobytes()
+    if layout.compression == _PACKBITS:
+        # PackBits must not run across rows.
+        size = len(raw) // block.shape[0]
+        lines = (raw[i : i + size] for i in range(0, len(raw), size))
+        return b"".join(bytes(imagecodecs.packbits_encode(line)) for line in lines)
+    return bytes(_ENCODERS[layout.compression](bytes(raw)))

@@ -1,0 +1,53 @@
+"""Camera RAW files: read only, developed by LibRaw (extra `raw`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import ImageCms
+
+from ._core import FileError, ImageFile, check_header
+
+# The tone curve of sRGB, as LibRaw takes it: power 1/2.4, slope 12.92 at black.
+_SRGB_CURVE = (2.4, 12.92)
+
+
+def read(path: Path, max_pixels: int) -> ImageFile:
+    """Develop a camera RAW file to 16-bit sRGB.
+
+    White balance of the camera, no automatic brightness, upright as the camera noted. The result is
+    to be written as another format, 16-bit TIFF best; this is noted. The sensor data, maker notes
+    and EXIF stay behind in the RAW file.
+    """
+    try:
+        import rawpy
+    except ImportError as error:
+        raise FileError(f'{path} is a RAW file; run: pip install "zspot[raw]"') from error
+    with rawpy.imread(str(path)) as sensor:
+        sizes = sensor.sizes
+        check_header(path, (sizes.height, sizes.width, 3), max_pixels)
+        pixels: Any = sensor.postprocess(
+            use_camera_wb=True,
+            output_bps=16,
+            no_auto_bright=True,
+            output_color=rawpy.ColorSpace.sRGB,  # pyright: ignore[reportAttributeAccessIssue]
+            gamma=_SRGB_CURVE,
+        )
+    notes = ("The RAW file is developed to 16-bit sRGB, upright; write it as .tif.",)
+    return ImageFile(np.asarray(pixels), "YXS", None, "raw", {"icc": _srgb()}, path, notes)
+
+
+def _srgb() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def refusal(image: ImageFile) -> str | None:
+    """Say that RAW files cannot be written."""
+    return "RAW files cannot be written; write a .tif file"
+
+
+def write(handle: BinaryIO, image: ImageFile) -> None:
+    """Refuse: RAW files hold sensor data, not images."""
+    raise FileError("RAW files cannot be written; write a .tif file")

@@ -1,0 +1,171 @@
+"""The warm start: a small blind denoiser trained once on photographs with simulated noise.
+
+A residual U-Net at half resolution: 2x2 blocks of pixels become channels, so every convolution
+costs a quarter of what it would at full resolution. It is not told the noise level. Images are
+standardised before and after, so that scaling or shifting the intensities scales or shifts the
+result. Convolutions replicate the border: with zeros, a network trained on small patches shifts
+the colours of large images.
+
+The weights beside this package were trained by `training/train_prior.py`.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+WIDTHS = (48, 80, 128)
+BLOCKS = (1, 1, 2)
+_SLOPE = 0.1
+_COLOURS = 3
+
+
+def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:
+    return nn.Conv2d(fan_in, fan_out, 3, padding=1, padding_mode="replicate")
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions around a leaky ReLU, added to the input.
+
+    Parameters
+    ----------
+    width : int
+        Channels in and out.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = _conv(width, width), _conv(width, width)
+        # Blocks start close to the identity, which keeps the first steps of training calm.
+        with torch.no_grad():
+            self.second.weight.mul_(0.2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (N, width, H, W) to the same shape."""
+        return x + self.second(F.leaky_relu_(self.first(x), _SLOPE))
+
+
+class Prior(nn.Module):
+    """Blind denoiser of standardised images; takes and returns (N, 3, H, W) of any size.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels at 1/2, 1/4, 1/8, ... of the resolution.
+    blocks : sequence of int
+        Residual blocks at each of these; all but the last have as many on the way up.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS, blocks: tuple[int, ...] = BLOCKS) -> None:
+        super().__init__()
+        self.multiple = 2 ** len(widths)
+        pairs = list(pairwise(widths))
+        self.entry = _conv(4 * _COLOURS, widths[0])
+        self.encoder = nn.ModuleList(_stage(w, n) for w, n in zip(widths, blocks, strict=True))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairs)
+        self.decoder = nn.ModuleList(
+            _stage(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True)
+        )
+        self.exit = _conv(widths[0], 4 * _COLOURS)
+        with torch.no_grad():
+            self.exit.weight.mul_(0.1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the denoised `x`; `x` is standardised, see `standardise`."""
+        height, width = x.shape[-2:]
+        padded = _pad_to_multiple(x, self.multiple)
+        noise = F.pixel_shuffle(self._noise(F.pixel_unshuffle(padded, 2)), 2)
+        return x - noise[..., :height, :width]
+
+    def _noise(self, x: torch.Tensor) -> torch.Tensor:
+        """Estimate the noise of the half-resolution input."""
+        x = self.entry(x.contiguous(memory_format=torch.channels_last))
+        skips = []
+        for stage, down in zip(self.encoder, self.down, strict=False):
+            x = stage(x)
+            skips.append(x)
+            x = down(x)
+        x = self.encoder[-1](x)
+        levels = zip(reversed(self.up), reversed(self.decoder), reversed(skips), strict=True)
+        for up, stage, skip in levels:
+            x = stage(up(x) + skip)
+        return self.exit(x)
+
+
+def _stage(width: int, blocks: int) -> nn.Sequential:
+    return nn.Sequential(*(Residual(width) for _ in range(blocks)))
+
+
+def _pad_to_multiple(x: torch.Tensor, multiple: int) -> torch.Tensor:
+    height, width = x.shape[-2:]
+    pad = (0, -width % multiple, 0, -height % multiple)
+    return F.pad(x, pad, mode="replicate") if any(pad) else x
+
+
+def standardise(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Subtract each channel's mean and divide by one standard deviation for all channels.
+
+    Parameters
+    ----------
+    y : tensor of shape (N, C, H, W)
+
+    Returns
+    -------
+    z, mean, std : tensor
+        The standardised images, and what gives `y = z * std + mean` back.
+    """
+    mean = y.mean((-2, -1), keepdim=True)
+    std = (y - mean).square().mean((-3, -2, -1), keepdim=True).sqrt()
+    # A constant image has nothing to scale by.
+    std = torch.where(std > 0, std, torch.ones_like(std))
+    return (y - mean) / std, mean, std
+
+
+def to_colour(y: torch.Tensor) -> torch.Tensor:
+    """Repeat the channel of a grey image three times, as the network was trained on."""
+    return y.expand(-1, _COLOURS, -1, -1) if y.shape[1] == 1 else y
+
+
+def denoise(network: nn.Module, y: torch.Tensor) -> torch.Tensor:
+    """Denoise images of any intensity scale with one forward pass.
+
+    Parameters
+    ----------
+    network : Prior
+    y : tensor of shape (N, C, H, W)
+        C is 1 or 3.
+
+    Returns
+    -------
+    tensor of the shape of `y`
+    """
+    z, mean, std = standardise(y)
+    out = network(to_colour(z))
+    if y.shape[1] == 1:
+        out = out.mean(1, keepdim=True)
+    return out * std + mean
+
+
+def load(path: str | None = None) -> Prior:
+    """Return the trained network in channels-last layout, ready for use.
+
+    Parameters
+    ----------
+    path : str, optional
+        A safetensors file; by default the weights of this package.
+    """
+    from safetensors.torch import load_file
+
+    if path is None:
+        with as_file(files("zspot") / "weights" / "prior.safetensors") as packaged:
+            weights = load_file(packaged)
+    else:
+        weights = load_file(path)
+    network = Prior()
+    network.load_state_dict({name: value.float() for name, value in weights.items()})
+    return network.to(memory_format=torch.channels_last).eval()

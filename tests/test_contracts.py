@@ -1,0 +1,164 @@
+"""The contracts of every registered method, through the public path."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zspot
+from zspot.algorithms import METHODS
+from zspot.recipe import Recipe
+
+NAMES = list(METHODS)
+
+
+def quick(name: str) -> str | Recipe:
+    """A method at the smallest budget at which it still does all of its work once."""
+    made = METHODS[name].make("fast")
+    return tiny(made) if isinstance(made, Recipe) else name
+
+
+def picture(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(0.2, 0.8, shape[0])[:, None]
+    unit = np.clip(ramp + 0.1 * rng.standard_normal(shape[:2]), 0, 1)
+    if len(shape) == 3:
+        unit = unit[..., None] * np.linspace(1, 0.5, shape[2])
+    kind = np.dtype(dtype)
+    top = np.iinfo(kind).max if kind.kind in "ui" else 3.0
+    return (unit * top).astype(kind)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=12)
+@given(data=st.data())
+def test_shape_dtype_and_input_are_kept(name, data):
+    dtype = data.draw(
+        st.sampled_from(["uint8", "uint16", "int16", "uint32", "float16", "float32", "float64"])
+    )
+    height, width = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
+    channels = data.draw(st.sampled_from([None, 1, 2, 3, 4]))
+    shape = (height, width) if channels is None else (height, width, channels)
+    image = picture(shape, dtype)
+    before = image.copy()
+    image.setflags(write=False)
+    result = zspot.run(image, quick(name), channel_axis=None if channels is None else -1)
+    assert result.image.shape == image.shape
+    assert result.image.dtype == image.dtype
+    assert np.isfinite(result.image.astype(np.float64)).all()
+    assert np.array_equal(image, before)
+    assert not np.shares_memory(result.image, image)
+    if result.uncertainty is not None:
+        assert result.uncertainty.shape == image.shape
+        assert (result.uncertainty >= 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_bytes_and_other_seed_other_bytes(name):
+    image = picture((33, 47, 3), "float32")
+    first, again, other = (
+        zspot.denoise(image, quick(name), channel_axis=-1, seed=s) for s in (5, 5, 6)
+    )
+    assert first.tobytes() == again.tobytes()
+    assert first.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("gain", "shift"), [(1000.0, 0.0), (1.0, 50.0), (1e-4, -3e-3)])
+def test_scaling_and_shifting_intensities_scales_and_shifts_the_result(name, gain, shift):
+    image = picture((40, 36, 3), "float64")
+    plain = zspot.denoise(image, quick(name), channel_axis=-1)
+    moved = zspot.denoise(image * gain + shift, quick(name), channel_axis=-1)
+    np.testing.assert_allclose((moved - shift) / gain, plain, atol=2e-3 * image.std())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_channel_axis_may_stand_anywhere(name):
+    image = picture((30, 34, 3), "uint8")
+    last = zspot.denoise(image, quick(name), channel_axis=-1)
+    first = zspot.denoise(np.moveaxis(image, -1, 0), quick(name), channel_axis=0)
+    assert np.array_equal(np.moveaxis(first, 0, -1), last)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "value", [0, 7, 255], ids=["black", "dark", "saturated"]
+)
+def test_constant_images_come_back_unchanged(name, value):
+    image = np.full((20, 20), value, np.uint8)
+    result = zspot.run(image, quick(name))
+    assert np.array_equal(result.image, image)
+    assert "constant" in result.reason
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_constant_channel_among_others_stays_as_it_is(name):
+    image = picture((24, 24, 3), "float32")
+    image[..., 1] = 0.1
+    out = zspot.denoise(image, quick(name), channel_axis=-1)
+    assert np.array_equal(out[..., 1], image[..., 1])
+    assert not np.array_equal(out[..., 0], image[..., 0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [("float64", -1e300, 1e300), ("float16", -65000, 65000), ("uint32", 0, 2**32 - 1)],
+)
+def test_extreme_ranges_stay_finite(name, dtype, low, high):
+    rng = np.random.default_rng(1)
+    image = np.where(rng.random((20, 20)) < 0.5, low, high).astype(dtype)
+    out = zspot.denoise(image, quick(name))
+    assert out.dtype == image.dtype
+    assert np.isfinite(out.astype(np.float64)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        (np.array([[0.0, np.nan] * 8] * 8), "NaN"),
+        (np.array([[0.0, np.inf] * 8] * 8), "NaN"),
+        (np.zeros((0, 5)), "empty"),
+        (np.zeros((9, 9, 3)), "channel_axis=-1"),
+        (np.zeros((9, 9), complex), "dtype"),
+        (np.zeros((9, 9), bool), "dtype"),
+    ],
+)
+def test_bad_input_is_one_clear_line(name, image, says):
+    with pytest.raises(zspot.ImageError) as caught:
+        zspot.run(image, quick(name))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_method_has_its_citation_and_three_efforts(name):
+    method = zspot.methods()[name]
+    assert method.name == name
+    assert any(year in method.citation for year in map(str, range(2005, 2027)))
+    for effort in ("fast", "balanced", "best"):
+        assert method.make(effort) is not None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_progress_counts_up_to_the_end_and_can_stop_the_run(name):
+    seen = []
+    zspot.run(picture((16, 16), "uint8"), quick(name), progress=seen.append)
+    assert seen[0].done == 0
+    assert seen[-1].done == pytest.approx(seen[-1].total)
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
+    assert seen[-1].seconds_left == pytest.approx(0)
+
+    class Stop(Exception):
+        pass
+
+    def stop(progress):
+        if progress.done:
+            raise Stop
+
+    with pytest.raises(Stop):
+        zspot.run(picture((16, 16), "uint8"), quick(name), progress=stop)
