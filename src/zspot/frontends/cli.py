@@ -181,9 +181,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        return app(arguments, standalone_mode=False) or 0
+        code = app(arguments, standalone_mode=False) or 0
+        # Some versions of typer turn Ctrl-C into this code, others let it through.
+        return _fail(_CANCELLED, INTERRUPTED) if code == INTERRUPTED else code
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("cancelled: nothing was written", INTERRUPTED)
+        return _fail(_CANCELLED, INTERRUPTED)
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own: unknown option, missing argument, ...
             message = error.format_message()  # type: ignore[attr-defined]
@@ -192,6 +194,8 @@ def _run(arguments: Sequence[str] | None) -> int:
             return _fail(str(error), 2)
         return _fail(f"{type(error).__name__}: {error}", 1)
 
+
+_CANCELLED = "cancelled: nothing was written"
 
 # By name, so that reporting an error does not import what the command did not need.
 _BAD_INPUT = frozenset({"_BadUseError", "FileError", "ImageError", "OptionError", "RecipeError"})

@@ -1,0 +1,147 @@
+"""The command line as a user meets it: exit codes, one-line errors, whole files or none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+import zspot
+from zspot.algorithms import METHODS
+from zspot.frontends import cli
+from zspot.recipe import Recipe
+
+TINY = """method = "bsn-ins"
+[fit]
+steps = 2
+[predict]
+passes = 2
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    iio.imwrite(tmp_path / "noisy.png", rng.integers(0, 255, (30, 40, 3), dtype=np.uint8))
+    (tmp_path / "tiny.toml").write_text(TINY)
+    return tmp_path
+
+
+def zspot_cli(capsys, *arguments) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    return int(stopped.value.code or 0), out, err
+
+
+def test_denoise_writes_what_the_api_returns(folder, capsys):
+    code, out, err = zspot_cli(
+        capsys, "denoise", folder / "noisy.png", folder / "out.png",
+        "--recipe", folder / "tiny.toml", "--seed", 7,
+    )  # fmt: skip
+    assert code == 0
+    assert not err
+    assert "out.png" in out
+    expected = zspot.denoise(
+        iio.imread(folder / "noisy.png"), Recipe.from_toml(TINY), channel_axis=-1, seed=7
+    )
+    assert np.array_equal(iio.imread(folder / "out.png"), expected)
+
+
+def test_a_saved_recipe_reruns_exactly(folder, capsys):
+    common = ("denoise", folder / "noisy.png")
+    first = (folder / "a.png", "--recipe", folder / "tiny.toml")
+    assert zspot_cli(capsys, *common, *first, "--save-recipe", folder / "r.toml")[0] == 0
+    assert Recipe.load(folder / "r.toml") == Recipe.from_toml(TINY)
+    again = (folder / "b.png", "--recipe", folder / "r.toml")
+    assert zspot_cli(capsys, *common, *again)[0] == 0
+    assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
+
+
+def test_quiet_prints_nothing(folder, capsys):
+    arguments = (folder / "noisy.png", folder / "o.png", "--recipe", folder / "tiny.toml")
+    assert zspot_cli(capsys, "denoise", *arguments, "--quiet") == (0, "", "")
+
+
+def test_methods_and_version(capsys):
+    code, out, _ = zspot_cli(capsys, "methods")
+    assert code == 0
+    for method in METHODS.values():
+        assert method.name in out
+        assert method.citation[:40] in out
+    assert zspot_cli(capsys, "--version") == (0, f"zspot {zspot.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["denoise"], "INPUT"),
+        (["denoise", "nope.png", "o.png"], "nope.png"),
+        (["denoise", "noisy.png", "o.xyz"], ".tif"),
+        (["denoise", "noisy.png", "no/such/o.png"], "no/such"),
+        (["denoise", "noisy.png", "noisy.png"], "exists"),
+        (["denoise", "noisy.png", "o.png", "--method", "magic"], "bsn-ins"),
+        (["denoise", "noisy.png", "o.png", "--effort", "magic"], "balanced"),
+        (["denoise", "noisy.png", "o.png", "--device", "magic"], "auto"),
+        (["denoise", "noisy.png", "o.png", "--seed", "-1"], "seed"),
+        (["denoise", "noisy.png", "o.png", "--recipe", "noisy.png"], "UTF-8"),
+        (["denoise", "noisy.png", "o.png", "--recipe", "nope.toml"], "nope.toml"),
+        (["denoise", "noisy.png", "o.png", "--recipe", "tiny.toml", "--effort", "best"], "--effort"),
+        (["denoise", "tiny.toml", "o.png"], "tiny.toml"),
+        (["denoise", "noisy.png", "o.png", "--what"], "--what"),
+        (["what"], "what"),
+    ],
+)
+def test_bad_use_is_one_line_and_exit_code_2(folder, capsys, monkeypatch, arguments, says):
+    monkeypatch.chdir(folder)
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    code, out, err = zspot_cli(capsys, *arguments)
+    assert code == 2
+    assert not out
+    assert says in err
+    assert err.count("\n") == 1
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_an_existing_file_is_replaced_only_when_asked(folder, capsys):
+    target = folder / "o.png"
+    target.write_bytes(b"precious")
+    arguments = ("denoise", folder / "noisy.png", target, "--recipe", folder / "tiny.toml")
+    assert zspot_cli(capsys, *arguments)[0] == 2
+    assert target.read_bytes() == b"precious"
+    assert zspot_cli(capsys, *arguments, "--overwrite")[0] == 0
+    assert iio.imread(target).shape == (30, 40, 3)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_stops_at_once_and_leaves_nothing(folder):
+    """Interrupt a run that would take minutes."""
+    big = np.random.default_rng(0).integers(0, 255, (128, 128, 3), dtype=np.uint8)
+    iio.imwrite(folder / "big.png", big)
+    before = sorted(p.name for p in folder.iterdir())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zspot", "denoise", "big.png", "o.png", "--effort", "best"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(8)  # past the imports and into the fit
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == cli.INTERRUPTED
+    assert err == "zspot: cancelled: nothing was written\n"
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_importing_zspot_does_not_load_torch():
+    code = "import sys, zspot; assert zspot.methods(); print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
