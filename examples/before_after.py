@@ -45,7 +45,14 @@ def _draw(before: np.ndarray, after: np.ndarray, path: Path) -> None:
     removed = before.astype(float) - after.astype(float)
     grey = removed.mean(-1) if removed.ndim == 3 else removed
     pictures = [before, before[crop], after, after[crop], grey, grey[crop]]
-    titles = ["noisy", "noisy, zoomed", "denoised", "denoised, zoomed", "removed", "removed, zoomed"]
+    titles = [
+        "noisy",
+        "noisy, zoomed",
+        "denoised",
+        "denoised, zoomed",
+        "removed",
+        "removed, zoomed",
+    ]
     figure, axes = plt.subplots(2, 3, figsize=(12, 8), layout="constrained")
     for axis, picture, title in zip(axes.T.flat, pictures, titles, strict=True):
         axis.imshow(picture, cmap="gray", interpolation="nearest")

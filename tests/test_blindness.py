@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zspot import engine, fills, masks, networks
-from zspot.recipe import EXCLUSION_SIZE, Bernoulli, Constant, Fit, Inr, Predict, Recipe, UNet
 from zspot.random import derive
+from zspot.recipe import EXCLUSION_SIZE, Bernoulli, Constant, Fit, Inr, Predict, Recipe, UNet
 
 CPU = torch.device("cpu")
 SHAPE = torch.Size((1, 3, 37, 41))
@@ -34,7 +34,7 @@ class Spy(torch.nn.Module):
         return self.network(x, generator)
 
 
-@pytest.fixture()
+@pytest.fixture
 def spied(monkeypatch):
     """Run a recipe and return (hidden maps, network inputs), one of each per step."""
     build, draw = networks.build, masks.draw
@@ -137,9 +137,7 @@ def test_scored_pixels_keep_their_distance_from_visible_ones(exclusion):
         "square": [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)],
     }[exclusion]
     padded = torch.nn.functional.pad(visible, (1, 1, 1, 1))
-    near = torch.stack(
-        [padded[:, 1 + i : 38 + i, 1 + j : 42 + j] for i, j in steps]
-    ).any(0)
+    near = torch.stack([padded[:, 1 + i : 38 + i, 1 + j : 42 + j] for i, j in steps]).any(0)
     assert torch.equal(maps.scored[0], ~near)
 
 

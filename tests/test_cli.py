@@ -92,7 +92,10 @@ def test_methods_and_version(capsys):
         (["denoise", "noisy.png", "o.png", "--seed", "-1"], "seed"),
         (["denoise", "noisy.png", "o.png", "--recipe", "noisy.png"], "UTF-8"),
         (["denoise", "noisy.png", "o.png", "--recipe", "nope.toml"], "nope.toml"),
-        (["denoise", "noisy.png", "o.png", "--recipe", "tiny.toml", "--effort", "best"], "--effort"),
+        (
+            ["denoise", "noisy.png", "o.png", "--recipe", "tiny.toml", "--effort", "best"],
+            "--effort",
+        ),
         (["denoise", "tiny.toml", "o.png"], "tiny.toml"),
         (["denoise", "noisy.png", "o.png", "--what"], "--what"),
         (["what"], "what"),
@@ -141,7 +144,5 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing(folder):
 
 def test_importing_zspot_does_not_load_torch():
     code = "import sys, zspot; assert zspot.methods(); print('torch' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -84,9 +84,7 @@ def test_channel_axis_may_stand_anywhere(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    "value", [0, 7, 255], ids=["black", "dark", "saturated"]
-)
+@pytest.mark.parametrize("value", [0, 7, 255], ids=["black", "dark", "saturated"])
 def test_constant_images_come_back_unchanged(name, value):
     image = np.full((20, 20), value, np.uint8)
     result = zspot.run(image, quick(name))
@@ -153,12 +151,12 @@ def test_progress_counts_up_to_the_end_and_can_stop_the_run(name):
     assert [p.done for p in seen] == sorted(p.done for p in seen)
     assert seen[-1].seconds_left == pytest.approx(0)
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop(progress):
         if progress.done:
-            raise Stop
+            raise StopError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         zspot.run(picture((16, 16), "uint8"), quick(name), progress=stop)

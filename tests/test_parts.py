@@ -91,7 +91,10 @@ def test_inr_phases_equal_the_mlp_on_the_fine_grid(gamma):
         return torch.stack(parts if gamma else [p], -1)
 
     grid = torch.cat(
-        [lift(rows)[:, None].expand(-1, 2 * width, -1), lift(cols)[None].expand(2 * height, -1, -1)],
+        [
+            lift(rows)[:, None].expand(-1, 2 * width, -1),
+            lift(cols)[None].expand(2 * height, -1, -1),
+        ],
         -1,
     )
     for weight, bias in list(zip(inr.weights, inr.biases, strict=True))[:-1]:

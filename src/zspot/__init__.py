@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from zspot._version import __version__
 
 if TYPE_CHECKING:
+    from zspot.algorithms import Method
     from zspot.api import OptionError, Result, denoise, run
     from zspot.axes import ImageError
-    from zspot.algorithms import Method
     from zspot.progress import Progress
     from zspot.recipe import Recipe, RecipeError
 

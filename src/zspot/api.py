@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from zspot._version import __version__
+from zspot.algorithms import EFFORTS, METHODS
 from zspot.axes import Plane, to_plane
 from zspot.denoiser import Denoiser, from_recipe
 from zspot.engine import Denoised
-from zspot.algorithms import EFFORTS, METHODS
 from zspot.progress import Progress
 from zspot.recipe import Recipe
 
@@ -232,9 +232,7 @@ def _varying(plane: Plane) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(plane.values[plane.varying]))
 
 
-def _back(
-    plane: Plane, image: np.ndarray, done: Denoised
-) -> tuple[np.ndarray, np.ndarray | None]:
+def _back(plane: Plane, image: np.ndarray, done: Denoised) -> tuple[np.ndarray, np.ndarray | None]:
     """Put denoised channels back between the constant ones and return to the user's units."""
     values = plane.values.copy()
     values[plane.varying] = done.mean.cpu().numpy()

@@ -92,9 +92,7 @@ def to_plane(image: np.ndarray, channel_axis: int | None) -> Plane:
     scale = np.where(constant, 0.0, channels.std(axis=(1, 2)))
     channels /= np.where(constant, 1.0, scale)[:, None, None]
     factor = unit[:, 0, 0]
-    return Plane(
-        channels.astype(np.float32), offset * factor, scale * factor, image.dtype, axis
-    )
+    return Plane(channels.astype(np.float32), offset * factor, scale * factor, image.dtype, axis)
 
 
 def _check(image: np.ndarray, channel_axis: int | None) -> int | None:

@@ -15,9 +15,7 @@ from zspot.recipe import Recipe
 class Denoiser(Protocol):
     """A denoising method, ready to run."""
 
-    def __call__(
-        self, plane: torch.Tensor, *, seed: int, report: Report | None = None
-    ) -> Denoised:
+    def __call__(self, plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
         """Denoise a standardised plane (C, H, W) on the device it is on."""
         ...
 

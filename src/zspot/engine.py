@@ -107,9 +107,7 @@ def _build(recipe: Recipe, image: torch.Tensor, seed: int) -> _Parts:
     return _Parts(network, fill, derive(seed, 2, device), dropping)
 
 
-def _fit(
-    recipe: Recipe, image: torch.Tensor, parts: _Parts, clock: Clock
-) -> tuple[float, ...]:
+def _fit(recipe: Recipe, image: torch.Tensor, parts: _Parts, clock: Clock) -> tuple[float, ...]:
     spec = recipe.fit
     adam = torch.optim.Adam(parts.network.parameters(), lr=spec.lr, fused=True)
     rates = torch.optim.lr_scheduler.LambdaLR(adam, rate_schedule(spec))

@@ -167,9 +167,7 @@ class UNet:
     def __post_init__(self) -> None:
         _between("network.width", self.width, 1, 1024)
         _require(self.dilation in (1, 2), f"network.dilation = {self.dilation}: must be 1 or 2")
-        _require(
-            0 <= self.dropout < 1, f"network.dropout = {self.dropout}: must lie in [0, 1)"
-        )
+        _require(0 <= self.dropout < 1, f"network.dropout = {self.dropout}: must lie in [0, 1)")
 
 
 @dataclass(frozen=True)

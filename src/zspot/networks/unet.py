@@ -50,9 +50,7 @@ class UNet(nn.Module):
             [nn.ModuleList([conv(n, 2 * w), conv(2 * w, 2 * w)]) for n in inputs]
         )
         last_wide, last_thin = max(1, 4 * w // 3), max(1, 2 * w // 3)
-        self.last = nn.ModuleList(
-            [conv(2 * w + channels, last_wide), conv(last_wide, last_thin)]
-        )
+        self.last = nn.ModuleList([conv(2 * w + channels, last_wide), conv(last_wide, last_thin)])
         self.exit = conv(last_thin, channels)
 
     def forward(self, x: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
@@ -89,10 +87,13 @@ class UNet(nn.Module):
 
 
 def _conv(fan_in: int, fan_out: int, generator: torch.Generator) -> nn.Conv2d:
-    conv = nn.utils.skip_init(nn.Conv2d, fan_in, fan_out, 3, padding=1)
+    """Return a 3x3 convolution with He initialisation from `generator` alone."""
+    # Made without memory first: the usual constructor would draw from the global generator.
+    conv = nn.Conv2d(fan_in, fan_out, 3, padding=1, device="meta").to_empty(device="cpu")
+    assert conv.bias is not None
     nn.init.kaiming_normal_(conv.weight, a=_SLOPE, generator=generator)
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return conv  # type: ignore[return-value]
+    nn.init.zeros_(conv.bias)
+    return conv
 
 
 def _act(x: torch.Tensor) -> torch.Tensor:
