@@ -58,9 +58,7 @@ def tiny(recipe: Recipe, steps: int = 2, passes: int = 2) -> Recipe:
 def small_net(recipe: Recipe, steps: int, passes: int) -> Recipe:
     """The same recipe with a narrow network and a fast schedule, for quality tests."""
     net = replace(recipe.network, width=16, dropout=0.1)
-    return replace(
-        recipe, network=net, fit=Fit(steps, 3e-3, "one-cycle"), predict=Predict(passes)
-    )
+    return replace(recipe, network=net, fit=Fit(steps, 3e-3, "one-cycle"), predict=Predict(passes))
 
 
 @pytest.fixture(autouse=True)

@@ -68,16 +68,17 @@ class Siren(nn.Module):
         -------
         float tensor (1, C, height, width)
         """
+        w0, p = self.spec.w0, self.spec.dropout
         rows = self._lift(_fine_axis(height, index // 2, self.weights[0]))
         cols = self._lift(_fine_axis(width, index % 2, self.weights[0]))
-        first, half = self.weights[0], self.weights[0].shape[1] // 2
-        by_row = F.linear(rows, first[:, :half], self.biases[0])
+        # The factor w0 multiplies the small weights, not the large activations.
+        first, half = w0 * self.weights[0], self.weights[0].shape[1] // 2
+        by_row = F.linear(rows, first[:, :half], w0 * self.biases[0])
         by_col = F.linear(cols, first[:, half:])
         x = (by_row[:, None] + by_col[None]).reshape(height * width, -1)
-        x = dropout(torch.sin(self.spec.w0 * x), self.spec.dropout[0], generator)
-        hidden = zip(self.weights[1:-1], self.biases[1:-1], self.spec.dropout[1:], strict=True)
-        for weight, bias, p in hidden:
-            x = dropout(torch.sin(self.spec.w0 * F.linear(x, weight, bias)), p, generator)
+        x = dropout(torch.sin(x), p[0], generator)
+        for weight, bias, rate in zip(self.weights[1:-1], self.biases[1:-1], p[1:], strict=True):
+            x = dropout(torch.sin(F.linear(x, w0 * weight, w0 * bias)), rate, generator)
         x = F.linear(x, self.weights[-1], self.biases[-1])
         return x.reshape(1, height, width, -1).permute(0, 3, 1, 2)
 

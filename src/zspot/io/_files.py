@@ -143,7 +143,8 @@ def check_target(
         if not os.access(folder, os.W_OK | os.X_OK):
             raise FileError(f"{path}: the folder {folder} is not writable; choose another one")
     except (OSError, ValueError) as error:
-        raise FileError(f"{path} cannot be written: {_first_line(error)}") from error
+        reason = os_reason(error) if isinstance(error, OSError) else _first_line(error)
+        raise FileError(f"{path} cannot be written: {reason}") from error
     reason = _module(name).refusal(source) if source is not None else None
     if reason:
         raise FileError(f"{path}: {reason}")

@@ -8,8 +8,9 @@ from typing import BinaryIO, Literal
 from ._tiff_ifd import LONG, Entry, Flavour, even
 
 _EXIF, _GPS = 34665, 34853
+_ORIENTATION = 274
 # Description, camera, orientation, software, time, artist, copyright: true for the new file too.
-_COPIED = (270, 271, 272, 274, 305, 306, 315, 33432)
+_COPIED = (270, 271, 272, _ORIENTATION, 305, 306, 315, 33432)
 # Maker notes and interoperability hold offsets that only fit their old place.
 _DROPPED = (37500, 40965)
 
@@ -19,7 +20,22 @@ def byte_order(exif: bytes) -> Literal[">", "<"]:
     return ">" if exif[:2] == b"MM" else "<"
 
 
-def attach_exif(handle: BinaryIO, exif: bytes) -> None:
+def exif_of_tiff(content: bytes) -> bytes | None:
+    """Make an EXIF block of the camera tags of a TIFF-based RAW file.
+
+    The orientation stays out, because a developed image is upright. None if there is none to make.
+    """
+    if content[:2] not in (b"II", b"MM"):
+        return None
+    flavour = Flavour(byte_order(content))
+    magic = b"II*\0" if flavour.order == "<" else b"MM\0*"
+    block = io.BytesIO()
+    block.write(magic + flavour.pointer(8) + flavour.pack({}, bytes(4)))
+    attach_exif(block, content, without=_ORIENTATION)
+    return block.getvalue()
+
+
+def attach_exif(handle: BinaryIO, exif: bytes, without: int | None = None) -> None:
     """Add the tags and directories of an EXIF block to the first page of a classic TIFF file.
 
     The file must have the byte order of the block, so that values can be copied as they are.
@@ -30,6 +46,7 @@ def attach_exif(handle: BinaryIO, exif: bytes) -> None:
     first = flavour.offset(handle.read(4))
     entries, following = flavour.read(handle, first)
     end = handle.seek(0, 2)
+    tags.pop(without or 0, None)
     wanted = {code: tags[code] for code in _COPIED if code in tags and code not in entries}
     moved, end = _move(source, handle, flavour, wanted, end)
     entries |= moved

@@ -68,7 +68,8 @@ class Flavour:
         entries = {}
         for _ in range(count):
             fields = struct.unpack(entry, handle.read(struct.calcsize(entry)))
-            entries[fields[0]] = Entry(*fields[1:])
+            # Of a repeated tag, an error, tifffile takes the first as well.
+            entries.setdefault(fields[0], Entry(*fields[1:]))
         return entries, handle.read(struct.calcsize(pointer))
 
     def pack(self, entries: dict[int, Entry], following: bytes) -> bytes:

@@ -2,8 +2,9 @@
 
 `capture` keeps a file without its pixels; `rewrite` puts the file back with other pixels. Tags,
 descriptions, OME-XML, ImageJ and EXIF blocks, further images and private data need no
-understanding that way. Every strip or tile goes into the room of the old one; if its compressed
-form has grown, it goes to the end of the file, and the tags that say where it lies are updated.
+understanding that way. Uncompressed strips and tiles go where the old ones were. Compressed ones
+fill the room of all old ones; what does not fit goes to the end of the file, and the tags that say
+where they lie are updated.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ._tiff_ifd import LONG, SHORT, Entry, Flavour, even
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _PREDICTOR = 258, 259, 262, 266, 317
 _OFFSETS, _COUNTS = (324, 273), (325, 279)
-_DEFLATE, _RGB, _YCBCR = 8, 2, 6
+_DEFLATE, _GREY, _RGB, _YCBCR = 8, 1, 2, 6
 _JPEG = (6, 7)
 # JPEG tables and YCbCr sampling: wrong once the pixels are no longer coded as JPEG.
 _JPEG_TAGS = (347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 530, 531, 532)
@@ -29,8 +30,9 @@ _JPEG_TAGS = (347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 530, 531, 532)
 _ENCODERS: dict[int, Callable[[bytes], Any]] = {
     1: bytes,
     5: imagecodecs.lzw_encode,
-    _DEFLATE: imagecodecs.zlib_encode,
-    32946: imagecodecs.zlib_encode,
+    # libdeflate: the same format as zlib, smaller and several times faster.
+    _DEFLATE: imagecodecs.deflate_encode,
+    32946: imagecodecs.deflate_encode,
     50000: imagecodecs.zstd_encode,
     34925: lambda raw: imagecodecs.lzma_encode(raw),
 }
@@ -91,6 +93,9 @@ def capture(path: Path, tif: Any, series: Any) -> tuple[Layout, list[str]]:
         holes = [(contiguous, int(np.prod(series.shape, dtype=object)) * key.dtype.itemsize)]
     if any(offset + count > size for offset, count in holes):
         raise FileError(f"{path} is truncated: its pixels end early; copy the file again")
+    # Holes are sorted: the first is the only one that can reach into the file's header.
+    if holes and holes[0][0] < 8:
+        raise FileError(f"{path} is damaged: its pixels overlap its header; copy the file again")
     separate, _, rows, columns, samples = key.shaped
     tile = (key.tilelength, key.tilewidth) if key.is_tiled else None
     layout = Layout(
@@ -122,12 +127,23 @@ def _plan(key: Any) -> tuple[int, int, dict[int, int], list[str]]:
         if _PREDICTOR in key.tags:
             patches[_PREDICTOR] = 1
         if int(key.photometric) == _YCBCR:
-            patches[_PHOTOMETRIC] = _RGB
+            patches[_PHOTOMETRIC] = _RGB if key.samplesperpixel >= 3 else _GREY
     if not isinstance(key.bitspersample, int) or key.dtype.kind == "f":
+        patches[_BITS] = 8 * key.dtype.itemsize
+    elif key.bitspersample % 8 and _BITS not in patches and not _can_pack():
+        notes.append(f"The {key.bitspersample}-bit values are written as 16-bit numbers.")
         patches[_BITS] = 8 * key.dtype.itemsize
     if _FILL_ORDER in key.tags:
         patches[_FILL_ORDER] = 1
     return compression, predictor, patches, notes
+
+
+def _can_pack() -> bool:
+    try:
+        imagecodecs.packints_encode(np.zeros(2, np.uint16), 12, runlen=2)
+    except (NotImplementedError, AttributeError):  # older imagecodecs only unpack
+        return False
+    return True
 
 
 def _page(path: Path, tif: Any, page: Any, flavour: Flavour) -> Page:
@@ -157,20 +173,59 @@ def rewrite(handle: BinaryIO, layout: Layout, data: np.ndarray) -> None:
         handle.write(np.ascontiguousarray(data, dtype=layout.dtype).data)
         return
     planes = data.reshape(len(layout.pages), *layout.shape)
-    end = layout.size
+    room = _Room(layout)
     for page, plane in zip(layout.pages, planes, strict=True):
-        end = _write_page(handle, layout, page, plane, end)
+        _write_page(handle, layout, page, plane, room)
 
 
-def _write_page(handle: BinaryIO, layout: Layout, page: Page, plane: np.ndarray, end: int) -> int:
+class _Room:
+    """Places for strips and tiles: the gaps that the old ones left, then the end of the file."""
+
+    # Gaps tried before the fullest one is given up; more would only save a few bytes.
+    _TRIED = 8
+
+    def __init__(self, layout: Layout):
+        self.end = layout.size
+        self._fixed = layout.compression == 1
+        self._used: set[int] = set()
+        self._gaps: list[list[int]] = []
+        for start, count in sorted(s for page in layout.pages for s in page.segments):
+            if self._gaps and start <= self._gaps[-1][1]:
+                self._gaps[-1][1] = max(self._gaps[-1][1], start + count)
+            elif count:
+                self._gaps.append([start, start + count])
+
+    def place(self, size: int, old: tuple[int, int]) -> int:
+        """Return where to write `size` bytes in place of an old offset and count."""
+        if self._fixed:
+            # Pages may share a strip until their pixels differ: each needs its own now.
+            if size <= old[1] and old[0] not in self._used:
+                self._used.add(old[0])
+                return old[0]
+            return self._append(size)
+        for gap in self._gaps[: self._TRIED]:
+            if gap[1] - gap[0] >= size:
+                gap[0] += size
+                return gap[0] - size
+        if len(self._gaps) >= self._TRIED:
+            self._gaps.remove(min(self._gaps[: self._TRIED], key=lambda gap: gap[1] - gap[0]))
+        return self._append(size)
+
+    def _append(self, size: int) -> int:
+        start = even(self.end)
+        self.end = start + size
+        return start
+
+
+def _write_page(
+    handle: BinaryIO, layout: Layout, page: Page, plane: np.ndarray, room: _Room
+) -> None:
     places, counts = [list(column) for column in zip(*page.segments, strict=True)]
-    number = -1
     for number, block in enumerate(_blocks(plane, layout)):
         if number >= len(places):
             raise FileError("the TIFF source lists fewer strips or tiles than its size needs")
         coded = _encode(block, layout)
-        if len(coded) > counts[number]:
-            places[number], end = even(end), even(end) + len(coded)
+        places[number] = room.place(len(coded), page.segments[number])
         counts[number] = len(coded)
         handle.seek(places[number])
         handle.write(coded)
@@ -178,8 +233,9 @@ def _write_page(handle: BinaryIO, layout: Layout, page: Page, plane: np.ndarray,
     for codes, values in ((_OFFSETS, places), (_COUNTS, counts)):
         code = next((code for code in codes if code in entries), None)
         if code is not None:
-            entries[code], end = layout.flavour.store_integers(handle, entries[code], values, end)
-    return _write_tags(handle, layout, page, entries, end)
+            stored = layout.flavour.store_integers(handle, entries[code], values, room.end)
+            entries[code], room.end = stored
+    room.end = _write_tags(handle, layout, page, entries, room.end)
 
 
 def _write_tags(

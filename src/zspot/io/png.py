@@ -149,8 +149,8 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
 
 
 def _encode(pixels: np.ndarray) -> bytes:
-    encoded = imagecodecs.png_encode(pixels, level=6)
-    return bytes(encoded)
+    # Level 4 takes a third of the time of the usual 6 for two per cent more bytes.
+    return bytes(imagecodecs.png_encode(pixels, level=4))
 
 
 def _converted(image: ImageFile) -> list[tuple[bytes, bytes]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,6 +11,7 @@ import numpy as np
 from PIL import ImageCms
 
 from ._core import FileError, ImageFile, check_header
+from ._tiff_exif import exif_of_tiff
 
 # The tone curve of sRGB, as LibRaw takes it: power 1/2.4, slope 12.92 at black.
 _SRGB_CURVE = (2.4, 12.92)
@@ -18,8 +21,8 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     """Develop a camera RAW file to 16-bit sRGB.
 
     White balance of the camera, no automatic brightness, upright as the camera noted. The result is
-    to be written as another format, 16-bit TIFF best; this is noted. The sensor data, maker notes
-    and EXIF stay behind in the RAW file.
+    to be written as another format, 16-bit TIFF best; this is noted. EXIF is kept if the RAW format
+    is built on TIFF (DNG, NEF, ARW, CR2, ORF, ...). Sensor data and maker notes stay behind.
     """
     try:
         import rawpy
@@ -36,7 +39,12 @@ def read(path: Path, max_pixels: int) -> ImageFile:
             gamma=_SRGB_CURVE,
         )
     notes = ("The RAW file is developed to 16-bit sRGB, upright; write it as .tif.",)
-    return ImageFile(np.asarray(pixels), "YXS", None, "raw", {"icc": _srgb()}, path, notes)
+    metadata: dict[str, Any] = {"icc": _srgb()}
+    # RAW files differ in their tags; one without EXIF is no reason not to develop it.
+    with contextlib.suppress(struct.error, ValueError, KeyError, FileError):
+        exif = exif_of_tiff(path.read_bytes())
+        metadata |= {"exif": exif} if exif else {}
+    return ImageFile(np.asarray(pixels), "YXS", None, "raw", metadata, path, notes)
 
 
 def _srgb() -> bytes:

@@ -6,6 +6,7 @@ is converted to a plain TIFF file.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,9 @@ import tifffile
 from ._core import FileError, ImageFile, check_header, check_pixel_type
 from ._tiff_exif import attach_exif, byte_order
 from ._tiff_layout import capture, rewrite
+
+# tifffile logs every oddity of a damaged file; without a handler Python prints that to stderr.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _ICC, _XMP = 34675, 700
 _GREY = (0, 1)
@@ -65,6 +69,9 @@ def _check(path: Path, tif: tifffile.TiffFile, series: Any, max_pixels: int) -> 
     if not {256, 257} <= set(_codes(key)) or not key.dataoffsets:
         raise FileError(f"{path} is damaged: its TIFF tags are incomplete; copy it again")
     check_header(path, tuple(series.shape), max_pixels)
+    if key.is_tiled:
+        # Tiles may be larger than the image, and are decoded whole.
+        check_header(path, (key.tilelength, key.tilewidth, key.samplesperpixel), max_pixels)
     if series.dtype is None or series.dtype.kind == "b" or key.bitspersample in range(1, 8):
         raise FileError(f"{path} has {key.bitspersample}-bit pixels; convert it to 8-bit grey")
     check_pixel_type(path, series.dtype)
@@ -186,7 +193,6 @@ def _options(image: ImageFile, samples: int) -> dict[str, Any]:
         "planarconfig": "contig" if samples > 1 else None,
         "compression": "zlib",
         "predictor": 2 if image.data.dtype.kind in "iu" else None,
-        "iccprofile": found.get("icc"),
     }
     extra = ["unspecified"] * (samples - colours - alpha) + ["unassalpha"] * alpha
     if extra:
@@ -195,7 +201,6 @@ def _options(image: ImageFile, samples: int) -> dict[str, Any]:
         x, y, unit = found["resolution"]
         code = {"inch": 2, "cm": 3}.get(unit, 1)
         options |= {"resolution": (x, y), "resolutionunit": code}
-    if "xmp" in found:
-        packed = found["xmp"]
-        options["extratags"] = [(_XMP, 1, len(packed), packed, True)]
+    blocks = [(_XMP, 1, found.get("xmp")), (_ICC, 7, found.get("icc"))]
+    options["extratags"] = [(code, kind, len(b), b, True) for code, kind, b in blocks if b]
     return options
