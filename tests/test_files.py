@@ -9,6 +9,7 @@ import tifffile
 
 import zspot
 from zspot.files import denoise_file
+from zspot.io import read
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(2), predict=Predict(2))
@@ -71,3 +72,63 @@ def test_one_image_of_each_development_set(data, tmp_path):
         before, after = iio.imread(source), iio.imread(target)
         assert before.shape == after.shape, source
         assert before.dtype == after.dtype, source
+
+
+def _pillow_source(path, image, **extra):
+    """A file with EXIF (orientation 6, artist), an ICC profile and a resolution."""
+    from PIL import Image, ImageCms
+
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = 6, "someone"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(image).save(path, exif=exif, icc_profile=profile, dpi=(150, 150), **extra)
+
+
+def _tiff_source(path, image, **extra):
+    tifffile.imwrite(
+        path, image, resolution=(5000, 5000), resolutionunit="CENTIMETER", software="scope",
+        description="cells at 37 C", metadata=None, photometric="minisblack", **extra,
+    )  # fmt: skip
+
+
+SOURCES = {
+    "rgb.png": lambda path: _pillow_source(path, noise((21, 17, 3), "uint8")),
+    "grey.png": lambda path: _pillow_source(path, noise((21, 17), "uint8")),
+    "grey16.png": lambda path: iio.imwrite(path, noise((21, 17), "uint16")),
+    "photo.jpg": lambda path: _pillow_source(path, noise((21, 17, 3), "uint8"), quality=92),
+    "photo.webp": lambda path: _pillow_source(path, noise((21, 17, 4), "uint8"), lossless=True),
+    "scan.bmp": lambda path: iio.imwrite(path, noise((21, 17, 3), "uint8")),
+    "float.tif": lambda path: _tiff_source(path, noise((21, 17), "float32")),
+    "sixteen.tif": lambda path: _tiff_source(path, noise((21, 17), "uint16"), compression="zlib"),
+    "imagej.tif": lambda path: tifffile.imwrite(
+        path, noise((2, 3, 21, 17), "uint16"), imagej=True, resolution=(4, 4),
+        metadata={"axes": "ZCYX", "spacing": 0.5, "unit": "um"},
+    ),
+    "array.npy": lambda path: np.save(path, noise((21, 17), "float64")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_same_file_comes_back_only_denoised(tmp_path, name):
+    source, target = tmp_path / name, tmp_path / f"out-{name}"
+    SOURCES[name](source)
+    denoise_file(source, target, RECIPE)
+    before, after = read(source), read(target)
+    assert after.format == before.format
+    assert after.axes == before.axes
+    assert after.data.dtype == before.data.dtype
+    assert after.data.shape == before.data.shape
+    assert (after.data != before.data).mean() > 0.5
+    assert np.array_equal(after.alpha, before.alpha)
+    for key in {*before.metadata, *after.metadata} - {before.format}:
+        assert after.metadata[key] == before.metadata[key], key
+    if before.format != "jpeg" and before.data.ndim < 4:
+        expected = zspot.denoise(before.data, RECIPE, channel_axis=before.channel_axis)
+        assert np.array_equal(after.data, expected)
+    if name in ("rgb.png", "photo.jpg", "photo.webp"):
+        from PIL import Image
+
+        with Image.open(target) as opened:
+            assert opened.size == (17, 21)  # stored as it was: a viewer turns it, once
+            assert opened.getexif()[0x0112] == 6
+            assert opened.info["icc_profile"]
