@@ -57,10 +57,13 @@ def main() -> None:
             work(step)
         return (time.perf_counter() - started) / 5
 
-    seconds(plain), seconds(whole)  # warm-up
+    for work in (plain, whole):
+        seconds(work)  # warm-up
     pairs = [(seconds(plain), seconds(whole)) for _ in range(arguments.rounds)]
     ratios = [b / a for a, b in pairs]
-    print(f"size {arguments.size}, threads {arguments.threads}, {arguments.rounds} rounds of 5 steps")
+    print(
+        f"size {arguments.size}, threads {arguments.threads}, {arguments.rounds} rounds of 5 steps"
+    )
     print(f"plain step   {statistics.median(a for a, _ in pairs):.3f} s (median)")
     print(f"BSN-INS step {statistics.median(b for _, b in pairs):.3f} s (median)")
     spread = f"{min(ratios):.3f} to {max(ratios):.3f}"

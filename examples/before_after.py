@@ -25,7 +25,7 @@ ZOOM = 96
 def main() -> None:
     noisy_file = Path(sys.argv[1]) if len(sys.argv) > 1 else _hubble()
     clean_file = Path(f"demo-denoised{noisy_file.suffix}")
-    command = ["zspot", "denoise", str(noisy_file), str(clean_file), "--effort", "fast"]
+    command = ["zspot", "denoise", str(noisy_file), str(clean_file)]
     print("$", *command, flush=True)
     subprocess.run([sys.executable, "-m", *command, "--overwrite"], check=True)
     _draw(iio.imread(noisy_file), iio.imread(clean_file), Path("demo-before-after.png"))

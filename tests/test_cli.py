@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import imageio.v3 as iio
 import numpy as np
@@ -78,10 +77,27 @@ def test_methods_and_version(capsys):
     assert zspot_cli(capsys, "--version") == (0, f"zspot {zspot.__version__}\n", "")
 
 
+def test_noise_reports_in_words_as_json_and_as_a_picture(folder, capsys):
+    code, out, _ = zspot_cli(capsys, "noise", folder / "noisy.png")
+    assert code == 0
+    assert "noise" in out
+    code, out, _ = zspot_cli(
+        capsys, "noise", folder / "noisy.png", "--json", "--plot", folder / "plot.png"
+    )
+    assert code == 0
+    report = json.loads(out)
+    assert len(report["level"]) == 3
+    assert iio.imread(folder / "plot.png").ndim == 3
+    again = zspot_cli(capsys, "noise", folder / "noisy.png", "--plot", folder / "plot.png")
+    assert again[0] == 2
+    assert "exists" in again[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["denoise"], "INPUT"),
+        (["noise", "nope.png"], "nope.png"),
         (["denoise", "nope.png", "o.png"], "nope.png"),
         (["denoise", "noisy.png", "o.xyz"], ".tif"),
         (["denoise", "noisy.png", "no/such/o.png"], "no/such"),
@@ -122,23 +138,40 @@ def test_an_existing_file_is_replaced_only_when_asked(folder, capsys):
     assert iio.imread(target).shape == (30, 40, 3)
 
 
+INTERRUPTED = """
+import os, signal, sys
+import zspot.files
+from zspot.frontends import cli
+
+real = zspot.files.denoise_file
+
+def interrupted(*arguments, progress, **options):
+    def report(p):
+        if p.done >= 2:  # well into the fit, as if the user pressed Ctrl-C now
+            os.kill(os.getpid(), signal.SIGINT)
+    return real(*arguments, progress=report, **options)
+
+zspot.files.denoise_file = interrupted
+cli.main(["denoise", "big.png", "o.png", "--method", "bsn-ins", "--effort", "best"])
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_stops_at_once_and_leaves_nothing(folder):
     """Interrupt a run that would take minutes."""
-    big = np.random.default_rng(0).integers(0, 255, (128, 128, 3), dtype=np.uint8)
+    big = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     iio.imwrite(folder / "big.png", big)
     before = sorted(p.name for p in folder.iterdir())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "zspot", "denoise", "big.png", "o.png", "--effort", "best"],
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
         cwd=folder,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
+        timeout=120,
+        check=False,
     )
-    time.sleep(8)  # past the imports and into the fit
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == cli.INTERRUPTED
-    assert err == "zspot: cancelled: nothing was written\n"
+    assert done.returncode == cli.INTERRUPTED
+    assert done.stderr == "zspot: cancelled: nothing was written\n"
     assert sorted(p.name for p in folder.iterdir()) == before
 
 

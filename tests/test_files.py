@@ -27,9 +27,9 @@ def noise(shape, dtype) -> np.ndarray:
     [
         ((20, 30), "uint8", "YX", None),
         ((20, 30), "float32", "YX", None),
-        ((3, 20, 30), "uint16", "CYX", 0),
+        ((3, 20, 30), "uint16", "CYX", None),
         ((2, 20, 30), "uint16", "ZYX", None),
-        ((2, 3, 20, 30), "uint16", "ZCYX", 0),
+        ((2, 3, 20, 30), "uint16", "ZCYX", None),
         ((6, 16, 20), "float32", "CYX", None),
     ],
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zspot.algorithms import Method
     from zspot.api import OptionError, Result, denoise, run
     from zspot.axes import ImageError
+    from zspot.noise import NoiseReport, analyze_noise
     from zspot.progress import Progress
     from zspot.recipe import Recipe, RecipeError
 
@@ -25,6 +26,8 @@ _HOME = {
     "denoise": "zspot.api",
     "run": "zspot.api",
     "ImageError": "zspot.axes",
+    "NoiseReport": "zspot.noise",
+    "analyze_noise": "zspot.noise",
     "Method": "zspot.algorithms",
     "Progress": "zspot.progress",
     "Recipe": "zspot.recipe",
@@ -34,12 +37,14 @@ _HOME = {
 __all__ = [
     "ImageError",
     "Method",
+    "NoiseReport",
     "OptionError",
     "Progress",
     "Recipe",
     "RecipeError",
     "Result",
     "__version__",
+    "analyze_noise",
     "denoise",
     "methods",
     "run",

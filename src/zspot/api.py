@@ -18,7 +18,7 @@ from zspot.engine import Denoised
 from zspot.progress import Progress
 from zspot.recipe import Recipe
 
-DEFAULT_METHOD = "bsn-ins"
+DEFAULT_METHOD = "auto"
 MIN_PIXELS = 64
 """Fewer pixels than this hold too little to learn from; the image is returned as it is."""
 

@@ -1,7 +1,8 @@
 """Between an array as the user has it and the standardised plane that denoisers work on.
 
-A plane is float32 (C, H, W) with each channel's mean subtracted and divided by its standard
-deviation, so no method can depend on the intensity scale.
+A plane is float32 (C, H, W) with each channel's mean subtracted and all divided by one standard
+deviation, so no method can depend on the intensity scale. One for all, because channels are taken
+as the colours of one picture, whose relation means something.
 """
 
 from __future__ import annotations
@@ -25,8 +26,12 @@ class Plane:
     ----------
     values : float32 ndarray (C, H, W)
         (image - offset) / scale.
-    offset, scale : float64 ndarray (C,)
-        Mean and standard deviation of each channel; a constant channel has scale 0.
+    offset : float64 ndarray (C,)
+        Mean of each channel.
+    scale : float
+        Root mean square of the channels' standard deviations.
+    varying : bool ndarray (C,)
+        Which channels are not constant.
     dtype : numpy.dtype
         Of the user's array.
     channel_axis : int or None
@@ -35,21 +40,17 @@ class Plane:
 
     values: np.ndarray
     offset: np.ndarray
-    scale: np.ndarray
+    scale: float
+    varying: np.ndarray
     dtype: np.dtype
     channel_axis: int | None
-
-    @property
-    def varying(self) -> np.ndarray:
-        """Which channels are not constant, (C,) bool."""
-        return self.scale > 0
 
     def to_image(self, values: np.ndarray) -> np.ndarray:
         """Return standardised `values` (C, H, W) as an array like the user's: layout, dtype.
 
         Integers are rounded to the nearest and cut to the dtype's range.
         """
-        out = self.offset[:, None, None] + values.astype(np.float64) * self.scale[:, None, None]
+        out = self.offset[:, None, None] + values.astype(np.float64) * self.scale
         return _cast(self._layout(out), self.dtype)
 
     def to_deviation(self, values: np.ndarray) -> np.ndarray:
@@ -58,7 +59,7 @@ class Plane:
         float32, or float64 where the user's dtype needs it.
         """
         precise = np.result_type(self.dtype, np.float32)
-        return self._layout(values * self.scale[:, None, None]).astype(precise)
+        return self._layout(values.astype(np.float64) * self.scale).astype(precise)
 
     def _layout(self, out: np.ndarray) -> np.ndarray:
         return out[0] if self.channel_axis is None else np.moveaxis(out, 0, self.channel_axis)
@@ -83,16 +84,15 @@ def to_plane(image: np.ndarray, channel_axis: int | None) -> Plane:
     channels = image[None] if axis is None else np.moveaxis(image, axis, 0)
     channels = channels.astype(np.float64)
     # Dividing by the largest magnitude first keeps the squares of extreme values finite.
-    largest = np.abs(channels).max(axis=(1, 2), keepdims=True)
-    unit = np.where(largest > 0, largest, 1.0)
-    channels /= unit
-    constant = (channels == channels[:, :1, :1]).all(axis=(1, 2))
-    offset = np.where(constant, channels[:, 0, 0], channels.mean(axis=(1, 2)))
+    largest = float(np.abs(channels).max()) or 1.0
+    channels /= largest
+    varying = (channels != channels[:, :1, :1]).any(axis=(1, 2))
+    offset = np.where(varying, channels.mean(axis=(1, 2)), channels[:, 0, 0])
     channels -= offset[:, None, None]
-    scale = np.where(constant, 0.0, channels.std(axis=(1, 2)))
-    channels /= np.where(constant, 1.0, scale)[:, None, None]
-    factor = unit[:, 0, 0]
-    return Plane(channels.astype(np.float32), offset * factor, scale * factor, image.dtype, axis)
+    scale = float(np.sqrt(np.square(channels[varying]).mean())) if varying.any() else 1.0
+    channels /= scale
+    values = channels.astype(np.float32)
+    return Plane(values, offset * largest, scale * largest, varying, image.dtype, axis)
 
 
 def _check(image: np.ndarray, channel_axis: int | None) -> int | None:

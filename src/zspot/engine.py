@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from zspot import fills, masks, networks
+from zspot import centre, fills, masks, networks, targets
 from zspot.fills import Fill
 from zspot.losses import masked_mean
 from zspot.progress import Clock, Report
 from zspot.random import derive
-from zspot.recipe import Fit, Recipe
+from zspot.recipe import Fit, Recipe, Recorrupted
+from zspot.selfsim import denoise_selfsim
 
+TURNS = 8  # rotations and reflections of a square
 _WARMUP = 0.2  # share of a one-cycle schedule spent warming up
 _START = 0.04  # learning rate it starts from, relative to the peak
 _PASS_COST = 0.3  # of a prediction relative to a fit step, for the time left
@@ -56,6 +58,7 @@ class _Parts:
     fill: Fill
     masking: torch.Generator
     dropping: torch.Generator
+    places: torch.Generator
 
 
 def run(
@@ -83,7 +86,8 @@ def run(
     """
     image = y[None]
     parts = _build(recipe, image, seed)
-    work = {"fit": (recipe.fit.steps, 1.0), "predict": (recipe.predict.passes, _PASS_COST)}
+    passes = recipe.predict.passes * (TURNS if recipe.predict.turns else 1)
+    work = {"fit": (recipe.fit.steps, 1.0), "predict": (passes, _PASS_COST)}
     clock = Clock(report, work)
     started = time.perf_counter()
     losses = _fit(recipe, image, parts, clock)
@@ -104,47 +108,94 @@ def _build(recipe: Recipe, image: torch.Tensor, seed: int) -> _Parts:
     network = network.to(device)
     dropping = derive(seed, 3, device)
     fill = fills.build(recipe.fill, image, derive(seed, 1, cpu), dropping)
-    return _Parts(network, fill, derive(seed, 2, device), dropping)
+    return _Parts(network, fill, derive(seed, 2, device), dropping, derive(seed, 4, cpu))
 
 
 def _fit(recipe: Recipe, image: torch.Tensor, parts: _Parts, clock: Clock) -> tuple[float, ...]:
     spec = recipe.fit
+    pilot = _pilot(recipe, image, parts)
     adam = torch.optim.Adam(parts.network.parameters(), lr=spec.lr, fused=True)
     rates = torch.optim.lr_scheduler.LambdaLR(adam, rate_schedule(spec))
     losses = torch.zeros(spec.steps, device=image.device)  # read once: no stall per step
     for step in range(spec.steps):
-        maps = masks.draw(recipe.mask, image.shape, parts.masking)
-        seen = network_input(image, maps.hidden, parts.fill.sample())
+        noisy, guide = _crops(spec, image, pilot, parts.places)
+        base, target = targets.pair(recipe.target, noisy, guide, parts.masking)
+        maps = masks.draw(recipe.mask, base.shape, parts.masking)
+        seen = network_input(base, maps.hidden, parts.fill.sample())
         output = parts.network(seen, parts.dropping)
-        loss = masked_mean(output, image, maps.scored, recipe.loss)
+        loss = masked_mean(output, target, maps.scored, recipe.loss)
         adam.zero_grad(set_to_none=True)
         loss.backward()
         adam.step()
         rates.step()
-        parts.fill.learn(step, image, maps, output.detach())
+        parts.fill.learn(step, base, maps, output.detach())
         losses[step] = loss.detach()
         clock.tick("fit")
     return tuple(losses.tolist())
 
 
 @torch.no_grad()
+def _pilot(recipe: Recipe, image: torch.Tensor, parts: _Parts) -> torch.Tensor | None:
+    """Return the network's first estimate, where the target asks for one."""
+    return parts.network(image, None) if isinstance(recipe.target, Recorrupted) else None
+
+
+def _crops(
+    spec: Fit, image: torch.Tensor, pilot: torch.Tensor | None, places: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return a batch of random crops of the image and the same ones of the pilot."""
+    if spec.crop == 0:
+        return image, pilot
+    sizes = [min(spec.crop, size) for size in image.shape[2:]]
+    room = [full - size + 1 for full, size in zip(image.shape[2:], sizes, strict=True)]
+    corners = [
+        [int(torch.randint(n, (1,), generator=places)) for n in room] for _ in range(spec.batch)
+    ]
+
+    def cut(whole: torch.Tensor) -> torch.Tensor:
+        return torch.cat([whole[..., i : i + sizes[0], j : j + sizes[1]] for i, j in corners])
+
+    return cut(image), None if pilot is None else cut(pilot)
+
+
+@torch.no_grad()
 def _predict(
     recipe: Recipe, image: torch.Tensor, parts: _Parts, clock: Clock
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    passes = recipe.predict.passes
+    spec = recipe.predict
     mean = torch.zeros_like(image)
     squares = torch.zeros_like(image)
-    for index in range(passes):
+    count = 0
+    for _ in range(spec.passes):
         hidden = masks.draw(recipe.mask, image.shape, parts.masking).hidden
         seen = network_input(image, hidden, parts.fill.sample())
-        output = parts.network(seen, parts.dropping)
-        # Welford's update: sums of squares would lose the small spread of 400 predictions.
-        change = output - mean
-        mean += change / (index + 1)
-        squares += change * (output - mean)
-        clock.tick("predict")
-    deviation = (squares / (passes - 1)).sqrt()[0] if passes > 1 else None
+        for turn in range(TURNS if spec.turns else 1):
+            output = _turn_back(parts.network(_turn(seen, turn), parts.dropping), turn)
+            count += 1
+            # Welford's update: sums of squares would lose the small spread of 400 predictions.
+            change = output - mean
+            mean += change / count
+            squares += change * (output - mean)
+            clock.tick("predict")
+    deviation = (squares / (count - 1)).sqrt()[0] if count > 1 else None
+    if spec.similar > 0:
+        assert isinstance(recipe.target, Recorrupted)
+        sigma = targets.noise_deviation(recipe.target, mean).square().mean((0, 2, 3)).sqrt()
+        mean += spec.similar * (denoise_selfsim(image[0], sigma) - mean)
+    if spec.centre == "median":
+        return centre.to_local_median(mean[0], image[0], spec.window), deviation
     return mean[0], deviation
+
+
+def _turn(x: torch.Tensor, index: int) -> torch.Tensor:
+    """Apply one of the eight rotations and reflections."""
+    turned = torch.rot90(x, index % 4, (2, 3))
+    return turned.flip(3) if index >= 4 else turned
+
+
+def _turn_back(x: torch.Tensor, index: int) -> torch.Tensor:
+    """Undo `_turn`."""
+    return torch.rot90(x.flip(3) if index >= 4 else x, -(index % 4), (2, 3))
 
 
 def rate_schedule(spec: Fit) -> Callable[[int], float]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result, choose, run
-from zspot.axes import MAX_CHANNELS
 from zspot.io import ImageFile, check_target, read, write
 from zspot.progress import Progress, Report
 from zspot.recipe import Recipe
@@ -28,8 +27,8 @@ def denoise_file(
 ) -> tuple[Result, tuple[str, ...]]:
     """Denoise an image file into another file of the same dtype, range and metadata.
 
-    Every plane of a stack is denoised by itself; up to four channels of a plane are denoised
-    together, more than four one by one. Everything that can fail early (options, names, formats)
+    Every plane of a stack is denoised by itself; the colours of a plane are denoised together,
+    separate channels (axis C: fluorescence, filters) one by one. Everything that can fail early
     is checked before the work starts.
 
     Parameters
@@ -79,10 +78,18 @@ def denoise_file(
     return replace(result, timings={**result.timings, "total": total}), image.notes
 
 
+def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:
+    """Return the first plane of a file, its channel axis and, for a stack, which one it is."""
+    places = list(_planes(image))
+    place, channel_axis = places[0]
+    name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
+    return image.data[place], channel_axis, name
+
+
 def _planes(image: ImageFile):
     """Yield (index of a plane, its channel axis) for every plane of a file."""
     channel = image.channel_axis
-    together = channel is not None and image.data.shape[channel] <= MAX_CHANNELS
+    together = "S" in image.axes
     whole = {image.axes.index("Y"), image.axes.index("X")} | ({channel} if together else set())
     counts = [
         [slice(None)] if axis in whole else range(size)

@@ -7,34 +7,37 @@ from typing import NamedTuple
 import torch
 
 from zspot.random import bernoulli
-from zspot.recipe import Bernoulli
+from zspot.recipe import Bernoulli, NoMask
 
 
 class MaskMaps(NamedTuple):
-    """Two boolean maps of the image's shape (1, C, H, W).
+    """Two boolean maps of the images' shape (N, C, H, W).
 
     Attributes
     ----------
     hidden : bool tensor
         Pixels replaced in the network's input.
     scored : bool tensor
-        Pixels counted by the loss; always hidden ones.
+        Pixels counted by the loss; hidden ones, except where nothing is hidden at all.
     """
 
     hidden: torch.Tensor
     scored: torch.Tensor
 
 
-def draw(spec: Bernoulli, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
-    """Draw a fresh mask for an image of shape (1, C, H, W).
+def draw(spec: Bernoulli | NoMask, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
+    """Draw a fresh mask for images of shape (N, C, H, W).
 
     Parameters
     ----------
-    spec : Bernoulli
+    spec : Bernoulli or NoMask
     shape : torch.Size
     generator : torch.Generator
         The maps are made on its device.
     """
+    if isinstance(spec, NoMask):
+        everything = torch.ones(shape, dtype=torch.bool, device=generator.device)
+        return MaskMaps(hidden=~everything, scored=everything)
     n, c, h, w = shape
     drawn = (n, c if spec.per_channel else 1, h, w)
     visible = bernoulli(drawn, spec.keep, generator, generator.device)

@@ -22,7 +22,6 @@ EXCLUSION_SIZE = {"none": 1, "cross": 5, "square": 9}
 MIN_SCORED = 0.01
 """A loss that sees fewer pixels than this share learns next to nothing."""
 
-TARGETS = ("noisy",)
 LOSSES = ("l1", "l2")
 SCHEDULES = ("cosine", "one-cycle", "constant")
 
@@ -76,6 +75,50 @@ class Bernoulli:
     def scored_fraction(self) -> float:
         """Expected share of scored pixels away from the border: (1 - keep)^(pixels excluded)."""
         return (1 - self.keep) ** EXCLUSION_SIZE[self.exclusion]
+
+
+@dataclass(frozen=True)
+class NoMask:
+    """Hide nothing and score everything, for targets that keep the noise out by other means."""
+
+    @property
+    def scored_fraction(self) -> float:
+        """Share of scored pixels: all."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """Learn to predict the noisy image itself."""
+
+
+@dataclass(frozen=True)
+class Recorrupted:
+    """Learn to predict y - w / tau from y + tau * w, with w drawn like the noise.
+
+    For Gaussian noise of the variance given here the two are independent given the clean image,
+    so the squared error learns the clean image although every pixel is visible (Pang et al.,
+    Recorrupted-to-Recorrupted, CVPR 2021). Only for noise that is white.
+
+    Parameters
+    ----------
+    variance, slope, floor : tuple of float
+        Per channel, in standardised intensities: the noise variance is `variance` + `slope` times
+        the signal, but at least `floor`. The signal is the network's first estimate.
+    tau : float
+        Balance between the two images' noise.
+    """
+
+    variance: tuple[float, ...]
+    slope: tuple[float, ...]
+    floor: tuple[float, ...]
+    tau: float = 0.5
+
+    def __post_init__(self) -> None:
+        same = len(self.variance) == len(self.slope) == len(self.floor) > 0
+        _require(same, "target.variance, slope and floor need one value for each channel")
+        _require(min(self.floor) >= 0, "target.floor: must not be negative")
+        _require(self.tau > 0, f"target.tau = {self.tau}: must be positive")
 
 
 @dataclass(frozen=True)
@@ -171,43 +214,95 @@ class UNet:
 
 
 @dataclass(frozen=True)
+class Prior:
+    """The small residual U-Net that the project trains on photographs with simulated noise.
+
+    Parameters
+    ----------
+    warm : bool
+        Start from the trained weights; False starts from random ones.
+    """
+
+    warm: bool = True
+
+
+@dataclass(frozen=True)
 class Fit:
     """How long and how fast the network learns on the image.
 
     Parameters
     ----------
     steps : int
-        Optimiser steps; each sees the whole image.
+        Optimiser steps; 0 leaves the network as it starts.
     lr : float
         Peak learning rate of Adam.
     schedule : {"cosine", "one-cycle", "constant"}
         Cosine from `lr` to 0; one-cycle warms up over the first fifth, then cosine to 0.
+    crop : int
+        Side of the random square crops a step sees; 0 is the whole image.
+    batch : int
+        Crops of a step.
     """
 
     steps: int = 1200
     lr: float = 4e-4
     schedule: str = "cosine"
+    crop: int = 0
+    batch: int = 1
 
     def __post_init__(self) -> None:
-        _between("fit.steps", self.steps, 1, 10**7)
+        _between("fit.steps", self.steps, 0, 10**7)
+        _between("fit.crop", self.crop, 0, 10**5)
+        _between("fit.batch", self.batch, 1, 10**4)
+        _require(self.crop > 0 or self.batch == 1, "fit.batch: needs fit.crop; 0 is one image")
         _require(self.lr > 0, f"fit.lr = {self.lr}: must be positive")
         _one_of("fit.schedule", self.schedule, SCHEDULES)
 
 
 @dataclass(frozen=True)
 class Predict:
-    """How the final image is made: the mean of `passes` random masked predictions."""
+    """How the final image is made from predictions.
+
+    Parameters
+    ----------
+    passes : int
+        Random masked predictions to average.
+    turns : bool
+        Average over the eight rotations and reflections of the image in each pass.
+    centre : {"none", "median"}
+        "median" moves the result so that the local median of what was removed is zero. Noise
+        that went through a camera's tone curve, or was cut off at black or white, has a median
+        near zero but not a mean.
+    window : float
+        Standard deviation in pixels of the window of that median.
+    similar : float
+        Weight in [0, 1] of a closed-form non-local estimate (`zspot.selfsim`), which errs
+        differently from a network; needs target recorrupted for the noise level.
+    """
 
     passes: int = 400
+    turns: bool = False
+    centre: str = "none"
+    window: float = 24.0
+    similar: float = 0.0
 
     def __post_init__(self) -> None:
+        _between("predict.similar", self.similar, 0, 1)
         _between("predict.passes", self.passes, 1, 10**6)
+        _one_of("predict.centre", self.centre, ("none", "median"))
+        _between("predict.window", self.window, 1, 10**4)
 
 
-MASKS = {"bernoulli": Bernoulli}
+MASKS = {"bernoulli": Bernoulli, "none": NoMask}
 FILLS = {"inr": Inr, "constant": Constant}
-NETWORKS = {"unet": UNet}
-_KINDS: dict[str, dict[str, type]] = {"mask": MASKS, "fill": FILLS, "network": NETWORKS}
+TARGETS = {"noisy": Noisy, "recorrupted": Recorrupted}
+NETWORKS = {"unet": UNet, "prior": Prior}
+_KINDS: dict[str, dict[str, type]] = {
+    "mask": MASKS,
+    "fill": FILLS,
+    "target": TARGETS,
+    "network": NETWORKS,
+}
 _PLAIN: dict[str, type] = {"fit": Fit, "predict": Predict}
 
 
@@ -219,11 +314,11 @@ class Recipe:
     ----------
     method : str
         The method this recipe is a setting of.
-    mask : Bernoulli
+    mask : Bernoulli or NoMask
     fill : Inr or Constant
-    network : UNet
-    target : {"noisy"}
+    target : Noisy or Recorrupted
         What the network learns to predict.
+    network : UNet or Prior
     loss : {"l1", "l2"}
         Error measure on scored pixels.
     fit : Fit
@@ -231,21 +326,34 @@ class Recipe:
     """
 
     method: str
-    mask: Bernoulli = field(default_factory=Bernoulli)
+    mask: Bernoulli | NoMask = field(default_factory=Bernoulli)
     fill: Inr | Constant = field(default_factory=Inr)
-    network: UNet = field(default_factory=UNet)
-    target: str = "noisy"
+    target: Noisy | Recorrupted = field(default_factory=Noisy)
+    network: UNet | Prior = field(default_factory=UNet)
     loss: str = "l1"
     fit: Fit = field(default_factory=Fit)
     predict: Predict = field(default_factory=Predict)
 
     def __post_init__(self) -> None:
-        _one_of("target", self.target, TARGETS)
         _one_of("loss", self.loss, LOSSES)
+        copying = isinstance(self.mask, NoMask) and isinstance(self.target, Noisy)
+        _require(
+            not copying or self.fit.steps == 0,
+            "mask none with target noisy learns to copy the noise: choose a mask that hides "
+            "pixels, or target recorrupted, or fit.steps = 0",
+        )
+        _require(
+            self.predict.similar == 0 or isinstance(self.target, Recorrupted),
+            "predict.similar needs the noise level: choose target recorrupted, or set it to 0",
+        )
+        _require(
+            self.fit.crop == 0 or not isinstance(self.fill, Inr),
+            "fill inr describes the whole image: set fit.crop = 0, or choose fill constant",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as nested plain values, each part with its `kind`."""
-        out: dict[str, Any] = {"method": self.method, "target": self.target, "loss": self.loss}
+        out: dict[str, Any] = {"method": self.method, "loss": self.loss}
         for part, kinds in _KINDS.items():
             spec = getattr(self, part)
             kind = next(name for name, cls in kinds.items() if type(spec) is cls)
@@ -276,7 +384,7 @@ class Recipe:
             if part in values:
                 made[part] = _build(part, spec, values.pop(part))
         _require("method" in values, "recipe: 'method' is missing")
-        for name in ("method", "target", "loss"):
+        for name in ("method", "loss"):
             if name in values:
                 made[name] = _typed(name, values.pop(name), "str")
         _require(not values, f"recipe: unknown entry {', '.join(map(repr, values))}")

@@ -5,10 +5,11 @@ The folder is not called `methods` because `zspot.methods()` is the function tha
 
 from __future__ import annotations
 
-from zspot.algorithms import bsn_ins
+from zspot.algorithms import auto, bsn_ins
 from zspot.algorithms.method import EFFORTS, Method
 
 METHODS: dict[str, Method] = {
+    "auto": auto.METHOD,
     "bsn-ins": bsn_ins.METHOD,
 }
 

@@ -63,7 +63,7 @@ def denoise(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy image file.")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write.")],
     method: Annotated[
-        str | None, typer.Option(help="Method; `zspot methods` lists them.", show_default="bsn-ins")
+        str | None, typer.Option(help="Method; `zspot methods` lists them.", show_default="auto")
     ] = None,
     effort: Annotated[
         Effort | None,
@@ -92,7 +92,7 @@ def denoise(
     from zspot.recipe import Recipe
 
     if save_recipe is not None:
-        _check_recipe_target(save_recipe, overwrite)
+        _check_free(save_recipe, overwrite)
     chosen = Recipe.load(recipe) if recipe is not None else (method or DEFAULT_METHOD)
     check_target(target, overwrite=overwrite)
     with _progress_bar(source.name, quiet) as report:
@@ -119,6 +119,39 @@ def denoise(
         _stdout.print(escape(line), highlight=False)
 
 
+@app.command(epilog="Example:  zspot noise cells.tif --plot noise.png")
+def noise(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy image file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw the report (extra `plot`).")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the plot if it exists.")] = False,
+) -> None:
+    """Say what the noise of INPUT is like: level, signal dependence, correlation."""
+    import json
+
+    from zspot.files import first_plane
+    from zspot.io import read
+    from zspot.noise import analyze_noise, plot_noise
+
+    if plot is not None:
+        _check_free(plot, overwrite)
+    plane, channel_axis, name = first_plane(read(source))
+    report = analyze_noise(plane, channel_axis=channel_axis)
+    if as_json:
+        typer.echo(json.dumps(report.to_dict()))
+    else:
+        _stdout.print(escape(f"{source}{name}"), highlight=False)
+        _stdout.print(escape(_text(report.summary())), highlight=False)
+    if plot is not None:
+        plot_noise(report, plane, plot, channel_axis=channel_axis)
+
+
+def _text(summary: str | Sequence[str]) -> str:
+    return summary if isinstance(summary, str) else "\n".join(summary)
+
+
 @app.command()
 def methods() -> None:
     """List the methods with their citations."""
@@ -134,7 +167,7 @@ class _BadUseError(Exception):
     """Options that do not go together; the message says what to do."""
 
 
-def _check_recipe_target(path: Path, overwrite: bool) -> None:
+def _check_free(path: Path, overwrite: bool) -> None:
     if not path.parent.is_dir():
         raise _BadUseError(f"{path}: folder {path.parent} does not exist")
     if path.exists() and not overwrite:

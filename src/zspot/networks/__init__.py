@@ -6,9 +6,12 @@ import torch
 from torch import nn
 
 from zspot.networks.unet import UNet as UNetModule
-from zspot.recipe import UNet
+from zspot.networks.warm import WarmStart
+from zspot.recipe import Prior, UNet
 
 
-def build(spec: UNet, channels: int, generator: torch.Generator) -> nn.Module:
-    """Return a fresh network for images of `channels` channels, with weights from `generator`."""
+def build(spec: UNet | Prior, channels: int, generator: torch.Generator) -> nn.Module:
+    """Return the network for images of `channels` channels; random weights from `generator`."""
+    if isinstance(spec, Prior):
+        return WarmStart(spec, generator)
     return UNetModule(spec, channels, generator)

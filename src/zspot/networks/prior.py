@@ -168,4 +168,5 @@ def load(path: str | None = None) -> Prior:
         weights = load_file(path)
     network = Prior()
     network.load_state_dict({name: value.float() for name, value in weights.items()})
-    return network.to(memory_format=torch.channels_last).eval()
+    network = network.eval()
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,90 @@
+"""What `auto` reaches on the development sets.
+
+    python -m benchmarks.auto --data DIR [--sets sidd_val,cc] [--effort balanced] [--out FILE.csv]
+
+White noise is added to the clean sets with `np.random.default_rng(0)`, started anew for each
+image, not clipped. Floats clipped to [0, 1], data range 1, SSIM window 7 x 7 uniform.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+import zspot
+
+SETS = {
+    "sidd_val": None, "fmdd": None, "polyu": None, "cc": None,
+    "set9": 25, "bsd68": 25, "mcmaster": 50,
+}  # fmt: skip
+
+
+def pairs(data: Path, name: str, limit: int | None):
+    """Yield (image name, noisy, clean) of a set, floats in [0, 1] or noisy beyond."""
+    sigma = SETS[name]
+    for path in sorted((data / name / "clean").iterdir())[:limit]:
+        clean = iio.imread(path).astype(np.float32) / 255
+        if sigma is None:
+            noisy_path = next((data / name / "noisy").glob(f"{path.stem}.*"))
+            noisy = iio.imread(noisy_path).astype(np.float32) / 255
+        else:
+            rng = np.random.default_rng(0)
+            noisy = (clean + rng.normal(0, sigma / 255, clean.shape)).astype(np.float32)
+        yield path.stem, noisy, clean
+
+
+def quality(clean: np.ndarray, image: np.ndarray) -> tuple[float, float]:
+    """PSNR and SSIM."""
+    image = np.clip(image, 0, 1)
+    axis = -1 if clean.ndim == 3 else None
+    ssim = structural_similarity(clean, image, data_range=1, win_size=7, channel_axis=axis)
+    return float(peak_signal_noise_ratio(clean, image, data_range=1)), float(np.asarray(ssim))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--method", default="auto")
+    parser.add_argument("--effort", default="balanced")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    rows = []
+    for name in arguments.sets.split(","):
+        for image, noisy, clean in pairs(arguments.data, name, arguments.limit):
+            axis = -1 if noisy.ndim == 3 else None
+            result = zspot.run(noisy, arguments.method, effort=arguments.effort, channel_axis=axis)
+            before, after = quality(clean, noisy), quality(clean, result.image)
+            row = [name, image, *before, *after, result.timings["total"], result.reason]
+            rows.append(row)
+            print(*row[:2], *(f"{v:.3f}" for v in row[2:7]), row[7], flush=True)
+    print(f"{'set':10} {'n':>3} {'noisy':>6} {'PSNR':>6} {'SSIM':>6} {'worse':>5} {'median s':>8}")
+    for name in arguments.sets.split(","):
+        mine = [r for r in rows if r[0] == name]
+        noisy, psnr, ssim = (statistics.mean(r[k] for r in mine) for k in (2, 4, 5))
+        worse = sum(r[4] < r[2] for r in mine)
+        seconds = statistics.median(r[6] for r in mine)
+        print(
+            f"{name:10} {len(mine):3} {noisy:6.2f} {psnr:6.2f} {ssim:6.4f} {worse:5} {seconds:8.1f}"
+        )
+    if arguments.out:
+        with arguments.out.open("w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(
+                ["set", "image", "noisy_psnr", "noisy_ssim", "psnr", "ssim", "seconds", "reason"]
+            )
+            writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""`auto`: look at the noise, then choose the recipe, and say why.
+
+A first estimate by the warm start leaves a residual that is nearly the noise. Its correlation
+between neighbouring pixels decides what can be learned on the image itself:
+
+- White noise can be drawn again. Recorrupting the image with noise of the measured variance gives
+  pairs whose noise is independent, from which the network learns on with every pixel visible.
+- Correlated noise cannot be drawn again well enough: learning on would teach the network to keep
+  what the drawn noise lacks. The warm start has met such noise in training and is used as it is.
+  Such noise comes from cameras, whose tone curve moves the mean of strong noise but not its
+  median, so the result is centred on the local median.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from zspot import engine
+from zspot.denoiser import Denoiser
+from zspot.engine import Denoised
+from zspot.progress import Report
+from zspot.recipe import Constant, Fit, NoMask, Predict, Prior, Recipe, Recorrupted
+
+_SIMILAR = 0.6
+"""Weight of the non-local estimate where the noise is white and of one strength."""
+
+_ONE_STRENGTH = 1.5
+"""Noise whose deviation varies by less than this factor over the image is of one strength."""
+
+WHITE_BELOW = 0.15
+"""Noise with less correlation between neighbours than this is taken as white."""
+
+_BINS = 16
+_STEPS = {"fast": 0, "balanced": 80, "best": 300}
+_CROP, _BATCH = 128, 2
+_EPOCHS = 40  # a small image is seen no more often than this, or its noise is learned
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the residual of a first estimate says of the noise.
+
+    Attributes
+    ----------
+    correlation : float
+        Correlation of the residual between horizontal and vertical neighbours, mean of channels.
+    share : float
+        Variance of the residual as a share of the image's.
+    spread : float
+        Largest over smallest deviation of the residual between darker and brighter areas.
+    variance, slope, floor : tuple of float
+        Per channel, standardised: residual variance = `variance` + `slope` x signal, at least
+        `floor`.
+    """
+
+    correlation: float
+    share: float
+    spread: float
+    variance: tuple[float, ...]
+    slope: tuple[float, ...]
+    floor: tuple[float, ...]
+
+    @property
+    def is_white(self) -> bool:
+        """Whether neighbours are hardly correlated; see `WHITE_BELOW`."""
+        return self.correlation < WHITE_BELOW
+
+
+_UNKNOWN = Evidence(0.0, 0.0, 1.0, (0.0,), (0.0,), (0.0,))
+
+
+def examine(noisy: torch.Tensor, estimate: torch.Tensor) -> Evidence:
+    """Measure the noise on the residual of an estimate.
+
+    Parameters
+    ----------
+    noisy, estimate : float tensor (C, H, W)
+
+    Returns
+    -------
+    Evidence
+    """
+    residual = noisy - estimate
+    lines = [_line(e, r) for e, r in zip(estimate, residual, strict=True)]
+    spread = [_deviation(e, line) for e, line in zip(estimate, lines, strict=True)]
+    unit = torch.stack([r / s for r, s in zip(residual, spread, strict=True)])
+    return Evidence(
+        correlation=_neighbour_correlation(unit),
+        share=float(residual.square().mean() / noisy.square().mean()),
+        spread=max(float(s.max() / s.min()) for s in spread),
+        variance=tuple(line[0] for line in lines),
+        slope=tuple(line[1] for line in lines),
+        floor=tuple(line[2] for line in lines),
+    )
+
+
+def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, str]:
+    """Return the recipe for this noise in an image of shape (C, H, W), and the reason in words."""
+    channels, height, width = shape
+    found = (
+        f"neighbouring pixels of the noise correlate by {evidence.correlation:.2f} "
+        f"and it is {evidence.share:.1%} of the image's variance"
+    )
+    warm = Recipe(
+        method="auto",
+        mask=NoMask(),
+        fill=Constant("mean"),
+        network=Prior(),
+        loss="l2",
+        fit=Fit(steps=0, lr=2e-4, schedule="one-cycle"),
+        predict=Predict(passes=1, turns=effort != "fast"),
+    )
+    if not evidence.is_white:
+        centre = "median" if channels > 1 else "none"
+        recipe = replace(warm, predict=replace(warm.predict, centre=centre))
+        moved = ", centred on the local median" if channels > 1 else ""
+        return recipe, f"{found}: correlated, so the warm start is used as it is{moved}"
+    seen = _BATCH * min(_CROP, height) * min(_CROP, width)
+    steps = min(_STEPS[effort], _EPOCHS * height * width // seen)
+    if steps == 0:
+        return warm, f"{found}: white; effort fast uses the warm start as it is"
+    target = Recorrupted(evidence.variance, evidence.slope, evidence.floor)
+    fit = replace(warm.fit, steps=steps, crop=_CROP, batch=_BATCH)
+    reason = f"{found}: white, so the warm start learns on with noise drawn like it"
+    if evidence.spread > _ONE_STRENGTH:
+        return replace(warm, target=target, fit=fit), reason
+    predict = replace(warm.predict, similar=_SIMILAR)
+    reason += ", averaged with a non-local estimate"
+    return replace(warm, target=target, fit=fit, predict=predict), reason
+
+
+def auto(effort: str) -> Denoiser:
+    """Return the denoiser that examines an image and runs the recipe chosen for it."""
+
+    def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
+        look, _ = choose(_UNKNOWN, plane.shape, "fast")
+        first = engine.run(look, plane, seed=seed)
+        recipe, reason = choose(examine(plane, first.mean), plane.shape, effort)
+        done = engine.run(recipe, plane, seed=seed, report=report)
+        return replace(
+            done, reason=reason, timings={"look": first.timings["predict"], **done.timings}
+        )
+
+    return denoiser
+
+
+def _line(signal: torch.Tensor, residual: torch.Tensor) -> tuple[float, float, float]:
+    """Fit variance = a + b * signal over bins of equal count; also return the smallest variance."""
+    order = signal.flatten().argsort()
+    count = order.numel() // _BINS * _BINS
+    if count == 0:
+        power = float(residual.square().mean())
+        return power, 0.0, power
+    means = signal.flatten()[order[:count]].view(_BINS, -1).mean(1).double()
+    powers = residual.flatten()[order[:count]].view(_BINS, -1).square().mean(1).double()
+    centred = means - means.mean()
+    slope = float((centred * powers).sum() / centred.square().sum().clamp(min=1e-12))
+    return float(powers.mean()) - slope * float(means.mean()), slope, float(powers.min())
+
+
+def _deviation(signal: torch.Tensor, line: tuple[float, float, float]) -> torch.Tensor:
+    variance, slope, floor = line
+    return (variance + slope * signal).clamp(min=max(floor, 1e-12)).sqrt()
+
+
+def _neighbour_correlation(unit: torch.Tensor) -> float:
+    """Correlation between neighbours of (C, H, W), robust against a few outliers."""
+    unit = (unit - unit.mean((1, 2), keepdim=True)).clamp(-4, 4)
+    power = unit.square().mean().clamp(min=1e-12)
+    pairs = [unit[:, 1:] * unit[:, :-1], unit[..., 1:] * unit[..., :-1]]
+    return float(torch.stack([p.mean() for p in pairs if p.numel()]).mean() / power)

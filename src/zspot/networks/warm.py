@@ -1,0 +1,38 @@
+"""The trained prior as a network of recipes: any number of channels, with or without weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from zspot.networks.prior import Prior, load
+from zspot.recipe import Prior as PriorSpec
+
+_COLOURS = 3
+
+
+class WarmStart(nn.Module):
+    """Denoises standardised images; three channels as colours, any other number one by one.
+
+    Parameters
+    ----------
+    spec : zspot.recipe.Prior
+    generator : torch.Generator
+        Draws the initial weights where the start is not warm, on the CPU.
+    """
+
+    def __init__(self, spec: PriorSpec, generator: torch.Generator) -> None:
+        super().__init__()
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        # Layers draw weights from the global generator, even those that are then loaded.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.prior = load() if spec.warm else Prior()
+
+    def forward(self, x: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+        """Map (N, C, H, W) to the same shape; it has no dropout, `generator` is not used."""
+        if x.shape[1] == _COLOURS:
+            return self.prior(x)
+        # Grey pictures were trained on as three equal channels.
+        grey = x.flatten(0, 1)[:, None].expand(-1, _COLOURS, -1, -1)
+        return self.prior(grey).mean(1).view_as(x)

@@ -1,0 +1,251 @@
+"""What the flattest blocks of an image say about its noise: spectra by intensity bin.
+
+An orthonormal DCT of an 8x8 block splits into coefficients (u, v) with u + v even and odd: parts
+of the block that keep or change their sign when the block is turned by 180 degrees. The
+autocovariance of stationary noise does not change under that turn, so noise in the two halves is
+uncorrelated, whatever its spectrum, while edges and textures excite both. Blocks are therefore
+chosen by their energy in one half and measured in the other, both ways round: choosing quiet
+blocks does not choose quiet noise. The idea of measuring noise per intensity and per frequency in
+the blocks of least signal is that of Lebrun, Colom and Morel, "The Noise Clinic" (IPOL 5, 2015).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SIDE = 8
+GROUPS = 24
+MAX_LAG = 4
+_MAX_BLOCKS = 16_000
+_MAX_BINS = 12
+_BLOCKS_PER_BIN = 96  # disjoint ones
+_SHARES = (0.03, 0.05, 0.08, 0.16, 0.32, 0.64, 1.0)
+_LEAST = 8  # disjoint blocks
+_SLACK = 0.1
+_CLIPPED_BLOCK = 0.05
+_TILE = 32
+
+
+def _dct() -> np.ndarray:
+    """Return the orthonormal DCT-II, (SIDE, SIDE), one basis function a row."""
+    n = np.arange(SIDE)
+    basis = np.sqrt(2 / SIDE) * np.cos(np.pi * (n + 0.5) * n[:, None] / SIDE)
+    basis[0] /= np.sqrt(2)
+    return basis
+
+
+_BASIS = _dct()
+_U, _V = (a.ravel() for a in np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij"))
+_HALVES = [((_U + _V + p) % 2 == 0) & (_U + _V > 0) for p in (0, 1)]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """DCT coefficients of overlapping blocks.
+
+    Attributes
+    ----------
+    coefficients : float32 ndarray (N, C, 64)
+    mean : float32 ndarray (N, C)
+        Mean intensity of each block.
+    clipped : float32 ndarray (N, C)
+        Share of each block's pixels that stand at a clipping level.
+    group : int ndarray (N,)
+        Group of 32-pixel tiles that holds the block's corner, 0 to GROUPS - 1.
+    disjoint : float
+        How many blocks would fit beside each other.
+    """
+
+    coefficients: np.ndarray
+    mean: np.ndarray
+    clipped: np.ndarray
+    group: np.ndarray
+    disjoint: float
+
+
+def cut(values: np.ndarray, clipped: np.ndarray) -> Blocks:
+    """Cut `values` (C, H, W) into at most 16000 blocks and transform them.
+
+    The step between blocks is odd, so that all phases of a colour mosaic and of JPEG's grid are
+    met equally. `clipped` is bool (C, H, W).
+    """
+    height, width = values.shape[1] - SIDE + 1, values.shape[2] - SIDE + 1
+    step = 1
+    while -(-height // step) * -(-width // step) > _MAX_BLOCKS or (step == 1 and height > 64):
+        step += 2
+    rows, columns = np.arange(0, height, step), np.arange(0, width, step)
+    blocks = _windows(values, step)
+    coefficients = blocks @ np.kron(_BASIS, _BASIS).T.astype(np.float32)
+    share = (
+        _windows(clipped, step).mean(axis=2, dtype=np.float32)
+        if clipped.any()
+        else np.zeros(blocks.shape[:2], np.float32)
+    )
+    tiles = rows[:, None] // _TILE * (width // _TILE + 1) + columns // _TILE
+    group = np.random.default_rng(0).permutation(tiles.max() + 1)[tiles.ravel()] % GROUPS
+    disjoint = min(len(rows) * len(columns), values[0].size / SIDE**2)
+    return Blocks(coefficients, coefficients[..., 0] / SIDE, share, group, disjoint)
+
+
+def _windows(values: np.ndarray, step: int) -> np.ndarray:
+    """Return every `step`-th window of `values` (C, H, W) as (N, C, 64)."""
+    windows = np.lib.stride_tricks.sliding_window_view(values, (SIDE, SIDE), axis=(1, 2))
+    windows = windows[:, ::step, ::step].transpose(1, 2, 0, 3, 4)
+    return windows.reshape(-1, len(values), SIDE * SIDE)
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Sums over the chosen blocks, by group of tiles and intensity bin.
+
+    Attributes
+    ----------
+    power : float64 ndarray (G, B, C, C, 64)
+        Sums of products of two channels' coefficients.
+    count : float64 ndarray (G, B, 2)
+        Number of summed blocks, for the two halves of the coefficients.
+    intensity : float64 ndarray (B, C)
+        Mean intensity of the chosen blocks.
+    weight : float64 ndarray (B,)
+        Share of all blocks that fall into the bin.
+    clipped : float64 ndarray (B, C)
+        Share of clipped pixels in the chosen blocks.
+    share : float64 ndarray (B,)
+        Share of the bin's blocks that was chosen.
+    busy : float64 ndarray (B,)
+        Median energy of the bin's blocks over that of the chosen ones: 1 where all is flat.
+    """
+
+    power: np.ndarray
+    count: np.ndarray
+    intensity: np.ndarray
+    weight: np.ndarray
+    clipped: np.ndarray
+    share: np.ndarray
+    busy: np.ndarray
+
+    def mean(self, drawn: np.ndarray | None = None) -> np.ndarray:
+        """Return the mean power (B, C, C, 64), each group counted `drawn` (G,) times."""
+        drawn = np.ones(len(self.power)) if drawn is None else drawn
+        power = np.tensordot(drawn, self.power, 1)
+        count = np.tensordot(drawn, self.count, 1)
+        total = np.zeros_like(power)
+        for half, members in enumerate(_HALVES):
+            n = np.maximum(count[:, half], 1e-9)
+            total[..., members] = power[..., members] / n[:, None, None, None]
+        return total
+
+
+def measure(blocks: Blocks, expected: np.ndarray, shares: tuple[float, ...] = _SHARES) -> Spectra:
+    """Choose the flattest blocks in each intensity bin and sum their spectra.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    expected : ndarray, broadcasts to (N, C, 64)
+        Expected power of the noise in each coefficient; only ratios matter.
+    shares : tuple of float
+        Ladder of shares to choose from; the first is always taken, later ones as long as the
+        measured power does not rise.
+    """
+    energy = _energies(blocks, expected)
+    bins = _bins(blocks)
+    parts = [_one_bin(blocks, energy, members, shares) for members in bins]
+    power, count, intensity, clipped, share, busy = (np.stack(p) for p in zip(*parts, strict=True))
+    weight = np.array([len(m) for m in bins], float)
+    weight /= weight.sum()
+    return Spectra(
+        power.swapaxes(0, 1),
+        count.swapaxes(0, 1),
+        intensity,
+        weight / weight.sum(),
+        clipped,
+        share,
+        busy,
+    )
+
+
+def _energies(blocks: Blocks, expected: np.ndarray) -> np.ndarray:
+    """Return the whitened energy of each half of the coefficients, (2, N)."""
+    whole = blocks.coefficients**2 / expected
+    return np.stack([whole[..., h].mean(axis=(1, 2)) for h in _HALVES])
+
+
+def _bins(blocks: Blocks) -> list[np.ndarray]:
+    """Split the blocks into bins of about equal number by mean intensity over the channels."""
+    usable = np.flatnonzero(blocks.clipped.max(axis=1) <= _CLIPPED_BLOCK)
+    if len(usable) < 0.02 * len(blocks.mean) or len(usable) < 4:
+        usable = np.arange(len(blocks.mean))
+    order = usable[np.argsort(blocks.mean[usable].mean(axis=1), kind="stable")]
+    disjoint = blocks.disjoint * len(usable) / len(blocks.mean)
+    number = int(np.clip(disjoint / _BLOCKS_PER_BIN, 1, _MAX_BINS))
+    return np.array_split(order, number)
+
+
+def _one_bin(
+    blocks: Blocks, energy: np.ndarray, members: np.ndarray, shares: tuple[float, ...]
+) -> tuple[np.ndarray, ...]:
+    channels = blocks.mean.shape[1]
+    power = np.zeros((GROUPS, channels, channels, SIDE * SIDE))
+    count = np.zeros((GROUPS, 2))
+    overlap = max(1.0, len(blocks.mean) / blocks.disjoint)
+    chosen = []
+    quiet = 0.0
+    for half in (0, 1):
+        ranked = members[np.argsort(energy[1 - half, members], kind="stable")]
+        take = _how_many(energy[half, ranked], shares, overlap)
+        chosen.append(ranked[:take])
+        quiet += energy[half, chosen[-1]].mean() / 2
+        picked = blocks.coefficients[chosen[-1]][:, :, _HALVES[half]].astype(np.float64)
+        for g in np.unique(blocks.group[chosen[-1]]):
+            here = picked[blocks.group[chosen[-1]] == g]
+            power[g][:, :, _HALVES[half]] = np.einsum("ncf,ndf->cdf", here, here)
+            count[g, half] = len(here)
+    both = np.concatenate(chosen)
+    return (
+        power,
+        count,
+        blocks.mean[both].mean(axis=0),
+        blocks.clipped[both].mean(axis=0),
+        np.asarray(len(both) / (2 * len(members))),
+        np.asarray(np.median(energy[:, members].mean(axis=0)) / max(quiet, 1e-12)),
+    )
+
+
+def _how_many(energy: np.ndarray, shares: tuple[float, ...], overlap: float) -> int:
+    """Return how many of the ranked blocks can be taken before signal raises their energy."""
+    least = int(min(len(energy), max(shares[0] * len(energy), _LEAST * overlap)))
+    mean = np.cumsum(energy, dtype=np.float64) / np.arange(1, len(energy) + 1)
+    slack = mean[least - 1] * (0.01 + _SLACK / np.sqrt(max(1.0, least / overlap)))
+    take = least
+    for share in shares[1:]:
+        n = int(share * len(energy))
+        if n <= least:
+            continue
+        if mean[n - 1] > mean[least - 1] + slack:
+            break
+        take = n
+    return take
+
+
+def lag_operator(weights: np.ndarray, ridge: float) -> np.ndarray:
+    """Return the (25, 64) matrix from mean power to autocovariance at lags 0..4 x 0..4.
+
+    Stationary noise with autocovariance r has E[coefficient(u, v)^2] = sum over lags of
+    r(k, l) m_u(k) m_v(l), m_u being the autocorrelation of the u-th basis function. The matrix is
+    that relation's weighted least-squares inverse under the assumption that r vanishes beyond
+    four pixels; a ridge that grows with the lag decides what `weights` (64,) leave open.
+    """
+    lags = np.arange(MAX_LAG + 1)
+    one = np.array([[b[: SIDE - k] @ b[k:] * (1 + (k > 0)) for k in lags] for b in _BASIS])
+    model = np.kron(one, one)
+    penalty = ridge * (lags[:, None] ** 2 + lags**2).ravel()
+    left = model.T * weights
+    return np.linalg.solve(left @ model + np.diag(penalty), left)
+
+
+def frequency() -> np.ndarray:
+    """Return u^2 + v^2 of the coefficients, (64,)."""
+    return _U**2 + _V**2

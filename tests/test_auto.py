@@ -1,0 +1,172 @@
+"""`auto` on noise of different kinds: it tells them apart, gains on each, and says why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import correlated, psnr
+
+import zspot
+from zspot.auto import Evidence, choose, examine
+from zspot.centre import to_local_median
+from zspot.networks.warm import WarmStart
+from zspot.recipe import Fit, NoMask, Prior, Recipe, RecipeError, Recorrupted
+from zspot.targets import noise_deviation, pair
+
+
+def white(shape, sigma, seed=0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, sigma, shape).astype(np.float32)
+
+
+def test_white_noise_is_recognised_and_learned_on(clean):
+    noisy = clean + white(clean.shape, 25 / 255)
+    fast = zspot.run(noisy, "auto", effort="fast", channel_axis=-1)
+    balanced = zspot.run(noisy, "auto", channel_axis=-1)
+    assert isinstance(balanced.recipe.target, Recorrupted)
+    assert "white" in balanced.reason
+    assert balanced.recipe.fit.steps == len(balanced.losses) > 0
+    assert psnr(clean, fast.image) > psnr(clean, noisy) + 6
+    assert psnr(clean, balanced.image) > psnr(clean, fast.image) + 0.1
+
+
+def test_correlated_noise_is_recognised_and_removed(clean):
+    noisy = np.clip(clean + correlated(clean.shape, 0.12, seed=0), 0, 1)
+    result = zspot.run(noisy, "auto", channel_axis=-1)
+    assert "correlated" in result.reason
+    assert result.recipe.predict.centre == "median"
+    assert psnr(clean, result.image) > psnr(clean, noisy) + 6
+
+
+def test_grey_poisson_noise(clean):
+    grey = clean.mean(-1)
+    rng = np.random.default_rng(0)
+    noisy = (rng.poisson(grey * 40) / 40).astype(np.float32)
+    result = zspot.run(noisy, "auto")
+    assert psnr(grey, result.image) > psnr(grey, noisy) + 6
+    assert result.recipe.target.slope[0] > 0  # brighter is noisier
+
+
+@pytest.mark.parametrize("sigma", [5 / 255, 10 / 255])
+def test_weak_noise_is_not_made_worse(clean, sigma):
+    for noise in (white(clean.shape, sigma), correlated(clean.shape, sigma, 1)):
+        noisy = clean + noise
+        out = zspot.denoise(noisy, "auto", effort="fast", channel_axis=-1)
+        assert psnr(clean, out) > psnr(clean, noisy)
+
+
+def test_the_recipe_in_the_result_reruns_exactly(clean):
+    noisy = clean + white(clean.shape, 0.1)
+    first = zspot.run(noisy, "auto", channel_axis=-1, seed=3)
+    recipe = Recipe.from_toml(first.recipe.to_toml())
+    again = zspot.denoise(noisy, recipe, channel_axis=-1, seed=3)
+    assert again.tobytes() == first.image.tobytes()
+
+
+def test_the_warm_start_can_be_turned_off(clean):
+    noisy = clean + white(clean.shape, 0.1)
+    recipe = zspot.run(noisy, "auto", channel_axis=-1).recipe
+    assert recipe.predict.similar > 0
+    alone = replace(recipe.predict, similar=0.0)
+    cold = replace(
+        recipe, predict=alone, network=Prior(warm=False), fit=Fit(120, 2e-3, "one-cycle", 64, 2)
+    )
+    out = zspot.denoise(noisy, cold, channel_axis=-1)
+    assert psnr(clean, out) > psnr(clean, noisy) + 2
+
+
+def test_examination_measures_level_and_correlation():
+    g = torch.Generator().manual_seed(0)
+    estimate = torch.rand(3, 200, 200, generator=g)
+    noise = torch.randn(3, 200, 200, generator=g)
+    found = examine(estimate + 0.2 * noise, estimate)
+    assert found.is_white
+    assert found.correlation == pytest.approx(0, abs=0.02)
+    assert found.variance == pytest.approx([0.04] * 3, rel=0.05)
+    assert found.slope == pytest.approx([0] * 3, abs=0.003)
+    dependent = examine(estimate + (0.01 + 0.09 * estimate).sqrt() * noise, estimate)
+    assert dependent.slope == pytest.approx([0.09] * 3, rel=0.1)
+    assert dependent.variance == pytest.approx([0.01] * 3, abs=0.004)
+    smooth = torch.from_numpy(correlated((200, 200, 3), 0.2, 0)).permute(2, 0, 1)
+    assert examine(estimate + smooth, estimate).correlation > 0.5
+
+
+def test_recorrupted_pairs_have_independent_noise_of_the_right_mean():
+    spec = Recorrupted((0.04,), (0.0,), (0.04,), tau=0.7)
+    g = torch.Generator().manual_seed(0)
+    clean = torch.zeros(1, 1, 500, 500)
+    y = clean + 0.2 * torch.randn(clean.shape, generator=g)
+    first, second = pair(spec, y, clean, g)
+    assert float((first * second).mean()) == pytest.approx(0, abs=5 * 0.04 * 2 / 500)
+    assert float(second.mean()) == pytest.approx(0, abs=5 * 0.35 / 500)
+    assert float(first.std()) == pytest.approx(0.2 * (1 + 0.7**2) ** 0.5, rel=0.01)
+    signal = torch.tensor([0.0, 1.0, -5.0]).view(1, 1, 1, 3)
+    varying = Recorrupted((0.01,), (0.03,), (0.005,))
+    assert noise_deviation(varying, signal).flatten().square().tolist() == pytest.approx(
+        [0.01, 0.04, 0.005]
+    )
+
+
+def test_centring_restores_what_a_tone_curve_did_to_the_mean():
+    """Noise through a concave curve darkens the mean; the median is untouched."""
+    g = torch.Generator().manual_seed(0)
+    linear = torch.linspace(0.05, 0.4, 200).expand(1, 160, 200)
+    curve = lambda x: x.clamp(0, 1) ** (1 / 2.2)  # noqa: E731
+    noisy = curve(linear + 0.1 * linear.sqrt() * torch.randn(linear.shape, generator=g))
+    draws = [
+        curve(linear + 0.1 * linear.sqrt() * torch.randn(linear.shape, generator=g))
+        for _ in range(50)
+    ]
+    mean = torch.stack(draws).mean(0).mean(1, keepdim=True).expand_as(noisy)
+    centred = to_local_median(mean, noisy, 24.0)
+    before, after = (float((x - curve(linear)).square().mean()) for x in (mean, centred))
+    assert after < 0.35 * before
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 70), (33, 2), (97, 101)])
+def test_centring_takes_any_size_and_shifts_exactly(size):
+    g = torch.Generator().manual_seed(0)
+    estimate = torch.zeros(2, *size)
+    noisy = torch.randn(2, *size, generator=g)
+    moved = to_local_median(estimate, noisy, 24.0)
+    assert moved.shape == estimate.shape
+    shifted = to_local_median(estimate, noisy + 5, 24.0)
+    torch.testing.assert_close(shifted, moved + 5, atol=1e-2, rtol=0)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@torch.no_grad()
+def test_warm_start_takes_any_number_of_channels(channels):
+    net = WarmStart(Prior(), torch.Generator())
+    x = torch.randn(2, channels, 21, 34, generator=torch.Generator().manual_seed(0))
+    assert net(x).shape == x.shape
+    cold = [WarmStart(Prior(warm=False), torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
+    outputs = [c(x) for c in cold]
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.equal(outputs[0], outputs[2])
+
+
+def test_learning_to_copy_the_noise_is_refused():
+    with pytest.raises(RecipeError, match="copy the noise"):
+        Recipe("x", mask=NoMask())
+    with pytest.raises(RecipeError, match="whole image"):
+        Recipe("x", fit=Fit(crop=64))
+
+
+def test_the_choice_follows_the_evidence():
+    line = ((0.1,), (0.0,), (0.1,))
+    for correlation in (-0.1, 0.0, 0.1):
+        recipe, _ = choose(
+            Evidence(correlation, 0.2, 1.0, *line), torch.Size((1, 300, 300)), "balanced"
+        )
+        assert recipe.fit.steps > 0
+    dependent = Evidence(0.0, 0.2, 4.0, *line)
+    assert choose(dependent, torch.Size((1, 300, 300)), "balanced")[0].predict.similar == 0
+    for correlation in (0.2, 0.8):
+        recipe, reason = choose(
+            Evidence(correlation, 0.2, 1.0, *line), torch.Size((3, 300, 300)), "balanced"
+        )
+        assert recipe.fit.steps == 0
+        assert f"{correlation:.2f}" in reason

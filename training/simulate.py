@@ -1,0 +1,174 @@
+"""Simulated noise for training the warm start: clean patches in, (clean, noisy) pairs out.
+
+Each batch is split among four kinds of noise. Within a kind every patch draws its own strength,
+correlation, signal dependence, and so on; all of it is vectorised over the patches. The ranges
+were set from the residuals of the development pairs (see README.md); the clean patches never
+come from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional as F
+
+from training.camera import camera
+from training.draw import Draw, filter_each, gaussian_kernels, grey, sum_to_unit_energy
+
+Pair = tuple[torch.Tensor, torch.Tensor]
+
+
+def white(x: torch.Tensor, draw: Draw) -> Pair:
+    """White Gaussian noise, not clipped, standard deviation 2 to 75 of 255; 45 % grey."""
+    x = grey(x, draw, 0.45)
+    n = draw.normal(x.shape)
+    n = torch.where(_is_grey(x), n[:, :1], n)
+    sigma = torch.where(draw.coin(0.25), draw.log_uniform(2, 15), draw.uniform(12, 65))
+    return x, x + sigma / 255 * n
+
+
+def microscope(x: torch.Tensor, draw: Draw) -> Pair:
+    """Poisson-Gaussian noise on dark, contrasty, mostly grey images, clipped."""
+    x = _like_microscopy(x, draw)
+    gain, read = draw.log_uniform(0.0015, 0.12), draw.log_uniform(0.002, 0.03)
+    counts = torch.poisson(x / gain, generator=draw.generator) * gain - x
+    n = counts + read * draw.normal(x.shape)
+    n = torch.where(_is_grey(x), n[:, :1], n)
+    # Wide-field cameras interpolate: a quarter of the patches has correlated noise.
+    smooth = sum_to_unit_energy(gaussian_kernels(draw, draw.uniform(0.4, 0.8), 7))
+    n = torch.where(draw.coin(0.25), filter_each(n, smooth), n)
+    return x, (x + n).clamp(0, 1)
+
+
+def correlated(x: torch.Tensor, draw: Draw) -> Pair:
+    """Noise of any spatial and channel correlation and any dependence on the signal."""
+    # Wide-field microscopes: grey, with resampled noise whose level hardly follows the signal.
+    x = torch.where(draw.coin(0.35), _like_microscopy(x, draw), grey(x, draw, 0.15))
+    narrow = gaussian_kernels(draw, draw.uniform(0.25, 1.1), 13)
+    wide = gaussian_kernels(draw, draw.log_uniform(1.0, 4.0), 13)
+    share = torch.where(draw.coin(0.7), draw.uniform(-0.2, 0.5), torch.zeros(()))
+    kernel = sum_to_unit_energy((1 - share) * narrow + share * wide)
+    n = filter_each(draw.normal(x.shape), kernel)
+    common = draw.uniform(0, 0.8)
+    mixed = (1 - common).sqrt() * n + common.sqrt() * n.roll(1, 0)[:, :1]
+    n = torch.where(_is_grey(x), n[:, :1], mixed)
+    dependence = draw.uniform(0, 1) * x.clamp(0.02, 1) ** draw.uniform(-0.5, 1.0)
+    amplitude = (dependence + draw.uniform(0.02, 0.5)).sqrt()
+    amplitude = amplitude / amplitude.square().mean((1, 2, 3), keepdim=True).sqrt()
+    sigma = torch.where(draw.coin(0.45), draw.log_uniform(1.5, 12), draw.log_uniform(8, 55))
+    y = x + sigma / 255 * amplitude * n
+    return x, torch.where(draw.coin(0.5), y.clamp(0, 1), y)
+
+
+def phone(x: torch.Tensor, draw: Draw) -> Pair:
+    """Strong raw noise of a small sensor on smooth, dim, low-contrast content; no JPEG."""
+    x = _out_of_focus(x, draw)
+    return camera(x, draw, gain=(4e-4, 0.1), read=(6e-4, 0.03), processed=0.1)
+
+
+def reflex(x: torch.Tensor, draw: Draw) -> Pair:
+    """Weak noise of a large sensor, smoothed and compressed inside the camera."""
+    return camera(x, draw, gain=(5e-5, 6e-3), read=(2e-4, 4e-3), processed=0.85)
+
+
+# Shares of a batch. SIDD-like noise is the hardest and gets most.
+MIXTURE: dict[Callable[[torch.Tensor, Draw], Pair], float] = {
+    white: 0.24,
+    microscope: 0.16,
+    phone: 0.30,
+    reflex: 0.12,
+    correlated: 0.18,
+}
+
+
+def simulate(x: torch.Tensor, generator: torch.Generator) -> Pair:
+    """Turn clean patches into training pairs.
+
+    Parameters
+    ----------
+    x : tensor of shape (N, 3, H, W)
+        Clean patches in [0, 1]; H and W are multiples of 8.
+    generator : torch.Generator
+        Draws everything.
+
+    Returns
+    -------
+    clean, noisy : tensor
+        Both of the shape of `x`. The clean patches have been darkened, made grey, and so on.
+    """
+    shares = torch.tensor(list(MIXTURE.values()))
+    kinds = torch.multinomial(shares, len(x), replacement=True, generator=generator)
+    clean, noisy = torch.empty_like(x), torch.empty_like(x)
+    for index, kind in enumerate(MIXTURE):
+        chosen = (kinds == index).nonzero()[:, 0]
+        if len(chosen):
+            clean[chosen], noisy[chosen] = kind(x[chosen], Draw(generator, len(chosen)))
+    return clean, noisy
+
+
+def _is_grey(x: torch.Tensor) -> torch.Tensor:
+    return ((x[:, :1] == x[:, 1:2]) & (x[:, :1] == x[:, 2:])).all(-1, True).all(-2, True)
+
+
+def _like_microscopy(x: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Stretch the contrast, push most of the image into the dark, add a background."""
+    x = grey(x, draw, 0.85)
+    x = torch.where(draw.coin(0.5), 1 - x, x)
+    low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
+    x = ((x - low) / (high - low).clamp(min=0.05)).clamp(0, 1)
+    x = x ** draw.log_uniform(0.7, 4)
+    return (draw.log_uniform(0.1, 1.0) * x + draw.uniform(0, 0.1)).clamp(0, 1)
+
+
+def _out_of_focus(x: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Blur most of the patches and lower the contrast of most about their mean."""
+    blurred = filter_each(x, gaussian_kernels(draw, draw.uniform(0.5, 2.5), 13))
+    x = torch.where(draw.coin(0.6), blurred, x)
+    mean = x.mean((1, 2, 3), keepdim=True)
+    return mean + (x - mean) * torch.where(draw.coin(0.7), draw.uniform(0.1, 1), torch.ones(()))
+
+
+def augment(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Vary colour, saturation and brightness of clean patches, staying in [0, 1]."""
+    draw = Draw(generator, len(x))
+    luma = x.mean(1, keepdim=True)
+    x = luma + (x - luma) * draw.uniform(0.3, 1.6)
+    x = x * (1 + 0.15 * draw.normal((len(x), 3, 1, 1)))
+    changed = (x.clamp(0, 1) ** draw.log_uniform(0.6, 1.8)) * draw.uniform(0.5, 1.1)
+    return torch.where(draw.coin(0.6), changed, x).clamp(0, 1)
+
+
+def crops(
+    images: list[list[torch.Tensor]], count: int, size: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Cut random clean patches at random scales, flipped and turned.
+
+    Parameters
+    ----------
+    images : list of list of uint8 tensors of shape (3, H, W)
+        Each photograph at full, 0.71 and 0.5 of its size.
+    count, size : int
+        How many patches, and their side in pixels.
+    generator : torch.Generator
+
+    Returns
+    -------
+    tensor of shape (count, 3, size, size), in [0, 1]
+    """
+    patches = []
+    rolls = torch.rand((count, 6), generator=generator).tolist()
+    for which, scale, top, left, flip, turn in rolls:
+        levels = images[int(which * len(images))]
+        # A third is enlarged 1 to 3 times, a third reduced: content from blurred to crisp.
+        level = int((scale - 0.64) / 0.18) + 1 if scale > 0.64 else 0
+        image = levels[level]
+        zoom = 1 + 2 * (0.34 - scale) / 0.34 if scale < 0.34 else 1.0
+        side = min(round(size / zoom), *image.shape[1:])
+        i, j = int(top * (image.shape[1] - side + 1)), int(left * (image.shape[2] - side + 1))
+        patch = image[None, :, i : i + side, j : j + side].float().div_(255)
+        if side != size:
+            patch = F.interpolate(patch, size=(size, size), mode="bicubic").clamp_(0, 1)
+        patch = torch.rot90(patch, int(turn * 4), (2, 3))
+        patches.append(patch.flip(3) if flip < 0.5 else patch)
+    return torch.cat(patches)
