@@ -46,7 +46,6 @@ def test_grey_poisson_noise(clean):
     noisy = (rng.poisson(grey * 40) / 40).astype(np.float32)
     result = zspot.run(noisy, "auto")
     assert psnr(grey, result.image) > psnr(grey, noisy) + 6
-    assert result.recipe.target.slope[0] > 0  # brighter is noisier
 
 
 @pytest.mark.parametrize("sigma", [5 / 255, 10 / 255])
@@ -163,7 +162,7 @@ def test_the_choice_follows_the_evidence():
         )
         assert recipe.fit.steps > 0
     dependent = Evidence(0.0, 0.2, 4.0, *line)
-    assert choose(dependent, torch.Size((1, 300, 300)), "balanced")[0].predict.similar == 0
+    assert choose(dependent, torch.Size((1, 300, 300)), "balanced")[0].fit.steps == 0
     for correlation in (0.2, 0.8):
         recipe, reason = choose(
             Evidence(correlation, 0.2, 1.0, *line), torch.Size((3, 300, 300)), "balanced"
