@@ -121,9 +121,9 @@ def standardise(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
     """
     mean = y.mean((-2, -1), keepdim=True)
     std = (y - mean).square().mean((-3, -2, -1), keepdim=True).sqrt()
-    # A constant image has nothing to scale by.
-    std = torch.where(std > 0, std, torch.ones_like(std))
-    return (y - mean) / std, mean, std
+    # A constant image has nothing to scale by; its deviation of 0 brings it back unchanged.
+    safe = torch.where(std > 0, std, torch.ones_like(std))
+    return (y - mean) / safe, mean, std
 
 
 def to_colour(y: torch.Tensor) -> torch.Tensor:
