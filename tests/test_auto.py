@@ -12,6 +12,7 @@ from conftest import correlated, psnr
 import zspot
 from zspot.auto import Evidence, choose, examine
 from zspot.centre import to_local_median
+from zspot.guard import restore_texture
 from zspot.networks.warm import WarmStart
 from zspot.recipe import Fit, NoMask, Prior, Recipe, RecipeError, Recorrupted
 from zspot.targets import noise_deviation, pair
@@ -122,6 +123,26 @@ def test_centring_restores_what_a_tone_curve_did_to_the_mean():
     centred = to_local_median(mean, noisy, 24.0)
     before, after = (float((x - curve(linear)).square().mean()) for x in (mean, centred))
     assert after < 0.35 * before
+
+
+def test_texture_taken_for_noise_comes_back():
+    """A fine mesh in one corner is removed with the noise: the guard returns it, and only it."""
+    g = torch.Generator().manual_seed(0)
+    clean = torch.zeros(1, 128, 128)
+    rows, cols = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
+    clean[0, :48, :48] = (0.3 * ((rows + cols) % 2 * 2 - 1))[:48, :48]
+    noisy = clean + 0.03 * torch.randn(clean.shape, generator=g)
+    smooth = torch.zeros_like(clean)
+    guarded = restore_texture(smooth, noisy, 1.5)
+    assert torch.allclose(guarded[:, 8:40, 8:40], noisy[:, 8:40, 8:40])
+    assert torch.equal(guarded[:, 80:, 80:], smooth[:, 80:, 80:])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 70), (33, 2), (64, 65)])
+def test_the_guard_leaves_plain_noise_alone_at_any_size(size):
+    noisy = torch.randn(3, *size, generator=torch.Generator().manual_seed(0))
+    guarded = restore_texture(torch.zeros_like(noisy), noisy, 1.5)
+    assert guarded.abs().mean() < 0.02 * noisy.abs().mean() + 1e-6
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 70), (33, 2), (97, 101)])

@@ -28,6 +28,9 @@ from zspot.recipe import Constant, Fit, NoMask, Predict, Prior, Recipe, Recorrup
 _SIMILAR = 0.6
 """Weight of the non-local estimate where the noise is white and of one strength."""
 
+_GUARD = 1.5
+"""Where more than this many times the usual was removed it was texture; see `zspot.guard`."""
+
 _ONE_STRENGTH = 1.5
 """Noise whose deviation varies by less than this factor over the image is of one strength."""
 
@@ -116,7 +119,7 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, 
     )
     if not evidence.is_white:
         centre = "median" if channels > 1 else "none"
-        recipe = replace(warm, predict=replace(warm.predict, centre=centre))
+        recipe = replace(warm, predict=replace(warm.predict, centre=centre, guard=_GUARD))
         moved = ", centred on the local median" if channels > 1 else ""
         return recipe, f"{found}: correlated, so the warm start is used as it is{moved}"
     if evidence.spread > _ONE_STRENGTH:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from zspot.windows import LocalAverage
+
 _LEVELS = 48  # thresholds between which the median is interpolated
 
 
@@ -41,7 +43,7 @@ def _local_median(removed: torch.Tensor, window: float) -> torch.Tensor:
     sample = removed.flatten()[:: max(1, removed.numel() // 2**20)]
     low, high = torch.quantile(sample, torch.tensor([0.2, 0.8], device=removed.device)).tolist()
     step = (high - low) / (_LEVELS - 1)
-    average = _Average((height, width), cell, window / cell, removed)
+    average = LocalAverage((height, width), cell, window / cell, removed)
     previous = average((removed < low).to(removed.dtype))
     median = torch.full_like(previous, low)
     for index in range(1, _LEVELS):
@@ -52,24 +54,3 @@ def _local_median(removed: torch.Tensor, window: float) -> torch.Tensor:
         previous = share
     fine = F.interpolate(median[None, None], scale_factor=cell, mode="bilinear")
     return fine[0, 0, :height, :width]
-
-
-class _Average:
-    """Gaussian average of (H, W) on a grid of cells, over the pixels that exist."""
-
-    def __init__(self, size: tuple[int, int], cell: int, window: float, like: torch.Tensor) -> None:
-        self._pad = (0, -size[1] % cell, 0, -size[0] % cell)
-        self._cell = cell
-        reach = max(1, round(3 * window))
-        x = torch.arange(-reach, reach + 1, dtype=like.dtype, device=like.device)
-        self._kernel = torch.exp(-0.5 * (x / window) ** 2)
-        self._weight = self._blur(torch.ones(size, dtype=like.dtype, device=like.device))
-
-    def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        return self._blur(image) / self._weight
-
-    def _blur(self, image: torch.Tensor) -> torch.Tensor:
-        cells = F.avg_pool2d(F.pad(image, self._pad)[None], self._cell)[None]
-        reach = len(self._kernel) // 2
-        rows = F.conv2d(cells, self._kernel.view(1, 1, -1, 1), padding=(reach, 0))
-        return F.conv2d(rows, self._kernel.view(1, 1, 1, -1), padding=(0, reach))[0, 0]

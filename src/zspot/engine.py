@@ -12,6 +12,7 @@ from torch import nn
 
 from zspot import centre, fills, masks, networks, targets
 from zspot.fills import Fill
+from zspot.guard import restore_texture
 from zspot.losses import masked_mean
 from zspot.progress import Clock, Report
 from zspot.random import derive
@@ -182,6 +183,8 @@ def _predict(
         assert isinstance(recipe.target, Recorrupted)
         sigma = targets.noise_deviation(recipe.target, mean).square().mean((0, 2, 3)).sqrt()
         mean += spec.similar * (denoise_selfsim(image[0], sigma) - mean)
+    if spec.guard > 0:
+        mean = restore_texture(mean[0], image[0], spec.guard)[None]
     if spec.centre == "median":
         return centre.to_local_median(mean[0], image[0], spec.window), deviation
     return mean[0], deviation

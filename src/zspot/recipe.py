@@ -275,6 +275,9 @@ class Predict:
         near zero but not a mean.
     window : float
         Standard deviation in pixels of the window of that median.
+    guard : float
+        Where more than this many times the usual was removed, it comes back (`zspot.guard`);
+        0 is off.
     similar : float
         Weight in [0, 1] of a closed-form non-local estimate (`zspot.selfsim`), which errs
         differently from a network; needs target recorrupted for the noise level.
@@ -284,10 +287,15 @@ class Predict:
     turns: bool = False
     centre: str = "none"
     window: float = 24.0
+    guard: float = 0.0
     similar: float = 0.0
 
     def __post_init__(self) -> None:
         _between("predict.similar", self.similar, 0, 1)
+        _require(
+            self.guard == 0 or self.guard >= 1,
+            f"predict.guard = {self.guard}: must be 0 (off) or at least 1",
+        )
         _between("predict.passes", self.passes, 1, 10**6)
         _one_of("predict.centre", self.centre, ("none", "median"))
         _between("predict.window", self.window, 1, 10**4)

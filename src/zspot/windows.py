@@ -1,0 +1,40 @@
+"""Local averages in Gaussian windows."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+
+class LocalAverage:
+    """Gaussian average of (H, W) on a grid of cells, over the pixels that exist.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Height and width of the images to come.
+    cell : int
+        Side of a cell in pixels; the average has one value for each.
+    window : float
+        Standard deviation of the window in cells.
+    like : tensor
+        Gives dtype and device.
+    """
+
+    def __init__(self, size: tuple[int, int], cell: int, window: float, like: torch.Tensor) -> None:
+        self._pad = (0, -size[1] % cell, 0, -size[0] % cell)
+        self._cell = cell
+        reach = max(1, round(3 * window))
+        x = torch.arange(-reach, reach + 1, dtype=like.dtype, device=like.device)
+        self._kernel = torch.exp(-0.5 * (x / window) ** 2)
+        self._weight = self._blur(torch.ones(size, dtype=like.dtype, device=like.device))
+
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        """Average (H, W) to (ceil(H / cell), ceil(W / cell))."""
+        return self._blur(image) / self._weight
+
+    def _blur(self, image: torch.Tensor) -> torch.Tensor:
+        cells = F.avg_pool2d(F.pad(image, self._pad)[None], self._cell)[None]
+        reach = len(self._kernel) // 2
+        rows = F.conv2d(cells, self._kernel.view(1, 1, -1, 1), padding=(reach, 0))
+        return F.conv2d(rows, self._kernel.view(1, 1, 1, -1), padding=(0, reach))[0, 0]
