@@ -60,10 +60,11 @@ def test_shape_dtype_and_input_are_kept(name, data):
 def test_same_seed_same_bytes_and_other_seed_other_bytes(name):
     image = picture((33, 47, 3), "float32")
     first, again, other = (
-        zspot.denoise(image, quick(name), channel_axis=-1, seed=s) for s in (5, 5, 6)
+        zspot.run(image, quick(name), channel_axis=-1, seed=s) for s in (5, 5, 6)
     )
-    assert first.tobytes() == again.tobytes()
-    assert first.tobytes() != other.tobytes()
+    assert first.image.tobytes() == again.image.tobytes()
+    if first.losses:  # a run that fitted nothing has nothing random about it
+        assert first.image.tobytes() != other.image.tobytes()
 
 
 @pytest.mark.parametrize("name", NAMES)
