@@ -1,0 +1,315 @@
+"""Closed-form non-local denoising: groups of similar patches, one linear solve each.
+
+Two estimators share the search and the aggregation. `bayes` models the patches of a group as one
+Gaussian (Non-local Bayes) and uses the full noise covariance of a patch, so it serves correlated
+noise. `ridge` replaces each patch of a group by the linear combination of the group's patches with
+the least risk (NL-Ridge); it needs no more than the noise variance. For white noise passes of both,
+each with the last estimate as its pilot, do better than either.
+
+References
+----------
+M. Lebrun, A. Buades, J.-M. Morel, "A nonlocal Bayesian image denoising algorithm", SIAM J. Imaging
+Sci. 6(3), 2013.
+S. Herbreteau, C. Kervrann, "Towards a unified view of unsupervised non-local methods for image
+denoising: the NL-Ridge approach", ICIP 2022.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from zspot.patches import aggregate, match, patch_rows, reflect_pad
+
+FLAT = 0.05  # excess variance, in units of the noise, below which a group counts as flat
+BAND_PIXELS = 1 << 19  # an image up to this size is filtered in one piece
+CHUNK_FLOATS = 1 << 23  # floats of one gathered batch of groups: 32 MiB
+
+
+@dataclass(frozen=True, eq=False)
+class PatchNoise:
+    """Noise of a patch: channel covariance x spatial autocorrelation, linear in the signal.
+
+    The variance of channel c at level x is `channels[c, c] + slope[c] * (x - level[c])`, never
+    below a twentieth of `channels[c, c]`; correlations do not depend on the level.
+
+    Attributes
+    ----------
+    channels : Tensor
+        (C, C) covariance of the noise between channels of one pixel, squared image units.
+    lags : Tensor, optional
+        (2L+1, 2L+1) spatial autocorrelation, 1 at its centre; None for white noise.
+    slope, level : Tensor, optional
+        (C,) change of the variance per unit of signal, and the level `channels` belongs to; both or
+        neither. Only the `bayes` estimator follows them.
+    """
+
+    channels: Tensor
+    lags: Tensor | None = None
+    slope: Tensor | None = None
+    level: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.channels.ndim != 2 or self.channels.shape[0] != self.channels.shape[1]:
+            raise ValueError("channels must be a square covariance (C, C)")
+        if not bool((self.channels.diagonal() > 0).all()):
+            raise ValueError("the noise variance of every channel must be positive")
+        if (self.slope is None) != (self.level is None):
+            raise ValueError("give slope and level together")
+        if self.lags is not None:
+            height, width = self.lags.shape
+            if height != width or height % 2 == 0:
+                raise ValueError("lags must be square with an odd side")
+
+    @classmethod
+    def white(cls, sigma: float | list[float], channels: int = 1) -> PatchNoise:
+        """White noise of standard deviation `sigma` (image units), one value or one per channel."""
+        values = [sigma] * channels if isinstance(sigma, int | float) else sigma
+        return cls(torch.diag(torch.tensor(values, dtype=torch.float32) ** 2))
+
+    def covariance(self, patch: int) -> Tensor:
+        """Return the (C*patch^2, C*patch^2) covariance of a patch, channel slowest."""
+        side = torch.arange(patch)
+        rows, cols = (g.reshape(-1) for g in torch.meshgrid(side, side, indexing="ij"))
+        down, right = rows[:, None] - rows, cols[:, None] - cols
+        if self.lags is None:
+            spatial = ((down == 0) & (right == 0)).to(self.channels)
+        else:
+            reach = self.lags.shape[0] // 2
+            near = (down.abs() <= reach) & (right.abs() <= reach)
+            at = self.lags.cpu()[
+                down.clamp(-reach, reach) + reach, right.clamp(-reach, reach) + reach
+            ]
+            spatial = torch.where(near, at, torch.zeros(())).to(self.channels)
+        return torch.kron(self.channels, spatial.contiguous())
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass over the image.
+
+    Attributes
+    ----------
+    estimator : {"bayes", "ridge"}
+        How a group is filtered.
+    patch, stride : int
+        Side of a patch and step between reference patches, pixels.
+    members : int
+        Patches per group. A first `bayes` pass needs more than its patch has numbers, a first
+        `ridge` pass fewer: the noise must be told from the signal. Later passes are free.
+    split : bool
+        Filter each channel of an orthonormal opponent transform by itself rather than patches of
+        all channels at once.
+    """
+
+    estimator: Literal["bayes", "ridge"]
+    patch: int
+    stride: int
+    members: int
+    split: bool = True
+
+
+WHITE = (Pass("bayes", 5, 3, 80), Pass("bayes", 8, 4, 24), Pass("ridge", 7, 5, 64))
+CORRELATED = (Pass("bayes", 5, 3, 160, split=False), Pass("bayes", 5, 3, 80, split=False))
+
+
+def nl_bayes(
+    y: Tensor, noise: PatchNoise, *, passes: tuple[Pass, ...] | None = None, search: int = 24
+) -> Tensor:
+    """Denoise an image by closed-form estimates on groups of similar patches.
+
+    Nothing is random. Scaling or shifting `y` and scaling `noise` with it scales or shifts the
+    result (to float32 rounding).
+
+    Parameters
+    ----------
+    y : Tensor
+        (C, H, W) float32 noisy image, C from 1 to 4, any size down to one pixel.
+    noise : PatchNoise
+        Its covariance, in the units of `y`.
+    passes : tuple of Pass, optional
+        By default `WHITE` for white noise of constant variance and `CORRELATED` otherwise.
+    search : int
+        Reach of the search for similar patches, pixels to each side.
+
+    Returns
+    -------
+    Tensor
+        (C, H, W) float32, not clipped.
+
+    Raises
+    ------
+    ValueError
+        If `y` is not a finite float32 image (C, H, W), does not fit `noise`, or `passes` is empty
+        or splits channels although the noise depends on the signal.
+    """
+    if passes is None:
+        passes = WHITE if noise.lags is None and noise.slope is None else CORRELATED
+    _check(y, noise, passes)
+    # Estimates are affine in y about its mean, so a shift of the input is a shift of the output.
+    centre = y.mean((1, 2))
+    scale = noise.channels.diagonal().mean().sqrt().to(y)
+    # Variances that follow the signal belong to the camera's channels, not to the opponent ones.
+    basis = torch.eye(y.shape[0]).to(y) if noise.slope is not None else _opponent(y)
+    image = torch.einsum("dc,chw->dhw", basis, (y - centre[:, None, None]) / scale)
+    pilot = None
+    for step in passes:
+        local = _Local.build(noise, step, basis, centre, scale)
+        pilot = _in_bands(image, pilot, local, step, search)
+    return torch.einsum("dc,dhw->chw", basis, pilot) * scale + centre[:, None, None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Local:
+    """Noise as an estimator sees it: in units of the noise, in the working colour basis."""
+
+    covariance: Tensor  # (G, D, D), G = 1 when all channels are filtered at once
+    variance: Tensor | None  # (G,) where the covariance is that times the identity
+    relative: Tensor | None = None  # (C,) slope of the variance per unit of signal, / variance
+    level: Tensor | None = None  # (C,)
+
+    @classmethod
+    def build(
+        cls, noise: PatchNoise, step: Pass, basis: Tensor, centre: Tensor, scale: Tensor
+    ) -> _Local:
+        """Bring `noise` into the basis and the units of one pass."""
+        channels = basis @ noise.channels.to(centre) @ basis.T / scale**2
+        full = PatchNoise(channels, noise.lags).covariance(step.patch)[None]
+        if step.split:
+            count, area = channels.shape[0], step.patch**2
+            blocks = full.reshape(count, area, count, area)
+            full = torch.stack([blocks[c, :, c] for c in range(count)])
+        if noise.slope is not None and noise.level is not None:
+            relative = noise.slope.to(centre) * scale / noise.channels.diagonal().to(centre)
+            return cls(full, None, relative, (noise.level.to(centre) - centre) / scale)
+        variance = full.diagonal(dim1=1, dim2=2).mean(-1)
+        plain = torch.diag_embed(variance[:, None].expand(full.shape[:2]))
+        return cls(full, variance if torch.allclose(full, plain, atol=1e-5) else None)
+
+
+def _in_bands(
+    image: Tensor, pilot: Tensor | None, noise: _Local, step: Pass, search: int
+) -> Tensor:
+    """Run one pass on bands of rows that overlap by the reach of a group: memory stays bounded."""
+    height, width = image.shape[1:]
+    core, margin = max(64, BAND_PIXELS // width), search + step.patch
+    pieces = []
+    for start in range(0, height, core):
+        low, high = max(0, start - margin), min(height, start + core + margin)
+        seen = None if pilot is None else pilot[:, low:high]
+        done = _run(image[:, low:high], seen, noise, step, search)
+        pieces.append(done[:, start - low : start - low + core])
+    return torch.cat(pieces, 1)
+
+
+def _run(image: Tensor, pilot: Tensor | None, noise: _Local, step: Pass, search: int) -> Tensor:
+    """Filter all groups of `image` (C, H, W) once; statistics come from `pilot` if there is one."""
+    channels, height, width = image.shape
+    noisy = reflect_pad(image, step.patch, step.stride)
+    guide = noisy if pilot is None else reflect_pad(pilot, step.patch, step.stride)
+    # The first opponent channel has most of the signal and a part of the noise.
+    seen = guide[:1] if pilot is None and step.split else guide
+    places = match(seen, step.patch, step.stride, search, step.members)
+    rows = patch_rows(noisy, step.patch)
+    models = rows if pilot is None else patch_rows(guide, step.patch)
+    filter_groups = _ridge if step.estimator == "ridge" else _bayes
+    parts = channels if step.split else 1
+    total, weight = torch.zeros_like(rows), rows.new_zeros(rows.shape[0], parts)
+    for at in places.split(max(1, CHUNK_FLOATS // (places.shape[1] * rows.shape[1]))):
+        flat = at.reshape(-1)
+        group = _gather(rows, at, parts)
+        model = group if pilot is None else _gather(models, at, parts)
+        estimate, trust = filter_groups(group, model, noise, pilot is None)
+        estimate = (estimate * trust[..., None]).transpose(1, 2)
+        total.index_add_(0, flat, estimate.reshape(-1, rows.shape[1]))
+        weight.index_add_(0, flat, trust.transpose(1, 2).reshape(-1, parts))
+    return aggregate(total, weight, noisy.shape, step.patch)[:, :height, :width]
+
+
+def _gather(rows: Tensor, places: Tensor, parts: int) -> Tensor:
+    """Return the groups at `places` (B, k), as (B, parts, k, D)."""
+    chosen = rows[places.reshape(-1)]
+    return chosen.reshape(*places.shape, parts, -1).transpose(1, 2).contiguous()
+
+
+def _ridge(group: Tensor, model: Tensor, noise: _Local, raw: bool) -> tuple[Tensor, Tensor]:
+    """Least-risk linear combinations of the patches of each group (B, G, k, D).
+
+    The Gram matrix of the clean patches is the pilot's or, where the pilot is `raw`, that of the
+    noisy patches less what noise adds to it. Also returns how far to trust each patch (B, G, k).
+    """
+    energy = noise.covariance.diagonal(dim1=1, dim2=2).sum(-1)[None, :, None]  # (1, G, 1)
+    offset = group.mean((2, 3), keepdim=True)
+    group, model = group - offset, model - offset
+    gram = model @ model.transpose(2, 3)
+    gram.diagonal(dim1=2, dim2=3).add_(energy * (1e-3 if raw else 1.0))
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(gram)[0])
+    theta = inverse * -energy[..., None]
+    theta.diagonal(dim1=2, dim2=3).add_(1)
+    # The noise left in a combination is the sum of its squared weights.
+    trust = 1 / theta.square().sum(-1).clamp(1 / theta.shape[-1], 1)
+    return theta @ group + offset, trust
+
+
+def _bayes(group: Tensor, model: Tensor, noise: _Local, raw: bool) -> tuple[Tensor, Tensor]:
+    """Posterior mean of each patch (B, G, k, D) under the Gaussian fitted to its group."""
+    centre = model.mean(2, keepdim=True)
+    spread = model - centre
+    trust = group.new_ones(group.shape[:3])
+    degrees = max(1, spread.shape[2] - 1)
+    if not raw and noise.variance is not None and spread.shape[2] < spread.shape[3]:
+        # With fewer patches than numbers in each, the same solve is smaller between patches.
+        gram = spread @ spread.transpose(2, 3)
+        gram.diagonal(dim1=2, dim2=3).add_(degrees * noise.variance[None, :, None])
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(gram)[0])
+        across = (group - centre) @ spread.transpose(2, 3)
+        return across @ inverse @ spread + centre, trust
+    covariance = _at_level(noise, model)
+    signal = spread.transpose(2, 3) @ spread / degrees
+    trace = covariance.diagonal(dim1=2, dim2=3).sum(-1)
+    if raw:
+        signal = signal - covariance
+        # Where the group varies no more than noise does, its mean is the better estimate.
+        flat = signal.diagonal(dim1=2, dim2=3).sum(-1) < FLAT * trace
+        signal = signal * (~flat)[..., None, None]
+    system = signal + covariance
+    system.diagonal(dim1=2, dim2=3).add_(1e-3 * trace[..., None] / system.shape[-1])
+    gain = torch.linalg.solve_ex(system, signal)[0]  # (S + N)^-1 S, for row vectors
+    return (group - centre) @ gain + centre, trust
+
+
+def _at_level(noise: _Local, model: Tensor) -> Tensor:
+    """Return the noise covariance at the mean level of each group, (B or 1, G, D, D)."""
+    if noise.relative is None or noise.level is None:
+        return noise.covariance[None]
+    means = model.mean(2).reshape(*model.shape[:2], noise.relative.numel(), -1).mean(-1)
+    factor = (1 + noise.relative * (means - noise.level)).clamp_min(0.05).sqrt()
+    factor = factor.repeat_interleave(model.shape[-1] // noise.relative.numel(), -1)
+    return noise.covariance * factor[..., None] * factor[..., None, :]
+
+
+def _opponent(like: Tensor) -> Tensor:
+    """Orthonormal cosine basis over channels, (C, C): white noise stays white."""
+    count = like.shape[0]
+    index = torch.arange(count, dtype=torch.float64)
+    basis = torch.cos(torch.pi * (index + 0.5) * index[:, None] / count)
+    return (basis / basis.norm(dim=1, keepdim=True)).to(like)
+
+
+def _check(y: Tensor, noise: PatchNoise, passes: tuple[Pass, ...]) -> None:
+    """Raise ValueError for what cannot be denoised."""
+    if y.ndim != 3 or not 1 <= y.shape[0] <= 4 or y.numel() == 0:
+        raise ValueError(f"expected an image (C, H, W) of 1 to 4 channels, got {tuple(y.shape)}")
+    if y.dtype != torch.float32:
+        raise ValueError(f"expected float32, got {y.dtype}")
+    if noise.channels.shape[0] != y.shape[0]:
+        raise ValueError(f"noise of {noise.channels.shape[0]} channels, image of {y.shape[0]}")
+    if not bool(torch.isfinite(y).all()):
+        raise ValueError("the image has values that are not finite")
+    if not passes:
+        raise ValueError("at least one pass is needed")
+    if noise.slope is not None and any(step.split for step in passes):
+        raise ValueError("noise that depends on the signal needs passes with split=False")
