@@ -5,8 +5,9 @@
 Simulated noise on clean pictures, then the true residuals noisy - clean of pairs. Without --data,
 the pictures that come with scikit-image. A row: mean and worst over the images of the relative
 error of the level (mean over channels), the errors of the autocorrelation at 1 and 2 pixels and of
-the channel correlation, the share of channels whose level lies within two uncertainties, and the
-CPU seconds. Rows "clean": the reported level as a percentage of the range, instead of its error.
+the channel correlation; the share of channels whose level lies within two uncertainties; for
+"poisson" the relative errors of the gain and of the read noise at `black`; CPU seconds. Rows
+"clean": the reported level as a percentage of the range, instead of its error.
 Truth is the residual that is in the image, after clipping where a simulation clips; except for
 "jpeg", where it is the noise before compression plus the compression's error.
 """
@@ -30,7 +31,8 @@ from zspot.noise import MAX_LAG, analyze_noise
 PAIRS = ("sidd_val", "cc", "polyu", "fmdd")
 CLEAN = ("bsd68", "set9", "mcmaster")
 HEAD = ("set", "noise", "images", "level %", "worst", "lag1", "worst", "lag2", "worst")
-HEAD += ("channels", "worst", "within 2 unc %", "CPU s")
+HEAD += ("channels", "worst", "within 2 unc %", "gain %", "worst", "read %", "worst", "CPU s")
+GAIN, READ = 1.0, 3.0
 Picture = np.ndarray
 """float64 (C, H, W)."""
 
@@ -48,8 +50,8 @@ def filtered(kernel: float) -> Callable[[Picture, np.random.Generator], Picture]
 
 
 def poisson(x: Picture, rng: np.random.Generator) -> Picture:
-    """Gain 1, read noise 3, clipped at 0 and 255."""
-    return np.clip(x + rng.normal(size=x.shape) * np.sqrt(x + 9), 0, 255)
+    """Clipped at 0 and 255."""
+    return np.clip(x + rng.normal(size=x.shape) * np.sqrt(GAIN * x + READ**2), 0, 255)
 
 
 def demosaiced(x: Picture, rng: np.random.Generator) -> Picture:
@@ -98,24 +100,30 @@ def truth(residual: Picture) -> tuple[np.ndarray, float, float, np.ndarray]:
     return np.sqrt(variance), *lags, np.corrcoef(residual.reshape(len(residual), -1))
 
 
-def compare(noisy: Picture, clean: Picture) -> list[float]:
-    """Return level error, lag errors, channel error, share within two uncertainties, seconds."""
+def compare(noisy: Picture, clean: Picture, *, shot: bool = False) -> list[float]:
+    """Return errors of level, lags, channels, share in two uncertainties, gain, read; seconds.
+
+    `shot`: the noise is that of `poisson`.
+    """
     started = time.process_time()
     report = analyze_noise(noisy, channel_axis=0)
     seconds = time.process_time() - started
     if (noisy == clean).all():
-        return [100 * float(report.level_fraction.mean()), *[np.nan] * 4, seconds]
+        return [100 * float(report.level_fraction.mean()), *[np.nan] * 6, seconds]
     level, one, two, channels = truth(noisy - clean)
     a = report.autocorrelation[MAX_LAG:, MAX_LAG:]
     pairs = np.triu_indices(len(level), 1)
     across = (report.channel_correlation - channels)[pairs].mean() if len(level) > 1 else np.nan
     within = np.abs(report.level - level) <= 2 * report.level_uncertainty
+    at_black = np.sqrt(READ**2 + GAIN * np.maximum(report.black, 0))
     return [
         100 * float((report.level / level - 1).mean()),
         (a[0, 1] + a[1, 0]) / 2 - one,
         (a[0, 2] + a[2, 0]) / 2 - two,
         across,
         100 * float(within.mean()),
+        100 * float((report.gain / GAIN - 1).mean()) if shot else np.nan,
+        100 * float((report.read_noise / at_black - 1).mean()) if shot else np.nan,
         seconds,
     ]
 
@@ -124,12 +132,11 @@ def row(dataset: str, noise: str, errors: list[list[float]]) -> list[str]:
     """Return mean and worst magnitude of each error, as text."""
     table = np.array(errors, float)
     cells = [dataset, noise, str(len(table))]
-    for column in range(4):
+    for column, digits in ((0, 1), (1, 3), (2, 3), (3, 3), (4, 0), (5, 1), (6, 1)):
         here = np.abs(table[:, column][np.isfinite(table[:, column])])
-        digits = 1 if column == 0 else 3
-        cells += [f"{v:.{digits}f}" for v in (here.mean(), here.max())] if here.size else ["-"] * 2
-    within = "-" if np.isnan(table[:, 4]).all() else f"{table[:, 4].mean():.0f}"
-    return [*cells, within, f"{table[:, 5].mean():.2f}"]
+        figures = ("mean",) if column == 4 else ("mean", "max")
+        cells += [f"{getattr(here, f)():.{digits}f}" if here.size else "-" for f in figures]
+    return [*cells, f"{table[:, 7].mean():.2f}"]
 
 
 def pictures(data: Path | None, limit: int) -> Iterator[tuple[str, list[Picture]]]:
@@ -165,7 +172,10 @@ def rows(data: Path | None, limit: int) -> Iterator[list[str]]:
             yield row(
                 name,
                 noise,
-                [compare(add(x, np.random.default_rng(i)), x) for i, x in enumerate(clean)],
+                [
+                    compare(add(x, np.random.default_rng(i)), x, shot=noise == "poisson")
+                    for i, x in enumerate(clean)
+                ],
             )
     for name in PAIRS if data else ():
         assert data is not None

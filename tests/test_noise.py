@@ -1,8 +1,10 @@
 import dataclasses
+import io
 import json
 import subprocess
 import sys
 
+import imageio.v3
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -139,9 +141,11 @@ def test_any_size(shape):
     json.dumps(report.to_dict(), allow_nan=False)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (5, 5), (64, 64)])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 5), (64, 64), (2001, 2001)])
 def test_constant(shape):
     report = analyze_noise(np.full(shape, 7.0))
+    assert report.black[0] == 7
+    assert not report.blockiness > 1
     assert report.level[0] == 0
     assert "constant" in report.summary()
 
@@ -189,6 +193,59 @@ def test_deterministic_and_global_state_untouched():
 def test_large_image_is_subsampled():
     report = analyze_noise(noisy(np.zeros((1500, 2001)), 2))
     assert report.level[0] == pytest.approx(2, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["camera", "coins", "moon", "brick"])
+def test_texture_does_not_raise_the_level(name):
+    picture = getattr(data, name)()[:256, :256].astype(float)
+    report = analyze_noise(noisy(picture, 25))
+    assert report.level[0] == pytest.approx(25, rel=0.06)
+    assert abs(report.level[0] - 25) < 2 * report.level_uncertainty[0]
+
+
+def test_large_images_keep_what_small_ones_show():
+    small = data.astronaut()
+    large = np.tile(small, (5, 5, 1))
+    large[0, 0, 0] = 255
+    one, two = analyze_noise(small, channel_axis=-1), analyze_noise(large, channel_axis=-1)
+    np.testing.assert_allclose(two.level, one.level, rtol=0.3)
+    np.testing.assert_array_equal(two.black, small.min(axis=(0, 1)))
+    np.testing.assert_allclose(two.clipped_low, (large == 0).mean(axis=(0, 1)), rtol=1e-9)
+    bad = np.zeros((2001, 2001))
+    bad[1000, 1000] = np.nan
+    with pytest.raises(ImageError):
+        analyze_noise(bad)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_large_image_in_any_layout(axis):
+    image = np.moveaxis(noisy(np.zeros((1800, 2300, 2)), [1.0, 3.0]), -1, axis)
+    report = analyze_noise(image, channel_axis=axis)
+    np.testing.assert_allclose(report.level, [1, 3], rtol=0.05)
+
+
+def test_step_between_values():
+    image = np.rint(noisy(FLAT, 10))
+    for scale, dtype in ((1, "u1"), (16, "u2"), (16, "i4"), (1 / 255, "f4"), (1e-3, "f8")):
+        report = analyze_noise((image * scale).astype(dtype))
+        assert report.quantum[0] == pytest.approx(scale, rel=1e-3)
+    assert analyze_noise(noisy(FLAT, 10)).quantum[0] == 0
+    assert analyze_noise(np.array([[-128, 127], [0, 1]], np.int8)).quantum[0] in (0, 1)
+    assert "finer than the step" in analyze_noise(np.rint(noisy(FLAT + 0.3, 0.2))).summary()
+
+
+def test_jpeg_blocks():
+    buffer = io.BytesIO()
+    picture = noisy(FLAT, 10).clip(0, 255).astype(np.uint8)
+    imageio.v3.imwrite(buffer, picture, extension=".jpg", quality=30)
+    packed = imageio.v3.imread(buffer.getvalue(), extension=".jpg")
+    report = analyze_noise(packed[3:, 5:])
+    assert report.blockiness > 1.5
+    assert "JPEG" in report.summary()
+    plain = analyze_noise(picture)
+    assert plain.blockiness == pytest.approx(1, abs=0.1)
+    assert "JPEG" not in plain.summary()
+    assert np.isnan(analyze_noise(picture[:40, :40]).blockiness)
 
 
 def test_summary_and_frozen():

@@ -18,11 +18,12 @@ import numpy as np
 SIDE = 8
 GROUPS = 24
 MAX_LAG = 4
-_MAX_BLOCKS = 16_000
+MAX_BLOCKS = 16_000
 _MAX_BINS = 12
 _BLOCKS_PER_BIN = 96  # disjoint ones
 _SHARES = (0.03, 0.05, 0.08, 0.16, 0.32, 0.64, 1.0)
 _LEAST = 8  # disjoint blocks
+_NEXT = 4  # the next flattest blocks reach to this many times the rank of the flattest
 _SLACK = 0.1
 _CLIPPED_BLOCK = 0.05
 _TILE = 32
@@ -65,15 +66,18 @@ class Blocks:
     disjoint: float
 
 
-def cut(values: np.ndarray, clipped: np.ndarray) -> Blocks:
+def cut(values: np.ndarray, clipped: np.ndarray, step: int = 0) -> Blocks:
     """Cut `values` (C, H, W) into at most 16000 blocks and transform them.
 
     The step between blocks is odd, so that all phases of a colour mosaic and of JPEG's grid are
-    met equally. `clipped` is bool (C, H, W).
+    met equally; a `step` other than 0 replaces it. `clipped` is bool (C, H, W).
     """
     height, width = values.shape[1] - SIDE + 1, values.shape[2] - SIDE + 1
-    step = 1
-    while -(-height // step) * -(-width // step) > _MAX_BLOCKS or (step == 1 and height > 64):
+    free = step == 0
+    step = step or 1
+    while free and (
+        -(-height // step) * -(-width // step) > MAX_BLOCKS or (step == 1 and height > 64)
+    ):
         step += 2
     rows, columns = np.arange(0, height, step), np.arange(0, width, step)
     blocks = _windows(values, step)
@@ -102,20 +106,23 @@ class Spectra:
 
     Attributes
     ----------
-    power : float64 ndarray (G, B, C, C, 64)
-        Sums of products of two channels' coefficients.
-    count : float64 ndarray (G, B, 2)
+    power : float64 ndarray (2, G, B, C, C, 64)
+        Sums of products of two channels' coefficients: over the flattest blocks of each bin, and
+        over the next flattest.
+    count : float64 ndarray (2, G, B, 2)
         Number of summed blocks, for the two halves of the coefficients.
     intensity : float64 ndarray (B, C)
-        Mean intensity of the chosen blocks.
+        Mean intensity of the flattest blocks.
     weight : float64 ndarray (B,)
         Share of all blocks that fall into the bin.
     clipped : float64 ndarray (B, C)
-        Share of clipped pixels in the chosen blocks.
+        Share of clipped pixels in the flattest blocks.
     share : float64 ndarray (B,)
-        Share of the bin's blocks that was chosen.
+        Share of the bin's blocks that are the flattest.
     busy : float64 ndarray (B,)
-        Median energy of the bin's blocks over that of the chosen ones: 1 where all is flat.
+        Median energy of the bin's blocks over that of the flattest: 1 where all is flat.
+    blocks : float
+        Number of the flattest blocks, counted as if disjoint, in a usual bin.
     """
 
     power: np.ndarray
@@ -125,16 +132,21 @@ class Spectra:
     clipped: np.ndarray
     share: np.ndarray
     busy: np.ndarray
+    blocks: float
 
     def mean(self, drawn: np.ndarray | None = None) -> np.ndarray:
-        """Return the mean power (B, C, C, 64), each group counted `drawn` (G,) times."""
-        drawn = np.ones(len(self.power)) if drawn is None else drawn
-        power = np.tensordot(drawn, self.power, 1)
-        count = np.tensordot(drawn, self.count, 1)
+        """Return the mean power (2, B, C, C, 64), each group counted `drawn` (G,) times.
+
+        A bin without next flattest blocks repeats its flattest.
+        """
+        drawn = np.ones(self.power.shape[1]) if drawn is None else drawn
+        power = np.einsum("g,kgbcdf->kbcdf", drawn, self.power)
+        count = np.einsum("g,kgbh->kbh", drawn, self.count)
         total = np.zeros_like(power)
         for half, members in enumerate(_HALVES):
-            n = np.maximum(count[:, half], 1e-9)
-            total[..., members] = power[..., members] / n[:, None, None, None]
+            n = np.maximum(count[..., half], 1e-9)
+            total[..., members] = power[..., members] / n[..., None, None, None]
+        total[1] = np.where((count[1] > 0).all(axis=1)[:, None, None, None], total[1], total[0])
         return total
 
 
@@ -157,13 +169,14 @@ def measure(blocks: Blocks, expected: np.ndarray, shares: tuple[float, ...] = _S
     weight = np.array([len(m) for m in bins], float)
     weight /= weight.sum()
     return Spectra(
-        power.swapaxes(0, 1),
-        count.swapaxes(0, 1),
+        power.transpose(1, 2, 0, 3, 4, 5),
+        count.transpose(1, 2, 0, 3),
         intensity,
         weight / weight.sum(),
         clipped,
         share,
         busy,
+        float(np.median(share * weight) / weight.sum() * blocks.disjoint),
     )
 
 
@@ -188,22 +201,23 @@ def _one_bin(
     blocks: Blocks, energy: np.ndarray, members: np.ndarray, shares: tuple[float, ...]
 ) -> tuple[np.ndarray, ...]:
     channels = blocks.mean.shape[1]
-    power = np.zeros((GROUPS, channels, channels, SIDE * SIDE))
-    count = np.zeros((GROUPS, 2))
+    power = np.zeros((2, GROUPS, channels, channels, SIDE * SIDE))
+    count = np.zeros((2, GROUPS, 2))
     overlap = max(1.0, len(blocks.mean) / blocks.disjoint)
-    chosen = []
+    flattest = []
     quiet = 0.0
     for half in (0, 1):
         ranked = members[np.argsort(energy[1 - half, members], kind="stable")]
         take = _how_many(energy[half, ranked], shares, overlap)
-        chosen.append(ranked[:take])
-        quiet += energy[half, chosen[-1]].mean() / 2
-        picked = blocks.coefficients[chosen[-1]][:, :, _HALVES[half]].astype(np.float64)
-        for g in np.unique(blocks.group[chosen[-1]]):
-            here = picked[blocks.group[chosen[-1]] == g]
-            power[g][:, :, _HALVES[half]] = np.einsum("ncf,ndf->cdf", here, here)
-            count[g, half] = len(here)
-    both = np.concatenate(chosen)
+        flattest.append(ranked[:take])
+        quiet += energy[half, flattest[-1]].mean() / 2
+        for k, chosen in enumerate((ranked[:take], ranked[take : _NEXT * take])):
+            picked = blocks.coefficients[chosen][:, :, _HALVES[half]].astype(np.float64)
+            for g in np.unique(blocks.group[chosen]):
+                here = picked[blocks.group[chosen] == g]
+                power[k, g][:, :, _HALVES[half]] = np.einsum("ncf,ndf->cdf", here, here)
+                count[k, g, half] = len(here)
+    both = np.concatenate(flattest)
     return (
         power,
         count,
