@@ -16,9 +16,9 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import torch
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import zspot
+from benchmarks.metrics import quality
 
 SETS = {
     "sidd_val": None, "fmdd": None, "polyu": None, "cc": None,
@@ -38,14 +38,6 @@ def pairs(data: Path, name: str, limit: int | None):
             rng = np.random.default_rng(0)
             noisy = (clean + rng.normal(0, sigma / 255, clean.shape)).astype(np.float32)
         yield path.stem, noisy, clean
-
-
-def quality(clean: np.ndarray, image: np.ndarray) -> tuple[float, float]:
-    """PSNR and SSIM."""
-    image = np.clip(image, 0, 1)
-    axis = -1 if clean.ndim == 3 else None
-    ssim = structural_similarity(clean, image, data_range=1, win_size=7, channel_axis=axis)
-    return float(peak_signal_noise_ratio(clean, image, data_range=1)), float(np.asarray(ssim))
 
 
 def main() -> None:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import zspot
+from benchmarks.metrics import quality
 from zspot.algorithms import METHODS
 from zspot.recipe import Bernoulli, Constant, Fit, Inr, Predict, Recipe, UNet
 
@@ -92,20 +92,12 @@ def load(data: Path, image: str, crop: int) -> tuple[np.ndarray, np.ndarray]:
     return pair[0], pair[1]
 
 
-def quality(clean: np.ndarray, image: np.ndarray) -> tuple[float, float]:
-    """PSNR and SSIM of 8-bit images."""
-    a, b = (np.clip(x.astype(np.float64) / 255, 0, 1) for x in (clean, image))
-    axis = -1 if a.ndim == 3 else None
-    ssim = structural_similarity(a, b, data_range=1, win_size=7, channel_axis=axis)
-    return float(peak_signal_noise_ratio(a, b, data_range=1)), float(np.asarray(ssim))
-
-
 def measure(recipe: Recipe, noisy: np.ndarray, clean: np.ndarray) -> tuple[dict, zspot.Result]:
     """One row of figures, and the result."""
     import torch
 
     result = zspot.run(noisy, recipe, channel_axis=-1 if noisy.ndim == 3 else None)
-    before, after = quality(clean, noisy), quality(clean, result.image)
+    before, after = (quality(clean / 255, x / 255) for x in (noisy, result.image))
     row = {
         "steps": recipe.fit.steps,
         "passes": recipe.predict.passes,

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from skimage import io
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.metrics import quality
 from zspot.nlbayes import Pass, PatchNoise, nl_bayes
 
 SIGMA = {"set9": 25, "bsd68": 25, "mcmaster": 50}
@@ -99,9 +99,8 @@ def denoise(name: str, clean: Tensor, noisy: Tensor | None) -> Tensor:
 
 def score(clean: Tensor, result: Tensor) -> tuple[float, float]:
     """PSNR and SSIM as the design states them."""
-    a, b = (t.double().clamp(0, 1).permute(1, 2, 0).numpy() for t in (clean, result))
-    ssim = structural_similarity(a, b, data_range=1, win_size=7, channel_axis=-1)
-    return float(peak_signal_noise_ratio(a, b, data_range=1)), float(np.mean(ssim))
+    a, b = (t.double().permute(1, 2, 0).numpy() for t in (clean, result))
+    return quality(a, b)
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import torch
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from benchmarks.metrics import quality
 from zspot.selfsim import denoise_selfsim
 
 LEVELS = {"set9": 25, "bsd68": 25, "mcmaster": 50}
@@ -61,7 +61,7 @@ def measure(data: Path, dataset: str) -> Iterator[dict]:
             started = time.perf_counter()
             out = denoise_poisson(noisy, gain, read_noise)
         seconds = time.perf_counter() - started
-        yield dict(zip(COLUMNS, (dataset, path.stem, *score(clean, out), seconds), strict=True))
+        yield dict(zip(COLUMNS, (dataset, path.stem, *quality(clean, out), seconds), strict=True))
 
 
 def denoise(noisy: np.ndarray, level: float) -> np.ndarray:
@@ -94,14 +94,6 @@ def denoise_poisson(noisy: np.ndarray, gain: float, read_noise: float) -> np.nda
     root = np.sqrt(1.5)
     counts = flat**2 / 4 + root / (4 * flat) - 11 / (8 * flat**2) + 5 * root / (8 * flat**3) - 1 / 8
     return (counts - read_noise / gain**2) * gain
-
-
-def score(clean: np.ndarray, image: np.ndarray) -> tuple[float, float]:
-    image = np.clip(image, 0, 1)
-    axis = -1 if clean.ndim == 3 else None
-    psnr = peak_signal_noise_ratio(clean, image, data_range=1)
-    ssim = structural_similarity(clean, image, data_range=1, win_size=7, channel_axis=axis)
-    return float(psnr), float(np.mean(ssim))
 
 
 def read(path: Path) -> list[dict]:

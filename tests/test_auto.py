@@ -84,11 +84,11 @@ def test_examination_measures_level_and_correlation():
     found = examine(estimate + 0.2 * noise, estimate)
     assert found.is_white
     assert found.correlation == pytest.approx(0, abs=0.02)
-    assert found.variance == pytest.approx([0.04] * 3, rel=0.05)
-    assert found.slope == pytest.approx([0] * 3, abs=0.003)
+    assert found.noise.variance == pytest.approx([0.04] * 3, rel=0.05)
+    assert found.noise.slope == pytest.approx([0] * 3, abs=0.003)
     dependent = examine(estimate + (0.01 + 0.09 * estimate).sqrt() * noise, estimate)
-    assert dependent.slope == pytest.approx([0.09] * 3, rel=0.1)
-    assert dependent.variance == pytest.approx([0.01] * 3, abs=0.004)
+    assert dependent.noise.slope == pytest.approx([0.09] * 3, rel=0.1)
+    assert dependent.noise.variance == pytest.approx([0.01] * 3, abs=0.004)
     smooth = torch.from_numpy(correlated((200, 200, 3), 0.2, 0)).permute(2, 0, 1)
     assert examine(estimate + smooth, estimate).correlation > 0.5
 
@@ -176,17 +176,17 @@ def test_learning_to_copy_the_noise_is_refused():
 
 
 def test_the_choice_follows_the_evidence():
-    line = ((0.1,), (0.0,), (0.1,))
+    noise = Recorrupted((0.1,), (0.0,), (0.1,))
     for correlation in (-0.1, 0.0, 0.1):
         recipe, _ = choose(
-            Evidence(correlation, 0.2, 1.0, *line), torch.Size((1, 300, 300)), "balanced"
+            Evidence(correlation, 0.2, 1.0, noise), torch.Size((1, 300, 300)), "balanced"
         )
         assert recipe.fit.steps > 0
-    dependent = Evidence(0.0, 0.2, 4.0, *line)
+    dependent = Evidence(0.0, 0.2, 4.0, noise)
     assert choose(dependent, torch.Size((1, 300, 300)), "balanced")[0].fit.steps == 0
     for correlation in (0.2, 0.8):
         recipe, reason = choose(
-            Evidence(correlation, 0.2, 1.0, *line), torch.Size((3, 300, 300)), "balanced"
+            Evidence(correlation, 0.2, 1.0, noise), torch.Size((3, 300, 300)), "balanced"
         )
         assert recipe.fit.steps == 0
         assert f"{correlation:.2f}" in reason

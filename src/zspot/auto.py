@@ -24,6 +24,7 @@ from zspot.denoiser import Denoiser
 from zspot.engine import Denoised
 from zspot.progress import Report
 from zspot.recipe import Constant, Fit, NoMask, Predict, Prior, Recipe, Recorrupted
+from zspot.targets import noise_deviation
 
 _SIMILAR = 0.6
 """Weight of the non-local estimate where the noise is white and of one strength."""
@@ -38,6 +39,7 @@ WHITE_BELOW = 0.15
 """Noise with less correlation between neighbours than this is taken as white."""
 
 _BINS = 16
+_LEAST = 1e-12  # variance that keeps divisions finite where nothing was removed
 _STEPS = {"fast": 0, "balanced": 80, "best": 300}
 _CROP, _BATCH = 128, 2
 _EPOCHS = 40  # a small image is seen no more often than this, or its noise is learned
@@ -55,25 +57,19 @@ class Evidence:
         Variance of the residual as a share of the image's.
     spread : float
         Largest over smallest deviation of the residual between darker and brighter areas.
-    variance, slope, floor : tuple of float
-        Per channel, standardised: residual variance = `variance` + `slope` x signal, at least
-        `floor`.
+    noise : Recorrupted
+        The residual's variance as a function of the signal, as noise to draw.
     """
 
     correlation: float
     share: float
     spread: float
-    variance: tuple[float, ...]
-    slope: tuple[float, ...]
-    floor: tuple[float, ...]
+    noise: Recorrupted
 
     @property
     def is_white(self) -> bool:
         """Whether neighbours are hardly correlated; see `WHITE_BELOW`."""
         return self.correlation < WHITE_BELOW
-
-
-_UNKNOWN = Evidence(0.0, 0.0, 1.0, (0.0,), (0.0,), (0.0,))
 
 
 def examine(noisy: torch.Tensor, estimate: torch.Tensor) -> Evidence:
@@ -89,15 +85,28 @@ def examine(noisy: torch.Tensor, estimate: torch.Tensor) -> Evidence:
     """
     residual = noisy - estimate
     lines = [_line(e, r) for e, r in zip(estimate, residual, strict=True)]
-    spread = [_deviation(e, line) for e, line in zip(estimate, lines, strict=True)]
-    unit = torch.stack([r / s for r, s in zip(residual, spread, strict=True)])
+    variance, slope, floor = (tuple(part) for part in zip(*lines, strict=True))
+    noise = Recorrupted(variance, slope, floor)
+    deviation = noise_deviation(noise, estimate)
+    darkest_to_brightest = deviation.flatten(1).amax(1) / deviation.flatten(1).amin(1)
     return Evidence(
-        correlation=_neighbour_correlation(unit),
+        correlation=_neighbour_correlation(residual / deviation),
         share=float(residual.square().mean() / noisy.square().mean()),
-        spread=max(float(s.max() / s.min()) for s in spread),
-        variance=tuple(line[0] for line in lines),
-        slope=tuple(line[1] for line in lines),
-        floor=tuple(line[2] for line in lines),
+        spread=float(darkest_to_brightest.max()),
+        noise=noise,
+    )
+
+
+def warm_start(effort: str) -> Recipe:
+    """Return the recipe that uses the warm start as it is."""
+    return Recipe(
+        method="auto",
+        mask=NoMask(),
+        fill=Constant("mean"),
+        network=Prior(),
+        loss="l2",
+        fit=Fit(steps=0, lr=2e-4, schedule="one-cycle"),
+        predict=Predict(passes=1, turns=effort != "fast"),
     )
 
 
@@ -108,15 +117,7 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, 
         f"neighbouring pixels of the noise correlate by {evidence.correlation:.2f} "
         f"and it is {evidence.share:.1%} of the image's variance"
     )
-    warm = Recipe(
-        method="auto",
-        mask=NoMask(),
-        fill=Constant("mean"),
-        network=Prior(),
-        loss="l2",
-        fit=Fit(steps=0, lr=2e-4, schedule="one-cycle"),
-        predict=Predict(passes=1, turns=effort != "fast"),
-    )
+    warm = warm_start(effort)
     if not evidence.is_white:
         centre = "median" if channels > 1 else "none"
         recipe = replace(warm, predict=replace(warm.predict, centre=centre, guard=_GUARD))
@@ -128,22 +129,20 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, 
     steps = min(_STEPS[effort], _EPOCHS * height * width // seen)
     if steps == 0:
         return warm, f"{found}: white; effort fast uses the warm start as it is"
-    target = Recorrupted(evidence.variance, evidence.slope, evidence.floor)
     fit = replace(warm.fit, steps=steps, crop=_CROP, batch=_BATCH)
     predict = replace(warm.predict, similar=_SIMILAR)
     reason = (
         f"{found}: white, so the warm start learns on with noise drawn like it "
         "and is averaged with a non-local estimate"
     )
-    return replace(warm, target=target, fit=fit, predict=predict), reason
+    return replace(warm, target=evidence.noise, fit=fit, predict=predict), reason
 
 
 def auto(effort: str) -> Denoiser:
     """Return the denoiser that examines an image and runs the recipe chosen for it."""
 
     def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
-        look, _ = choose(_UNKNOWN, plane.shape, "fast")
-        first = engine.run(look, plane, seed=seed)
+        first = engine.run(warm_start("fast"), plane, seed=seed)
         recipe, reason = choose(examine(plane, first.mean), plane.shape, effort)
         done = engine.run(recipe, plane, seed=seed, report=report)
         return replace(
@@ -159,17 +158,16 @@ def _line(signal: torch.Tensor, residual: torch.Tensor) -> tuple[float, float, f
     count = order.numel() // _BINS * _BINS
     if count == 0:
         power = float(residual.square().mean())
-        return power, 0.0, power
+        return power, 0.0, max(power, _LEAST)
     means = signal.flatten()[order[:count]].view(_BINS, -1).mean(1).double()
     powers = residual.flatten()[order[:count]].view(_BINS, -1).square().mean(1).double()
     centred = means - means.mean()
     slope = float((centred * powers).sum() / centred.square().sum().clamp(min=1e-12))
-    return float(powers.mean()) - slope * float(means.mean()), slope, float(powers.min())
-
-
-def _deviation(signal: torch.Tensor, line: tuple[float, float, float]) -> torch.Tensor:
-    variance, slope, floor = line
-    return (variance + slope * signal).clamp(min=max(floor, 1e-12)).sqrt()
+    return (
+        float(powers.mean()) - slope * float(means.mean()),
+        slope,
+        max(float(powers.min()), _LEAST),
+    )
 
 
 def _neighbour_correlation(unit: torch.Tensor) -> float:

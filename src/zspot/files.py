@@ -88,15 +88,11 @@ def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:
 
 def _planes(image: ImageFile):
     """Yield (index of a plane, its channel axis) for every plane of a file."""
-    channel = image.channel_axis
-    together = "S" in image.axes
-    whole = {image.axes.index("Y"), image.axes.index("X")} | ({channel} if together else set())
+    kept = [axis for axis, letter in enumerate(image.axes) if letter in "YXS"]
     counts = [
-        [slice(None)] if axis in whole else range(size)
-        for axis, size in enumerate(image.data.shape)
+        [slice(None)] if axis in kept else range(size) for axis, size in enumerate(image.data.shape)
     ]
-    kept = sorted(axis for axis in whole if axis is not None)
-    channel_axis = kept.index(channel) if together and channel is not None else None
+    channel_axis = kept.index(image.axes.index("S")) if "S" in image.axes else None
     for place in itertools.product(*counts):
         yield place, channel_axis
 

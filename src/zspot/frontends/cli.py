@@ -87,14 +87,12 @@ def denoise(
         raise _BadUseError("--recipe replaces --method and --effort: leave those two out")
     from zspot.api import DEFAULT_METHOD
     from zspot.files import denoise_file
-    from zspot.io import check_target
     from zspot.io._atomic import atomic_write
     from zspot.recipe import Recipe
 
     if save_recipe is not None:
         _check_free(save_recipe, overwrite)
     chosen = Recipe.load(recipe) if recipe is not None else (method or DEFAULT_METHOD)
-    check_target(target, overwrite=overwrite)
     with _progress_bar(source.name, quiet) as report:
         result, notes = denoise_file(
             source,
@@ -143,13 +141,9 @@ def noise(
         typer.echo(json.dumps(report.to_dict()))
     else:
         _stdout.print(escape(f"{source}{name}"), highlight=False)
-        _stdout.print(escape(_text(report.summary())), highlight=False)
+        _stdout.print(escape(report.summary()), highlight=False)
     if plot is not None:
         plot_noise(report, plane, plot, channel_axis=channel_axis)
-
-
-def _text(summary: str | Sequence[str]) -> str:
-    return summary if isinstance(summary, str) else "\n".join(summary)
 
 
 @app.command()
