@@ -10,34 +10,60 @@ import torch
 from conftest import correlated, psnr
 
 import zspot
-from zspot.auto import Evidence, choose, examine
+from zspot.auto import Evidence, choose, examine, warm_start
 from zspot.centre import to_local_median
 from zspot.guard import restore_texture
 from zspot.networks.warm import WarmStart
-from zspot.recipe import Fit, NoMask, Prior, Recipe, RecipeError, Recorrupted
+from zspot.recipe import Finish, Fit, NoMask, Prior, Recipe, RecipeError, Recorrupted
 from zspot.targets import noise_deviation, pair
+from zspot.white import white_level
 
 
 def white(shape, sigma, seed=0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, sigma, shape).astype(np.float32)
 
 
-def test_white_noise_is_recognised_and_learned_on(clean):
+def test_grey_white_noise_is_recognised_and_learned_on(clean):
+    grey = clean.mean(-1)
+    noisy = grey + white(grey.shape, 25 / 255)
+    result = zspot.run(noisy, "auto")
+    assert isinstance(result.recipe.target, Recorrupted)
+    assert "white" in result.reason
+    assert "learns on" in result.reason
+    assert result.recipe.fit.steps == len(result.losses) > 0
+    assert psnr(grey, result.image) > psnr(grey, noisy) + 6
+
+
+def test_efforts_on_white_colour_noise(clean):
+    """More effort is not worse, and each beats the warm start alone."""
     noisy = clean + white(clean.shape, 25 / 255)
-    fast = zspot.run(noisy, "auto", effort="fast", channel_axis=-1)
-    balanced = zspot.run(noisy, "auto", channel_axis=-1)
-    assert isinstance(balanced.recipe.target, Recorrupted)
-    assert "white" in balanced.reason
-    assert balanced.recipe.fit.steps == len(balanced.losses) > 0
-    assert psnr(clean, fast.image) > psnr(clean, noisy) + 6
-    assert psnr(clean, balanced.image) > psnr(clean, fast.image) + 0.1
+    alone = psnr(clean, zspot.denoise(noisy, warm_start("fast"), channel_axis=-1))
+    fast, balanced = (
+        zspot.run(noisy, "auto", effort=e, channel_axis=-1) for e in ("fast", "balanced")
+    )
+    assert fast.recipe.finish.guided
+    assert not balanced.recipe.finish.guided
+    assert "non-local" in fast.reason
+    assert "non-local" in balanced.reason
+    assert psnr(clean, fast.image) > max(alone, psnr(clean, noisy) + 6)
+    assert psnr(clean, balanced.image) > psnr(clean, fast.image)
+
+
+@pytest.mark.parametrize("shape", [(200, 210), (90, 80, 3)])
+def test_level_of_white_noise(shape):
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(0, 1, shape[1], dtype=np.float32).reshape((1, -1) + (1,) * (len(shape) - 2))
+    y = torch.from_numpy(np.atleast_3d(ramp + white(shape, 0.1)).astype(np.float32))
+    assert white_level(y.permute(2, 0, 1)) == pytest.approx([0.1] * y.shape[2], rel=0.06)
+    tiny = torch.from_numpy(rng.normal(size=(1, 9, 9)).astype(np.float32))
+    assert white_level(tiny) is None
 
 
 def test_correlated_noise_is_recognised_and_removed(clean):
     noisy = np.clip(clean + correlated(clean.shape, 0.12, seed=0), 0, 1)
     result = zspot.run(noisy, "auto", channel_axis=-1)
     assert "correlated" in result.reason
-    assert result.recipe.predict.centre == "median"
+    assert result.recipe.finish.centre == "median"
     assert psnr(clean, result.image) > psnr(clean, noisy) + 6
 
 
@@ -67,11 +93,10 @@ def test_the_recipe_in_the_result_reruns_exactly(clean):
 
 def test_the_warm_start_can_be_turned_off(clean):
     noisy = clean + white(clean.shape, 0.1)
-    recipe = zspot.run(noisy, "auto", channel_axis=-1).recipe
-    assert recipe.predict.similar > 0
-    alone = replace(recipe.predict, similar=0.0)
+    recipe = zspot.run(noisy, "auto", effort="best", channel_axis=-1).recipe
+    assert recipe.finish.similar > 0
     cold = replace(
-        recipe, predict=alone, network=Prior(warm=False), fit=Fit(120, 2e-3, "one-cycle", 64, 2)
+        recipe, finish=Finish(), network=Prior(warm=False), fit=Fit(120, 2e-3, "one-cycle", 64, 2)
     )
     out = zspot.denoise(noisy, cold, channel_axis=-1)
     assert psnr(clean, out) > psnr(clean, noisy) + 2
@@ -179,14 +204,14 @@ def test_the_choice_follows_the_evidence():
     noise = Recorrupted((0.1,), (0.0,), (0.1,))
     for correlation in (-0.1, 0.0, 0.1):
         recipe, _ = choose(
-            Evidence(correlation, 0.2, 1.0, noise), torch.Size((1, 300, 300)), "balanced"
+            Evidence(correlation, 0.2, 1.0, noise, (0.3,)), torch.Size((1, 300, 300)), "balanced"
         )
         assert recipe.fit.steps > 0
-    dependent = Evidence(0.0, 0.2, 4.0, noise)
+    dependent = Evidence(0.0, 0.2, 4.0, noise, (0.3,))
     assert choose(dependent, torch.Size((1, 300, 300)), "balanced")[0].fit.steps == 0
     for correlation in (0.2, 0.8):
         recipe, reason = choose(
-            Evidence(correlation, 0.2, 1.0, noise), torch.Size((3, 300, 300)), "balanced"
+            Evidence(correlation, 0.2, 1.0, noise, (0.3,)), torch.Size((3, 300, 300)), "balanced"
         )
         assert recipe.fit.steps == 0
         assert f"{correlation:.2f}" in reason

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from conftest import correlated, psnr, small_net, tiny
 
 import zspot
+from zspot import engine
 from zspot.algorithms import METHODS
+from zspot.auto import warm_start
 from zspot.recipe import Constant, Predict, Recipe
 
 BSN_INS = METHODS["bsn-ins"].make("best")
@@ -79,7 +82,7 @@ def test_result_says_what_ran(clean):
     assert result.method == "bsn-ins"
     assert result.seed == 4
     assert result.device == "cpu" or not result.device.startswith("cpu")
-    assert set(result.timings) == {"fit", "predict", "total"}
+    assert set(result.timings) == {"fit", "predict", "finish", "total"}
     assert result.timings["fit"] + result.timings["predict"] <= result.timings["total"]
     assert set(result.versions) == {"zspot", "torch", "numpy", "python"}
     assert result.reason
@@ -110,3 +113,17 @@ def test_registered_efforts_gain_on_correlated_noise(clean, effort):
     noisy = np.clip(clean + correlated(clean.shape, 0.15, seed=0), 0, 1)
     out = zspot.denoise(noisy, "bsn-ins", effort=effort, channel_axis=-1)
     assert psnr(clean, out) > psnr(clean, noisy) + 8
+
+
+@pytest.mark.parametrize("size", [(16, 18), (17, 31)])
+def test_phases_are_predicted_by_themselves(size):
+    """With phases = 2 a pixel is predicted from the pixels of its own phase alone."""
+    plane = torch.randn(3, *size, generator=torch.Generator().manual_seed(0))
+    recipe = warm_start("fast")
+    recipe = replace(recipe, predict=replace(recipe.predict, phases=2))
+    before = engine.run(recipe, plane).mean
+    changed = plane.clone()
+    changed[:, 1::2, :] += 1
+    after = engine.run(recipe, changed).mean
+    assert torch.equal(before[:, ::2], after[:, ::2])
+    assert not torch.equal(before[:, 1::2], after[:, 1::2])

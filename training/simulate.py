@@ -20,11 +20,11 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 
 
 def white(x: torch.Tensor, draw: Draw) -> Pair:
-    """White Gaussian noise, not clipped, standard deviation 2 to 75 of 255; 45 % grey."""
+    """White Gaussian noise, not clipped, standard deviation 0.3 to 65 of 255; 45 % grey."""
     x = grey(x, draw, 0.45)
     n = draw.normal(x.shape)
     n = torch.where(_is_grey(x), n[:, :1], n)
-    sigma = torch.where(draw.coin(0.25), draw.log_uniform(2, 15), draw.uniform(12, 65))
+    sigma = torch.where(draw.coin(0.25), draw.log_uniform(0.3, 15), draw.uniform(12, 65))
     return x, x + sigma / 255 * n
 
 
@@ -69,16 +69,16 @@ def phone(x: torch.Tensor, draw: Draw) -> Pair:
 
 def reflex(x: torch.Tensor, draw: Draw) -> Pair:
     """Weak noise of a large sensor, smoothed and compressed inside the camera."""
-    return camera(x, draw, gain=(5e-5, 6e-3), read=(2e-4, 4e-3), processed=0.85)
+    return camera(x, draw, gain=(8e-5, 1e-2), read=(2e-4, 5e-3), processed=0.85)
 
 
 # Shares of a batch. SIDD-like noise is the hardest and gets most.
 MIXTURE: dict[Callable[[torch.Tensor, Draw], Pair], float] = {
-    white: 0.24,
-    microscope: 0.16,
-    phone: 0.30,
-    reflex: 0.12,
-    correlated: 0.18,
+    white: 0.20,
+    microscope: 0.13,
+    phone: 0.23,
+    reflex: 0.29,
+    correlated: 0.15,
 }
 
 

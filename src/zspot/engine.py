@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from zspot import centre, fills, masks, networks, targets
+from zspot import fills, masks, networks, targets
 from zspot.fills import Fill
-from zspot.guard import restore_texture
+from zspot.finish import finish, finish_work
 from zspot.losses import masked_mean
 from zspot.progress import Clock, Report
 from zspot.random import derive
 from zspot.recipe import Fit, Recipe, Recorrupted
-from zspot.selfsim import denoise_selfsim
 
 TURNS = 8  # rotations and reflections of a square
 _WARMUP = 0.2  # share of a one-cycle schedule spent warming up
@@ -88,13 +88,23 @@ def run(
     image = y[None]
     parts = _build(recipe, image, seed)
     passes = recipe.predict.passes * (TURNS if recipe.predict.turns else 1)
-    work = {"fit": (recipe.fit.steps, 1.0), "predict": (passes, _PASS_COST)}
+    work = {
+        "fit": (recipe.fit.steps, 1.0),
+        "predict": (passes, _PASS_COST),
+        "finish": finish_work(recipe.finish, y),
+    }
     clock = Clock(report, work)
     started = time.perf_counter()
     losses = _fit(recipe, image, parts, clock)
     fitted = time.perf_counter()
     mean, deviation = _predict(recipe, image, parts, clock)
-    timings = {"fit": fitted - started, "predict": time.perf_counter() - fitted}
+    predicted = time.perf_counter()
+    mean = finish(recipe.finish, mean, y, clock)
+    timings = {
+        "fit": fitted - started,
+        "predict": predicted - fitted,
+        "finish": time.perf_counter() - predicted,
+    }
     return Denoised(mean, deviation, losses, timings, recipe=recipe)
 
 
@@ -171,7 +181,8 @@ def _predict(
         hidden = masks.draw(recipe.mask, image.shape, parts.masking).hidden
         seen = network_input(image, hidden, parts.fill.sample())
         for turn in range(TURNS if spec.turns else 1):
-            output = _turn_back(parts.network(_turn(seen, turn), parts.dropping), turn)
+            output = _in_phases(parts, _turn(seen, turn), spec.phases)
+            output = _turn_back(output, turn)
             count += 1
             # Welford's update: sums of squares would lose the small spread of 400 predictions.
             change = output - mean
@@ -179,15 +190,19 @@ def _predict(
             squares += change * (output - mean)
             clock.tick("predict")
     deviation = (squares / (count - 1)).sqrt()[0] if count > 1 else None
-    if spec.similar > 0:
-        assert isinstance(recipe.target, Recorrupted)
-        sigma = targets.noise_deviation(recipe.target, mean).square().mean((0, 2, 3)).sqrt()
-        mean += spec.similar * (denoise_selfsim(image[0], sigma) - mean)
-    if spec.guard > 0:
-        mean = restore_texture(mean[0], image[0], spec.guard)[None]
-    if spec.centre == "median":
-        return centre.to_local_median(mean[0], image[0], spec.window), deviation
     return mean[0], deviation
+
+
+def _in_phases(parts: _Parts, x: torch.Tensor, step: int) -> torch.Tensor:
+    """Apply the network to each of the step x step phases of (1, C, H, W) by itself."""
+    if step == 1:
+        return parts.network(x, parts.dropping)
+    height, width = x.shape[2:]
+    padded = F.pad(x, (0, -width % step, 0, -height % step), mode="replicate")
+    apart = F.pixel_unshuffle(padded.transpose(0, 1), step).transpose(0, 1)
+    output = parts.network(apart.contiguous(), parts.dropping)
+    together = F.pixel_shuffle(output.transpose(0, 1), step).transpose(0, 1)
+    return together[..., :height, :width]
 
 
 def _turn(x: torch.Tensor, index: int) -> torch.Tensor:

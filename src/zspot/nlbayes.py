@@ -16,7 +16,9 @@ denoising: the NL-Ridge approach", ICIP 2022.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -113,11 +115,18 @@ class Pass:
 
 
 WHITE = (Pass("bayes", 5, 3, 80), Pass("bayes", 8, 4, 24), Pass("ridge", 7, 5, 64))
+GUIDED = (Pass("ridge", 7, 5, 64),)  # where a good pilot is given
 CORRELATED = (Pass("bayes", 5, 3, 160, split=False), Pass("bayes", 5, 3, 80, split=False))
 
 
 def nl_bayes(
-    y: Tensor, noise: PatchNoise, *, passes: tuple[Pass, ...] | None = None, search: int = 24
+    y: Tensor,
+    noise: PatchNoise,
+    *,
+    passes: tuple[Pass, ...] | None = None,
+    pilot: Tensor | None = None,
+    search: int = 24,
+    tick: Callable[[float], None] | None = None,
 ) -> Tensor:
     """Denoise an image by closed-form estimates on groups of similar patches.
 
@@ -132,8 +141,12 @@ def nl_bayes(
         Its covariance, in the units of `y`.
     passes : tuple of Pass, optional
         By default `WHITE` for white noise of constant variance and `CORRELATED` otherwise.
+    pilot : Tensor, optional
+        (C, H, W) first estimate; without one the first pass learns from `y` alone.
     search : int
         Reach of the search for similar patches, pixels to each side.
+    tick : callable, optional
+        Called after every batch of groups with the share of the work done; what it raises stops.
 
     Returns
     -------
@@ -154,12 +167,18 @@ def nl_bayes(
     scale = noise.channels.diagonal().mean().sqrt().to(y)
     # Variances that follow the signal belong to the camera's channels, not to the opponent ones.
     basis = torch.eye(y.shape[0]).to(y) if noise.slope is not None else _opponent(y)
-    image = torch.einsum("dc,chw->dhw", basis, (y - centre[:, None, None]) / scale)
-    pilot = None
-    for step in passes:
+
+    def inward(x: Tensor) -> Tensor:
+        return torch.einsum("dc,chw->dhw", basis, (x - centre[:, None, None]) / scale)
+
+    image, guide = inward(y), None if pilot is None else inward(pilot)
+    for number, step in enumerate(passes):
         local = _Local.build(noise, step, basis, centre, scale)
-        pilot = _in_bands(image, pilot, local, step, search)
-    return torch.einsum("dc,dhw->chw", basis, pilot) * scale + centre[:, None, None]
+        count = len(passes)
+        done = partial(_tell, tick or _ignore, number / count, (number + 1) / count)
+        guide = _in_bands(image, guide, local, step, search, done)
+    assert guide is not None
+    return torch.einsum("dc,dhw->chw", basis, guide) * scale + centre[:, None, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,8 +209,17 @@ class _Local:
         return cls(full, variance if torch.allclose(full, plain, atol=1e-5) else None)
 
 
+def _ignore(share: float) -> None:
+    """Tell nobody."""
+
+
 def _in_bands(
-    image: Tensor, pilot: Tensor | None, noise: _Local, step: Pass, search: int
+    image: Tensor,
+    pilot: Tensor | None,
+    noise: _Local,
+    step: Pass,
+    search: int,
+    done: Callable[[float], None],
 ) -> Tensor:
     """Run one pass on bands of rows that overlap by the reach of a group: memory stays bounded."""
     height, width = image.shape[1:]
@@ -200,12 +228,26 @@ def _in_bands(
     for start in range(0, height, core):
         low, high = max(0, start - margin), min(height, start + core + margin)
         seen = None if pilot is None else pilot[:, low:high]
-        done = _run(image[:, low:high], seen, noise, step, search)
-        pieces.append(done[:, start - low : start - low + core])
+        end = min(height, start + core)
+        in_band = partial(_tell, done, start / height, end / height)
+        piece = _run(image[:, low:high], seen, noise, step, search, in_band)
+        pieces.append(piece[:, start - low : start - low + core])
     return torch.cat(pieces, 1)
 
 
-def _run(image: Tensor, pilot: Tensor | None, noise: _Local, step: Pass, search: int) -> Tensor:
+def _tell(tell: Callable[[float], None], start: float, end: float, share: float) -> None:
+    """Tell the share of all work, when `share` of what goes from `start` to `end` is done."""
+    tell(start + share * (end - start))
+
+
+def _run(
+    image: Tensor,
+    pilot: Tensor | None,
+    noise: _Local,
+    step: Pass,
+    search: int,
+    tell: Callable[[float], None],
+) -> Tensor:
     """Filter all groups of `image` (C, H, W) once; statistics come from `pilot` if there is one."""
     channels, height, width = image.shape
     noisy = reflect_pad(image, step.patch, step.stride)
@@ -218,7 +260,8 @@ def _run(image: Tensor, pilot: Tensor | None, noise: _Local, step: Pass, search:
     filter_groups = _ridge if step.estimator == "ridge" else _bayes
     parts = channels if step.split else 1
     total, weight = torch.zeros_like(rows), rows.new_zeros(rows.shape[0], parts)
-    for at in places.split(max(1, CHUNK_FLOATS // (places.shape[1] * rows.shape[1]))):
+    chunks = places.split(max(1, CHUNK_FLOATS // (places.shape[1] * rows.shape[1])))
+    for number, at in enumerate(chunks):
         flat = at.reshape(-1)
         group = _gather(rows, at, parts)
         model = group if pilot is None else _gather(models, at, parts)
@@ -226,6 +269,7 @@ def _run(image: Tensor, pilot: Tensor | None, noise: _Local, step: Pass, search:
         estimate = (estimate * trust[..., None]).transpose(1, 2)
         total.index_add_(0, flat, estimate.reshape(-1, rows.shape[1]))
         weight.index_add_(0, flat, trust.transpose(1, 2).reshape(-1, parts))
+        tell((number + 1) / len(chunks))
     return aggregate(total, weight, noisy.shape, step.patch)[:, :height, :width]
 
 

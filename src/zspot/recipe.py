@@ -1,6 +1,6 @@
 """Recipes: what a zero-shot denoiser does, as plain data.
 
-A recipe is mask x fill x target x network x loss plus a fit and a predict schedule. It holds
+A recipe is mask x fill x target x network x loss plus how to fit, predict and finish. It holds
 numbers and words only, so it can be printed, compared, stored as TOML and rerun exactly; the
 engine alone turns it into work. Nothing here imports torch.
 """
@@ -22,6 +22,7 @@ from zspot.specs import (
     SCHEDULES,
     Bernoulli,
     Constant,
+    Finish,
     Fit,
     Inr,
     Noisy,
@@ -41,6 +42,7 @@ __all__ = [
     "SCHEDULES",
     "Bernoulli",
     "Constant",
+    "Finish",
     "Fit",
     "Inr",
     "NoMask",
@@ -63,7 +65,7 @@ _KINDS: dict[str, dict[str, type]] = {
     "target": TARGETS,
     "network": NETWORKS,
 }
-_PLAIN: dict[str, type] = {"fit": Fit, "predict": Predict}
+_PLAIN: dict[str, type] = {"fit": Fit, "predict": Predict, "finish": Finish}
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Recipe:
         Error measure on scored pixels.
     fit : Fit
     predict : Predict
+    finish : Finish
     """
 
     method: str
@@ -93,6 +96,7 @@ class Recipe:
     loss: str = "l1"
     fit: Fit = field(default_factory=Fit)
     predict: Predict = field(default_factory=Predict)
+    finish: Finish = field(default_factory=Finish)
 
     def __post_init__(self) -> None:
         one_of("loss", self.loss, LOSSES)
@@ -101,10 +105,6 @@ class Recipe:
             not copying or self.fit.steps == 0,
             "mask none with target noisy learns to copy the noise: choose a mask that hides "
             "pixels, or target recorrupted, or fit.steps = 0",
-        )
-        require(
-            self.predict.similar == 0 or isinstance(self.target, Recorrupted),
-            "predict.similar needs the noise level: choose target recorrupted, or set it to 0",
         )
         require(
             self.fit.crop == 0 or not isinstance(self.fill, Inr),

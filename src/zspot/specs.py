@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 EXCLUSION_SIZE = {"none": 1, "cross": 5, "square": 9}
@@ -260,33 +261,77 @@ class Predict:
         Random masked predictions to average.
     turns : bool
         Average over the eight rotations and reflections of the image in each pass.
+    phases : int
+        Predict each of the `phases` x `phases` pixel-shuffled phases of the image by itself: noise
+        that is correlated over fewer pixels than that is nearly white in each.
+    """
+
+    passes: int = 400
+    turns: bool = False
+    phases: int = 1
+
+    def __post_init__(self) -> None:
+        between("predict.passes", self.passes, 1, 10**6)
+        between("predict.phases", self.phases, 1, 16)
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What is done to the averaged prediction, in this order; by default nothing.
+
+    Parameters
+    ----------
+    similar : float
+        Weight in [0, 1] of a closed-form non-local estimate (`zspot.nlbayes`), which errs
+        differently from a network; needs `noise`.
+    guided : bool
+        Let the prediction guide the non-local estimate: one pass instead of three, for less gain.
+    noise : tuple of float
+        Covariance of the noise between C channels at the image's mean, row by row (C * C values),
+        standardised intensities.
+    lags : tuple of float
+        Spatial autocorrelation of the noise, a square of odd side, row by row; none for white.
+    slope : tuple of float
+        Change of each channel's noise variance per unit of signal; none where it does not change.
+    guard : float
+        Where more than this many times the usual was removed, it comes back (`zspot.guard`);
+        0 is off.
     centre : {"none", "median"}
         "median" moves the result so that the local median of what was removed is zero. Noise
         that went through a camera's tone curve, or was cut off at black or white, has a median
         near zero but not a mean.
     window : float
         Standard deviation in pixels of the window of that median.
-    guard : float
-        Where more than this many times the usual was removed, it comes back (`zspot.guard`);
-        0 is off.
-    similar : float
-        Weight in [0, 1] of a closed-form non-local estimate (`zspot.selfsim`), which errs
-        differently from a network; needs target recorrupted for the noise level.
     """
 
-    passes: int = 400
-    turns: bool = False
+    similar: float = 0.0
+    guided: bool = False
+    noise: tuple[float, ...] = ()
+    lags: tuple[float, ...] = ()
+    slope: tuple[float, ...] = ()
+    guard: float = 0.0
     centre: str = "none"
     window: float = 24.0
-    guard: float = 0.0
-    similar: float = 0.0
 
     def __post_init__(self) -> None:
-        between("predict.similar", self.similar, 0, 1)
+        between("finish.similar", self.similar, 0, 1)
+        channels = math.isqrt(len(self.noise))
+        require(
+            self.similar == 0 or (channels > 0 and channels**2 == len(self.noise)),
+            "finish.similar needs finish.noise: give C * C covariances of the C channels",
+        )
+        side = math.isqrt(len(self.lags))
+        require(
+            not self.lags or (side**2 == len(self.lags) and side % 2 == 1),
+            f"finish.lags has {len(self.lags)} values: give a square of odd side, or none",
+        )
+        require(
+            not self.slope or len(self.slope) == channels,
+            f"finish.slope has {len(self.slope)} values: give one per channel, or none",
+        )
         require(
             self.guard == 0 or self.guard >= 1,
-            f"predict.guard = {self.guard}: must be 0 (off) or at least 1",
+            f"finish.guard = {self.guard}: must be 0 (off) or at least 1",
         )
-        between("predict.passes", self.passes, 1, 10**6)
-        one_of("predict.centre", self.centre, ("none", "median"))
-        between("predict.window", self.window, 1, 10**4)
+        one_of("finish.centre", self.centre, ("none", "median"))
+        between("finish.window", self.window, 1, 10**4)
