@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 
 import torch
 from torch import nn
@@ -87,7 +88,8 @@ def run(
     """
     image = y[None]
     parts = _build(recipe, image, seed)
-    passes = recipe.predict.passes * (TURNS if recipe.predict.turns else 1)
+    spec = recipe.predict
+    passes = spec.passes * (TURNS if spec.turns else 1) * spec.phases
     work = {
         "fit": (recipe.fit.steps, 1.0),
         "predict": (passes, _PASS_COST),
@@ -180,9 +182,9 @@ def _predict(
     for _ in range(spec.passes):
         hidden = masks.draw(recipe.mask, image.shape, parts.masking).hidden
         seen = network_input(image, hidden, parts.fill.sample())
-        for turn in range(TURNS if spec.turns else 1):
-            output = _in_phases(parts, _turn(seen, turn), spec.phases)
-            output = _turn_back(output, turn)
+        views = product(range(TURNS if spec.turns else 1), range(1, spec.phases + 1))
+        for turn, step in views:
+            output = _turn_back(_in_phases(parts, _turn(seen, turn), step), turn)
             count += 1
             # Welford's update: sums of squares would lose the small spread of 400 predictions.
             change = output - mean

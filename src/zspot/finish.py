@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from zspot.centre import to_local_median
 from zspot.guard import restore_texture
-from zspot.nlbayes import GUIDED, PatchNoise, nl_bayes
+from zspot.nlbayes import GUIDED, GUIDED_CORRELATED, PatchNoise, nl_bayes, patch_noise
 from zspot.progress import Clock
 from zspot.specs import Finish, RecipeError
 
@@ -44,37 +42,28 @@ def finish(spec: Finish, estimate: torch.Tensor, noisy: torch.Tensor, clock: Clo
     RecipeError
         If the noise of `spec` does not have the channels of the image.
     """
+    if spec.guard > 0:
+        estimate = restore_texture(estimate, noisy, spec.guard)
     if spec.similar > 0:
         similar = _similar(spec, estimate, noisy, clock)
         estimate = estimate + spec.similar * (similar - estimate)
-    if spec.guard > 0:
-        estimate = restore_texture(estimate, noisy, spec.guard)
     if spec.centre == "median":
         estimate = to_local_median(estimate, noisy, spec.window)
     return estimate
 
 
-def patch_noise(spec: Finish) -> PatchNoise:
-    """Return the noise of a `Finish` as the non-local estimate takes it."""
-    channels = math.isqrt(len(spec.noise))
-    side = math.isqrt(len(spec.lags))
-    return PatchNoise(
-        torch.tensor(spec.noise).view(channels, channels),
-        torch.tensor(spec.lags).view(side, side) if spec.lags else None,
-        torch.tensor(spec.slope) if spec.slope else None,
-        torch.zeros(channels) if spec.slope else None,
-    )
+def _white_noise(spec: Finish, channels: int) -> PatchNoise:
+    if len(spec.noise) != channels**2:
+        raise RecipeError(
+            f"finish.noise has {len(spec.noise)} values and the image {channels} channels that "
+            f"vary: give {channels**2}"
+        )
+    return PatchNoise(torch.tensor(spec.noise).view(channels, channels))
 
 
 def _similar(
     spec: Finish, estimate: torch.Tensor, noisy: torch.Tensor, clock: Clock
 ) -> torch.Tensor:
-    noise = patch_noise(spec)
-    if len(noise.channels) != len(noisy):
-        raise RecipeError(
-            f"finish.noise is of {len(noise.channels)} channels, the image has {len(noisy)} that "
-            "vary: give a covariance for each pair of them"
-        )
     ticked = 0
 
     def tick(share: float) -> None:
@@ -83,6 +72,10 @@ def _similar(
             clock.tick("finish")
             ticked += 1
 
+    if spec.removed > 0:
+        noise = patch_noise(noisy, estimate, spec.removed, spec.follows)
+        return nl_bayes(noisy, noise, passes=GUIDED_CORRELATED, pilot=estimate, tick=tick)
+    noise = _white_noise(spec, len(noisy))
     if spec.guided:
         return nl_bayes(noisy, noise, passes=GUIDED, pilot=estimate, tick=tick)
     return nl_bayes(noisy, noise, tick=tick)

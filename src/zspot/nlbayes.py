@@ -27,6 +27,8 @@ from torch import Tensor
 from zspot.patches import aggregate, match, patch_rows, reflect_pad
 
 FLAT = 0.05  # excess variance, in units of the noise, below which a group counts as flat
+REACH = 4  # pixels, of correlations that are measured
+LEAST_VARIANCE = 0.01  # of the noise in any direction of a patch, relative to the mean
 BAND_PIXELS = 1 << 19  # an image up to this size is filtered in one piece
 CHUNK_FLOATS = 1 << 23  # floats of one gathered batch of groups: 32 MiB
 
@@ -86,7 +88,18 @@ class PatchNoise:
                 down.clamp(-reach, reach) + reach, right.clamp(-reach, reach) + reach
             ]
             spatial = torch.where(near, at, torch.zeros(())).to(self.channels)
-        return torch.kron(self.channels, spatial.contiguous())
+        return _positive(torch.kron(self.channels, spatial.contiguous()))
+
+
+def _positive(covariance: Tensor) -> Tensor:
+    """Lift what lies below a small share of the mean variance: measured correlations need not be
+    those of any noise, and a solve with them can amplify what it should remove.
+    """  # noqa: D205
+    values, vectors = torch.linalg.eigh(covariance.double())
+    least = LEAST_VARIANCE * float(covariance.diagonal().mean())
+    if float(values[0]) >= least:
+        return covariance
+    return (vectors * values.clamp_min(least) @ vectors.T).to(covariance)
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,58 @@ class Pass:
 
 WHITE = (Pass("bayes", 5, 3, 80), Pass("bayes", 8, 4, 24), Pass("ridge", 7, 5, 64))
 GUIDED = (Pass("ridge", 7, 5, 64),)  # where a good pilot is given
+GUIDED_CORRELATED = (Pass("bayes", 5, 3, 80, split=False),)
 CORRELATED = (Pass("bayes", 5, 3, 160, split=False), Pass("bayes", 5, 3, 80, split=False))
+
+
+def patch_noise(
+    noisy: Tensor, estimate: Tensor, times: float = 1.0, follows: bool = False
+) -> PatchNoise:
+    """Measure noise on what an estimate removed.
+
+    Parameters
+    ----------
+    noisy, estimate : Tensor
+        (C, H, W) float32.
+    times : float
+        Factor on its standard deviation.
+    follows : bool
+        Fit a line to how the variance changes with the estimate.
+
+    Returns
+    -------
+    PatchNoise
+        With lags up to `REACH` pixels, fewer in a smaller image.
+    """
+    removed = noisy - estimate
+    removed = removed - removed.mean((1, 2), keepdim=True)
+    channels = removed.flatten(1) @ removed.flatten(1).T / removed[0].numel()
+    # Where nothing was removed there is no noise to model, but its inverse must stay finite.
+    least = 1e-10 * float(noisy.var()) + torch.finfo(removed.dtype).tiny
+    power = channels.diagonal().clamp_min(least)
+    channels = channels + torch.diag(power - channels.diagonal())
+    lags = _autocorrelation(removed / power.sqrt()[:, None, None])
+    if not follows:
+        return PatchNoise(channels * times**2, lags)
+    level = estimate.mean((1, 2))
+    spread = estimate - level[:, None, None]
+    slope = (removed.square() * spread).mean((1, 2)) / spread.square().mean((1, 2)).clamp_min(1e-9)
+    return PatchNoise(channels * times**2, lags, slope * times**2, level)
+
+
+def _autocorrelation(unit: Tensor) -> Tensor:
+    """Autocorrelation of (C, H, W) of variance 1, mean of channels, at lags up to REACH."""
+    _, height, width = unit.shape
+    reach = min(REACH, height - 1, width - 1)
+    lags = unit.new_zeros(2 * reach + 1, 2 * reach + 1)
+    for down in range(reach + 1):
+        for right in range(-reach, reach + 1):
+            here = unit[:, : height - down, max(0, -right) : width - max(0, right)]
+            there = unit[:, down:, max(0, right) : width - max(0, -right)]
+            # Divided by all pixels, not by the pairs: the result stays positive definite.
+            value = (here * there).sum() / unit.numel()
+            lags[reach + down, reach + right] = lags[reach - down, reach - right] = value
+    return lags / lags[reach, reach]
 
 
 def nl_bayes(

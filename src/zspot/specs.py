@@ -262,8 +262,9 @@ class Predict:
     turns : bool
         Average over the eight rotations and reflections of the image in each pass.
     phases : int
-        Predict each of the `phases` x `phases` pixel-shuffled phases of the image by itself: noise
-        that is correlated over fewer pixels than that is nearly white in each.
+        Average over predictions of the whole image and of its pixel-shuffled 2x2, 3x3, ... phases
+        up to this number, each phase by itself: there noise that is correlated over a few pixels
+        is nearly white.
     """
 
     passes: int = 400
@@ -281,21 +282,23 @@ class Finish:
 
     Parameters
     ----------
-    similar : float
-        Weight in [0, 1] of a closed-form non-local estimate (`zspot.nlbayes`), which errs
-        differently from a network; needs `noise`.
-    guided : bool
-        Let the prediction guide the non-local estimate: one pass instead of three, for less gain.
-    noise : tuple of float
-        Covariance of the noise between C channels at the image's mean, row by row (C * C values),
-        standardised intensities.
-    lags : tuple of float
-        Spatial autocorrelation of the noise, a square of odd side, row by row; none for white.
-    slope : tuple of float
-        Change of each channel's noise variance per unit of signal; none where it does not change.
     guard : float
         Where more than this many times the usual was removed, it comes back (`zspot.guard`);
         0 is off.
+    similar : float
+        Weight in [0, 1] of a closed-form non-local estimate (`zspot.nlbayes`), which errs
+        differently from a network; needs `noise` or `removed`.
+    guided : bool
+        Let the prediction guide the non-local estimate: one pass instead of three.
+    noise : tuple of float
+        Covariance of white noise between C channels, row by row (C * C values), standardised
+        intensities.
+    removed : float
+        Take as noise what the prediction removed, its deviation times this, with the correlations
+        between neighbours and channels that it has; 0 is off. Needs `guided`. A network takes
+        away less than all of correlated noise: values above 1 make up for that.
+    follows : bool
+        Let the variance of that noise follow the brightness along a line.
     centre : {"none", "median"}
         "median" moves the result so that the local median of what was removed is zero. Noise
         that went through a camera's tone curve, or was cut off at black or white, has a median
@@ -304,30 +307,29 @@ class Finish:
         Standard deviation in pixels of the window of that median.
     """
 
+    guard: float = 0.0
     similar: float = 0.0
     guided: bool = False
     noise: tuple[float, ...] = ()
-    lags: tuple[float, ...] = ()
-    slope: tuple[float, ...] = ()
-    guard: float = 0.0
+    removed: float = 0.0
+    follows: bool = False
     centre: str = "none"
     window: float = 24.0
 
     def __post_init__(self) -> None:
         between("finish.similar", self.similar, 0, 1)
-        channels = math.isqrt(len(self.noise))
         require(
-            self.similar == 0 or (channels > 0 and channels**2 == len(self.noise)),
-            "finish.similar needs finish.noise: give C * C covariances of the C channels",
-        )
-        side = math.isqrt(len(self.lags))
-        require(
-            not self.lags or (side**2 == len(self.lags) and side % 2 == 1),
-            f"finish.lags has {len(self.lags)} values: give a square of odd side, or none",
+            math.isqrt(len(self.noise)) ** 2 == len(self.noise),
+            f"finish.noise has {len(self.noise)} values: give C * C covariances of C channels",
         )
         require(
-            not self.slope or len(self.slope) == channels,
-            f"finish.slope has {len(self.slope)} values: give one per channel, or none",
+            self.similar == 0 or bool(self.noise) != (self.removed > 0),
+            "finish.similar needs one of finish.noise and finish.removed",
+        )
+        between("finish.removed", self.removed, 0, 100)
+        require(
+            self.removed == 0 or self.guided,
+            "finish.removed needs finish.guided = true: the noise is measured on the prediction",
         )
         require(
             self.guard == 0 or self.guard >= 1,
