@@ -184,10 +184,12 @@ def test_centring_takes_any_size_and_shifts_exactly(size):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @torch.no_grad()
 def test_warm_start_takes_any_number_of_channels(channels):
-    net = WarmStart(Prior(), torch.Generator())
+    net = WarmStart(Prior(), channels, torch.Generator())
     x = torch.randn(2, channels, 21, 34, generator=torch.Generator().manual_seed(0))
     assert net(x).shape == x.shape
-    cold = [WarmStart(Prior(warm=False), torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
+    cold = [
+        WarmStart(Prior(warm=False), channels, torch.Generator().manual_seed(s)) for s in (0, 0, 1)
+    ]
     outputs = [c(x) for c in cold]
     assert torch.equal(outputs[0], outputs[1])
     assert not torch.equal(outputs[0], outputs[2])

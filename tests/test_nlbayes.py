@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from zspot.nlbayes import CORRELATED, WHITE, Pass, PatchNoise, nl_bayes
+from zspot.finish import finish, finish_work
+from zspot.nlbayes import (
+    CORRELATED,
+    GUIDED_CORRELATED,
+    WHITE,
+    Pass,
+    PatchNoise,
+    nl_bayes,
+    patch_noise,
+)
 from zspot.patches import aggregate, match, patch_rows, reflect_pad
+from zspot.progress import Clock
+from zspot.specs import Finish
 
 SMALL = (Pass("bayes", 5, 3, 60), Pass("bayes", 6, 4, 16), Pass("ridge", 6, 4, 24))
 JOINT = (Pass("bayes", 3, 2, 60, split=False), Pass("bayes", 3, 2, 60, split=False))
@@ -140,3 +151,66 @@ def test_bad_input_is_refused() -> None:
         PatchNoise(torch.eye(1), torch.ones(2, 2))
     with pytest.raises(ValueError, match="together"):
         PatchNoise(torch.eye(1), slope=torch.ones(1))
+
+
+def smooth_noise(channels: int, size: int, sigma: float) -> torch.Tensor:
+    """Noise of correlation 2/3 between neighbours, 1/6 at two pixels."""
+    kernel = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
+    white = add_noise(torch.zeros(channels, size + 2, size + 2), sigma)
+    return torch.nn.functional.conv2d(white[:, None], (kernel / kernel.norm())[None, None])[:, 0]
+
+
+def test_noise_is_measured_on_what_was_removed() -> None:
+    estimate = torch.tensor([0.2, 0.7]).view(2, 1, 1).expand(2, 160, 160)
+    noise = smooth_noise(2, 160, 0.1)
+    noise[1] = 0.5 * noise[0] + noise[1]
+    found = patch_noise(estimate + noise, estimate, times=2.0)
+    assert found.channels.flatten().tolist() == pytest.approx([0.04, 0.02, 0.02, 0.05], rel=0.1)
+    assert found.lags is not None
+    middle = found.lags.shape[0] // 2
+    assert found.lags[middle, middle : middle + 3].tolist() == pytest.approx(
+        [1, 2 / 3, 1 / 6], abs=0.05
+    )
+    assert float(torch.linalg.eigvalsh(found.covariance(5))[0]) > 0
+    ramp = torch.linspace(0, 1, 160).expand(1, 160, 160).contiguous()
+    growing = ramp + (0.01 + 0.09 * ramp).sqrt() * add_noise(torch.zeros_like(ramp), 1.0)
+    slope = patch_noise(growing, ramp, follows=True).slope
+    assert slope is not None
+    assert float(slope) == pytest.approx(0.09, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 1, 40), (2, 5, 3), (1, 33, 47)])
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_measured_noise_at_any_size(shape: tuple[int, ...], share: float) -> None:
+    y = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    spec = Finish(similar=1.0, guided=True, removed=3.0)
+    pilot = (1 - share) * y
+    out = finish(spec, pilot, y, Clock(None, {"finish": finish_work(spec, y)}))
+    assert out.shape == y.shape
+    assert torch.isfinite(out).all()
+    if share == 0:
+        assert torch.equal(out, y)
+
+
+def test_a_timid_pilot_guides_to_a_better_estimate() -> None:
+    """A pilot that removed half of the noise tells by it what the other half is like."""
+    clean = scene()
+    noise = smooth_noise(3, 64, 0.06)
+    noisy, pilot = clean + noise, clean + 0.5 * noise
+    told = patch_noise(noisy, pilot, times=3.0)
+    assert psnr(nl_bayes(noisy, told, passes=GUIDED_CORRELATED, pilot=pilot), clean) > (
+        psnr(pilot, clean) + 0.5
+    )
+
+
+def test_impossible_correlations_do_not_blow_up() -> None:
+    """Measured correlations need not be those of any noise; weak noise of such once lost 10 dB."""
+    clean = scene()
+    noisy = add_noise(clean, 0.01)
+    lags = torch.full((9, 9), 0.9)
+    lags[4, 4] = 1.0
+    lags[4, 5] = lags[4, 3] = -0.9
+    impossible = PatchNoise(1e-4 * (torch.full((3, 3), 0.999) + 0.001 * torch.eye(3)), lags)
+    for pilot, passes in ((None, CORRELATED), (noisy, GUIDED_CORRELATED)):
+        out = nl_bayes(noisy, impossible, passes=passes, pilot=pilot)
+        assert psnr(out, clean) > psnr(noisy, clean) - 3

@@ -110,7 +110,7 @@ def main() -> None:
     """Print one line per set and mode."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", help="safetensors file; by default those of the package")
+    parser.add_argument("--weights", default="colour", help="colour, grey or a safetensors file")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
     parser.add_argument("--limit", type=int, help="images per set")

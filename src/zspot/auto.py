@@ -42,8 +42,9 @@ _WHITE_TIMES, _CORRELATED_TIMES = 1.5, 3.0
 """Deviation of the noise to that of what the warm start removed, as the non-local estimate takes
 it. Found by measurement; the optimum is broad."""
 
-_WEAK = 0.03
-"""Correlated noise below this share of the image's variance is also treated in phases."""
+_WEAK = 0.05
+"""Correlated colour noise below this share of the image's variance is also treated in phases:
+stronger noise needs the whole image to be told from the picture."""
 
 WHITE_BELOW = 0.15
 """Noise with less correlation between neighbours than this is taken as white."""
@@ -159,7 +160,7 @@ def _for_correlated(
     if effort != "fast":
         finish = replace(finish, similar=1.0, guided=True, removed=_CORRELATED_TIMES)
         reason += " and guides a non-local estimate"
-        if evidence.share < _WEAK:
+        if channels == 1 or evidence.share < _WEAK:
             predict = replace(predict, phases=2)
             reason += ", on the whole image and on its 2x2 phases"
     if channels > 1:

@@ -13,6 +13,7 @@ from zspot.specs import Finish, RecipeError
 _TICKS = 50
 _COST = 1.3e-4  # of the non-local estimate, in fit steps per number of the image
 _GUIDED_COST = 4e-5
+_NOTHING = 1e-5  # of the power of the image: noise too weak for float32 to solve with
 
 
 def finish_work(spec: Finish, y: torch.Tensor) -> tuple[int, float]:
@@ -73,6 +74,8 @@ def _similar(
             ticked += 1
 
     if spec.removed > 0:
+        if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
+            return estimate
         noise = patch_noise(noisy, estimate, spec.removed, spec.follows)
         return nl_bayes(noisy, noise, passes=GUIDED_CORRELATED, pilot=estimate, tick=tick)
     noise = _white_noise(spec, len(noisy))

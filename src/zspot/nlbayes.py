@@ -156,7 +156,8 @@ def patch_noise(
     removed = removed - removed.mean((1, 2), keepdim=True)
     channels = removed.flatten(1) @ removed.flatten(1).T / removed[0].numel()
     # Where nothing was removed there is no noise to model, but its inverse must stay finite.
-    least = 1e-10 * float(noisy.var()) + torch.finfo(removed.dtype).tiny
+    contrast = (noisy - noisy.mean((1, 2), keepdim=True)).square().mean()
+    least = 1e-8 * float(contrast) + torch.finfo(removed.dtype).tiny
     power = channels.diagonal().clamp_min(least)
     channels = channels + torch.diag(power - channels.diagonal())
     lags = _autocorrelation(removed / power.sqrt()[:, None, None])
@@ -180,6 +181,7 @@ def _autocorrelation(unit: Tensor) -> Tensor:
             # Divided by all pixels, not by the pairs: the result stays positive definite.
             value = (here * there).sum() / unit.numel()
             lags[reach + down, reach + right] = lags[reach - down, reach - right] = value
+    lags[reach, reach] = lags[reach, reach].clamp_min(torch.finfo(lags.dtype).tiny)
     return lags / lags[reach, reach]
 
 

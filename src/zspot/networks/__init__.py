@@ -13,5 +13,5 @@ from zspot.recipe import Prior, UNet
 def build(spec: UNet | Prior, channels: int, generator: torch.Generator) -> nn.Module:
     """Return the network for images of `channels` channels; random weights from `generator`."""
     if isinstance(spec, Prior):
-        return WarmStart(spec, generator)
+        return WarmStart(spec, channels, generator)
     return UNetModule(spec, channels, generator)

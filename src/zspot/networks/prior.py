@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+KINDS = ("colour", "grey")
 WIDTHS = (48, 80, 128)
 BLOCKS = (1, 1, 2)
 _SLOPE = 0.1
@@ -151,22 +152,22 @@ def denoise(network: nn.Module, y: torch.Tensor) -> torch.Tensor:
     return out * std + mean
 
 
-def load(path: str | None = None) -> Prior:
+def load(weights: str = "colour") -> Prior:
     """Return the trained network in channels-last layout, ready for use.
 
     Parameters
     ----------
-    path : str, optional
-        A safetensors file; by default the weights of this package.
+    weights : str
+        "colour" or "grey" for the weights of this package, or a safetensors file.
     """
     from safetensors.torch import load_file
 
-    if path is None:
-        with as_file(files("zspot") / "weights" / "prior.safetensors") as packaged:
-            weights = load_file(packaged)
+    if weights in KINDS:
+        with as_file(files("zspot") / "weights" / f"{weights}.safetensors") as packaged:
+            values = load_file(packaged)
     else:
-        weights = load_file(path)
+        values = load_file(weights)
     network = Prior()
-    network.load_state_dict({name: value.float() for name, value in weights.items()})
+    network.load_state_dict({name: value.float() for name, value in values.items()})
     network = network.eval()
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -17,17 +17,20 @@ class WarmStart(nn.Module):
     Parameters
     ----------
     spec : zspot.recipe.Prior
+    channels : int
+        Of the images to come.
     generator : torch.Generator
         Draws the initial weights where the start is not warm, on the CPU.
     """
 
-    def __init__(self, spec: PriorSpec, generator: torch.Generator) -> None:
+    def __init__(self, spec: PriorSpec, channels: int, generator: torch.Generator) -> None:
         super().__init__()
         seed = int(torch.randint(2**31, (1,), generator=generator))
         # Layers draw weights from the global generator, even those that are then loaded.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.prior = load() if spec.warm else Prior()
+            kind = "colour" if channels == _COLOURS else "grey"
+            self.prior = load(kind) if spec.warm else Prior()
 
     def forward(self, x: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Map (N, C, H, W) to the same shape; it has no dropout, `generator` is not used."""

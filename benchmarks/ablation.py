@@ -1,0 +1,104 @@
+"""What each ingredient of `auto` buys: its own recipe, with one part taken away.
+
+    python -m benchmarks.ablation --data DIR --out ablation.csv [--every 4] [--crop 256]
+
+Every n-th image of each set, cut to its middle. "cold" replaces the trained weights by random ones
+that learn on the image alone: from recorrupted pairs where the noise is white, and elsewhere from
+pixels hidden from it, the mask and fill of BSN-INS's family without its INR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import zspot
+from benchmarks.auto import SETS, pairs
+from benchmarks.metrics import quality
+from zspot.recipe import Bernoulli, Finish, Fit, Prior, Recipe, Recorrupted
+
+COLD = Fit(steps=200, lr=2e-3, schedule="one-cycle", crop=96, batch=2)
+
+
+def without(recipe: Recipe) -> dict[str, Recipe]:
+    """Return the recipe with one part taken away, by name; only what changes something."""
+    out = {
+        "no turns": replace(recipe, predict=replace(recipe.predict, turns=False)),
+        "no phases": replace(recipe, predict=replace(recipe.predict, phases=1)),
+        "no non-local": replace(recipe, finish=replace(recipe.finish, similar=0.0)),
+        "no guard": replace(recipe, finish=replace(recipe.finish, guard=0.0)),
+        "no centring": replace(recipe, finish=replace(recipe.finish, centre="none")),
+        "no learning on": replace(recipe, fit=replace(recipe.fit, steps=0, crop=0, batch=1)),
+        "warm start alone": replace(
+            recipe,
+            finish=Finish(),
+            predict=replace(recipe.predict, phases=1),
+            fit=replace(recipe.fit, steps=0, crop=0, batch=1),
+        ),
+    }
+    cold = replace(recipe, network=Prior(warm=False), fit=COLD)
+    if not isinstance(recipe.target, Recorrupted):
+        hidden = Bernoulli(0.5, per_channel=False, exclusion="none")
+        shown = replace(recipe.predict, passes=16, turns=False)
+        cold = replace(cold, mask=hidden, predict=shown)
+    return {"cold": cold} | {name: r for name, r in out.items() if r != recipe}
+
+
+def main() -> None:
+    """Run and print a table; write every row."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--every", type=int, default=4)
+    parser.add_argument("--crop", type=int, default=256)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    table: dict[tuple[str, str], list[float]] = defaultdict(list)
+    with arguments.out.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["set", "image", "variant", "psnr", "ssim", "seconds"])
+        for name in arguments.sets.split(","):
+            for image, *pair in list(pairs(arguments.data, name, None))[:: arguments.every]:
+                for variant, values in measure(*(middle(x, arguments.crop) for x in pair)):
+                    writer.writerow([name, image, variant, *values])
+                    stream.flush()
+                    table[name, variant].append(float(values[0]))
+                    print(name, image, variant, *values, flush=True)
+    for (name, variant), values in table.items():
+        print(f"{name:10} {variant:18} {len(values):3} {statistics.mean(values):.3f}")
+
+
+def middle(image, size: int):
+    """Cut the middle `size` x `size` out of an image."""
+    y, x = (max(0, (n - size) // 2) for n in image.shape[:2])
+    return image[y : y + size, x : x + size]
+
+
+def measure(noisy, clean):
+    """Yield (variant, [PSNR, SSIM, seconds]); a variant that changes nothing has auto's own."""
+    axis = -1 if noisy.ndim == 3 else None
+    chosen = zspot.run(noisy, "auto", channel_axis=axis)
+    own = [*(f"{v:.4f}" for v in quality(clean, chosen.image)), f"{chosen.timings['total']:.1f}"]
+    yield "auto", own
+    assert chosen.recipe is not None
+    changed = without(chosen.recipe)
+    for variant in ("warm start alone", "no turns", "no phases", "no non-local", "no learning on",
+                    "no guard", "no centring", "cold"):  # fmt: skip
+        if variant not in changed:
+            yield variant, own
+            continue
+        result = zspot.run(noisy, changed[variant], channel_axis=axis)
+        seconds = f"{result.timings['total']:.1f}"
+        yield variant, [*(f"{v:.4f}" for v in quality(clean, result.image)), seconds]
+
+
+if __name__ == "__main__":
+    main()
