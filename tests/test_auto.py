@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from conftest import correlated, psnr
 
@@ -15,6 +16,7 @@ from zspot.centre import to_local_median
 from zspot.guard import restore_texture
 from zspot.networks.warm import WarmStart
 from zspot.recipe import Finish, Fit, NoMask, Prior, Recipe, RecipeError, Recorrupted
+from zspot.residual import detail_correlation
 from zspot.targets import noise_deviation, pair
 from zspot.white import white_level
 
@@ -217,3 +219,27 @@ def test_the_choice_follows_the_evidence():
         )
         assert recipe.fit.steps == 0
         assert f"{correlation:.2f}" in reason
+
+
+def test_removed_texture_is_told_from_removed_noise():
+    """What follows the detail of the picture is texture, whatever its strength."""
+    g = torch.Generator().manual_seed(0)
+    plain = torch.zeros(1, 128, 128)
+    plain[:, :, 64:] = torch.randn(1, 128, 64, generator=g)  # detail on the right
+    noise = 0.3 * torch.randn(plain.shape, generator=g)
+    careful = detail_correlation(plain + noise, plain, plain)
+    greedy = detail_correlation(plain + noise, 0.5 * plain, plain)
+    assert abs(careful) < 0.2
+    assert greedy > 0.5
+    flat = torch.zeros(3, 40, 7)
+    assert detail_correlation(flat, flat, flat) == 0.0
+
+
+def test_weak_correlated_noise_on_texture_is_not_taken_for_strong():
+    """On fur the noise is taken as it was measured, on a smooth picture as stronger."""
+    fur = skimage.data.chelsea()[:192, :192].astype(np.float32) / 255
+    noisy = fur + correlated(fur.shape, 5 / 255, 0)
+    result = zspot.run(noisy, "auto", channel_axis=-1)
+    assert result.recipe.finish.removed == 1.0
+    assert "1 times as strong" in result.reason
+    assert psnr(fur, result.image) > psnr(fur, noisy) + 1

@@ -11,12 +11,16 @@ between neighbouring pixels decides what can be learned on the image itself:
   enough: on fluorescence micrographs learning on lost more than it gained.
 - Correlated noise cannot be drawn again well enough: learning on would teach the network to keep
   what the drawn noise lacks. The warm start has met such noise in training and is used as it is.
+  It takes away less than all of it, but what it took has the correlations of the rest: with them
+  as the noise, only stronger, a non-local estimate guided by the first removes what is left. How
+  much stronger is tried out: the removed part must not follow the detail of the picture.
   Such noise comes from cameras, whose tone curve moves the mean of strong noise but not its
   median, so the result is centred on the local median.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -24,8 +28,10 @@ import torch
 from zspot import engine
 from zspot.denoiser import Denoiser
 from zspot.engine import Denoised
-from zspot.progress import Report
+from zspot.finish import finish, finish_work
+from zspot.progress import Clock, Report
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Prior, Recipe, Recorrupted
+from zspot.residual import detail_correlation
 from zspot.targets import noise_deviation
 from zspot.white import white_level
 
@@ -38,9 +44,18 @@ _GUARD = 1.5
 _ONE_STRENGTH = 1.5
 """Noise whose deviation varies by less than this factor over the image is of one strength."""
 
-_WHITE_TIMES, _CORRELATED_TIMES = 1.5, 3.0
-"""Deviation of the noise to that of what the warm start removed, as the non-local estimate takes
-it. Found by measurement; the optimum is broad."""
+_WHITE_TIMES = 1.5
+"""Deviation of white noise of changing strength to that of what the warm start removed, as the
+non-local estimate takes it. Found by measurement; the optimum is broad."""
+
+_TIMES = (3.0, 2.0, 1.0)
+"""The same for correlated noise: the largest that does not remove detail is taken."""
+
+_NO_DETAIL = -0.2
+"""What was removed may correlate with the detail of the picture up to this; see
+`zspot.residual`. On photographs with known noise the best of `_TIMES` is told by it."""
+
+_SAMPLE = 256  # side of the middle part of the image on which that is tried
 
 _WEAK = 0.05
 """Correlated colour noise below this share of the image's variance is also treated in phases:
@@ -143,26 +158,29 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, 
         return _for_correlated(evidence, warm, channels, effort, found)
     if evidence.spread > _ONE_STRENGTH:
         found = f"{found}: white, but of changing strength, so the warm start is used as it is"
-        if effort == "fast":
-            return warm, found
-        finish = Finish(similar=1.0, guided=True, removed=_WHITE_TIMES, follows=True)
-        return replace(warm, finish=finish), f"{found} and guides a non-local estimate"
+        guided = replace(_guided(effort, _WHITE_TIMES), follows=True)
+        return replace(warm, finish=guided), f"{found} and guides a non-local estimate"
     return _for_white(evidence, warm, (channels, height, width), effort, found)
+
+
+def _guided(effort: str, times: float) -> Finish:
+    """Return the non-local estimate for noise `times` as strong as what the prediction removed."""
+    return Finish(similar=1.0, guided=True, removed=times, quick=effort == "fast")
 
 
 def _for_correlated(
     evidence: Evidence, warm: Recipe, channels: int, effort: str, found: str
 ) -> tuple[Recipe, str]:
     """Return the recipe for correlated noise."""
-    reason = f"{found}: correlated, so the warm start is used as it is"
-    finish = Finish(guard=_GUARD, centre="median" if channels > 1 else "none")
+    reason = (
+        f"{found}: correlated, so the warm start is used as it is and guides a non-local estimate"
+    )
+    centre = "median" if channels > 1 else "none"
+    finish = replace(_guided(effort, _TIMES[0]), guard=_GUARD, centre=centre)
     predict = warm.predict
-    if effort != "fast":
-        finish = replace(finish, similar=1.0, guided=True, removed=_CORRELATED_TIMES)
-        reason += " and guides a non-local estimate"
-        if channels == 1 or evidence.share < _WEAK:
-            predict = replace(predict, phases=2)
-            reason += ", on the whole image and on its 2x2 phases"
+    if channels == 1 or evidence.share < _WEAK:
+        predict = replace(predict, phases=2)
+        reason += ", on the whole image and on its 2x2 phases"
     if channels > 1:
         reason += ", centred on the local median"
     return replace(warm, predict=predict, finish=finish), reason
@@ -196,14 +214,39 @@ def auto(effort: str) -> Denoiser:
     """Return the denoiser that examines an image and runs the recipe chosen for it."""
 
     def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
+        started = time.perf_counter()
         first = engine.run(warm_start("fast"), plane, seed=seed)
-        recipe, reason = choose(examine(plane, first.mean), plane.shape, effort)
+        evidence = examine(plane, first.mean)
+        recipe, reason = choose(evidence, plane.shape, effort)
+        if not evidence.is_white:
+            recipe, found = _without_detail(recipe, plane)
+            reason = f"{reason}; {found}"
+        looked = time.perf_counter() - started
         done = engine.run(recipe, plane, seed=seed, report=report)
-        return replace(
-            done, reason=reason, timings={"look": first.timings["predict"], **done.timings}
-        )
+        return replace(done, reason=reason, timings={"look": looked, **done.timings})
 
     return denoiser
+
+
+def _without_detail(recipe: Recipe, plane: torch.Tensor) -> tuple[Recipe, str]:
+    """Choose how strong the noise is taken to be: as strong as leaves detail alone."""
+    top, left = (max(0, (size - _SAMPLE) // 2) for size in plane.shape[1:])
+    sample = plane[:, top : top + _SAMPLE, left : left + _SAMPLE].contiguous()
+    predict = replace(recipe.predict, turns=False)
+    pilot = engine.run(replace(recipe, predict=predict, finish=Finish()), sample).mean
+    silent = Clock(None, {"finish": finish_work(recipe.finish, sample)})
+    plain = replace(recipe.finish, quick=True, guard=0.0, centre="none")
+    times, correlation = _TIMES[-1], 1.0
+    for times in _TIMES:
+        estimate = finish(replace(plain, removed=times), pilot, sample, silent)
+        correlation = detail_correlation(sample, estimate, pilot)
+        if correlation <= _NO_DETAIL:
+            break
+    found = (
+        f"taken as {times:g} times as strong as what the warm start removed (what is removed then "
+        f"correlates by {correlation:.2f} with the detail of the picture)"
+    )
+    return replace(recipe, finish=replace(recipe.finish, removed=times)), found
 
 
 def _line(signal: torch.Tensor, residual: torch.Tensor) -> tuple[float, float, float]:

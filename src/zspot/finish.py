@@ -6,7 +6,7 @@ import torch
 
 from zspot.centre import to_local_median
 from zspot.guard import restore_texture
-from zspot.nlbayes import GUIDED, GUIDED_CORRELATED, PatchNoise, nl_bayes, patch_noise
+from zspot.nlbayes import GUIDED, GUIDED_CORRELATED, GUIDED_QUICK, PatchNoise, nl_bayes, patch_noise
 from zspot.progress import Clock
 from zspot.specs import Finish, RecipeError
 
@@ -77,7 +77,8 @@ def _similar(
         if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
             return estimate
         noise = patch_noise(noisy, estimate, spec.removed, spec.follows)
-        return nl_bayes(noisy, noise, passes=GUIDED_CORRELATED, pilot=estimate, tick=tick)
+        passes = GUIDED_QUICK if spec.quick else GUIDED_CORRELATED
+        return nl_bayes(noisy, noise, passes=passes, pilot=estimate, tick=tick)
     noise = _white_noise(spec, len(noisy))
     if spec.guided:
         return nl_bayes(noisy, noise, passes=GUIDED, pilot=estimate, tick=tick)

@@ -118,6 +118,8 @@ class Pass:
     split : bool
         Filter each channel of an orthonormal opponent transform by itself rather than patches of
         all channels at once.
+    reach : int
+        Of the search for similar patches, pixels to each side.
     """
 
     estimator: Literal["bayes", "ridge"]
@@ -125,11 +127,13 @@ class Pass:
     stride: int
     members: int
     split: bool = True
+    reach: int = 24
 
 
 WHITE = (Pass("bayes", 5, 3, 80), Pass("bayes", 8, 4, 24), Pass("ridge", 7, 5, 64))
 GUIDED = (Pass("ridge", 7, 5, 64),)  # where a good pilot is given
-GUIDED_CORRELATED = (Pass("bayes", 5, 3, 80, split=False),)
+GUIDED_CORRELATED = (Pass("bayes", 4, 3, 80, split=False),)
+GUIDED_QUICK = (Pass("bayes", 4, 4, 60, split=False, reach=12),)  # a third of the time, - 0.1 dB
 CORRELATED = (Pass("bayes", 5, 3, 160, split=False), Pass("bayes", 5, 3, 80, split=False))
 
 
@@ -191,7 +195,6 @@ def nl_bayes(
     *,
     passes: tuple[Pass, ...] | None = None,
     pilot: Tensor | None = None,
-    search: int = 24,
     tick: Callable[[float], None] | None = None,
 ) -> Tensor:
     """Denoise an image by closed-form estimates on groups of similar patches.
@@ -209,8 +212,6 @@ def nl_bayes(
         By default `WHITE` for white noise of constant variance and `CORRELATED` otherwise.
     pilot : Tensor, optional
         (C, H, W) first estimate; without one the first pass learns from `y` alone.
-    search : int
-        Reach of the search for similar patches, pixels to each side.
     tick : callable, optional
         Called after every batch of groups with the share of the work done; what it raises stops.
 
@@ -242,7 +243,7 @@ def nl_bayes(
         local = _Local.build(noise, step, basis, centre, scale)
         count = len(passes)
         done = partial(_tell, tick or _ignore, number / count, (number + 1) / count)
-        guide = _in_bands(image, guide, local, step, search, done)
+        guide = _in_bands(image, guide, local, step, done)
     assert guide is not None
     return torch.einsum("dc,dhw->chw", basis, guide) * scale + centre[:, None, None]
 
@@ -284,19 +285,18 @@ def _in_bands(
     pilot: Tensor | None,
     noise: _Local,
     step: Pass,
-    search: int,
     done: Callable[[float], None],
 ) -> Tensor:
     """Run one pass on bands of rows that overlap by the reach of a group: memory stays bounded."""
     height, width = image.shape[1:]
-    core, margin = max(64, BAND_PIXELS // width), search + step.patch
+    core, margin = max(64, BAND_PIXELS // width), step.reach + step.patch
     pieces = []
     for start in range(0, height, core):
         low, high = max(0, start - margin), min(height, start + core + margin)
         seen = None if pilot is None else pilot[:, low:high]
         end = min(height, start + core)
         in_band = partial(_tell, done, start / height, end / height)
-        piece = _run(image[:, low:high], seen, noise, step, search, in_band)
+        piece = _run(image[:, low:high], seen, noise, step, in_band)
         pieces.append(piece[:, start - low : start - low + core])
     return torch.cat(pieces, 1)
 
@@ -311,7 +311,6 @@ def _run(
     pilot: Tensor | None,
     noise: _Local,
     step: Pass,
-    search: int,
     tell: Callable[[float], None],
 ) -> Tensor:
     """Filter all groups of `image` (C, H, W) once; statistics come from `pilot` if there is one."""
@@ -320,7 +319,7 @@ def _run(
     guide = noisy if pilot is None else reflect_pad(pilot, step.patch, step.stride)
     # The first opponent channel has most of the signal and a part of the noise.
     seen = guide[:1] if pilot is None and step.split else guide
-    places = match(seen, step.patch, step.stride, search, step.members)
+    places = match(seen, step.patch, step.stride, step.reach, step.members)
     rows = patch_rows(noisy, step.patch)
     models = rows if pilot is None else patch_rows(guide, step.patch)
     filter_groups = _ridge if step.estimator == "ridge" else _bayes

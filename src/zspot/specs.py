@@ -297,6 +297,8 @@ class Finish:
         Take as noise what the prediction removed, its deviation times this, with the correlations
         between neighbours and channels that it has; 0 is off. Needs `guided`. A network takes
         away less than all of correlated noise: values above 1 make up for that.
+    quick : bool
+        Search nearer and in longer steps for that noise: a third of the time, 0.1 dB less.
     follows : bool
         Let the variance of that noise follow the brightness along a line.
     centre : {"none", "median"}
@@ -312,6 +314,7 @@ class Finish:
     guided: bool = False
     noise: tuple[float, ...] = ()
     removed: float = 0.0
+    quick: bool = False
     follows: bool = False
     centre: str = "none"
     window: float = 24.0

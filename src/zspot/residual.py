@@ -1,0 +1,47 @@
+"""Whether what was removed follows the detail of the picture.
+
+Noise does not know where the picture has edges; texture that was taken for noise lies just there.
+A careful estimate removes less at detail than elsewhere, so that the two are anticorrelated; one
+that removes texture turns that round.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from zspot.windows import LocalAverage
+
+_WINDOW = 4.0
+_BINS = 8  # of brightness, in which strength and detail are compared: noise may depend on it
+_LEAST = 1e-9  # energy that keeps logarithms finite
+
+
+def detail_correlation(noisy: torch.Tensor, estimate: torch.Tensor, guide: torch.Tensor) -> float:
+    """Correlate the local strength of what was removed with the local detail, at equal brightness.
+
+    Parameters
+    ----------
+    noisy, estimate : float tensor (C, H, W)
+    guide : float tensor (C, H, W)
+        A first estimate, whose gradients tell where detail is.
+
+    Returns
+    -------
+    float
+        Correlation of the logarithms, -1 to 1; 0 for an image without any variation of either.
+    """
+    average = LocalAverage((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
+    removed = average((noisy - estimate).square().mean(0)).clamp(min=_LEAST).log().flatten()
+    detail = average(_gradient_energy(guide)).clamp(min=_LEAST).log().flatten()
+    for part in average(guide.mean(0)).flatten().argsort().chunk(_BINS):
+        removed[part] -= removed[part].mean()
+        detail[part] -= detail[part].mean()
+    spread = (removed.square().mean() * detail.square().mean()).sqrt()
+    return float((removed * detail).mean() / spread) if spread > _LEAST else 0.0
+
+
+def _gradient_energy(image: torch.Tensor) -> torch.Tensor:
+    energy = torch.zeros_like(image[0])
+    energy[:-1] += (image[:, 1:] - image[:, :-1]).square().mean(0)
+    energy[:, :-1] += (image[:, :, 1:] - image[:, :, :-1]).square().mean(0)
+    return energy
