@@ -42,12 +42,11 @@ def without(recipe: Recipe) -> dict[str, Recipe]:
             fit=replace(recipe.fit, steps=0, crop=0, batch=1),
         ),
     }
-    cold = replace(recipe, network=Prior(warm=False), fit=COLD)
+    cold = {"network": Prior(warm=False), "fit": COLD}
     if not isinstance(recipe.target, Recorrupted):
-        hidden = Bernoulli(0.5, per_channel=False, exclusion="none")
-        shown = replace(recipe.predict, passes=16, turns=False)
-        cold = replace(cold, mask=hidden, predict=shown)
-    return {"cold": cold} | {name: r for name, r in out.items() if r != recipe}
+        cold["mask"] = Bernoulli(0.5, per_channel=False, exclusion="none")
+        cold["predict"] = replace(recipe.predict, passes=16, turns=False)
+    return {"cold": replace(recipe, **cold)} | {name: r for name, r in out.items() if r != recipe}
 
 
 def main() -> None:

@@ -49,7 +49,8 @@ def finish(spec: Finish, estimate: torch.Tensor, noisy: torch.Tensor, clock: Clo
         similar = _similar(spec, estimate, noisy, clock)
         estimate = estimate + spec.similar * (similar - estimate)
     if spec.centre == "median":
-        estimate = to_local_median(estimate, noisy, spec.window)
+        centred = to_local_median(estimate, noisy, spec.window)
+        estimate = estimate + spec.shift * (centred - estimate)
     return estimate
 
 

@@ -307,6 +307,8 @@ class Finish:
         near zero but not a mean.
     window : float
         Standard deviation in pixels of the window of that median.
+    shift : float
+        How much of the way to that median the result is moved, in [0, 1].
     """
 
     guard: float = 0.0
@@ -318,6 +320,7 @@ class Finish:
     follows: bool = False
     centre: str = "none"
     window: float = 24.0
+    shift: float = 1.0
 
     def __post_init__(self) -> None:
         between("finish.similar", self.similar, 0, 1)
@@ -340,3 +343,4 @@ class Finish:
         )
         one_of("finish.centre", self.centre, ("none", "median"))
         between("finish.window", self.window, 1, 10**4)
+        between("finish.shift", self.shift, 0, 1)
