@@ -143,6 +143,8 @@ import os, signal, sys
 import zspot.files
 from zspot.frontends import cli
 
+# A background job of a shell without job control inherits an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 real = zspot.files.denoise_file
 
 def interrupted(*arguments, progress, **options):
