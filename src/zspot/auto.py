@@ -54,7 +54,7 @@ _TIMES = (3.0, 2.0, 1.0)
 _NO_DETAIL = 0.15
 """What was removed may correlate with the detail of the picture up to this; see
 `zspot.residual`. On fur with known noise it was 0.4 where the non-local estimate lost 0.5 to 1.4 dB
-against the warm start, 0.17 where weak noise came out stronger than it went in; on CC at most 0.1."""
+against the warm start and 0.17 where an image came out worse than it went in; on CC at most 0.1."""
 
 _SAMPLE = 256  # side of the middle part of the image on which that is tried
 
