@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.metrics import quality
-from zspot.nlbayes import Pass, PatchNoise, nl_bayes
+from zspot.nlbayes import Pass, nl_bayes
+from zspot.patch_noise import PatchNoise, patch_noise
 
 SIGMA = {"set9": 25, "bsd68": 25, "mcmaster": 50}
 SCALES = {"sidd_val": 2, "cc": 1, "polyu": 1}
@@ -32,27 +33,9 @@ def read(path: Path) -> Tensor:
     return image.permute(2, 0, 1).contiguous()
 
 
-def oracle(noisy: Tensor, clean: Tensor, reach: int = 4) -> PatchNoise:
+def told(noisy: Tensor, clean: Tensor) -> PatchNoise:
     """Measure the noise of (C, H, W) `noisy` by its difference from `clean`."""
-    noise = noisy - clean
-    noise = noise - noise.mean((1, 2), keepdim=True)
-    channels = torch.cov(noise.flatten(1)).reshape(len(noise), len(noise))
-    unit = noise / noise.square().mean((1, 2), keepdim=True).sqrt()
-    lags = torch.zeros(2 * reach + 1, 2 * reach + 1, dtype=noise.dtype)
-    for dy in range(-reach, reach + 1):
-        for dx in range(-reach, reach + 1):
-            lags[dy + reach, dx + reach] = (unit * unit.roll((dy, dx), (1, 2))).mean()
-    slope, level = slopes(noise, clean)
-    parts = (channels, lags / lags[reach, reach], slope, level)
-    return PatchNoise(*(part.float() for part in parts))
-
-
-def slopes(noise: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
-    """Fit the squared noise of each channel as a line in the clean value: slope and mean level."""
-    level = clean.mean((1, 2))
-    spread = clean - level[:, None, None]
-    slope = (noise.square() * spread).mean((1, 2)) / spread.square().mean((1, 2)).clamp_min(1e-9)
-    return slope, level
+    return patch_noise(noisy.float(), clean.float(), follows=True)
 
 
 def coarse_to_fine(
@@ -64,7 +47,7 @@ def coarse_to_fine(
         better = coarse_to_fine(small, F.avg_pool2d(clean, 2), scales - 1, passes)
         change = (better - small)[None]
         noisy = noisy + F.interpolate(change, noisy.shape[1:], mode="bicubic")[0]
-    return nl_bayes(noisy.float(), oracle(noisy, clean), passes=passes).to(noisy)
+    return nl_bayes(noisy.float(), told(noisy, clean), passes=passes).to(noisy)
 
 
 def stabilised(noisy: Tensor, clean: Tensor) -> Tensor:
@@ -72,7 +55,10 @@ def stabilised(noisy: Tensor, clean: Tensor) -> Tensor:
 
     The inverse is the closed form of the unbiased one (Makitalo and Foi, IEEE TIP 22, 2013).
     """
-    slope, level = slopes(noisy - clean, clean)
+    noise = told(noisy, clean)
+    slope, level = noise.slope, noise.level
+    assert slope is not None
+    assert level is not None
     gain = float(slope.mean().clamp_min(1e-6))
     read_noise = float((noisy - clean).square().mean()) / gain**2 - float(level.mean()) / gain
     read_noise = max(read_noise, 0.0)

@@ -12,10 +12,9 @@ from zspot.nlbayes import (
     GUIDED_CORRELATED,
     WHITE,
     Pass,
-    PatchNoise,
     nl_bayes,
-    patch_noise,
 )
+from zspot.patch_noise import PatchNoise, patch_noise
 from zspot.patches import aggregate, match, patch_rows, reflect_pad
 from zspot.progress import Clock
 from zspot.specs import Finish

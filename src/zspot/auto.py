@@ -179,7 +179,7 @@ def _for_correlated(
     )
     centre = "median" if channels > 1 else "none"
     weak = evidence.share < _WEAK
-    finish = replace(
+    after = replace(
         _guided(effort, _TIMES[0]), guard=_GUARD, centre=centre, shift=1.0 if weak else 0.5
     )
     predict = warm.predict
@@ -188,7 +188,7 @@ def _for_correlated(
         reason += ", on the whole image and on its 2x2 phases"
     if channels > 1:
         reason += f", moved {'all' if weak else 'half'} the way to the local median"
-    return replace(warm, predict=predict, finish=finish), reason
+    return replace(warm, predict=predict, finish=after), reason
 
 
 def _for_white(

@@ -6,7 +6,8 @@ import torch
 
 from zspot.centre import to_local_median
 from zspot.guard import restore_texture
-from zspot.nlbayes import GUIDED, GUIDED_CORRELATED, GUIDED_QUICK, PatchNoise, nl_bayes, patch_noise
+from zspot.nlbayes import GUIDED, GUIDED_CORRELATED, GUIDED_QUICK, nl_bayes
+from zspot.patch_noise import PatchNoise, patch_noise
 from zspot.progress import Clock
 from zspot.specs import Finish, RecipeError
 

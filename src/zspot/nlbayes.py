@@ -24,82 +24,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from zspot.patch_noise import PatchNoise
 from zspot.patches import aggregate, match, patch_rows, reflect_pad
 
 FLAT = 0.05  # excess variance, in units of the noise, below which a group counts as flat
-REACH = 4  # pixels, of correlations that are measured
-LEAST_VARIANCE = 0.01  # of the noise in any direction of a patch, relative to the mean
 BAND_PIXELS = 1 << 19  # an image up to this size is filtered in one piece
 CHUNK_FLOATS = 1 << 23  # floats of one gathered batch of groups: 32 MiB
-
-
-@dataclass(frozen=True, eq=False)
-class PatchNoise:
-    """Noise of a patch: channel covariance x spatial autocorrelation, linear in the signal.
-
-    The variance of channel c at level x is `channels[c, c] + slope[c] * (x - level[c])`, never
-    below a twentieth of `channels[c, c]`; correlations do not depend on the level.
-
-    Attributes
-    ----------
-    channels : Tensor
-        (C, C) covariance of the noise between channels of one pixel, squared image units.
-    lags : Tensor, optional
-        (2L+1, 2L+1) spatial autocorrelation, 1 at its centre; None for white noise.
-    slope, level : Tensor, optional
-        (C,) change of the variance per unit of signal, and the level `channels` belongs to; both or
-        neither. Only the `bayes` estimator follows them.
-    """
-
-    channels: Tensor
-    lags: Tensor | None = None
-    slope: Tensor | None = None
-    level: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        if self.channels.ndim != 2 or self.channels.shape[0] != self.channels.shape[1]:
-            raise ValueError("channels must be a square covariance (C, C)")
-        if not bool((self.channels.diagonal() > 0).all()):
-            raise ValueError("the noise variance of every channel must be positive")
-        if (self.slope is None) != (self.level is None):
-            raise ValueError("give slope and level together")
-        if self.lags is not None:
-            height, width = self.lags.shape
-            if height != width or height % 2 == 0:
-                raise ValueError("lags must be square with an odd side")
-
-    @classmethod
-    def white(cls, sigma: float | list[float], channels: int = 1) -> PatchNoise:
-        """White noise of standard deviation `sigma` (image units), one value or one per channel."""
-        values = [sigma] * channels if isinstance(sigma, int | float) else sigma
-        return cls(torch.diag(torch.tensor(values, dtype=torch.float32) ** 2))
-
-    def covariance(self, patch: int) -> Tensor:
-        """Return the (C*patch^2, C*patch^2) covariance of a patch, channel slowest."""
-        side = torch.arange(patch)
-        rows, cols = (g.reshape(-1) for g in torch.meshgrid(side, side, indexing="ij"))
-        down, right = rows[:, None] - rows, cols[:, None] - cols
-        if self.lags is None:
-            spatial = ((down == 0) & (right == 0)).to(self.channels)
-        else:
-            reach = self.lags.shape[0] // 2
-            near = (down.abs() <= reach) & (right.abs() <= reach)
-            at = self.lags.cpu()[
-                down.clamp(-reach, reach) + reach, right.clamp(-reach, reach) + reach
-            ]
-            spatial = torch.where(near, at, torch.zeros(())).to(self.channels)
-        return _positive(torch.kron(self.channels, spatial.contiguous()))
-
-
-def _positive(covariance: Tensor) -> Tensor:
-    """Lift what lies below a small share of the mean variance: measured correlations need not be
-    those of any noise, and a solve with them can amplify what it should remove.
-    """  # noqa: D205
-    values, vectors = torch.linalg.eigh(covariance.double())
-    least = LEAST_VARIANCE * float(covariance.diagonal().mean())
-    if float(values[0]) >= least:
-        return covariance
-    return (vectors * values.clamp_min(least) @ vectors.T).to(covariance)
 
 
 @dataclass(frozen=True)
@@ -135,58 +65,6 @@ GUIDED = (Pass("ridge", 7, 5, 64),)  # where a good pilot is given
 GUIDED_CORRELATED = (Pass("bayes", 4, 3, 80, split=False),)
 GUIDED_QUICK = (Pass("bayes", 4, 4, 60, split=False, reach=12),)  # a third of the time, - 0.1 dB
 CORRELATED = (Pass("bayes", 5, 3, 160, split=False), Pass("bayes", 5, 3, 80, split=False))
-
-
-def patch_noise(
-    noisy: Tensor, estimate: Tensor, times: float = 1.0, follows: bool = False
-) -> PatchNoise:
-    """Measure noise on what an estimate removed.
-
-    Parameters
-    ----------
-    noisy, estimate : Tensor
-        (C, H, W) float32.
-    times : float
-        Factor on its standard deviation.
-    follows : bool
-        Fit a line to how the variance changes with the estimate.
-
-    Returns
-    -------
-    PatchNoise
-        With lags up to `REACH` pixels, fewer in a smaller image.
-    """
-    removed = noisy - estimate
-    removed = removed - removed.mean((1, 2), keepdim=True)
-    channels = removed.flatten(1) @ removed.flatten(1).T / removed[0].numel()
-    # Where nothing was removed there is no noise to model, but its inverse must stay finite.
-    contrast = (noisy - noisy.mean((1, 2), keepdim=True)).square().mean()
-    least = 1e-8 * float(contrast) + torch.finfo(removed.dtype).tiny
-    power = channels.diagonal().clamp_min(least)
-    channels = channels + torch.diag(power - channels.diagonal())
-    lags = _autocorrelation(removed / power.sqrt()[:, None, None])
-    if not follows:
-        return PatchNoise(channels * times**2, lags)
-    level = estimate.mean((1, 2))
-    spread = estimate - level[:, None, None]
-    slope = (removed.square() * spread).mean((1, 2)) / spread.square().mean((1, 2)).clamp_min(1e-9)
-    return PatchNoise(channels * times**2, lags, slope * times**2, level)
-
-
-def _autocorrelation(unit: Tensor) -> Tensor:
-    """Autocorrelation of (C, H, W) of variance 1, mean of channels, at lags up to REACH."""
-    _, height, width = unit.shape
-    reach = min(REACH, height - 1, width - 1)
-    lags = unit.new_zeros(2 * reach + 1, 2 * reach + 1)
-    for down in range(reach + 1):
-        for right in range(-reach, reach + 1):
-            here = unit[:, : height - down, max(0, -right) : width - max(0, right)]
-            there = unit[:, down:, max(0, right) : width - max(0, -right)]
-            # Divided by all pixels, not by the pairs: the result stays positive definite.
-            value = (here * there).sum() / unit.numel()
-            lags[reach + down, reach + right] = lags[reach - down, reach - right] = value
-    lags[reach, reach] = lags[reach, reach].clamp_min(torch.finfo(lags.dtype).tiny)
-    return lags / lags[reach, reach]
 
 
 def nl_bayes(
