@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import statistics
+import time
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -55,25 +56,40 @@ def main() -> None:
     for name in arguments.sets.split(","):
         for image, noisy, clean in pairs(arguments.data, name, arguments.limit):
             axis = -1 if noisy.ndim == 3 else None
+            started = time.process_time()
             result = zspot.run(noisy, arguments.method, effort=arguments.effort, channel_axis=axis)
             before, after = quality(clean, noisy), quality(clean, result.image)
-            row = [name, image, *before, *after, result.timings["total"], result.reason]
+            row = [name, image, *before, *after, result.timings["total"]]
+            row += [round(time.process_time() - started, 2), result.reason]
             rows.append(row)
-            print(*row[:2], *(f"{v:.3f}" for v in row[2:7]), row[7], flush=True)
-    print(f"{'set':10} {'n':>3} {'noisy':>6} {'PSNR':>6} {'SSIM':>6} {'worse':>5} {'median s':>8}")
+            print(*row[:2], *(f"{v:.3f}" for v in row[2:8]), row[8], flush=True)
+    print(
+        f"{'set':10} {'n':>3} {'noisy':>6} {'PSNR':>6} {'SSIM':>6} {'worse':>5} {'median s':>8} {'cpu':>6}"
+    )
     for name in arguments.sets.split(","):
         mine = [r for r in rows if r[0] == name]
         noisy, psnr, ssim = (statistics.mean(r[k] for r in mine) for k in (2, 4, 5))
         worse = sum(r[4] < r[2] for r in mine)
-        seconds = statistics.median(r[6] for r in mine)
+        seconds, cpu = (statistics.median(r[k] for r in mine) for k in (6, 7))
         print(
-            f"{name:10} {len(mine):3} {noisy:6.2f} {psnr:6.2f} {ssim:6.4f} {worse:5} {seconds:8.1f}"
+            f"{name:10} {len(mine):3} {noisy:6.2f} {psnr:6.2f} {ssim:6.4f} {worse:5} "
+            f"{seconds:8.1f} {cpu:6.1f}"
         )
     if arguments.out:
         with arguments.out.open("w", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(
-                ["set", "image", "noisy_psnr", "noisy_ssim", "psnr", "ssim", "seconds", "reason"]
+                [
+                    "set",
+                    "image",
+                    "noisy_psnr",
+                    "noisy_ssim",
+                    "psnr",
+                    "ssim",
+                    "seconds",
+                    "cpu_s",
+                    "reason",
+                ]
             )
             writer.writerows(rows)
 

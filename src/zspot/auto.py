@@ -56,7 +56,9 @@ _NO_DETAIL = 0.15
 `zspot.residual`. On fur with known noise it was 0.4 where the non-local estimate lost 0.5 to 1.4 dB
 against the warm start and 0.17 where an image came out worse than it went in; on CC at most 0.1."""
 
-_SAMPLE = 256  # side of the middle part of the image on which that is tried
+_SAMPLE = {"fast": 128, "balanced": 256, "best": 256}  # side of the part on which that is tried
+
+_SEARCH = {"fast": "near", "balanced": "usual", "best": "wide"}
 
 _WEAK = 0.05
 """Correlated colour noise below this share of the image's variance is also treated in phases:
@@ -167,7 +169,7 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, 
 
 def _guided(effort: str, times: float) -> Finish:
     """Return the non-local estimate for noise `times` as strong as what the prediction removed."""
-    return Finish(similar=1.0, guided=True, removed=times, quick=effort == "fast")
+    return Finish(similar=1.0, guided=True, removed=times, search=_SEARCH[effort])
 
 
 def _for_correlated(
@@ -224,7 +226,7 @@ def auto(effort: str) -> Denoiser:
         evidence = examine(plane, first.mean)
         recipe, reason = choose(evidence, plane.shape, effort)
         if not evidence.is_white:
-            recipe, found = _without_detail(recipe, plane)
+            recipe, found = _without_detail(recipe, plane, _SAMPLE[effort])
             reason = f"{reason}; {found}"
         looked = time.perf_counter() - started
         done = engine.run(recipe, plane, seed=seed, report=report)
@@ -233,14 +235,17 @@ def auto(effort: str) -> Denoiser:
     return denoiser
 
 
-def _without_detail(recipe: Recipe, plane: torch.Tensor) -> tuple[Recipe, str]:
-    """Choose how strong the noise is taken to be: as strong as leaves detail alone."""
-    top, left = (max(0, (size - _SAMPLE) // 2) for size in plane.shape[1:])
-    sample = plane[:, top : top + _SAMPLE, left : left + _SAMPLE].contiguous()
+def _without_detail(recipe: Recipe, plane: torch.Tensor, side: int) -> tuple[Recipe, str]:
+    """Choose how strong the noise is taken to be: as strong as leaves detail alone.
+
+    It is tried on the middle `side` x `side` pixels.
+    """
+    top, left = (max(0, (size - side) // 2) for size in plane.shape[1:])
+    sample = plane[:, top : top + side, left : left + side].contiguous()
     predict = replace(recipe.predict, turns=False)
     pilot = engine.run(replace(recipe, predict=predict, finish=Finish()), sample).mean
     silent = Clock(None, {"finish": finish_work(recipe.finish, sample)})
-    plain = replace(recipe.finish, quick=True, guard=0.0, centre="none")
+    plain = replace(recipe.finish, search="near", guard=0.0, centre="none")
     for times in _TIMES:
         estimate = finish(replace(plain, removed=times), pilot, sample, silent)
         correlation = detail_correlation(sample, estimate, pilot)

@@ -6,7 +6,7 @@ import torch
 
 from zspot.centre import to_local_median
 from zspot.guard import restore_texture
-from zspot.nlbayes import GUIDED, GUIDED_CORRELATED, GUIDED_QUICK, nl_bayes
+from zspot.nlbayes import GUIDED, GUIDED_CORRELATED, nl_bayes
 from zspot.patch_noise import PatchNoise, patch_noise
 from zspot.progress import Clock
 from zspot.specs import Finish, RecipeError
@@ -79,7 +79,7 @@ def _similar(
         if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
             return estimate
         noise = patch_noise(noisy, estimate, spec.removed, spec.follows)
-        passes = GUIDED_QUICK if spec.quick else GUIDED_CORRELATED
+        passes = GUIDED_CORRELATED[spec.search]
         return nl_bayes(noisy, noise, passes=passes, pilot=estimate, tick=tick)
     noise = _white_noise(spec, len(noisy))
     if spec.guided:
