@@ -25,6 +25,9 @@ SETS = {
     "sidd_val": None, "fmdd": None, "polyu": None, "cc": None,
     "set9": 25, "bsd68": 25, "mcmaster": 50,
 }  # fmt: skip
+COLUMNS = (
+    "set", "image", "noisy_psnr", "noisy_ssim", "psnr", "ssim", "seconds", "cpu_s", "reason",
+)  # fmt: skip
 
 
 def pairs(data: Path, name: str, limit: int | None):
@@ -63,9 +66,7 @@ def main() -> None:
             row += [round(time.process_time() - started, 2), result.reason]
             rows.append(row)
             print(*row[:2], *(f"{v:.3f}" for v in row[2:8]), row[8], flush=True)
-    print(
-        f"{'set':10} {'n':>3} {'noisy':>6} {'PSNR':>6} {'SSIM':>6} {'worse':>5} {'median s':>8} {'cpu':>6}"
-    )
+    print("set          n  noisy   PSNR   SSIM worse median s    cpu")
     for name in arguments.sets.split(","):
         mine = [r for r in rows if r[0] == name]
         noisy, psnr, ssim = (statistics.mean(r[k] for r in mine) for k in (2, 4, 5))
@@ -78,19 +79,7 @@ def main() -> None:
     if arguments.out:
         with arguments.out.open("w", newline="") as stream:
             writer = csv.writer(stream)
-            writer.writerow(
-                [
-                    "set",
-                    "image",
-                    "noisy_psnr",
-                    "noisy_ssim",
-                    "psnr",
-                    "ssim",
-                    "seconds",
-                    "cpu_s",
-                    "reason",
-                ]
-            )
+            writer.writerow(COLUMNS)
             writer.writerows(rows)
 
 
