@@ -46,7 +46,7 @@ def main() -> None:
 
     def whole(step: int) -> None:
         maps = draw(recipe.mask, image.shape, parts.masking)
-        seen = engine.network_input(image, maps.hidden, parts.fill.sample())
+        seen = engine.network_input(image, maps.hidden, parts.fill.sample(image, maps.hidden))
         output = parts.network(seen, parts.dropping)
         update(masked_mean(output, image, maps.scored, recipe.loss))
         parts.fill.learn(step, image, maps, output.detach())

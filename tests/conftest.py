@@ -52,13 +52,20 @@ def psnr(clean: np.ndarray, image: np.ndarray) -> float:
 
 def tiny(recipe: Recipe, steps: int = 2, passes: int = 2) -> Recipe:
     """The same recipe at a budget that only shows that it runs."""
-    return replace(recipe, fit=replace(recipe.fit, steps=steps), predict=Predict(passes))
+    return replace(
+        recipe, fit=replace(recipe.fit, steps=steps), predict=replace(recipe.predict, passes=passes)
+    )
 
 
 def small_net(recipe: Recipe, steps: int, passes: int) -> Recipe:
     """The same recipe with a narrow network and a fast schedule, for quality tests."""
     net = replace(recipe.network, width=16, dropout=0.1)
-    return replace(recipe, network=net, fit=Fit(steps, 3e-3, "one-cycle"), predict=Predict(passes))
+    return replace(
+        recipe,
+        network=net,
+        fit=Fit(steps, 3e-3, "one-cycle"),
+        predict=replace(recipe.predict, passes=passes),
+    )
 
 
 @pytest.fixture(autouse=True)

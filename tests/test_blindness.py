@@ -29,9 +29,9 @@ class Spy(torch.nn.Module):
         super().__init__()
         self.network, self.seen = network, seen
 
-    def forward(self, x, generator=None):
+    def forward(self, x, generator=None, visible=None):
         self.seen.append(x.clone())
-        return self.network(x, generator)
+        return self.network(x, generator, visible)
 
 
 @pytest.fixture
@@ -89,13 +89,13 @@ def test_a_trained_inr_fitted_to_visible_pixels_stays_blind():
         start = [p.clone() for p in fill.inr.parameters()]
         with torch.no_grad():
             for step in range(5):
-                x = engine.network_input(y, maps.hidden, fill.sample())
+                x = engine.network_input(y, maps.hidden, fill.sample(y, maps.hidden))
                 output = network(x)
                 with torch.enable_grad():
                     fill.learn(step, y, maps, output)
         moved = [(a - b).abs().max() for a, b in zip(start, fill.inr.parameters(), strict=True)]
         assert min(moved) > 0  # it really learned
-        inputs.append(engine.network_input(y, maps.hidden, fill.sample()))
+        inputs.append(engine.network_input(y, maps.hidden, fill.sample(y, maps.hidden)))
     assert torch.equal(*inputs)
 
 

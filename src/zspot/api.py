@@ -12,7 +12,7 @@ import torch
 
 from zspot._version import __version__
 from zspot.algorithms import EFFORTS, METHODS
-from zspot.axes import Plane, to_plane
+from zspot.axes import ImageError, Plane, to_plane
 from zspot.denoiser import Denoiser, from_recipe
 from zspot.engine import Denoised
 from zspot.progress import Progress
@@ -74,6 +74,7 @@ def denoise(
     seed: int = 0,
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
+    second: np.ndarray | None = None,
 ) -> np.ndarray:
     """Denoise one image using nothing but itself.
 
@@ -93,6 +94,9 @@ def denoise(
         "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", "mps".
     progress : callable, optional
         Called with a `Progress` after each step; an exception it raises stops the run.
+    second : ndarray, optional
+        Another noisy image of the same scene, shape and intensity scale with independent noise,
+        for the methods that learn from two (`n2n`).
 
     Returns
     -------
@@ -114,6 +118,7 @@ def denoise(
         seed=seed,
         device=device,
         progress=progress,
+        second=second,
     ).image
 
 
@@ -126,6 +131,7 @@ def run(
     seed: int = 0,
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
+    second: np.ndarray | None = None,
 ) -> Result:
     """Denoise one image and return all that is known about the result.
 
@@ -137,6 +143,7 @@ def run(
     """
     started = time.perf_counter()
     name, denoiser, reason = choose(method, effort)
+    _check_second(method, second)
     target = _device(device)
     image = np.asarray(image)
     plane = to_plane(image, channel_axis)
@@ -145,7 +152,9 @@ def run(
         done, reason = Denoised(torch.from_numpy(plane.values)), unchanged
         out, deviation = image.copy(), None
     else:
-        done = denoiser(_varying(plane).to(target), seed=_seed(seed), report=progress)
+        other = None if second is None else _like(plane, image, np.asarray(second)).to(target)
+        y = _varying(plane).to(target)
+        done = denoiser(y, seed=_seed(seed), report=progress, second=other)
         out, deviation = _back(plane, image, done)
     return Result(
         image=out,
@@ -178,6 +187,32 @@ def choose(method: str | Recipe, effort: str) -> tuple[str, Denoiser, str]:
     made = METHODS[method].make(effort)
     denoiser = from_recipe(made) if isinstance(made, Recipe) else made
     return method, denoiser, f"method {method} was asked for, effort {effort}"
+
+
+def _check_second(method: str | Recipe, second: np.ndarray | None) -> None:
+    if isinstance(method, Recipe):
+        return  # the engine checks what its target needs
+    if METHODS[method].needs_second and second is None:
+        raise OptionError(
+            f"method {method} learns from two noisy images of one scene: pass the other one as "
+            "second (--second FILE), or choose another method"
+        )
+    if second is not None and not METHODS[method].needs_second:
+        able = ", ".join(name for name, known in METHODS.items() if known.needs_second)
+        raise OptionError(f"method {method} uses one image: leave out second, or choose {able}")
+
+
+def _like(plane: Plane, image: np.ndarray, second: np.ndarray) -> torch.Tensor:
+    """Bring a second image into the units of the first one's plane, varying channels only."""
+    if second.shape != image.shape:
+        raise ImageError(
+            f"the second image has shape {second.shape} and the first {image.shape}: they must "
+            "show the same scene pixel by pixel"
+        )
+    own = to_plane(second, plane.channel_axis)  # also checks it
+    values = own.values.astype(np.float64) * own.scale + own.offset[:, None, None]
+    values = (values - plane.offset[:, None, None]) / plane.scale
+    return torch.from_numpy(values[plane.varying].astype(np.float32))
 
 
 def versions() -> dict[str, str]:

@@ -17,8 +17,10 @@ from zspot.fills import Fill
 from zspot.finish import finish, finish_work
 from zspot.losses import masked_mean
 from zspot.progress import Clock, Report
-from zspot.random import derive
-from zspot.recipe import Fit, Recipe, Recorrupted
+from zspot.random import bernoulli, derive
+from zspot.recipe import Recipe
+from zspot.running import RunningMean
+from zspot.specs import Fit, Halves, NoMask, Recorrupted, Second, Shuffled, require
 
 TURNS = 8  # rotations and reflections of a square
 _WARMUP = 0.2  # share of a one-cycle schedule spent warming up
@@ -69,6 +71,7 @@ def run(
     *,
     seed: int = 0,
     report: Report | None = None,
+    second: torch.Tensor | None = None,
 ) -> Denoised:
     """Fit `recipe` to one standardised plane and predict it.
 
@@ -81,25 +84,34 @@ def run(
         Decides every random number; the global generators are not used.
     report : callable, optional
         Called with a `Progress` after each step and pass; what it raises stops the run.
+    second : float32 tensor (C, H, W), optional
+        Another noisy plane of the same scene, in the same units, for target "second".
 
     Returns
     -------
     Denoised
+
+    Raises
+    ------
+    RecipeError
+        If the target needs a second plane and there is none, or the other way round.
     """
+    wants = isinstance(recipe.target, Second)
+    require(not wants or second is not None, "target second needs a second noisy image: pass one")
+    require(wants or second is None, "a second image is only used by target second (method n2n)")
     image = y[None]
+    other = None if second is None else second[None]
     parts = _build(recipe, image, seed)
-    spec = recipe.predict
-    passes = spec.passes * (TURNS if spec.turns else 1) * spec.phases
-    work = {
-        "fit": (recipe.fit.steps, 1.0),
-        "predict": (passes, _PASS_COST),
-        "finish": finish_work(recipe.finish, y),
-    }
-    clock = Clock(report, work)
+    clock = Clock(report, _work(recipe, y))
     started = time.perf_counter()
-    losses = _fit(recipe, image, parts, clock)
+    losses, running = _fit(recipe, image, other, parts, clock)
     fitted = time.perf_counter()
-    mean, deviation = _predict(recipe, image, parts, clock)
+    if running is not None:
+        mean, deviation = running.result[0], None
+    else:
+        mean, deviation = _predict(
+            recipe, [image] if other is None else [image, other], parts, clock
+        )
     predicted = time.perf_counter()
     mean = finish(recipe.finish, mean, y, clock)
     timings = {
@@ -110,33 +122,66 @@ def run(
     return Denoised(mean, deviation, losses, timings, recipe=recipe)
 
 
+def _work(recipe: Recipe, y: torch.Tensor) -> dict[str, tuple[int, float]]:
+    """Return the number of steps of each stage and what one costs."""
+    spec = recipe.predict
+    views = (TURNS if spec.turns else 1) * len(_strides(recipe))
+    images = 2 if isinstance(recipe.target, Second) else 1
+    passes = 0 if recipe.fit.average else spec.passes * views * images + spec.refine
+    return {
+        "fit": (recipe.fit.steps, 1.0),
+        "predict": (passes, _PASS_COST),
+        "finish": finish_work(recipe.finish, y),
+    }
+
+
 def network_input(y: torch.Tensor, hidden: torch.Tensor, filling: torch.Tensor) -> torch.Tensor:
-    """Replace hidden pixels by the fill: the only way in which pixels reach a network."""
+    """Replace hidden pixels by the fill: the only way in which pixels reach a network.
+
+    A filling of other channels than the image's is a code that takes the place of all of it.
+    """
+    if filling.shape[1] != y.shape[1]:
+        return filling
     return torch.where(hidden, filling, y)
 
 
 def _build(recipe: Recipe, image: torch.Tensor, seed: int) -> _Parts:
     cpu, device = torch.device("cpu"), image.device
-    network = networks.build(recipe.network, image.shape[1], derive(seed, 0, cpu))
+    channels = image.shape[1]
+    inputs = fills.channels(recipe.fill, channels)
+    network = networks.build(recipe.network, channels, derive(seed, 0, cpu), inputs)
     network = network.to(device)
     dropping = derive(seed, 3, device)
     fill = fills.build(recipe.fill, image, derive(seed, 1, cpu), dropping)
     return _Parts(network, fill, derive(seed, 2, device), dropping, derive(seed, 4, cpu))
 
 
-def _fit(recipe: Recipe, image: torch.Tensor, parts: _Parts, clock: Clock) -> tuple[float, ...]:
+def _fit(
+    recipe: Recipe,
+    image: torch.Tensor,
+    second: torch.Tensor | None,
+    parts: _Parts,
+    clock: Clock,
+) -> tuple[tuple[float, ...], RunningMean | None]:
     spec = recipe.fit
-    pilot = _pilot(recipe, image, parts)
+    guide = second if second is not None else _pilot(recipe, image, parts)
     adam = torch.optim.Adam(parts.network.parameters(), lr=spec.lr, fused=True)
     rates = torch.optim.lr_scheduler.LambdaLR(adam, rate_schedule(spec))
     losses = torch.zeros(spec.steps, device=image.device)  # read once: no stall per step
+    running = RunningMean(spec.average, spec.patience) if spec.average else None
     for step in range(spec.steps):
-        noisy, guide = _crops(spec, image, pilot, parts.places)
-        base, target = targets.pair(recipe.target, noisy, guide, parts.masking)
+        if isinstance(recipe.target, Shuffled) and step == recipe.target.after:
+            guide = _flat_tiles(recipe, image, parts)
+        noisy, beside = _views(spec, image, guide, parts.places)
+        base, target = targets.pair(recipe.target, noisy, beside, parts.masking)
         maps = masks.draw(recipe.mask, base.shape, parts.masking)
-        seen = network_input(base, maps.hidden, parts.fill.sample())
-        output = parts.network(seen, parts.dropping)
+        seen = network_input(base, maps.hidden, parts.fill.sample(base, maps.hidden))
+        output = _in_phases(parts, seen, ~maps.hidden, spec.stride)
         loss = masked_mean(output, target, maps.scored, recipe.loss)
+        if recipe.consistency:
+            loss = loss + recipe.consistency * _disagreement(
+                recipe, parts, noisy, seen, maps, output
+            )
         adam.zero_grad(set_to_none=True)
         loss.backward()
         adam.step()
@@ -144,7 +189,27 @@ def _fit(recipe: Recipe, image: torch.Tensor, parts: _Parts, clock: Clock) -> tu
         parts.fill.learn(step, base, maps, output.detach())
         losses[step] = loss.detach()
         clock.tick("fit")
-    return tuple(losses.tolist())
+        if running is not None and running.add(output.detach()):
+            clock.skip("fit", spec.steps - step - 1)
+            losses = losses[: step + 1]
+            break
+    return tuple(losses.tolist()), running
+
+
+def _disagreement(
+    recipe: Recipe,
+    parts: _Parts,
+    noisy: torch.Tensor,
+    seen: torch.Tensor,
+    maps: masks.MaskMaps,
+    output: torch.Tensor,
+) -> torch.Tensor:
+    """Compare what the network makes of the whole with what it made of its parts."""
+    if isinstance(recipe.target, Halves):
+        whole = torch.cat(targets.halves(parts.network(noisy, parts.dropping)))
+    else:
+        whole = parts.network(seen, parts.dropping, ~maps.hidden)
+    return masked_mean(whole, output, torch.ones_like(maps.scored), recipe.loss)
 
 
 @torch.no_grad()
@@ -153,58 +218,121 @@ def _pilot(recipe: Recipe, image: torch.Tensor, parts: _Parts) -> torch.Tensor |
     return parts.network(image, None) if isinstance(recipe.target, Recorrupted) else None
 
 
-def _crops(
-    spec: Fit, image: torch.Tensor, pilot: torch.Tensor | None, places: torch.Generator
+@torch.no_grad()
+def _flat_tiles(recipe: Recipe, image: torch.Tensor, parts: _Parts) -> torch.Tensor:
+    """Mark the flat tiles of the mean of a few predictions."""
+    assert isinstance(recipe.target, Shuffled)
+    passes = range(recipe.target.passes)
+    mean = torch.stack([_masked(recipe, image, parts, recipe.fit.stride) for _ in passes]).mean(0)
+    return targets.flat_tiles(recipe.target, mean)
+
+
+def _views(
+    spec: Fit, image: torch.Tensor, guide: torch.Tensor | None, places: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return a batch of random crops of the image and the same ones of the pilot."""
-    if spec.crop == 0:
-        return image, pilot
-    sizes = [min(spec.crop, size) for size in image.shape[2:]]
+    """Return what a step sees, random crops and turns of the image, and the same of the guide."""
+    turn = int(torch.randint(TURNS, (1,), generator=places)) if spec.turns else 0
+    sizes = [min(spec.crop or size, size) for size in image.shape[2:]]
     room = [full - size + 1 for full, size in zip(image.shape[2:], sizes, strict=True)]
     corners = [
-        [int(torch.randint(n, (1,), generator=places)) for n in room] for _ in range(spec.batch)
+        [int(torch.randint(n, (1,), generator=places)) for n in room]
+        for _ in range(spec.batch if spec.crop else 0)
     ]
 
-    def cut(whole: torch.Tensor) -> torch.Tensor:
-        return torch.cat([whole[..., i : i + sizes[0], j : j + sizes[1]] for i, j in corners])
+    def view(whole: torch.Tensor) -> torch.Tensor:
+        cuts = [whole[..., i : i + sizes[0], j : j + sizes[1]] for i, j in corners]
+        return _turn(torch.cat(cuts) if cuts else whole, turn)
 
-    return cut(image), None if pilot is None else cut(pilot)
+    return view(image), None if guide is None else view(guide)
+
+
+def _masked(recipe: Recipe, image: torch.Tensor, parts: _Parts, stride: int) -> torch.Tensor:
+    """Predict an image from a freshly drawn part of it."""
+    return _in_phases(parts, *_seen(recipe, image, parts), stride)
+
+
+def _seen(recipe: Recipe, image: torch.Tensor, parts: _Parts) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a network's input for a prediction and the map of its visible pixels."""
+    mask = recipe.mask if recipe.predict.masked else NoMask()
+    hidden = masks.draw(mask, image.shape, parts.masking).hidden
+    return network_input(image, hidden, parts.fill.sample(image, hidden)), ~hidden
+
+
+def _strides(recipe: Recipe) -> range:
+    first = recipe.predict.stride
+    return range(first, max(first, recipe.predict.phases) + 1)
 
 
 @torch.no_grad()
 def _predict(
-    recipe: Recipe, image: torch.Tensor, parts: _Parts, clock: Clock
+    recipe: Recipe, images: list[torch.Tensor], parts: _Parts, clock: Clock
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     spec = recipe.predict
-    mean = torch.zeros_like(image)
-    squares = torch.zeros_like(image)
-    count = 0
+    mean = Mean(images[0])
     for _ in range(spec.passes):
-        hidden = masks.draw(recipe.mask, image.shape, parts.masking).hidden
-        seen = network_input(image, hidden, parts.fill.sample())
-        views = product(range(TURNS if spec.turns else 1), range(1, spec.phases + 1))
-        for turn, step in views:
-            output = _turn_back(_in_phases(parts, _turn(seen, turn), step), turn)
-            count += 1
-            # Welford's update: sums of squares would lose the small spread of 400 predictions.
-            change = output - mean
-            mean += change / count
-            squares += change * (output - mean)
-            clock.tick("predict")
-    deviation = (squares / (count - 1)).sqrt()[0] if count > 1 else None
-    return mean[0], deviation
+        for image in images:
+            seen, visible = _seen(recipe, image, parts)
+            for turn, step in product(range(TURNS if spec.turns else 1), _strides(recipe)):
+                turned = (_turn(seen, turn), _turn(visible, turn))
+                mean.add(_turn_back(_in_phases(parts, *turned, step), turn))
+                clock.tick("predict")
+    if spec.refine:
+        mean = _refined(recipe, images[0], mean.value, parts, clock)
+    return mean.value[0], mean.deviation()
 
 
-def _in_phases(parts: _Parts, x: torch.Tensor, step: int) -> torch.Tensor:
-    """Apply the network to each of the step x step phases of (1, C, H, W) by itself."""
+def _refined(
+    recipe: Recipe, image: torch.Tensor, first: torch.Tensor, parts: _Parts, clock: Clock
+) -> Mean:
+    """Average predictions of the first result with some of its pixels as they were."""
+    mean = Mean(image)
+    spec = recipe.predict
+    for _ in range(spec.refine):
+        back = bernoulli(tuple(image.shape), spec.refine_share, parts.masking, image.device)
+        mean.add(parts.network(torch.where(back, image, first), parts.dropping))
+        clock.tick("predict")
+    return mean
+
+
+class Mean:
+    """Running mean and spread of predictions.
+
+    Welford's update: sums of squares would lose the small spread of 400 predictions.
+    """
+
+    def __init__(self, like: torch.Tensor) -> None:
+        self.value = torch.zeros_like(like)
+        self._squares = torch.zeros_like(like)
+        self._count = 0
+
+    def add(self, output: torch.Tensor) -> None:
+        """Take one prediction."""
+        change = output - self.value
+        self._count += 1
+        self.value += change / self._count
+        self._squares += change * (output - self.value)
+
+    def deviation(self) -> torch.Tensor | None:
+        """Return the standard deviation (C, H, W) over the predictions; None of a single one."""
+        return (self._squares / (self._count - 1)).sqrt()[0] if self._count > 1 else None
+
+
+def _in_phases(parts: _Parts, x: torch.Tensor, visible: torch.Tensor, step: int) -> torch.Tensor:
+    """Apply the network to each of the step x step phases of (N, C, H, W) by itself."""
     if step == 1:
-        return parts.network(x, parts.dropping)
+        return parts.network(x, parts.dropping, visible)
     height, width = x.shape[2:]
-    padded = F.pad(x, (0, -width % step, 0, -height % step), mode="replicate")
-    apart = F.pixel_unshuffle(padded.transpose(0, 1), step).transpose(0, 1)
-    output = parts.network(apart.contiguous(), parts.dropping)
-    together = F.pixel_shuffle(output.transpose(0, 1), step).transpose(0, 1)
-    return together[..., :height, :width]
+    pad = (0, -width % step, 0, -height % step)
+    count = len(x)
+
+    def apart(whole: torch.Tensor) -> torch.Tensor:
+        padded = F.pad(whole, pad, mode="replicate")
+        phases = F.pixel_unshuffle(padded, step).unflatten(1, (-1, step**2))
+        return phases.transpose(1, 2).flatten(0, 1).contiguous()
+
+    output = parts.network(apart(x), parts.dropping, apart(visible.to(x.dtype)))
+    stacked = output.unflatten(0, (count, step**2)).transpose(1, 2).flatten(1, 2)
+    return F.pixel_shuffle(stacked, step)[..., :height, :width]
 
 
 def _turn(x: torch.Tensor, index: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result, choose, run
-from zspot.io import ImageFile, check_target, read, write
+from zspot.io import FileError, ImageFile, check_target, read, write
 from zspot.progress import Progress, Report
 from zspot.recipe import Recipe
 
@@ -24,6 +24,7 @@ def denoise_file(
     device: str = "auto",
     overwrite: bool = False,
     progress: Report | None = None,
+    second: Path | None = None,
 ) -> tuple[Result, tuple[str, ...]]:
     """Denoise an image file into another file of the same dtype, range and metadata.
 
@@ -41,6 +42,8 @@ def denoise_file(
         Replace an existing target; otherwise that is an error.
     progress : callable, optional
         Called with a `Progress` over all planes.
+    second : Path, optional
+        Another noisy file of the same scene, for methods that learn from two.
 
     Returns
     -------
@@ -57,6 +60,7 @@ def denoise_file(
     check_target(target, overwrite=overwrite)
     image = read(source)
     check_target(target, overwrite=overwrite, source=image)
+    other = None if second is None else _same_layout(image, read(second), source, second)
     out = np.empty_like(image.data)
     places = list(_planes(image))
     total = 0.0
@@ -70,12 +74,23 @@ def denoise_file(
             seed=seed,
             device=device,
             progress=_within(progress, number, len(places)),
+            second=None if other is None else other.data[place],
         )
         out[place] = result.image
         total += result.timings["total"]
     assert result is not None  # io refuses files without pixels
     write(target, image.replace(out), overwrite=overwrite)
     return replace(result, timings={**result.timings, "total": total}), image.notes
+
+
+def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path) -> ImageFile:
+    """Check that a second file holds the same planes as the first and return it."""
+    if (other.axes, other.data.shape) != (first.axes, first.data.shape):
+        raise FileError(
+            f"{second}: has shape {other.data.shape} ({other.axes}) and {source} has "
+            f"{first.data.shape} ({first.axes}): both must show the same scene pixel by pixel"
+        )
+    return other
 
 
 def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:

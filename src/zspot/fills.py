@@ -10,17 +10,32 @@ from typing import Protocol
 
 import torch
 
+from zspot import specs
 from zspot.inr import PHASES, Siren
 from zspot.losses import masked_mse
 from zspot.masks import MaskMaps
-from zspot.recipe import Constant, Inr
+from zspot.refill import auxiliary
+
+_DRAWS = 3  # of a neighbour, before a hidden pixel without a visible one gets the mean
 
 
 class Fill(Protocol):
     """What the engine asks of a fill."""
 
-    def sample(self) -> torch.Tensor:
-        """Return an image (1, C, H, W), or (1, C, 1, 1) for a constant, without gradient."""
+    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """Return an image to take hidden pixels from, without gradient.
+
+        Parameters
+        ----------
+        y : float tensor (N, C, H, W)
+            Only its visible pixels may be used.
+        hidden : bool tensor (N, C, H, W)
+
+        Returns
+        -------
+        float tensor
+            (N, C, H, W) or what expands to it; or of other channels, where everything is hidden.
+        """
         ...
 
     def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
@@ -28,19 +43,75 @@ class Fill(Protocol):
         ...
 
 
-class ConstantFill:
-    """One value per channel; a standardised plane's mean is 0."""
+class FixedFill:
+    """The same image at all times; a standardised plane's mean is 0."""
 
-    def __init__(self, spec: Constant, y: torch.Tensor) -> None:
-        lowest = y.amin((2, 3), keepdim=True)
-        self._value = torch.zeros_like(lowest) if spec.value == "mean" else lowest
+    def __init__(self, image: torch.Tensor) -> None:
+        self._image = image
 
-    def sample(self) -> torch.Tensor:
-        """Return the constant, (1, C, 1, 1)."""
-        return self._value
+    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the image."""
+        return self._image
 
     def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
-        """Do nothing: a constant has nothing to learn."""
+        """Do nothing: there is nothing to learn."""
+
+
+class NeighbourFill:
+    """A random visible pixel near each hidden one, the same for all channels."""
+
+    def __init__(self, spec: specs.Neighbour, draws: torch.Generator) -> None:
+        self._radius, self._draws = spec.radius, draws
+
+    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """Return neighbours, (N, C, H, W); the mean where three draws found no visible one."""
+        filling = torch.zeros_like(y)
+        missing = torch.ones_like(hidden)
+        for _ in range(_DRAWS):
+            source = self._places(y)
+            values, covered = (t.flatten(2).gather(2, source).view_as(t) for t in (y, hidden))
+            filling = torch.where(missing & ~covered, values, filling)
+            missing &= covered
+        return filling
+
+    def _places(self, y: torch.Tensor) -> torch.Tensor:
+        """Draw a place within reach of every pixel but its own, as flat indices (N, C, H W)."""
+        n, c, h, w = y.shape
+        side = 2 * self._radius + 1
+        # All offsets of the square but the one in the middle.
+        index = torch.randint(side * side - 1, (n, 1, h, w), generator=self._draws, device=y.device)
+        index += index >= side * side // 2
+        rows = torch.arange(h, device=y.device)[:, None] + index // side - self._radius
+        cols = torch.arange(w, device=y.device) + index % side - self._radius
+        places = _reflect(rows, h) * w + _reflect(cols, w)
+        return places.flatten(2).expand(n, c, h * w)
+
+    def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
+        """Do nothing: there is nothing to learn."""
+
+
+def _reflect(index: torch.Tensor, size: int) -> torch.Tensor:
+    index = index.abs()
+    return torch.where(index < size, index, 2 * size - 2 - index).clamp(0, size - 1)
+
+
+class CodeFill:
+    """Fixed uniform noise with fresh Gaussian noise on top, in place of the whole image."""
+
+    def __init__(
+        self, spec: specs.Code, y: torch.Tensor, init: torch.Generator, draws: torch.Generator
+    ) -> None:
+        shape = (1, spec.channels, *y.shape[2:])
+        self._code = (spec.amplitude * torch.rand(shape, generator=init)).to(y.device)
+        self._jitter, self._draws = spec.jitter, draws
+
+    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the code, (1, K, H, W)."""
+        fresh = torch.empty_like(self._code).normal_(generator=self._draws)
+        return self._code + self._jitter * fresh
+
+    def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
+        """Do nothing: there is nothing to learn."""
 
 
 class InrFill:
@@ -51,7 +122,7 @@ class InrFill:
     """
 
     def __init__(
-        self, spec: Inr, y: torch.Tensor, init: torch.Generator, draws: torch.Generator
+        self, spec: specs.Inr, y: torch.Tensor, init: torch.Generator, draws: torch.Generator
     ) -> None:
         self.spec = spec
         self.inr = Siren(spec, y.shape[1], init).to(y.device)
@@ -66,7 +137,7 @@ class InrFill:
         return self.inr.phase(*self._size, index, self._draws)
 
     @torch.no_grad()
-    def sample(self) -> torch.Tensor:
+    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """Return a random phase, (1, C, H, W)."""
         return self._random_phase()
 
@@ -84,10 +155,20 @@ class InrFill:
         self._adam.step()
 
 
-def build(
-    spec: Inr | Constant, y: torch.Tensor, init: torch.Generator, draws: torch.Generator
-) -> Fill:
+def build(spec: specs.Fill, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> Fill:
     """Make the fill that a recipe names, for the image `y` (1, C, H, W)."""
-    if isinstance(spec, Inr):
+    if isinstance(spec, specs.Inr):
         return InrFill(spec, y, init, draws)
-    return ConstantFill(spec, y)
+    if isinstance(spec, specs.Neighbour):
+        return NeighbourFill(spec, draws)
+    if isinstance(spec, specs.Code):
+        return CodeFill(spec, y, init, draws)
+    if isinstance(spec, specs.Refill):
+        return FixedFill(auxiliary(y, spec.patch, spec.stride))
+    lowest = y.amin((2, 3), keepdim=True)
+    return FixedFill(torch.zeros_like(lowest) if spec.value == "mean" else lowest)
+
+
+def channels(spec: specs.Fill, image_channels: int) -> int:
+    """Return how many channels the network sees with this fill."""
+    return spec.channels if isinstance(spec, specs.Code) else image_channels

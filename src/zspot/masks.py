@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from zspot.random import bernoulli
-from zspot.recipe import Bernoulli, NoMask
+from zspot.specs import Bernoulli, Everything, Mask, NoMask, Stratified
 
 
 class MaskMaps(NamedTuple):
@@ -25,24 +25,40 @@ class MaskMaps(NamedTuple):
     scored: torch.Tensor
 
 
-def draw(spec: Bernoulli | NoMask, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
+def draw(spec: Mask, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
     """Draw a fresh mask for images of shape (N, C, H, W).
 
     Parameters
     ----------
-    spec : Bernoulli or NoMask
+    spec : one of zspot.specs.Mask
     shape : torch.Size
     generator : torch.Generator
         The maps are made on its device.
     """
-    if isinstance(spec, NoMask):
+    if isinstance(spec, NoMask | Everything):
         everything = torch.ones(shape, dtype=torch.bool, device=generator.device)
-        return MaskMaps(hidden=~everything, scored=everything)
+        return MaskMaps(everything if isinstance(spec, Everything) else ~everything, everything)
+    if isinstance(spec, Stratified):
+        hidden = _one_in_each_cell(spec.box, shape, generator)
+        return MaskMaps(hidden, hidden)
+    assert isinstance(spec, Bernoulli)
     n, c, h, w = shape
     drawn = (n, c if spec.per_channel else 1, h, w)
     visible = bernoulli(drawn, spec.keep, generator, generator.device)
     near = exclude(visible, spec.exclusion)
     return MaskMaps(hidden=(~visible).expand(shape), scored=(~near).expand(shape))
+
+
+def _one_in_each_cell(box: int, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+    """Mark one random pixel of each box x box cell, the same one in all channels."""
+    n, _, h, w = shape
+    rows, cols = -(-h // box), -(-w // box)
+    chosen = torch.randint(
+        box * box, (n, 1, rows, 1, cols, 1), generator=generator, device=generator.device
+    )
+    inside = torch.arange(box * box, device=generator.device).view(box, 1, box)
+    cells = chosen == inside
+    return cells.reshape(n, 1, rows * box, cols * box)[..., :h, :w].expand(shape)
 
 
 def exclude(visible: torch.Tensor, shape: str) -> torch.Tensor:

@@ -52,9 +52,13 @@ class Clock:
 
     def tick(self, stage: str) -> None:
         """Count one step of a stage and report; whatever the receiver raises stops the run."""
-        if self._report is None:
+        self.skip(stage, 1)
+
+    def skip(self, stage: str, steps: int) -> None:
+        """Count steps of a stage, done or no longer needed, and report."""
+        if self._report is None or steps == 0:
             return
-        self._done += self._cost[stage]
+        self._done += self._cost[stage] * steps
         per_unit = (time.perf_counter() - self._started) / self._done
         left = max(0.0, self._total - self._done)
         self._report(Progress(stage, self._done, self._total, per_unit * left))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -63,3 +65,15 @@ def derive(seed: int, purpose: int, device: torch.device) -> torch.Generator:
     generator = torch.Generator(device=device)
     # Offsets far apart keep neighbouring seeds of different purposes from coinciding.
     return generator.manual_seed((seed + purpose * 0x9E3779B97F4A7C15) % 2**63)
+
+
+@contextmanager
+def seeded(generator: torch.Generator) -> Iterator[None]:
+    """Let torch's layers draw their weights from `generator`, and give the global state back.
+
+    Layers know no other generator than the global one.
+    """
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -18,53 +18,60 @@ import tomli_w
 
 from zspot.specs import (
     EXCLUSION_SIZE,
+    FILLS,
     LOSSES,
+    MASKS,
+    NETWORKS,
     SCHEDULES,
+    TARGETS,
+    WHOLE_IMAGE,
     Bernoulli,
+    BlindSpot,
+    Code,
     Constant,
+    Everything,
+    Fill,
     Finish,
     Fit,
+    Halves,
+    Hourglass,
     Inr,
+    Mask,
+    Neighbour,
+    Network,
     Noisy,
     NoMask,
+    PartialUNet,
     Predict,
     Prior,
     RecipeError,
     Recorrupted,
+    Refill,
+    Second,
+    Shallow,
+    Shuffled,
+    Stratified,
+    Target,
     UNet,
+    between,
     one_of,
     require,
 )
 
 __all__ = [
-    "EXCLUSION_SIZE",
-    "LOSSES",
-    "SCHEDULES",
-    "Bernoulli",
-    "Constant",
-    "Finish",
-    "Fit",
-    "Inr",
-    "NoMask",
-    "Noisy",
-    "Predict",
-    "Prior",
-    "Recipe",
-    "RecipeError",
-    "Recorrupted",
-    "UNet",
-]
+    "EXCLUSION_SIZE", "LOSSES", "SCHEDULES", "Bernoulli", "BlindSpot", "Code", "Constant",
+    "Everything", "Fill", "Finish", "Fit", "Halves", "Hourglass", "Inr", "Mask", "Neighbour",
+    "Network", "NoMask", "Noisy", "PartialUNet", "Predict", "Prior", "Recipe", "RecipeError",
+    "Recorrupted", "Refill", "Second", "Shallow", "Shuffled", "Stratified", "Target", "UNet",
+]  # fmt: skip
 
-MASKS = {"bernoulli": Bernoulli, "none": NoMask}
-FILLS = {"inr": Inr, "constant": Constant}
-TARGETS = {"noisy": Noisy, "recorrupted": Recorrupted}
-NETWORKS = {"unet": UNet, "prior": Prior}
 _KINDS: dict[str, dict[str, type]] = {
     "mask": MASKS,
     "fill": FILLS,
     "target": TARGETS,
     "network": NETWORKS,
 }
+_VALUES = {"method": "str", "loss": "str", "consistency": "float"}
 _PLAIN: dict[str, type] = {"fit": Fit, "predict": Predict, "finish": Finish}
 
 
@@ -76,44 +83,67 @@ class Recipe:
     ----------
     method : str
         The method this recipe is a setting of.
-    mask : Bernoulli or NoMask
-    fill : Inr or Constant
-    target : Noisy or Recorrupted
-        What the network learns to predict.
-    network : UNet or Prior
+    mask, fill, target, network : specs
+        One of each kind; see `zspot.specs`.
     loss : {"l1", "l2"}
         Error measure on scored pixels.
+    consistency : float
+        Weight of a second loss, by the same measure: what the network makes of the whole image
+        should agree with what it makes of its phases (`fit.stride`) or halves (target halves).
     fit : Fit
     predict : Predict
     finish : Finish
     """
 
     method: str
-    mask: Bernoulli | NoMask = field(default_factory=Bernoulli)
-    fill: Inr | Constant = field(default_factory=Inr)
-    target: Noisy | Recorrupted = field(default_factory=Noisy)
-    network: UNet | Prior = field(default_factory=UNet)
+    mask: Mask = field(default_factory=Bernoulli)
+    fill: Fill = field(default_factory=Inr)
+    target: Target = field(default_factory=Noisy)
+    network: Network = field(default_factory=UNet)
     loss: str = "l1"
+    consistency: float = 0.0
     fit: Fit = field(default_factory=Fit)
     predict: Predict = field(default_factory=Predict)
     finish: Finish = field(default_factory=Finish)
 
     def __post_init__(self) -> None:
         one_of("loss", self.loss, LOSSES)
-        copying = isinstance(self.mask, NoMask) and isinstance(self.target, Noisy)
+        between("consistency", self.consistency, 0, 1000)
+        copying = (
+            isinstance(self.mask, NoMask)
+            and isinstance(self.target, Noisy | Shuffled)
+            and not self.network.blind
+        )
         require(
             not copying or self.fit.steps == 0,
             "mask none with target noisy learns to copy the noise: choose a mask that hides "
-            "pixels, or target recorrupted, or fit.steps = 0",
+            "pixels, a blind-spot network, another target, or fit.steps = 0",
         )
         require(
-            self.fit.crop == 0 or not isinstance(self.fill, Inr),
-            "fill inr describes the whole image: set fit.crop = 0, or choose fill constant",
+            self.fit.crop == 0 or not isinstance(self.fill, WHOLE_IMAGE),
+            "this fill describes the whole image: set fit.crop = 0, or choose fill constant",
+        )
+        require(
+            not (self.fit.turns and isinstance(self.fill, WHOLE_IMAGE)),
+            "this fill describes the whole image: set fit.turns = false, or choose fill constant",
+        )
+        require(
+            not isinstance(self.fill, Code) or isinstance(self.mask, Everything),
+            "fill code takes the place of the whole image: choose mask everything",
+        )
+        require(
+            not isinstance(self.target, Shuffled) or not (self.fit.crop or self.fit.turns),
+            "target shuffled looks at the whole image: set fit.crop = 0 and fit.turns = false",
+        )
+        require(
+            self.consistency == 0 or self.fit.stride > 1 or isinstance(self.target, Halves),
+            "consistency compares the whole image with its parts: set fit.stride above 1 or "
+            "choose target halves",
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as nested plain values, each part with its `kind`."""
-        out: dict[str, Any] = {"method": self.method, "loss": self.loss}
+        out: dict[str, Any] = {name: getattr(self, name) for name in _VALUES}
         for part, kinds in _KINDS.items():
             spec = getattr(self, part)
             kind = next(name for name, cls in kinds.items() if type(spec) is cls)
@@ -144,9 +174,9 @@ class Recipe:
             if part in values:
                 made[part] = _build(part, spec, values.pop(part))
         require("method" in values, "recipe: 'method' is missing")
-        for name in ("method", "loss"):
+        for name, kind in _VALUES.items():
             if name in values:
-                made[name] = _typed(name, values.pop(name), "str")
+                made[name] = _typed(name, values.pop(name), kind)
         require(not values, f"recipe: unknown entry {', '.join(map(repr, values))}")
         return cls(**made)
 

@@ -27,9 +27,12 @@ class Method:
         The paper it implements.
     make : callable
         Effort -> `Recipe` or `Denoiser`.
+    needs_second : bool
+        Whether it learns from a second noisy image of the same scene.
     """
 
     name: str
     summary: str
     citation: str
     make: Callable[[str], Recipe | Denoiser]
+    needs_second: bool = False

@@ -77,6 +77,10 @@ def denoise(
         Path | None,
         typer.Option(metavar="FILE.toml", help="Write the recipe that ran, to rerun it exactly."),
     ] = None,
+    second: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Second noisy image of the scene, for method n2n."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same result on a CPU.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -103,6 +107,7 @@ def denoise(
             device=device,
             overwrite=overwrite,
             progress=report,
+            second=second,
         )
     if save_recipe is not None:
         if result.recipe is None:

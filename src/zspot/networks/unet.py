@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from zspot.random import dropout
-from zspot.recipe import UNet as UNetSpec
+from zspot.specs import UNet as UNetSpec
 
 _SLOPE = 0.1
 _LEVELS = 5
@@ -53,8 +53,13 @@ class UNet(nn.Module):
         self.last = nn.ModuleList([conv(2 * w + channels, last_wide), conv(last_wide, last_thin)])
         self.exit = conv(last_thin, channels)
 
-    def forward(self, x: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Map (1, C, H, W) to the same shape; `generator` draws the dropout, None is without.
+    def forward(
+        self,
+        x: torch.Tensor,
+        generator: torch.Generator | None = None,
+        visible: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (N, C, H, W) to the same shape; `generator` draws the dropout, None is without.
 
         Sizes that the five levels do not divide are extended by repeating the border, and the
         result is cut back.

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from zspot.networks.prior import Prior, load
-from zspot.recipe import Prior as PriorSpec
+from zspot.random import seeded
+from zspot.specs import Prior as PriorSpec
 
 _COLOURS = 3
 
@@ -25,15 +26,17 @@ class WarmStart(nn.Module):
 
     def __init__(self, spec: PriorSpec, channels: int, generator: torch.Generator) -> None:
         super().__init__()
-        seed = int(torch.randint(2**31, (1,), generator=generator))
-        # Layers draw weights from the global generator, even those that are then loaded.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(generator):
             kind = "colour" if channels == _COLOURS else "grey"
             self.prior = load(kind) if spec.warm else Prior()
 
-    def forward(self, x: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Map (N, C, H, W) to the same shape; it has no dropout, `generator` is not used."""
+    def forward(
+        self,
+        x: torch.Tensor,
+        generator: torch.Generator | None = None,
+        visible: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (N, C, H, W) to the same shape; nothing but `x` is used."""
         if x.shape[1] == _COLOURS:
             return self.prior(x)
         # Grey pictures were trained on as three equal channels.

@@ -1,0 +1,33 @@
+"""Deep image prior: fit an hourglass network from fixed noise to the image, and stop in time.
+
+As published: a code of 32 channels uniform in [0, 0.1], fresh Gaussian noise of 1/30 on it at each
+step, squared error, Adam at 0.01, running mean of the outputs with decay 0.99, some 3000 steps
+chosen by looking at the clean image. The stopping rule here does not: the least variance of the
+outputs (Wang et al., Early Stopping for Deep Image Prior, TMLR 2023).
+"""
+
+from __future__ import annotations
+
+from zspot.algorithms.method import Method
+from zspot.recipe import Code, Everything, Fit, Hourglass, Recipe
+
+_EFFORTS = {
+    "fast": (Hourglass(32), Fit(250, 1e-2, "constant", average=0.9, patience=60)),
+    "balanced": (Hourglass(48), Fit(800, 1e-2, "constant", average=0.97, patience=150)),
+    "best": (Hourglass(128), Fit(3000, 1e-2, "constant", average=0.99, patience=500)),
+}
+
+
+def recipe(effort: str) -> Recipe:
+    """Return the recipe of an effort: "fast", "balanced" or "best" (as published)."""
+    network, fit = _EFFORTS[effort]
+    return Recipe(method="dip", mask=Everything(), fill=Code(), network=network, loss="l2", fit=fit)
+
+
+METHOD = Method(
+    name="dip",
+    summary="Deep image prior: a network that learns pictures before noise, stopped in time "
+    "without looking at a clean image.",
+    citation="Ulyanov, Vedaldi, Lempitsky. Deep Image Prior. CVPR 2018, pp. 9446-9454.",
+    make=recipe,
+)

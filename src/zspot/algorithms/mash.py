@@ -1,0 +1,161 @@
+"""MASH: hide as much as the noise is correlated, and shuffle flat parts where it is strongly so.
+
+Two probes, fitted with keep probability 0.8 and 0.2, give two estimates of the noise level (the
+deviation of what they removed). A network that sees many neighbours learns correlated noise and
+leaves less of it to be removed, so the gap between the two tells how correlated the noise is.
+
+Paper and release differ in what follows from the gap:
+
+    =========  =======================  ==========================
+    settings   thresholds, of 255       hidden share low, mid, high
+    =========  =======================  ==========================
+    released   1.0, 2.0                 0.1, 0.5, 0.9
+    printed    1.5, 2.5                 0.2, 0.5, 0.8
+    =========  =======================  ==========================
+
+The registered method takes the released ones, whose published figures can be compared with. "Of
+255" is taken of the image's own range (largest less smallest value): a method must not know what
+scale the intensities have.
+
+Otherwise as published: Noise2Noise U-Net without dilation or dropout, zero fill, Adam at 4e-4
+along a cosine, L1 on hidden pixels, 800 steps, mean of 10. Above the upper threshold, after 50
+steps, the mean of 10 predictions finds flat tiles of 4 x 4 pixels (all deviations in 2x2 windows
+under 0.5 of the largest; the release takes 0.1 for microscopy: pass it as `flat_below`), which are
+shuffled in the target. The tiles are permuted anew at each step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from zspot.algorithms.method import Method
+from zspot.recipe import Bernoulli, Constant, Fit, Noisy, Predict, Recipe, Shuffled, UNet
+
+if TYPE_CHECKING:
+    import torch
+
+    from zspot.denoiser import Denoiser
+    from zspot.engine import Denoised
+    from zspot.progress import Progress, Report
+
+PROBES = (0.8, 0.2)  # keep probabilities
+
+_EFFORTS = {
+    "fast": (UNet(24, 1, 0.0), Fit(100, 2e-3, "one-cycle")),
+    "balanced": (UNet(32, 1, 0.0), Fit(250, 2e-3, "one-cycle")),
+    "best": (UNet(48, 1, 0.0), Fit(800, 4e-4, "cosine")),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What follows from the gap of the two probes.
+
+    Attributes
+    ----------
+    thresholds : tuple of float
+        Of the gap, in 255ths of the image's range.
+    hidden : tuple of float
+        Share of hidden pixels below, between and above them.
+    flat_below : float
+        See `zspot.specs.Shuffled.threshold`.
+    """
+
+    thresholds: tuple[float, float] = (1.0, 2.0)
+    hidden: tuple[float, float, float] = (0.1, 0.5, 0.9)
+    flat_below: float = 0.5
+
+
+RELEASED = Settings()
+PRINTED = Settings((1.5, 2.5), (0.2, 0.5, 0.8))
+
+
+def base(effort: str) -> Recipe:
+    """Return what the probes and the final fit have in common."""
+    network, fit = _EFFORTS[effort]
+    return Recipe(
+        method="mash",
+        mask=Bernoulli(keep=0.5, exclusion="none"),
+        fill=Constant("zero"),
+        network=network,
+        loss="l1",
+        fit=fit,
+        predict=Predict(passes=10),
+    )
+
+
+def choose(common: Recipe, gap: float, settings: Settings) -> Recipe:
+    """Return the recipe for a gap between the probes, in 255ths of the image's range."""
+    level = sum(gap > threshold for threshold in settings.thresholds)
+    shuffled = level == 2 and common.fit.steps > 1
+    after = min(50, max(1, common.fit.steps // 4))
+    target = Shuffled(after=after, threshold=settings.flat_below) if shuffled else Noisy()
+    mask = replace(common.mask, keep=round(1 - settings.hidden[level], 6))
+    return replace(common, mask=mask, target=target)
+
+
+def make(effort: str, settings: Settings = RELEASED) -> Denoiser:
+    """Return the denoiser of an effort: "fast", "balanced" or "best" (as published)."""
+    return denoiser(base(effort), settings)
+
+
+def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
+    """Return the denoiser that probes with a recipe and then runs it as the gap asks for."""
+
+    def run(
+        plane: torch.Tensor,
+        *,
+        seed: int,
+        report: Report | None = None,
+        second: torch.Tensor | None = None,
+    ) -> Denoised:
+        from zspot import engine
+
+        unit = float(plane.max() - plane.min()) / 255
+        levels = []
+        for number, keep in enumerate(PROBES):
+            probe = replace(common, mask=replace(common.mask, keep=keep))
+            told = _part(report, number)
+            done = engine.run(probe, plane, seed=seed, report=told, second=second)
+            levels.append(float((plane - done.mean).std()))
+        gap = (levels[1] - levels[0]) / unit
+        recipe = choose(common, gap, settings)
+        found = (
+            f"noise level {levels[0] / unit:.2f} by a probe that keeps {PROBES[0]:.0%} of the "
+            f"pixels and {levels[1] / unit:.2f} by one that keeps {PROBES[1]:.0%} (255ths of the "
+            f"range): hides {1 - recipe.mask.keep:.0%}"  # type: ignore[union-attr]
+        )
+        if isinstance(recipe.target, Shuffled):
+            found += " and shuffles flat tiles"
+        done = engine.run(recipe, plane, seed=seed, report=_part(report, 2))
+        return replace(done, reason=found)
+
+    return run
+
+
+def _part(report: Report | None, number: int) -> Report | None:
+    """Turn the progress of one of three like runs into progress of all."""
+    if report is None:
+        return None
+
+    def told(progress: Progress) -> None:
+        left = progress.seconds_left
+        if left is not None and progress.done < progress.total:
+            left += left * progress.total / (progress.total - progress.done) * (2 - number)
+        done = number * progress.total + progress.done
+        if number < 2 and progress.done == progress.total:
+            left = None
+        report(replace(progress, done=done, total=3 * progress.total, seconds_left=left))
+
+    return told
+
+
+METHOD = Method(
+    name="mash",
+    summary="MASH: hides as many pixels as the noise is correlated, found by two probes, and "
+    "shuffles flat parts where it is strongly so.",
+    citation="Chihaoui, Favaro. Masked and Shuffled Blind Spot Denoising for Real-World Images. "
+    "CVPR 2024.",
+    make=make,
+)

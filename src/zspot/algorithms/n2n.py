@@ -1,0 +1,42 @@
+"""Noise2Noise: learn to predict one noisy image of a scene from another, for those who have two.
+
+Needs `second`, a noisy image of the same scene with independent noise. Each image predicts the
+other, and the result is the mean of the predictions from both. As published: squared error, Adam
+at 1e-3 (here 4e-4, as in the single-image methods), U-Net.
+"""
+
+from __future__ import annotations
+
+from zspot.algorithms.method import Method
+from zspot.recipe import Constant, Fit, NoMask, Predict, Recipe, Second, UNet
+
+_EFFORTS = {
+    "fast": (UNet(24, 1, 0.0), Fit(200, 2e-3, "one-cycle", crop=64, batch=4, turns=True)),
+    "balanced": (UNet(32, 1, 0.0), Fit(600, 2e-3, "one-cycle", crop=64, batch=8, turns=True)),
+    "best": (UNet(48, 1, 0.0), Fit(4000, 4e-4, "cosine", crop=128, batch=4, turns=True)),
+}
+
+
+def recipe(effort: str) -> Recipe:
+    """Return the recipe of an effort: "fast", "balanced" or "best"."""
+    network, fit = _EFFORTS[effort]
+    return Recipe(
+        method="n2n",
+        mask=NoMask(),
+        fill=Constant(),
+        target=Second(),
+        network=network,
+        loss="l2",
+        fit=fit,
+        predict=Predict(passes=1),
+    )
+
+
+METHOD = Method(
+    name="n2n",
+    summary="Noise2Noise: for two noisy images of the same scene; needs the second one.",
+    citation="Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila. Noise2Noise: Learning "
+    "Image Restoration without Clean Data. ICML 2018, pp. 2965-2974.",
+    make=recipe,
+    needs_second=True,
+)

@@ -1,0 +1,110 @@
+"""Blind-spot network: centre-masked convolutions, then dilated ones that cannot see the centre.
+
+Two branches start from a convolution of side 2s - 1 whose centre weight is zero, s = 2 and 3; all
+that follows is pointwise or dilated by s. A pixel at an offset of less than s is never reached by
+steps of s, so no output depends on the same pixel of the input.
+
+Source: Wu et al., Unpaired Learning of Deep Image Denoising, ECCV 2020, in the lighter form of
+Lee et al., AP-BSN, CVPR 2022.
+
+A convolution dilated by s is an ordinary one on each of the s x s phases; features are kept so.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from zspot.random import seeded
+from zspot.specs import BlindSpot as BlindSpotSpec
+
+
+class CentreMasked(nn.Conv2d):
+    """Convolution of odd side whose centre weight has no effect."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (N, C, H, W) to (N, width, H, W)."""
+        seen = torch.ones_like(self.weight)
+        middle = self.kernel_size[0] // 2
+        seen[..., middle, middle] = 0
+        return F.conv2d(x, self.weight * seen, self.bias, padding=middle)
+
+
+class _Block(nn.Module):
+    """A 3x3 and a 1x1 convolution, added to the input."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.spatial = nn.Conv2d(width, width, 3, padding=1)
+        self.mix = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.mix(F.relu_(self.spatial(x)))
+
+
+class _Branch(nn.Module):
+    def __init__(self, width: int, modules: int, step: int) -> None:
+        super().__init__()
+        self.step = step
+        self.masked = CentreMasked(width, width, 2 * step - 1)
+        self.mixing = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(2))
+        self.blocks = nn.Sequential(*(_Block(width) for _ in range(modules)))
+        self.last = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = F.relu_(self.masked(x))
+        for mix in self.mixing:
+            h = F.relu_(mix(h))
+        count, (height, width) = len(h), h.shape[2:]
+        h = self.blocks(_split(h, self.step))
+        return F.relu_(self.last(_join(h, self.step, count)[..., :height, :width]))
+
+
+class BlindSpot(nn.Module):
+    """Two blind branches of dilation 2 and 3, joined by pointwise layers.
+
+    Parameters
+    ----------
+    spec : zspot.specs.BlindSpot
+    channels : int
+        Channels in and out.
+    generator : torch.Generator
+        Draws the initial weights, on the CPU.
+    """
+
+    def __init__(self, spec: BlindSpotSpec, channels: int, generator: torch.Generator) -> None:
+        super().__init__()
+        w = spec.width
+        with seeded(generator):
+            self.entry = nn.Conv2d(channels, w, 1)
+            self.branches = nn.ModuleList(_Branch(w, spec.modules, step) for step in (2, 3))
+            sizes = [(2 * w, w), (w, w // 2), (w // 2, w // 2)]
+            self.tail = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in sizes)
+            self.exit = nn.Conv2d(w // 2, channels, 1)
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        generator: torch.Generator | None = None,
+        visible: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (N, C, H, W) to the same shape; nothing but `x` is used."""
+        h = F.relu_(self.entry(x))
+        h = torch.cat([branch(h) for branch in self.branches], dim=1)
+        for layer in self.tail:
+            h = F.relu_(layer(h))
+        return self.exit(h)
+
+
+def _split(x: torch.Tensor, step: int) -> torch.Tensor:
+    """(N, C, H, W) -> (N step^2, C, H/step, W/step), extended by zeros where it does not divide."""
+    x = F.pad(x, (0, -x.shape[3] % step, 0, -x.shape[2] % step))
+    return torch.cat([x[..., i::step, j::step] for i in range(step) for j in range(step)])
+
+
+def _join(x: torch.Tensor, step: int, count: int) -> torch.Tensor:
+    """Undo `_split` of `count` images, leaving the extension."""
+    c, h, w = x.shape[1:]
+    x = x.view(step, step, count, c, h, w).permute(2, 3, 4, 0, 5, 1)
+    return x.reshape(count, c, h * step, w * step)

@@ -1,0 +1,99 @@
+"""The hourglass of the deep image prior: down and up again, with thin skip connections.
+
+Source: Ulyanov, Vedaldi, Lempitsky, Deep Image Prior, CVPR 2018. Its output is linear here, not
+squashed into (0, 1): intensities are standardised. Normalisation is over each image, which with
+one image is batch normalisation.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from zspot.random import seeded
+from zspot.specs import Hourglass as HourglassSpec
+
+_SLOPE = 0.2
+_EPS = 1e-5
+
+
+class Norm(nn.Module):
+    """Bring each channel of each image to mean 0 and deviation 1, then scale and shift it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels, 1, 1))
+        self.shift = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (N, C, H, W) to the same shape."""
+        variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+        return (x - mean) * (variance + _EPS).rsqrt() * self.scale + self.shift
+
+
+def _layer(fan_in: int, fan_out: int, side: int, stride: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(
+        fan_in, fan_out, side, stride, padding=side // 2, padding_mode="replicate", bias=False
+    )
+    return nn.Sequential(conv, Norm(fan_out), nn.LeakyReLU(_SLOPE, inplace=True))
+
+
+class _Level(nn.Module):
+    def __init__(self, fan_in: int, spec: HourglassSpec, deeper: nn.Module | None) -> None:
+        super().__init__()
+        self.skip = _layer(fan_in, spec.skip, 1)
+        self.down = nn.Sequential(
+            _layer(fan_in, spec.width, 3, 2), _layer(spec.width, spec.width, 3)
+        )
+        self.deeper = deeper
+        self.norm = Norm(spec.width + spec.skip)
+        self.up = nn.Sequential(
+            _layer(spec.width + spec.skip, spec.width, 3), _layer(spec.width, spec.width, 1)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.down(x)
+        if self.deeper is not None:
+            h = self.deeper(h)
+        h = F.interpolate(h, scale_factor=2, mode="bilinear", align_corners=False)
+        return self.up(self.norm(torch.cat([h, self.skip(x)], dim=1)))
+
+
+class Hourglass(nn.Module):
+    """Map a code to an image.
+
+    Parameters
+    ----------
+    spec : zspot.specs.Hourglass
+    channels : int
+        Channels of the output.
+    generator : torch.Generator
+        Draws the initial weights, on the CPU.
+    inputs : int
+        Channels of the input.
+    """
+
+    def __init__(
+        self, spec: HourglassSpec, channels: int, generator: torch.Generator, inputs: int
+    ) -> None:
+        super().__init__()
+        self.multiple = 2**spec.levels
+        with seeded(generator):
+            level: nn.Module | None = None
+            for depth in reversed(range(spec.levels)):
+                level = _Level(inputs if depth == 0 else spec.width, spec, level)
+            assert level is not None
+            self.body = level
+            self.exit = nn.Conv2d(spec.width, channels, 1)
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        generator: torch.Generator | None = None,
+        visible: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (N, inputs, H, W) to (N, channels, H, W); nothing but `x` is used."""
+        height, width = x.shape[2:]
+        pad = (0, -width % self.multiple, 0, -height % self.multiple)
+        return self.exit(self.body(F.pad(x, pad, mode="replicate")))[..., :height, :width]

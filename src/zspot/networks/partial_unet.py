@@ -1,0 +1,114 @@
+"""U-Net of partial convolutions in the encoder and dropout in the decoder.
+
+Source: Quan, Chen, Pang, Ji, Self2Self with Dropout, CVPR 2020; partial convolution: Liu et al.,
+Image Inpainting for Irregular Holes Using Partial Convolutions, ECCV 2018. The output is linear
+here, not squashed into (0, 1): intensities are standardised.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from zspot.random import dropout, seeded
+from zspot.specs import PartialUNet as PartialUNetSpec
+
+_SLOPE = 0.1
+_LEVELS = 5
+
+
+class PartialConv(nn.Module):
+    """3x3 convolution of the visible pixels only, scaled up by how few there are."""
+
+    def __init__(self, fan_in: int, fan_out: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(fan_in, fan_out, 3, padding=1, bias=False)
+        self.bias = nn.Parameter(torch.zeros(fan_out, 1, 1))
+
+    def forward(self, x: torch.Tensor, visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return features and where there are any.
+
+        Parameters
+        ----------
+        x : tensor (N, C, H, W)
+        visible : float tensor (N, C, H, W) or (N, 1, H, W)
+            1 where `x` is to be used and 0 elsewhere.
+        """
+        # What lies outside the image counts as hidden, so that borders keep their brightness.
+        share = F.avg_pool2d(visible.mean(1, keepdim=True), 3, 1, 1)
+        scale = 1 / share.clamp(min=1e-6)
+        there = (share > 0).to(x.dtype)
+        return (self.conv(x * visible) * scale + self.bias) * there, there
+
+
+class PartialUNet(nn.Module):
+    """Five levels; encoder blocks of `width` filters, decoder blocks of twice that.
+
+    Parameters
+    ----------
+    spec : zspot.specs.PartialUNet
+    channels : int
+        Channels in and out.
+    generator : torch.Generator
+        Draws the initial weights, on the CPU.
+    """
+
+    def __init__(self, spec: PartialUNetSpec, channels: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.p = spec.dropout
+        w = spec.width
+        inputs = [2 * w, *[3 * w] * (_LEVELS - 2)]
+        with seeded(generator):
+            self.entry = PartialConv(channels, w)
+            self.encoder = nn.ModuleList(PartialConv(w, w) for _ in range(_LEVELS))
+            self.bottom = PartialConv(w, w)
+            self.decoder = nn.ModuleList(
+                nn.ModuleList([_conv(n, 2 * w), _conv(2 * w, 2 * w)]) for n in inputs
+            )
+            last_wide, last_thin = max(1, 4 * w // 3), max(1, 2 * w // 3)
+            self.last = nn.ModuleList(
+                [_conv(2 * w + channels, last_wide), _conv(last_wide, last_thin)]
+            )
+            self.exit = _conv(last_thin, channels)
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        generator: torch.Generator | None = None,
+        visible: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (N, C, H, W) to the same shape.
+
+        Parameters
+        ----------
+        x : tensor (N, C, H, W)
+        generator : torch.Generator or None
+            Draws the dropout; None is without.
+        visible : bool tensor (N, C, H, W), optional
+            Pixels to use; by default all.
+        """
+        height, width = x.shape[-2:]
+        unit = 2**_LEVELS
+        pad = (0, -width % unit, 0, -height % unit)
+        seen = torch.ones_like(x) if visible is None else visible.to(x.dtype)
+        x, seen = (F.pad(t, pad, mode="replicate") for t in (x, seen))
+        skips = [x * seen]
+        h, there = self.entry(x, seen)
+        h = F.leaky_relu_(h, _SLOPE)
+        for block in self.encoder:
+            h, there = block(h, there)
+            h, there = F.max_pool2d(F.leaky_relu_(h, _SLOPE), 2), F.max_pool2d(there, 2)
+            skips.append(h)
+        skips.pop()
+        h = F.leaky_relu_(self.bottom(h, there)[0], _SLOPE)
+        for pair in [*self.decoder, self.last]:
+            h = F.interpolate(h, scale_factor=2, mode="nearest")
+            h = torch.cat([h, skips.pop()], dim=1)
+            for conv in pair:
+                h = F.leaky_relu_(conv(dropout(h, self.p, generator)), _SLOPE)
+        return self.exit(dropout(h, self.p, generator))[..., :height, :width]
+
+
+def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:
+    return nn.Conv2d(fan_in, fan_out, 3, padding=1)

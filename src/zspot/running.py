@@ -1,0 +1,52 @@
+"""A running mean of what a network puts out while it learns, and when to stop."""
+
+from __future__ import annotations
+
+import torch
+
+_FOLLOW = 0.1  # how fast the measure of variance follows; Wang et al. use the same
+
+
+class RunningMean:
+    """Exponential mean of outputs; keeps the mean at the least variance of the outputs.
+
+    Source of the rule: Wang, Li, Zhuang, Chen, Liang, Sun, Early Stopping for Deep Image Prior,
+    TMLR 2023 (exponential moving variance).
+
+    Parameters
+    ----------
+    decay : float
+        Of the mean.
+    patience : int
+        Steps after the least variance at which to stop; 0 is never, and then the last mean counts.
+    """
+
+    def __init__(self, decay: float, patience: int) -> None:
+        self._decay, self._patience = decay, patience
+        self._mean = self._followed = self._best = torch.zeros(())
+        self._variance = 0.0
+        self._least = float("inf")
+        self._step = self._best_step = 0
+
+    def add(self, output: torch.Tensor) -> bool:
+        """Take an output and say whether to stop."""
+        step, self._step = self._step, self._step + 1
+        if step == 0:
+            self._mean = self._followed = output.clone()
+            return False
+        self._mean = self._decay * self._mean + (1 - self._decay) * output
+        if self._patience == 0:
+            return False
+        change = output - self._followed
+        power = float(change.square().mean())
+        self._variance = (1 - _FOLLOW) * (self._variance + _FOLLOW * power)
+        self._followed = self._followed + _FOLLOW * change
+        # Early on both are settling, and the variance is small because little has been seen.
+        if step > self._patience and self._variance < self._least:
+            self._least, self._best, self._best_step = self._variance, self._mean, step
+        return self._least < float("inf") and step - self._best_step >= self._patience
+
+    @property
+    def result(self) -> torch.Tensor:
+        """The mean where the variance was least, or the last one."""
+        return self._best if self._least < float("inf") else self._mean

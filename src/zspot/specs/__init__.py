@@ -1,0 +1,37 @@
+"""The parts of a recipe as plain data, each checked when it is made. Nothing here imports torch."""
+
+from zspot.specs.checks import RecipeError, between, one_of, require
+from zspot.specs.fills import FILLS, WHOLE_IMAGE, Code, Constant, Fill, Inr, Neighbour, Refill
+from zspot.specs.finish import SEARCHES, Finish
+from zspot.specs.masks import (
+    EXCLUSION_SIZE,
+    MASKS,
+    MIN_SCORED,
+    Bernoulli,
+    Everything,
+    Mask,
+    NoMask,
+    Stratified,
+)
+from zspot.specs.networks import (
+    NETWORKS,
+    BlindSpot,
+    Hourglass,
+    Network,
+    PartialUNet,
+    Prior,
+    Shallow,
+    UNet,
+)
+from zspot.specs.schedules import SCHEDULES, Fit, Predict
+from zspot.specs.targets import TARGETS, Halves, Noisy, Recorrupted, Second, Shuffled, Target
+
+LOSSES = ("l1", "l2")
+
+__all__ = [
+    "EXCLUSION_SIZE", "FILLS", "LOSSES", "MASKS", "MIN_SCORED", "NETWORKS", "SCHEDULES", "SEARCHES",
+    "TARGETS", "WHOLE_IMAGE", "Bernoulli", "BlindSpot", "Code", "Constant", "Everything", "Fill",
+    "Finish", "Fit", "Halves", "Hourglass", "Inr", "Mask", "Neighbour", "Network", "NoMask",
+    "Noisy", "PartialUNet", "Predict", "Prior", "RecipeError", "Recorrupted", "Refill", "Second",
+    "Shallow", "Shuffled", "Stratified", "Target", "UNet", "between", "one_of", "require",
+]  # fmt: skip
