@@ -75,7 +75,10 @@ def test_shape_dtype_and_input_are_kept(name, data):
 def test_same_seed_same_bytes_and_other_seed_other_bytes(name):
     image = picture((33, 47, 3), "float32")
     first, again, other = (run(name, image, channel_axis=-1, seed=s) for s in (5, 5, 6))
-    assert first.image.tobytes() == again.image.tobytes()
+    if name == "bm3d":  # the package itself differs in the last bits from run to run
+        np.testing.assert_allclose(first.image, again.image, rtol=1e-5)
+    else:
+        assert first.image.tobytes() == again.image.tobytes()
     if first.losses:  # a run that fitted nothing has nothing random about it
         assert first.image.tobytes() != other.image.tobytes()
 

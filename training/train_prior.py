@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from training.simulate import augment, crops, simulate
+from training.draw import Draw
+from training.simulate import augment, crops, simulate, white
 from zspot.networks.prior import BLOCKS, WIDTHS, Prior
 
 _WARM_UP_STEPS = 150
@@ -136,7 +137,10 @@ def train_step(
     size, batch = (args.size * 2, args.batch // 4) if large else (args.size, args.batch)
     with torch.no_grad():
         x = augment(crops(photographs, batch, size, state.generator), state.generator)
-        clean, noisy = simulate(x, state.generator)
+        if args.noise == "gaussian":
+            clean, noisy = white(x, Draw(state.generator, len(x)))
+        else:
+            clean, noisy = simulate(x, state.generator)
         clean, noisy = standardise_as_in_use(clean, noisy, state.generator)
     data_seconds = time.perf_counter() - start
     loss = relative_loss(state.network(noisy), clean, noisy)
@@ -214,6 +218,10 @@ def train(args: argparse.Namespace) -> None:
     """
     torch.set_num_threads(1)
     state = fresh_state(args)
+    if args.start is not None:
+        weights = {name: value.float() for name, value in load_file(args.start).items()}
+        state.network.load_state_dict(weights)
+        state.average.load_state_dict(weights)
     checkpoint = args.out.with_suffix(".pt")
     if args.resume and checkpoint.exists():
         state.load(checkpoint)
@@ -238,6 +246,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, required=True, help="folder of clean images")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, without extension")
+    parser.add_argument("--start", type=Path, help="safetensors file of weights to start from")
+    parser.add_argument(
+        "--noise",
+        choices=("mixed", "gaussian"),
+        default="mixed",
+        help="gaussian is white noise alone, for the score prior",
+    )
     parser.add_argument("--hours", type=float, default=1.5, help="length of the schedule")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="workers")
