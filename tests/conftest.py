@@ -12,7 +12,7 @@ import skimage.data
 import torch
 from hypothesis import HealthCheck, settings
 
-from zspot.recipe import Fit, Predict, Recipe
+from zspot.recipe import Fit, Recipe
 
 settings.register_profile(
     "zspot", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

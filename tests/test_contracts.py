@@ -31,7 +31,7 @@ def quick(name: str) -> str | Recipe:
 def run(name: str, image: np.ndarray, **options) -> zspot.Result:
     """Run a method small, with a second image of the same scene for those that need one."""
     if METHODS[name].needs_second:
-        options["second"] = image[::-1].copy() if image.dtype.kind in "uif" else image
+        options["second"] = image.copy()
     effort = {} if isinstance(quick(name), Recipe) else {"effort": "fast"}
     return zspot.run(image, quick(name), **effort, **options)
 

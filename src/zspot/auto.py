@@ -58,7 +58,11 @@ against the warm start and 0.17 where an image came out worse than it went in; o
 
 _SAMPLE = {"fast": 128, "balanced": 256, "best": 256}  # side of the part on which that is tried
 
-_SEARCH = {"fast": "near", "balanced": "usual", "best": "wide"}
+_SEARCH = {
+    "fast": {"grey": "near", "colour": "near"},
+    "balanced": {"grey": "usual", "colour": "wide"},
+    "best": {"grey": "wide", "colour": "widest"},
+}
 
 _WEAK = 0.05
 """Correlated colour noise below this share of the image's variance is also treated in phases:
@@ -162,14 +166,18 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, 
         return _for_correlated(evidence, warm, channels, effort, found)
     if evidence.spread > _ONE_STRENGTH:
         found = f"{found}: white, but of changing strength, so the warm start is used as it is"
-        guided = replace(_guided(effort, _WHITE_TIMES), follows=True)
+        guided = replace(_guided(effort, channels, _WHITE_TIMES), follows=True)
         return replace(warm, finish=guided), f"{found} and guides a non-local estimate"
     return _for_white(evidence, warm, (channels, height, width), effort, found)
 
 
-def _guided(effort: str, times: float) -> Finish:
+def _kind(channels: int) -> str:
+    return "colour" if channels > 1 else "grey"
+
+
+def _guided(effort: str, channels: int, times: float) -> Finish:
     """Return the non-local estimate for noise `times` as strong as what the prediction removed."""
-    return Finish(similar=1.0, guided=True, removed=times, search=_SEARCH[effort])
+    return Finish(similar=1.0, guided=True, removed=times, search=_SEARCH[effort][_kind(channels)])
 
 
 def _for_correlated(
@@ -182,7 +190,10 @@ def _for_correlated(
     centre = "median" if channels > 1 else "none"
     weak = evidence.share < _WEAK
     after = replace(
-        _guided(effort, _TIMES[0]), guard=_GUARD, centre=centre, shift=1.0 if weak else 0.5
+        _guided(effort, channels, _TIMES[0]),
+        guard=_GUARD,
+        centre=centre,
+        shift=1.0 if weak else 0.5,
     )
     predict = warm.predict
     if channels == 1 or weak:
@@ -204,7 +215,7 @@ def _for_white(
     if effort == "fast":
         reason = f"{found}: white, so the warm start guides a non-local estimate"
         return replace(warm, finish=noise), reason
-    kind = "colour" if channels > 1 else "grey"
+    kind = _kind(channels)
     recipe = replace(warm, finish=replace(noise, similar=_SIMILAR[kind], guided=False))
     seen = _BATCH * min(_CROP, height) * min(_CROP, width)
     steps = min(_STEPS[effort, kind], _EPOCHS * height * width // seen)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from zspot.specs.checks import between, one_of, require
 
-SEARCHES = ("near", "usual", "wide")
+SEARCHES = ("near", "usual", "wide", "widest")
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Finish:
         Take as noise what the prediction removed, its deviation times this, with the correlations
         between neighbours and channels that it has; 0 is off. Needs `guided`. A network takes
         away less than all of correlated noise: values above 1 make up for that.
-    search : {"near", "usual", "wide"}
-        How far that looks for similar patches: 12 (and in longer steps), 36 or 48 pixels.
+    search : {"near", "usual", "wide", "widest"}
+        How far that looks for similar patches: 12 (and in longer steps), 24, 36 or 48 pixels.
     follows : bool
         Let the variance of that noise follow the brightness along a line.
     centre : {"none", "median"}
