@@ -15,6 +15,7 @@ from zspot.algorithms import (
     n2n,
     n2v,
     refill,
+    score_dvi,
     self2self,
     zs_n2n,
 )
@@ -29,6 +30,7 @@ METHODS: dict[str, Method] = {
     "n2n": n2n.METHOD,
     "dip": dip.METHOD,
     "ap-bsn": ap_bsn.METHOD,
+    "score-dvi": score_dvi.METHOD,
     "zs-n2n": zs_n2n.METHOD,
     "refill": refill.METHOD,
     "bm3d": bm3d.METHOD,

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from zspot.networks.weights import he_weights
 from zspot.random import seeded
 from zspot.specs import BlindSpot as BlindSpotSpec
 
@@ -82,6 +83,7 @@ class BlindSpot(nn.Module):
             sizes = [(2 * w, w), (w, w // 2), (w // 2, w // 2)]
             self.tail = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in sizes)
             self.exit = nn.Conv2d(w // 2, channels, 1)
+            he_weights(self, 0.0)
 
     def forward(
         self,

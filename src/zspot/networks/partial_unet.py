@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from zspot.networks.weights import he_weights
 from zspot.random import dropout, seeded
 from zspot.specs import PartialUNet as PartialUNetSpec
 
@@ -71,6 +72,7 @@ class PartialUNet(nn.Module):
                 [_conv(2 * w + channels, last_wide), _conv(last_wide, last_thin)]
             )
             self.exit = _conv(last_thin, channels)
+            he_weights(self, _SLOPE)
 
     def forward(
         self,

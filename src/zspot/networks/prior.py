@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-KINDS = ("colour", "grey")
+KINDS = ("colour", "grey", "score")
 WIDTHS = (48, 80, 128)
 BLOCKS = (1, 1, 2)
 _SLOPE = 0.1
@@ -158,7 +158,8 @@ def load(weights: str = "colour") -> Prior:
     Parameters
     ----------
     weights : str
-        "colour" or "grey" for the weights of this package, or a safetensors file.
+        "colour", "grey" or "score" (white noise only) for the weights of this package, or a
+        safetensors file.
     """
     from safetensors.torch import load_file
 
