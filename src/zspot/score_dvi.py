@@ -272,14 +272,18 @@ def noise_variance(y: torch.Tensor, prior: Prior) -> float:
 
 
 def _as_prior(weights: str, device: torch.device) -> Prior:
-    """Load a denoiser of standardised images as one of any number of channels."""
+    """Load a denoiser of standardised images as one of any number of channels.
+
+    The score prior learned colour; grey images get the warm start's weights for grey.
+    """
     with torch.random.fork_rng(devices=[]):  # layers draw weights before they are loaded
         network = load(weights).to(device)
+        grey_network = load("grey").to(device) if weights == "score" else network
 
     def denoise(x: torch.Tensor) -> torch.Tensor:
         if x.shape[1] == _COLOURS:
             return network(x)
         grey = x.flatten(0, 1)[:, None].expand(-1, _COLOURS, -1, -1)
-        return network(grey).mean(1).view_as(x)
+        return grey_network(grey).mean(1).view_as(x)
 
     return denoise

@@ -8,6 +8,7 @@ from __future__ import annotations
 from zspot.algorithms import (
     ap_bsn,
     auto,
+    auto_scratch,
     bm3d,
     bsn_ins,
     dip,
@@ -23,6 +24,7 @@ from zspot.algorithms.method import EFFORTS, Method
 
 METHODS: dict[str, Method] = {
     "auto": auto.METHOD,
+    "auto-scratch": auto_scratch.METHOD,
     "bsn-ins": bsn_ins.METHOD,
     "mash": mash.METHOD,
     "self2self": self2self.METHOD,

@@ -1,0 +1,87 @@
+"""auto-scratch: `auto` without its trained weights; all it knows is the one image.
+
+Where the noise is white a closed-form non-local estimate needs no network. Where it is correlated
+a network learns from scratch by cross-scale refilling; what it removed has the correlations of the
+noise, and a non-local estimate guided by it brings back what it lost of the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zspot.algorithms import refill
+from zspot.algorithms.method import Method
+from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Recipe, UNet
+
+if TYPE_CHECKING:
+    import torch
+
+    from zspot.denoiser import Denoiser
+    from zspot.engine import Denoised
+    from zspot.progress import Report
+
+_TIMES = 0.7  # deviation of the noise to that of what the network removed, some of it picture
+
+
+def white(level: tuple[float, ...]) -> Recipe:
+    """Return the recipe for white noise of a level per channel, standardised intensities."""
+    count = len(level)
+    covariance = [level[i] ** 2 if i == j else 0.0 for i in range(count) for j in range(count)]
+    return Recipe(
+        method="auto-scratch",
+        mask=NoMask(),
+        fill=Constant(),
+        network=UNet(1, 1, 0.0),  # not fitted; the non-local estimate takes its place
+        fit=Fit(steps=0),
+        predict=Predict(passes=1),
+        finish=Finish(similar=1.0, noise=tuple(covariance)),
+    )
+
+
+def correlated(effort: str) -> Recipe:
+    """Return the recipe for correlated noise."""
+    finish = Finish(similar=1.0, guided=True, removed=_TIMES)
+    return replace(refill.recipe(effort), method="auto-scratch", finish=finish)
+
+
+def make(effort: str) -> Denoiser:
+    """Return the denoiser of an effort: "fast", "balanced" or "best"."""
+
+    def run(
+        plane: torch.Tensor,
+        *,
+        seed: int,
+        report: Report | None = None,
+        second: torch.Tensor | None = None,
+    ) -> Denoised:
+        from zspot import engine
+        from zspot.noise import analyze_noise
+        from zspot.white import white_level
+
+        found = analyze_noise(plane.cpu().numpy(), channel_axis=0)
+        near = found.lag_one
+        level = white_level(plane)
+        if found.is_white and level is not None and min(level) > 0:
+            recipe, what = white(level), "white, so a closed-form non-local estimate is taken"
+        else:
+            recipe = correlated(effort)
+            what = (
+                "correlated, so a network learns from scratch by refilling and guides a "
+                "non-local estimate"
+            )
+        done = engine.run(recipe, plane, seed=seed, report=report, second=second)
+        reason = f"neighbouring pixels of the noise correlate by {near:.2f}: {what}"
+        return replace(done, reason=reason)
+
+    return run
+
+
+METHOD = Method(
+    name="auto-scratch",
+    summary="auto without the weights trained on photographs: nothing but the image. Slower and "
+    "weaker.",
+    citation="zspot, 2026; Lebrun, Buades, Morel. A Nonlocal Bayesian Image Denoising Algorithm. "
+    "SIAM J. Imaging Sci. 6(3), 2013; and the reference of refill.",
+    make=make,
+)
