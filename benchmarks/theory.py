@@ -36,11 +36,11 @@ IMAGES = ("sidd_val/2_4", "sidd_val/20_4", "cc/d800_iso6400_1")
 KEEPS = (0.05, 0.1, 0.2, 0.3, 0.5)
 EXCLUSIONS = ("none", "cross", "square")
 PASSES = 16
-RADIUS = 6  # of the windows the theory may use, pixels
 KEY = ("image", "crop", "keep", "exclusion")
 REACHED_FIELDS = (*KEY, "seed", "steps", "noisy_psnr", "psnr", "ssim", "one_pass_psnr", "seconds")
 PREDICTED_FIELDS = (
-    *KEY, "printed", "printed_radius", "printed_visible", "one_pass", "averaged", "visible",
+    *KEY, "radius", "printed", "printed_radius", "printed_visible", "one_pass", "averaged",
+    "visible",
 )  # fmt: skip
 
 
@@ -118,11 +118,11 @@ def _reach_one(data: Path, image: str, crop: int, recipe: Recipe, seed: int) -> 
     }
 
 
-def predict(data: Path, out: Path, crop: int) -> None:
-    """Predict the PSNR of every mask from the image's own moments."""
-    rows = Rows(out / "predicted.csv", PREDICTED_FIELDS, 4)
+def predict(data: Path, out: Path, crop: int, radius: int) -> None:
+    """Predict the PSNR of every mask from the image's own moments in windows of a radius."""
+    rows = Rows(out / "predicted.csv", PREDICTED_FIELDS, 5)
     for image in IMAGES:
-        todo = [m for m in settings() if not rows.has(image, crop, m.keep, m.exclusion)]
+        todo = [m for m in settings() if not rows.has(image, crop, m.keep, m.exclusion, radius)]
         if not todo:
             continue
         noisy, clean = (x.astype(np.float64) / 255 for x in load(data, image, crop))
@@ -131,13 +131,14 @@ def predict(data: Path, out: Path, crop: int) -> None:
         standard /= plane.scale
         noise = plane.values - standard
         measured = [
-            (c, *Moments.from_images(standard, noise, RADIUS, c)) for c in range(len(noise))
+            (c, *Moments.from_images(standard, noise, radius, c)) for c in range(len(noise))
         ]
         for mask in todo:
             parts = [_predict_one(mask, *m) for m in measured]
             mean = {k: np.mean([p[k] for p in parts]) for k in parts[0]}
             key = (image, crop, mask.keep, mask.exclusion)
-            rows.append([dict(zip(KEY, key, strict=True)) | _in_db(mean, plane.scale)])
+            row = {"radius": radius} | _in_db(mean, plane.scale)
+            rows.append([dict(zip(KEY, key, strict=True)) | row])
             print("predicted", *key, rows.all[-1]["averaged"], flush=True)
 
 
@@ -162,7 +163,7 @@ def _predict_one(
     system = over_masks(moments, masks)
     best = min(
         (_printed(mask.keep, moments, own & allowed & (distance.max(axis=1) <= r)), r)
-        for r in range(2, RADIUS + 1)
+        for r in range(2, int(distance.max()) + 1)
     )
     (risk, visible), radius = best
     return {
@@ -188,18 +189,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--crop", type=int, default=96)
     parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--radius", type=int, default=6, help="of the theory's windows, from 2")
     arguments = parser.parse_args()
-    if not arguments.data.is_dir():
-        parser.error(f"--data {arguments.data}: no such folder; it holds {', '.join(SETS)}")
-    from benchmarks.theory_figures import choice, figures
+    for name in SETS:
+        if not (arguments.data / name / "clean").is_dir():
+            parser.error(f"--data {arguments.data}: it must hold {name}/clean and {name}/noisy")
+    from benchmarks.theory_figures import choice, figures, read
 
     out = arguments.out
     measure_sets(arguments.data, out)
-    predict(arguments.data, out, arguments.crop)
-    reach(arguments.data, out, arguments.crop, arguments.steps, arguments.seeds)
-    choice(out)
-    figures(out)
+    crop, steps, radius = arguments.crop, arguments.steps, arguments.radius
+    predict(arguments.data, out, crop, radius)
+    reach(arguments.data, out, crop, steps, arguments.seeds)
+    reached = read(out / "reached.csv", crop=crop, steps=steps)
+    predicted = read(out / "predicted.csv", crop=crop, radius=radius)
+    choice(out, reached, predicted, radius)
+    figures(out, reached, predicted)
 
 
 if __name__ == "__main__":

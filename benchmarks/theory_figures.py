@@ -22,7 +22,7 @@ PREDICTORS = {
 }
 PAPER = (0.1, "cross")
 CHOICE_FIELDS = (
-    "image", "crop", "predictor", "rank_correlation", "chosen_keep", "chosen_exclusion",
+    "image", "predictor", "rank_correlation", "chosen_keep", "chosen_exclusion",
     "predicted_psnr", "reached_psnr", "best_keep", "best_exclusion", "best_psnr", "lost_db",
     "seed_sd",
 )  # fmt: skip
@@ -30,30 +30,29 @@ _COLOURS = {"none": "tab:red", "cross": "tab:blue", "square": "tab:green"}
 _Setting = tuple[float, str]
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV; none if it is not there."""
-    if not path.exists():
-        return []
+def read(path: Path, **only: object) -> list[dict[str, str]]:
+    """Rows of a CSV whose columns have the given values."""
     with path.open(newline="") as stream:
-        return list(csv.DictReader(stream))
+        rows = list(csv.DictReader(stream))
+    return [row for row in rows if all(row[k] == str(v) for k, v in only.items())]
 
 
-def by_image(rows: list[dict[str, str]], column: str) -> Mapping[tuple, Mapping[_Setting, list]]:
-    """Values of a column by (image, crop) and then (keep, exclusion)."""
+def by_image(rows: list[dict[str, str]], column: str) -> Mapping[str, Mapping[_Setting, list]]:
+    """Values of a column by image and then (keep, exclusion)."""
     out: dict = defaultdict(lambda: defaultdict(list))
     for row in rows:
         setting = (float(row["keep"]), row["exclusion"])
-        out[row["image"], row["crop"]][setting].append(float(row[column]))
+        out[row["image"]][setting].append(float(row[column]))
     return out
 
 
-def choice(out: Path) -> None:
-    """Write `choice.csv`: what each predictor would choose, and what that reaches.
+def choice(out: Path, reached_rows: list, predicted_rows: list, radius: int) -> None:
+    """Write `choice-RADIUS.csv`: what each predictor would choose, and what that reaches.
 
     The last predictor, "paper", always chooses the published setting.
     """
-    reached = by_image(read(out / "reached.csv"), "psnr")
-    predicted = {p: by_image(read(out / "predicted.csv"), p) for p in PREDICTORS}
+    reached = by_image(reached_rows, "psnr")
+    predicted = {p: by_image(predicted_rows, p) for p in PREDICTORS}
     rows = []
     for image, settings in reached.items():
         measured = {s: mean(values) for s, values in settings.items()}
@@ -68,12 +67,12 @@ def choice(out: Path) -> None:
                 guess = f"{guesses[chosen]:.3f}"
                 rank = f"{_rank_correlation(guesses, measured):.3f}"
             found = (
-                *image, name, rank, *chosen, guess, f"{measured[chosen]:.3f}", *best,
+                image, name, rank, *chosen, guess, f"{measured[chosen]:.3f}", *best,
                 f"{measured[best]:.3f}", f"{measured[best] - measured[chosen]:.3f}",
                 f"{mean(spreads):.3f}" if spreads else "",
             )  # fmt: skip
             rows.append(dict(zip(CHOICE_FIELDS, found, strict=True)))
-    _write(out / "choice.csv", CHOICE_FIELDS, rows)
+    _write(out / f"choice-{radius}.csv", CHOICE_FIELDS, rows)
     for row in rows:
         print(*(row[f] for f in CHOICE_FIELDS))
 
@@ -116,11 +115,11 @@ def images_by_set(out: Path) -> None:
     _write(out / "images_by_set.csv", ("set", "images", *columns, "largest_dark_share"), rows)
 
 
-def figures(out: Path) -> None:
+def figures(out: Path, reached: list, predicted: list) -> None:
     """Draw `correlations.png` and `choice.png`."""
     _draw_correlations(sets(out), out / "correlations.png")
     images_by_set(out)
-    _draw_choice(out)
+    _draw_choice(reached, predicted, out / "choice.png")
 
 
 def _draw_correlations(rows: list[dict[str, str]], path: Path) -> None:
@@ -144,8 +143,7 @@ def _draw_correlations(rows: list[dict[str, str]], path: Path) -> None:
     plt.close(figure)
 
 
-def _draw_choice(out: Path) -> None:
-    predicted, reached = read(out / "predicted.csv"), read(out / "reached.csv")
+def _draw_choice(reached: list, predicted: list, path: Path) -> None:
     panels = [(title, by_image(predicted, column)) for column, title in PREDICTORS.items()]
     panels.append(("reached, one pass", by_image(reached, "one_pass_psnr")))
     panels.append(("reached, mean of passes", by_image(reached, "psnr")))
@@ -158,11 +156,11 @@ def _draw_choice(out: Path) -> None:
         for axis, (title, values) in zip(row, panels, strict=True):
             _draw_settings(axis, values[image])
             axis.set_title(title, fontsize=10)
-        row[0].set_ylabel(f"{image[0]}\nPSNR (dB)")
+        row[0].set_ylabel(f"{image}\nPSNR (dB)")
     for axis in axes[-1]:
         axis.set_xlabel("keep probability")
     axes[0, 0].legend(title="exclusion", fontsize=8)
-    figure.savefig(out / "choice.png", dpi=90)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
