@@ -5,8 +5,8 @@
 Measures noise and value correlations of the real pairs by distance (`correlations.csv`,
 `images.csv`), what a small BSN-INS reaches for each keep probability and exclusion shape
 (`reached.csv`), what the theory predicts for the same images (`predicted.csv`), compares the
-choices (`choice.csv`) and draws both (`correlations.png`, `choice.png`). Rows are appended as soon
-as they are there; a rerun goes on where it was stopped.
+choices (`choice-RADIUS.csv`, `tables.md`) and draws both (`correlations.png`,
+`choice.png`). Rows are appended as soon as they are there; a rerun goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def main() -> None:
     for name in SETS:
         if not (arguments.data / name / "clean").is_dir():
             parser.error(f"--data {arguments.data}: it must hold {name}/clean and {name}/noisy")
-    from benchmarks.theory_figures import choice, figures, read
+    from benchmarks.theory_figures import choice, figures, read, tables
 
     out = arguments.out
     measure_sets(arguments.data, out)
@@ -206,6 +206,7 @@ def main() -> None:
     predicted = read(out / "predicted.csv", crop=crop, radius=radius)
     choice(out, reached, predicted, radius)
     figures(out, reached, predicted)
+    tables(out, radius)
 
 
 if __name__ == "__main__":

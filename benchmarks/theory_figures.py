@@ -21,6 +21,7 @@ PREDICTORS = {
     "averaged": "system, mean of passes",
 }
 PAPER = (0.1, "cross")
+DISTANCES = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0)
 CHOICE_FIELDS = (
     "image", "predictor", "rank_correlation", "chosen_keep", "chosen_exclusion",
     "predicted_psnr", "reached_psnr", "best_keep", "best_exclusion", "best_psnr", "lost_db",
@@ -120,6 +121,27 @@ def figures(out: Path, reached: list, predicted: list) -> None:
     _draw_correlations(sets(out), out / "correlations.png")
     images_by_set(out)
     _draw_choice(reached, predicted, out / "choice.png")
+
+
+def tables(out: Path, radius: int) -> None:
+    """Write `tables.md`: the stored rows that the docs show, as Markdown."""
+    by_set = read(out / "correlations_by_set.csv")
+    shown = sorted({r["distance"] for r in by_set if float(r["distance"]) in DISTANCES}, key=float)
+    parts = []
+    for column in ("noise_correlation", "value_correlation", "lambda_v_additive"):
+        values = {(r["set"], r["distance"]): r[column] for r in by_set}
+        names = dict.fromkeys(r["set"] for r in by_set)
+        lines = [[name, *(values[name, d] for d in shown)] for name in names]
+        parts.append(_markdown([f"{column} at", *(f"{d} px" for d in shown)], lines))
+    for name in ("images_by_set.csv", f"choice-{radius}.csv"):
+        rows = read(out / name)
+        parts.append(_markdown(list(rows[0]), [list(row.values()) for row in rows]))
+    (out / "tables.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _markdown(head: list[str], lines: list[list[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _draw_correlations(rows: list[dict[str, str]], path: Path) -> None:
