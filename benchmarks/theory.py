@@ -202,9 +202,11 @@ def main() -> None:
     crop, steps, radius = arguments.crop, arguments.steps, arguments.radius
     predict(arguments.data, out, crop, radius)
     reach(arguments.data, out, crop, steps, arguments.seeds)
-    reached = read(out / "reached.csv", crop=crop, steps=steps)
+    every = read(out / "reached.csv", crop=crop, steps=steps)
+    # A seed that only some settings have would favour or harm them.
+    reached = [row for row in every if int(row["seed"]) < arguments.seeds]
     predicted = read(out / "predicted.csv", crop=crop, radius=radius)
-    choice(out, reached, predicted, radius)
+    choice(out, reached, every, predicted, radius)
     figures(out, reached, predicted)
     tables(out, radius)
 

@@ -47,18 +47,20 @@ def by_image(rows: list[dict[str, str]], column: str) -> Mapping[str, Mapping[_S
     return out
 
 
-def choice(out: Path, reached_rows: list, predicted_rows: list, radius: int) -> None:
+def choice(out: Path, rows_of_seeds: list, every: list, predicted_rows: list, radius: int) -> None:
     """Write `choice-RADIUS.csv`: what each predictor would choose, and what that reaches.
 
-    The last predictor, "paper", always chooses the published setting.
+    The last predictor, "paper", always chooses the published setting. Settings are compared on
+    `rows_of_seeds`, which all have; `every` row tells how far seeds lie apart (`seed_sd`, the mean
+    over settings with more than one).
     """
-    reached = by_image(reached_rows, "psnr")
+    reached, repeated = by_image(rows_of_seeds, "psnr"), by_image(every, "psnr")
     predicted = {p: by_image(predicted_rows, p) for p in PREDICTORS}
     rows = []
     for image, settings in reached.items():
         measured = {s: mean(values) for s, values in settings.items()}
         best = max(measured, key=measured.__getitem__)
-        spreads = [stdev(v) for v in settings.values() if len(v) > 1]
+        spreads = [stdev(v) for v in repeated[image].values() if len(v) > 1]
         for name in (*PREDICTORS, "paper"):
             if name == "paper":
                 chosen, guess, rank = PAPER, "", ""
@@ -136,7 +138,19 @@ def tables(out: Path, radius: int) -> None:
     for name in ("images_by_set.csv", f"choice-{radius}.csv"):
         rows = read(out / name)
         parts.append(_markdown(list(rows[0]), [list(row.values()) for row in rows]))
+    parts.append(_means(read(out / f"choice-{radius}.csv")))
     (out / "tables.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _means(rows: list[dict[str, str]]) -> str:
+    """Mean over images of what each predictor's choice loses, and of its rank correlation."""
+    lines = []
+    for name in dict.fromkeys(row["predictor"] for row in rows):
+        own = [row for row in rows if row["predictor"] == name]
+        ranks = [float(row["rank_correlation"]) for row in own if row["rank_correlation"]]
+        lost = mean(float(row["lost_db"]) for row in own)
+        lines.append([name, f"{mean(ranks):.2f}" if ranks else "", f"{lost:.2f}"])
+    return _markdown(["predictor", "mean rank_correlation", "mean lost_db"], lines)
 
 
 def _markdown(head: list[str], lines: list[list[str]]) -> str:
@@ -169,7 +183,7 @@ def _draw_choice(reached: list, predicted: list, path: Path) -> None:
     panels = [(title, by_image(predicted, column)) for column, title in PREDICTORS.items()]
     panels.append(("reached, one pass", by_image(reached, "one_pass_psnr")))
     panels.append(("reached, mean of passes", by_image(reached, "psnr")))
-    names = list(panels[-1][1])
+    names = [image for image in panels[0][1] if image in panels[-1][1]]
     figure, axes = plt.subplots(
         len(names), len(panels), figsize=(3.1 * len(panels), 2.9 * len(names)),
         layout="constrained", squeeze=False, sharex=True,
