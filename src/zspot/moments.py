@@ -1,0 +1,380 @@
+"""The best linear guess of a hidden pixel from visible ones, for any correlations between them.
+
+What a linear blind-spot denoiser reaches depends on second moments only: those of the clean values
+and those of the noise, at the hidden pixel and at the visible ones. `zspot.theory` has the special
+case of the printed proposition; here is the general one, a system of M equations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+MODELS = ("additive", "multiplicative")
+_CHUNK = 8192  # samples drawn at a time, for memory
+_SINGULAR = 1e-12  # smallest pivot, relative to the largest moment, that counts as one
+
+
+class TheoryError(ValueError):
+    """A parameter outside the range the theory is about; the message names it and the range."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What the self-supervised loss chooses.
+
+    Attributes
+    ----------
+    weights : float64 ndarray (M,)
+        Of the visible pixels.
+    risk : float
+        Mean squared error against the clean value, squared intensities.
+    loss : float
+        Mean squared error against the noisy value, which is what was minimised.
+    """
+
+    weights: np.ndarray
+    risk: float
+    loss: float
+
+
+class Estimate(NamedTuple):
+    """Risk and loss measured on random draws, each with its standard error; squared intensities."""
+
+    risk: float
+    risk_error: float
+    loss: float
+    loss_error: float
+
+
+@dataclass(frozen=True)
+class MaskRisk:
+    """Risk of a denoiser whose visible pixels change from pass to pass.
+
+    Attributes
+    ----------
+    one_pass : float
+        Mean over masks of the risk of a single prediction.
+    averaged : float
+        Risk of the mean of the predictions of all masks; never above `one_pass`.
+    visible : float
+        Mean number of visible pixels.
+    """
+
+    one_pass: float
+    averaged: float
+    visible: float
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Second moments E[a_j a_k] at the hidden pixel (index 0) and M visible ones.
+
+    Values and noise are taken as uncorrelated with each other.
+
+    Parameters
+    ----------
+    values, noise : float64 ndarray (M + 1, M + 1)
+        Of clean values and of noise, squared intensities, not centred.
+
+    Raises
+    ------
+    TheoryError
+        If they are not two finite symmetric matrices of one size.
+    """
+
+    values: np.ndarray
+    noise: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name in ("values", "noise"):
+            matrix = np.asarray(getattr(self, name), dtype=np.float64)
+            if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
+                raise TheoryError(f"{name}: must be a square matrix, got shape {matrix.shape}")
+            if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T):
+                raise TheoryError(f"{name}: must be finite and symmetric")
+            object.__setattr__(self, name, matrix)
+        if self.values.shape != self.noise.shape:
+            raise TheoryError(
+                f"values {self.values.shape} and noise {self.noise.shape} must have one shape"
+            )
+
+    @classmethod
+    def from_images(
+        cls, clean: np.ndarray, noise: np.ndarray, radius: int, channel: int = 0
+    ) -> tuple[Moments, np.ndarray]:
+        """Measure the moments in the square windows of an image.
+
+        Parameters
+        ----------
+        clean, noise : ndarray (C, H, W)
+            Clean image and noisy minus clean, on the scale and with the zero that the denoiser
+            works with.
+        radius : int
+            Windows are (2 * radius + 1) pixels wide, at least 1.
+        channel : int
+            Channel of the hidden pixel.
+
+        Returns
+        -------
+        moments : Moments
+            Of the window's centre in `channel` and all other pixels of all channels.
+        offsets : int ndarray (M, 3)
+            Channel, row and column of each visible pixel; rows and columns from the centre.
+
+        Raises
+        ------
+        TheoryError
+            If the images differ in shape or hold no whole window.
+        """
+        if clean.shape != noise.shape or clean.ndim != 3:
+            raise TheoryError(
+                f"clean {clean.shape} and noise {noise.shape} must have one shape (C, H, W)"
+            )
+        side = 2 * radius + 1
+        if radius < 1 or min(clean.shape[1:]) < side:
+            raise TheoryError(f"radius={radius}: must be from 1 to half the image's side")
+        grid = np.indices((clean.shape[0], side, side)).reshape(3, -1).T - (0, radius, radius)
+        centre = int(np.flatnonzero((grid == (channel, 0, 0)).all(axis=1))[0])
+        order = np.r_[centre, np.delete(np.arange(len(grid)), centre)]
+        measured = (_window_moments(image, side)[np.ix_(order, order)] for image in (clean, noise))
+        return cls(*measured), grid[order[1:]]
+
+    @property
+    def visible(self) -> int:
+        """Number M of visible pixels."""
+        return len(self.values) - 1
+
+    def only(self, visible: np.ndarray) -> Moments:
+        """Return the moments with fewer visible pixels, given as a bool ndarray (M,)."""
+        keep = np.r_[True, np.asarray(visible, dtype=bool)]
+        return Moments(self.values[np.ix_(keep, keep)], self.noise[np.ix_(keep, keep)])
+
+    def risk(self, weights: np.ndarray) -> float:
+        """Return E(sum_j w_j y_j - x_0)^2 for weights (M,)."""
+        w = np.asarray(weights, dtype=np.float64)
+        error = np.r_[-1.0, w]  # in values; the noise enters through the visible pixels only
+        return float(error @ self.values @ error + w @ self.noise[1:, 1:] @ w)
+
+    def loss(self, weights: np.ndarray) -> float:
+        """Return E(sum_j w_j y_j - y_0)^2 for weights (M,)."""
+        error = np.r_[-1.0, np.asarray(weights, dtype=np.float64)]
+        return float(error @ (self.values + self.noise) @ error)
+
+    def solve(self) -> Solution:
+        """Return the weights that minimise the self-supervised loss, and what they reach.
+
+        Of several best ones the shortest: there the visible pixels repeat each other.
+        """
+        both = self.values + self.noise
+        matrix, target = both[1:, 1:], both[1:, 0]
+        if _regular(matrix):
+            weights = np.linalg.solve(matrix, target)
+        else:
+            weights = np.linalg.pinv(matrix, rcond=_SINGULAR, hermitian=True) @ target
+        return Solution(weights, self.risk(weights), self.loss(weights))
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Visible pixels that each have their own noise correlation and deviation.
+
+    Parameters
+    ----------
+    value, sigma : float
+        As in `zspot.theory.BlindSpot`.
+    noise_correlation : float ndarray (M,)
+        With the hidden pixel. Visible pixels are correlated only through it: j with k by the
+        product of their values here.
+    deviation : float ndarray (M,)
+        As in `zspot.theory.BlindSpot`, of each visible pixel.
+    model : {"additive", "multiplicative"}
+
+    Raises
+    ------
+    TheoryError
+        If a parameter is out of range or the vectors differ in length.
+    """
+
+    value: float
+    sigma: float
+    noise_correlation: np.ndarray
+    deviation: np.ndarray
+    model: str = "additive"
+
+    def __post_init__(self) -> None:
+        check_parameters(self)
+        shapes = [np.shape(x) for x in (self.noise_correlation, self.deviation)]
+        if np.ndim(self.value) or np.ndim(self.sigma):
+            raise TheoryError("value and sigma must be numbers")
+        if shapes[0] != shapes[1] or len(shapes[0]) != 1 or shapes[0] == (0,):
+            raise TheoryError(f"noise_correlation, deviation: shapes {shapes} must be one (M,)")
+
+    def _spread(self) -> np.ndarray:
+        """Return the standard deviation of each visible value around the hidden one."""
+        unit = abs(self.value) if self.model == "multiplicative" else 1.0
+        return np.asarray(self.deviation, dtype=np.float64) * self.sigma * unit
+
+    def moments(self) -> Moments:
+        """Return the second moments of values and noise."""
+        values = self.value**2 + np.diag(np.r_[0.0, self._spread() ** 2])
+        with_hidden = np.r_[1.0, np.asarray(self.noise_correlation, dtype=np.float64)]
+        noise = np.outer(with_hidden, with_hidden)
+        np.fill_diagonal(noise, 1.0)
+        return Moments(values, self.sigma**2 * noise)
+
+    def monte_carlo(
+        self,
+        samples: int = 100_000,
+        *,
+        rng: np.random.Generator,
+        weights: np.ndarray | None = None,
+    ) -> Estimate:
+        """Draw hidden and visible pixels and measure risk and loss.
+
+        Parameters
+        ----------
+        samples : int
+            Draws, at least 2. Values and noise are normal; only their variances matter.
+        rng : numpy.random.Generator
+        weights : float ndarray (M,), optional
+            By default those that minimise the loss.
+
+        Returns
+        -------
+        Estimate
+
+        Raises
+        ------
+        TheoryError
+            If there are fewer than two samples or not M weights.
+        """
+        if samples < 2:
+            raise TheoryError(f"samples={samples}: must be at least 2")
+        m = len(self.noise_correlation)
+        if weights is not None and np.shape(weights) != (m,):
+            raise TheoryError(f"weights: shape {np.shape(weights)} must be ({m},)")
+        w = self.moments().solve().weights if weights is None else np.asarray(weights)
+        own = np.sqrt(1 - np.asarray(self.noise_correlation, dtype=np.float64) ** 2)
+        errors = np.empty((2, samples))
+        for start in range(0, samples, _CHUNK):
+            n = min(_CHUNK, samples - start)
+            hidden = self.sigma * rng.standard_normal((n, 1))
+            noise = self.noise_correlation * hidden + self.sigma * own * rng.standard_normal((n, m))
+            visible = self.value + self._spread() * rng.standard_normal((n, m)) + noise
+            guess = visible @ w
+            errors[0, start : start + n] = (guess - self.value) ** 2
+            errors[1, start : start + n] = (guess - self.value - hidden[:, 0]) ** 2
+        mean, error = errors.mean(axis=1), errors.std(axis=1, ddof=1) / np.sqrt(samples)
+        return Estimate(float(mean[0]), float(error[0]), float(mean[1]), float(error[1]))
+
+
+def over_masks(moments: Moments, masks: np.ndarray) -> MaskRisk:
+    """Return the risk when the visible pixels are drawn anew for each prediction.
+
+    For each mask the weights are the best ones for the pixels that it shows. The mean of the
+    predictions is again linear, with the mean of those weights, hidden pixels counting as 0.
+
+    Parameters
+    ----------
+    moments : Moments
+    masks : bool ndarray (K, M)
+        Visible pixels of each of K predictions.
+
+    Returns
+    -------
+    MaskRisk
+
+    Raises
+    ------
+    TheoryError
+        If there is no mask or its length is not M.
+    """
+    masks = np.asarray(masks, dtype=bool)
+    if masks.ndim != 2 or len(masks) == 0 or masks.shape[1] != moments.visible:
+        raise TheoryError(f"masks {masks.shape}: must be of shape (K, {moments.visible}), K > 0")
+    weights = np.zeros(masks.shape)
+    risks = np.zeros(len(masks))
+    for k, mask in enumerate(masks):
+        solution = moments.only(mask).solve()
+        weights[k, mask], risks[k] = solution.weights, solution.risk
+    return MaskRisk(
+        float(risks.mean()), moments.risk(weights.mean(axis=0)), float(masks.sum(axis=1).mean())
+    )
+
+
+def torch_solve(values: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return weights and risk of `Moments.solve` as float64 tensors that can be differentiated.
+
+    Parameters
+    ----------
+    values, noise : tensor (..., M + 1, M + 1)
+        As in `Moments`; leading dimensions are a batch. Their sum must be regular without the
+        hidden pixel.
+
+    Returns
+    -------
+    weights : float64 tensor (..., M)
+    risk : float64 tensor (...)
+    """
+    import torch
+
+    values, noise = values.to(torch.float64), noise.to(torch.float64)
+    both = values + noise
+    weights = torch.linalg.solve(both[..., 1:, 1:], both[..., 1:, 0])
+    error = torch.cat([-torch.ones_like(weights[..., :1]), weights], dim=-1)
+    of_values = torch.einsum("...j,...jk,...k->...", error, values, error)
+    return weights, of_values + torch.einsum(
+        "...j,...jk,...k->...", weights, noise[..., 1:, 1:], weights
+    )
+
+
+def check_choice(name: str, choice: str, allowed: tuple[str, ...]) -> None:
+    """Raise a `TheoryError` unless `choice` is one of the allowed words."""
+    if choice not in allowed:
+        raise TheoryError(f"{name}={choice!r}: choose one of {', '.join(allowed)}")
+
+
+def check_number(name: str, given: Any, low: float, high: float = np.inf) -> np.ndarray:
+    """Return numbers as float64; raise a `TheoryError` unless they lie in [low, high]."""
+    numbers = np.asarray(given, dtype=np.float64)
+    if not (np.isfinite(numbers).all() and (numbers >= low).all() and (numbers <= high).all()):
+        limits = "finite" if np.isinf(low) else f"finite and at least {low:g}"
+        if np.isfinite(high):
+            limits = f"between {low:g} and {high:g}"
+        raise TheoryError(f"{name}={given!r}: must be {limits}")
+    return numbers
+
+
+def check_parameters(spec: Any) -> None:
+    """Check what `Neighbours` and `zspot.theory.BlindSpot` have in common."""
+    check_choice("model", spec.model, MODELS)
+    check_number("value", spec.value, -np.inf)
+    check_number("sigma", spec.sigma, 0)
+    check_number("noise_correlation", spec.noise_correlation, -1, 1)
+    check_number("deviation", spec.deviation, 0)
+
+
+def _window_moments(image: np.ndarray, side: int) -> np.ndarray:
+    """Mean over all windows of the outer product of each with itself."""
+    windows = np.lib.stride_tricks.sliding_window_view(
+        image.astype(np.float64), (side, side), axis=(1, 2)
+    )
+    rows = windows.transpose(1, 2, 0, 3, 4).reshape(-1, image.shape[0] * side * side)
+    return rows.T @ rows / len(rows)
+
+
+def _regular(matrix: np.ndarray) -> bool:
+    """Whether a matrix of moments can be inverted without blowing up rounding errors."""
+    if not matrix.size:
+        return True
+    try:
+        pivots = np.diag(np.linalg.cholesky(matrix)) ** 2
+    except np.linalg.LinAlgError:
+        return False
+    return bool(pivots.min() > _SINGULAR * np.diag(matrix).max())
