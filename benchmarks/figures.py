@@ -91,7 +91,7 @@ def load_pair(options: Options, row: pd.Series) -> datasets.Pair:
 
 def strongest(rows: pd.DataFrame) -> pd.DataFrame:
     """Keep the highest effort of each method and image."""
-    keys = [key for key in ("set", "noise", "image", "method")]
+    keys = ["set", "noise", "image", "method"]
     order = rows["effort"].map(_EFFORTS).sort_values(kind="stable").index
     return rows.loc[order].drop_duplicates(keys, keep="last").sort_index()
 
@@ -231,8 +231,8 @@ def _curve(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
                 color="grey", linestyle="--", label=method,
             )  # fmt: skip
             continue
-        style = {"marker": "osD^v<>pP*X"[number % 11], "color": f"C{number % 10}", "label": method}
-        axes.plot(mine.seconds, mine.psnr, **style)
+        marker, colour = "osD^v<>pP*X"[number % 11], f"C{number % 10}"
+        axes.plot(mine.seconds, mine.psnr, marker=marker, color=colour, label=method)
         for row in mine.itertuples():
             axes.annotate(
                 str(row.effort), (row.seconds, row.psnr),  # type: ignore[arg-type]

@@ -218,8 +218,10 @@ def _on_dask(tasks: Sequence[Task], scheduler: str) -> Iterator[tuple[Task, Outc
         client = Client(scheduler, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error:
         raise BenchmarkError(f"no Dask scheduler answers at {scheduler}: {error}") from None
+    futures: dict[Any, Task] = {}
     try:
-        if any(count > 1 for count in client.nthreads().values()):
+        threads: Any = client.nthreads()
+        if any(count > 1 for count in threads.values()):
             raise BenchmarkError(
                 "Dask workers with several threads would mix up times and memory: start them "
                 "with --nthreads 1"
@@ -231,5 +233,5 @@ def _on_dask(tasks: Sequence[Task], scheduler: str) -> Iterator[tuple[Task, Outc
             yield task, future.result() if error is None else failed(task, f"Dask: {error}")
             future.release()
     finally:
-        client.cancel(list(futures) if "futures" in locals() else [])
+        client.cancel(list(futures))
         client.close()

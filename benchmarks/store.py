@@ -137,7 +137,7 @@ def digest(data: bytes) -> str:
 def save_image(image: np.ndarray, folder: Path) -> str:
     """Write an image as 16-bit PNG, clipped to [0, 1], and return its name, a hash."""
     levels = np.round(np.clip(image, 0, 1).astype(np.float64) * _LEVELS).astype(np.uint16)
-    data = imagecodecs.png_encode(np.ascontiguousarray(levels))
+    data = bytes(imagecodecs.png_encode(np.ascontiguousarray(levels)))
     name = f"{digest(data)}.png"
     if not (folder / name).exists():
         with atomic_write(folder / name, overwrite=True) as handle:

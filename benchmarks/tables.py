@@ -209,11 +209,8 @@ def equal_time(rows: pd.DataFrame, reference: str, convention: str, every: bool)
         found = found[found.method != suites.NOISY]
         for method, group in found.groupby("method", sort=False):
             within = group[group.seconds <= limit]
-            pick = (
-                within.loc[within.psnr.idxmax()]
-                if len(within)
-                else group.loc[group.seconds.idxmin()]
-            )
+            ranked = within.sort_values("psnr", ascending=False)
+            pick = (ranked if len(within) else group.sort_values("seconds")).iloc[0]
             lines.append({
                 "set": set_title(*entry), "method": method, "effort": pick.effort,
                 "PSNR / SSIM": f"{pick.psnr:.2f} / {pick.ssim:.3f}", "n": str(pick.n),

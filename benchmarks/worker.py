@@ -190,14 +190,11 @@ def commit() -> str | None:
 @functools.cache
 def versions() -> str:
     """Return versions as JSON: those that decide a result, and of what measures it."""
-    import scipy
-    import skimage
+    from importlib.metadata import version
 
     from zspot.api import versions as deciding
 
-    return json.dumps(
-        {**deciding(), "scikit-image": skimage.__version__, "scipy": scipy.__version__}
-    )
+    return json.dumps({**deciding(), **{name: version(name) for name in ("scikit-image", "scipy")}})
 
 
 def _in_words(error: Exception) -> str:
