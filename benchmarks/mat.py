@@ -20,16 +20,17 @@ def read(path: Path, key: str) -> np.ndarray:
     BenchmarkError
         If the file cannot be read or does not hold the variable.
     """
-    try:
-        values = scipy.io.loadmat(path, variable_names=[key])
-        if key in values:
-            return values[key]
-    except NotImplementedError:  # version 7.3, which is HDF5
-        import h5py
+    import h5py
 
-        with h5py.File(path, "r") as file:
-            if key in file:
-                return np.asarray(file[key]).T
+    try:
+        if h5py.is_hdf5(path):  # version 7.3
+            with h5py.File(path, "r") as file:
+                if key in file:
+                    return np.asarray(file[key]).T
+        else:
+            values = scipy.io.loadmat(path, variable_names=[key])
+            if key in values:
+                return values[key]
     except (OSError, ValueError, TypeError) as error:
         raise BenchmarkError(f"{path} cannot be read as a .mat file: {error}") from None
     raise BenchmarkError(f"{path} does not hold {key}: is it the file as its authors offer it?")

@@ -8,18 +8,22 @@ kept with the project.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 import numpy as np
-import pandas as pd
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.evaluation import CONVENTIONS, columns
 from zspot.io._atomic import atomic_write
+
+if TYPE_CHECKING:
+    import pandas as pd  # loaded where it is used: processes that make rows do without
 
 KEY = {
     "set": "TEXT", "noise": "TEXT", "noise_seed": "INTEGER", "image": "TEXT", "crop": "INTEGER",
@@ -41,6 +45,7 @@ FACTS = {
 COLUMNS = {**KEY, **QUALITY, **FACTS}
 _FILE = "rows.sqlite"
 _LEVELS = 65535
+_STALE = 600  # seconds
 
 
 class Store:
@@ -55,6 +60,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "outputs").mkdir(parents=True, exist_ok=True)
+        _sweep(folder / "outputs")
         self._db = sqlite3.connect(folder / _FILE, timeout=60, isolation_level=None)
         try:
             self._open()
@@ -99,7 +105,17 @@ class Store:
 
     def rows(self) -> pd.DataFrame:
         """Return every row."""
+        import pandas as pd
+
         return pd.read_sql_query("SELECT * FROM rows", self._db)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove files that a killed run left half-written; another run's are younger than this."""
+    for path in folder.glob(".*.tmp"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _STALE:
+                path.unlink()
 
 
 def read_rows(path: Path) -> pd.DataFrame:
@@ -110,13 +126,18 @@ def read_rows(path: Path) -> pd.DataFrame:
     BenchmarkError
         If there are none.
     """
+    import pandas as pd
+
     if path.suffix == ".csv":
         try:
             rows = pd.read_csv(
-                path, dtype=dict.fromkeys(["image", "recipe", "input", "output"], str)
+                path, dtype={c: str for c, kind in COLUMNS.items() if kind == "TEXT"}
             )
+            missing = [column for column in COLUMNS if column not in rows]
         except (OSError, ValueError) as error:
             raise BenchmarkError(f"{path} cannot be read: {error}") from None
+        if missing:
+            raise BenchmarkError(f"{path} lacks the columns {', '.join(missing)}")
         rows[["noise", "effort"]] = rows[["noise", "effort"]].fillna("")
     else:
         if not (path / _FILE).exists():

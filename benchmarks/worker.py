@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -190,11 +191,9 @@ def commit() -> str | None:
 @functools.cache
 def versions() -> str:
     """Return versions as JSON: those that decide a result, and of what measures it."""
-    from importlib.metadata import version
-
-    from zspot.api import versions as deciding
-
-    return json.dumps({**deciding(), **{name: version(name) for name in ("scikit-image", "scipy")}})
+    names = ("zspot", "torch", "numpy", "scipy", "scikit-image")
+    found = {name: metadata.version(name) for name in names}
+    return json.dumps({**found, "python": platform.python_version()})
 
 
 def _in_words(error: Exception) -> str:
