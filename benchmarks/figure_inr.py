@@ -165,7 +165,8 @@ def _draw(noisy: np.ndarray, clean: np.ndarray, moments: list[Moment], title: st
     pictures.append((clean, "clean"))
     gain = brightening(clean)
     figure = Figure(figsize=(1.9 * len(pictures), 4.6), layout="constrained")
-    figure.suptitle(title if gain == 1 else f"{title}, shown {gain:.1f} times brighter", fontsize=9)
+    words = title if gain == 1 else f"{title}, shown {gain:.1f} times brighter"
+    figure.suptitle(words, fontsize=9)
     grid = figure.add_gridspec(2, len(pictures), height_ratios=(1, 1))
     for column, (image, label) in enumerate(pictures):
         noise, value = correlations(image, noisy, clean)

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks import datasets, suites
 from benchmarks.compare import entry_of, one_kind, set_title, split
@@ -117,12 +119,12 @@ def brightening(clean: np.ndarray) -> float:
 
 
 def detailed(clean: np.ndarray, side: int) -> tuple[int, int]:
-    """Return the corner of the square with the most gradient energy, so that none is picked."""
-    from scipy.ndimage import uniform_filter
+    """Return the corner of the square around the most gradient energy, so that none is picked."""
+    from scipy.ndimage import gaussian_filter
 
     grey = clean.mean(-1) if clean.ndim == 3 else clean
     energy = sum(np.square(part) for part in np.gradient(grey.astype(np.float64)))
-    local = uniform_filter(energy, side, mode="constant")
+    local = gaussian_filter(energy, side / 4, mode="constant")  # puts the detail in the middle
     half = side // 2
     valid = local[half : grey.shape[0] - side + half + 1, half : grey.shape[1] - side + half + 1]
     y, x = np.unravel_index(np.argmax(valid), valid.shape)
@@ -157,7 +159,9 @@ def panels(name: str, options: Options) -> list[Path]:
     assert pair.clean is not None
     pictures = [(load_image(options.rows, str(r.output)), _label(r)) for r in rows.itertuples()]
     pictures.append((pair.clean, "clean\n"))
-    title = f"{set_title(*entry)}, {rows['image'].iloc[0]}: PSNR / SSIM of what is shown above"
+    crop = int(rows["crop"].iloc[0])
+    part = f"middle {crop} x {crop}" if crop else "whole image"
+    title = f"{set_title(*entry)}, {rows['image'].iloc[0]}, {part}"
     figure = _draw_panels(pictures, pair.clean, title)
     return [save(figure, options.out / f"figure-{name}.png", options.overwrite)]
 
@@ -179,22 +183,16 @@ def _draw_panels(pictures: list[tuple[np.ndarray, str]], clean: np.ndarray, titl
     y, x = detailed(clean, side)
     gain = brightening(clean)
     count = len(pictures)
-    figure = Figure(figsize=(1.9 * count, 4.6), layout="constrained")
-    grid = np.atleast_2d(figure.subplots(2, count, squeeze=False))
+    figure = Figure(figsize=(1.9 * count, 4.7), layout="constrained")
+    grid = figure.subplots(2, count, squeeze=False)
     for axes, (image, label) in zip(grid.T, pictures, strict=True):
         show(axes[0], image, gain, label)
-        frame = {"fill": False, "edgecolor": "red", "linewidth": 1}
-        axes[0].add_patch(_rectangle((x - 0.5, y - 0.5), side, side, **frame))
+        corner = (x - 0.5, y - 0.5)
+        axes[0].add_patch(Rectangle(corner, side, side, fill=False, edgecolor="red", linewidth=1))
         show(axes[1], image[y : y + side, x : x + side], gain, "")
-    words = title if gain == 1 else f"{title}, shown {gain:.1f} times brighter"
+    words = title if gain == 1 else f"{title},\nshown {gain:.1f} times brighter"
     figure.suptitle(words, fontsize=9)
     return figure
-
-
-def _rectangle(*arguments, **style):
-    from matplotlib.patches import Rectangle
-
-    return Rectangle(*arguments, **style)
 
 
 def quality_time(options: Options) -> list[Path]:
@@ -212,9 +210,12 @@ def quality_time(options: Options) -> list[Path]:
     figure = Figure(figsize=(4.2 * columns, 3.4 * lines), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False)
     names = sorted({m for table in found.values() for m in table.method}, key=suites.rank)
+    names = [name for name in names if name != suites.NOISY]  # it takes no time
     for axes, (title, table) in zip(grid.flat, found.items(), strict=False):
         _curve(axes, table, names)
-        axes.set_title(f"{title}, {table['n'].iloc[0]} images", fontsize=9)
+        noisy = table[table.method == suites.NOISY]
+        level = f", noisy {noisy.psnr.iloc[0]:.2f} dB" if len(noisy) else ""
+        axes.set_title(f"{title}, {table['n'].iloc[0]} images{level}", fontsize=9)
     for axes in list(grid.flat)[len(found) :]:
         axes.set_axis_off()
     handles, labels = grid.flat[0].get_legend_handles_labels()
@@ -225,12 +226,6 @@ def quality_time(options: Options) -> list[Path]:
 def _curve(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     for number, method in enumerate(names):
         mine = table[table.method == method]
-        if method == suites.NOISY:
-            axes.axhline(
-                float(mine.psnr.iloc[0]) if len(mine) else np.nan,
-                color="grey", linestyle="--", label=method,
-            )  # fmt: skip
-            continue
         marker, colour = "osD^v<>pP*X"[number % 11], f"C{number % 10}"
         axes.plot(mine.seconds, mine.psnr, marker=marker, color=colour, label=method)
         for row in mine.itertuples():
@@ -239,4 +234,8 @@ def _curve(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
                 xytext=(4, -9), textcoords="offset points", fontsize=7,
             )  # fmt: skip
     axes.set(xscale="log", xlabel="seconds per image (median)", ylabel="PSNR (dB)")
+    axes.margins(0.2)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.3)

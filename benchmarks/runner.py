@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from typing import Any
 from benchmarks import datasets
 from benchmarks.errors import BenchmarkError
 from benchmarks.store import KEY, Store
-from benchmarks.suites import Suite
+from benchmarks.suites import SUITES, Suite
 from benchmarks.watch import Watch
 from benchmarks.worker import Outcome, Task, failed, work
 
@@ -63,7 +64,8 @@ def plan(
                 crop = suite.crop or 0
                 tasks.append(Task(data, entry, name, method, effort, crop=crop, **settings))
     if missing and not (skip_missing and tasks):
-        hint = "" if skip_missing else "; or pass --skip-missing"
+        hint = "" if skip_missing else "; --skip-missing leaves such sets out"
+        hint += f" (suites: {', '.join(SUITES)})"
         raise BenchmarkError("; ".join(missing) + hint)
     return tasks, missing
 
@@ -187,6 +189,7 @@ def _in_processes(tasks: Sequence[Task], jobs: int, watch: Watch) -> Iterator[tu
 
 def _serve(pipe: Connection, share: Any) -> None:
     """Answer tasks in a process of its own until the other end is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _end_with_parent()
     while True:
         try:

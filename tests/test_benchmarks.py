@@ -145,6 +145,25 @@ def test_a_worker_that_is_killed_is_a_row_with_its_error(sets, tmp_path):
     assert "1 of 12 rows are errors" in err
 
 
+@pytest.mark.slow
+def test_ctrl_c_stops_at_once_and_keeps_the_rows(sets, tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        command(sets, out), env=environment(), cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+        # A background job inherits an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    while count(out) < 2 and process.poll() is None:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert "cancelled: the rows made so far are kept" in err
+    assert "Traceback" not in err
+    assert 2 <= count(out) < 12
+
+
 def test_a_bad_image_is_a_row_and_can_be_retried(sets, tmp_path, capsys):
     bad = sets / "tiny/noisy/2.png"
     good = bad.read_bytes()
