@@ -138,6 +138,10 @@ def figures(
     ] = "sidd_val/2_4",
     crop: Annotated[int, typer.Option(min=16, help="Side of figure 1's image.")] = 128,
     effort: Annotated[str, typer.Option(help="Of bsn-ins in figure 1.")] = "balanced",
+    inr_lr: Annotated[
+        float | None,
+        typer.Option(min=1e-9, help="Of figure 1's INR; by default the recipe's own."),
+    ] = None,
     failing: Annotated[str, typer.Option(help="Method whose failures figure 2 shows.")] = "bsn-ins",
     dark: Annotated[float, typer.Option(help="Clean mean below which a region is dark.")] = 0.08,
     overwrite: Overwrite = False,
@@ -146,7 +150,7 @@ def figures(
     from benchmarks import figures as drawing
 
     options = drawing.Options(
-        data.resolve(), rows, out, methods, image, crop, effort, failing, dark, overwrite
+        data.resolve(), rows, out, methods, image, crop, effort, failing, dark, inr_lr, overwrite
     )
     for path in drawing.draw(which, options):
         typer.echo(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +81,7 @@ def inr_figure(options: Options) -> list[Path]:
     pair = datasets.load(options.data, entry, image, crop=options.crop)
     if pair.clean is None:
         raise BenchmarkError(f"{options.image} has no clean image to correlate with")
-    moments = through_training(pair.noisy, pair.clean, options.effort)
+    moments = through_training(pair.noisy, pair.clean, options.effort, options.inr_lr)
     table = pd.DataFrame(
         [(m.step, m.noise_correlation, m.value_correlation) for m in moments],
         columns=["step", "noise_correlation", "value_correlation"],
@@ -89,21 +89,30 @@ def inr_figure(options: Options) -> list[Path]:
     path = options.out / "figure-1.csv"
     with atomic_write(path, overwrite=options.overwrite) as handle:
         handle.write(table.to_csv(index=False, float_format="%.5f").encode())
-    figure = _draw(pair.noisy, pair.clean, moments, f"{options.image}, bsn-ins {options.effort}")
+    title = f"{options.image}, bsn-ins {options.effort}"
+    if options.inr_lr is not None:
+        title += f" with INR learning rate {options.inr_lr:g}"
+    figure = _draw(pair.noisy, pair.clean, moments, title)
     return [save(figure, options.out / "figure-1.png", options.overwrite), path]
 
 
-def through_training(noisy: np.ndarray, clean: np.ndarray, effort: str) -> list[Moment]:
+def through_training(
+    noisy: np.ndarray, clean: np.ndarray, effort: str, inr_lr: float | None = None
+) -> list[Moment]:
     """Fit BSN-INS and return its INR at moments from before the first step to the last.
 
     Parameters
     ----------
     noisy, clean : ndarray (H, W) or (H, W, C) in [0, 1]
     effort : str
+    inr_lr : float or None
+        Learning rate of the INR in place of the recipe's.
     """
     recipe = METHODS["bsn-ins"].make(effort)
     assert isinstance(recipe, Recipe)
     assert isinstance(recipe.fill, Inr)
+    if inr_lr is not None:
+        recipe = replace(recipe, fill=replace(recipe.fill, lr=inr_lr))
     plane = to_plane(noisy, -1 if noisy.ndim == 3 else None)
     y = torch.from_numpy(plane.values)[None]
     parts = engine._build(recipe, y, seed=0)
@@ -176,7 +185,7 @@ def _draw(noisy: np.ndarray, clean: np.ndarray, moments: list[Moment], title: st
     steps = [m.step for m in moments]
     axes.plot(steps, [m.value_correlation for m in moments], marker="o", ms=3, label="value")
     axes.plot(steps, [m.noise_correlation for m in moments], marker="s", ms=3, label="noise")
-    axes.set(xlabel="step", ylabel="correlation of the INR's output")
+    axes.set(xlabel="step", ylabel="correlation of the INR's output", ylim=(-0.15, 1.05))
     axes.grid(alpha=0.3)
     axes.legend()
     return figure

@@ -45,6 +45,7 @@ class Options:
     effort: str = "balanced"
     failing: str = "bsn-ins"
     dark: float = 0.08
+    inr_lr: float | None = None
     overwrite: bool = False
 
 

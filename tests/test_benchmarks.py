@@ -45,7 +45,10 @@ def noisier(image: np.ndarray, seed: int, sigma: float = 20) -> np.ndarray:
 @pytest.fixture
 def sets(tmp_path) -> Path:
     """A data folder with the set "tiny" of six pairs and "bare" of two clean images."""
-    data = tmp_path / "data"
+    return make_sets(tmp_path / "data")
+
+
+def make_sets(data: Path) -> Path:
     for role in ("tiny/noisy", "tiny/clean", "bare/clean"):
         (data / role).mkdir(parents=True)
     for number in range(6):
@@ -430,9 +433,16 @@ MADE = {
 }  # fmt: skip
 
 
-def test_tables_from_a_store_and_from_its_csv_are_the_same(sets, tmp_path, capsys):
-    fill(tmp_path / "run", sets, MADE)
-    done = bench(capsys, "tables", "--rows", tmp_path / "run", "--out", tmp_path / "first")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A run's folder with the rows of `MADE`, which tests only read."""
+    folder = tmp_path_factory.mktemp("made")
+    fill(folder / "run", make_sets(folder / "data"), MADE)
+    return folder / "run"
+
+
+def test_tables_from_a_store_and_from_its_csv_are_the_same(made, tmp_path, capsys):
+    done = bench(capsys, "tables", "--rows", made, "--out", tmp_path / "first")
     assert done[0] == 0, done
     again = ("tables", "--rows", tmp_path / "first/rows.csv", "--out", tmp_path / "second")
     assert bench(capsys, *again)[0] == 0
@@ -445,19 +455,17 @@ def test_tables_from_a_store_and_from_its_csv_are_the_same(sets, tmp_path, capsy
     assert bench(capsys, *again, "--overwrite")[0] == 0
 
 
-def test_table_1_takes_the_best_effort_within_the_time(sets, tmp_path):
-    fill(tmp_path / "run", sets, MADE)
-    table = tables.equal_time(store.read_rows(tmp_path / "run"), "mash", "float", every=False)
+def test_table_1_takes_the_best_effort_within_the_time(made):
+    table = tables.equal_time(store.read_rows(made), "mash", "float", every=False)
     assert table is not None
     cells = table.cells.set_index("method")
     assert cells["effort"].to_dict() == {"dip": "best", "mash": "balanced", "auto": "balanced"}
     assert cells["in time"].to_dict() == {"dip": "no: its fastest", "mash": "yes", "auto": "yes"}
-    assert tables.equal_time(store.read_rows(tmp_path / "run"), "n2v", "float", every=False) is None
+    assert tables.equal_time(store.read_rows(made), "n2v", "float", every=False) is None
 
 
-def test_published_figures_are_marked(sets, tmp_path):
-    fill(tmp_path / "run", sets, MADE)
-    rows = store.read_rows(tmp_path / "run")
+def test_published_figures_are_marked(made):
+    rows = store.read_rows(made)
     rows["set"] = "sidd_val"
     table = tables.quality("Table real", "words", rows, tables.REAL, "float", every=False)
     assert table is not None
@@ -467,9 +475,8 @@ def test_published_figures_are_marked(sets, tmp_path):
     assert table.cells["method"].iloc[0] == "noisy"
 
 
-def test_means_are_over_common_images_and_failures_are_counted(sets, tmp_path):
-    fill(tmp_path / "run", sets, MADE)
-    rows = store.read_rows(tmp_path / "run")
+def test_means_are_over_common_images_and_failures_are_counted(made):
+    rows = store.read_rows(made)
     mash = rows[(rows["method"] == "mash")].index
     rows.loc[mash[:2], ["psnr", "ssim", "error"]] = [np.nan, np.nan, "it broke"]
     common = tables.means(rows, "float", every=False)
@@ -479,9 +486,8 @@ def test_means_are_over_common_images_and_failures_are_counted(sets, tmp_path):
     assert (own.loc["mash", "n"], own.loc["mash", "failed"]) == (4, 2)
 
 
-def test_rows_of_different_crops_are_not_averaged(sets, tmp_path, capsys):
-    fill(tmp_path / "run", sets, MADE)
-    rows = store.read_rows(tmp_path / "run")
+def test_rows_of_different_crops_are_not_averaged(made, tmp_path, capsys):
+    rows = store.read_rows(made)
     rows.loc[0, "crop"] = 16
     rows.to_csv(tmp_path / "rows.csv", index=False)
     common = ("compare", "auto", "noisy", "--rows", tmp_path / "rows.csv")
@@ -493,9 +499,8 @@ def test_rows_of_different_crops_are_not_averaged(sets, tmp_path, capsys):
     assert pd.read_csv(io.StringIO(out))["n"].tolist() in ([5], [6])
 
 
-def test_differences_are_paired(sets, tmp_path):
-    fill(tmp_path / "run", sets, MADE)
-    found = compare.differences(store.read_rows(tmp_path / "run"), "auto:best", "mash")
+def test_differences_are_paired(made):
+    found = compare.differences(store.read_rows(made), "auto:best", "mash")
     line = found.iloc[0]
     expected = 20 * np.log10(0.5 / 0.2)  # every image gains the same: the interval is narrow
     assert line["PSNR"] == pytest.approx(expected, abs=0.1)
@@ -503,7 +508,7 @@ def test_differences_are_paired(sets, tmp_path):
     assert line["n"] == 6
     assert line["higher"] == 1
     with pytest.raises(BenchmarkError, match=r"no rows of auto:slow .* auto:best, auto:fast"):
-        compare.differences(store.read_rows(tmp_path / "run"), "auto:slow", "mash")
+        compare.differences(store.read_rows(made), "auto:slow", "mash")
 
 
 def test_intervals_cover_the_mean_as_often_as_they_say():
