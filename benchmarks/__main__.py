@@ -27,6 +27,9 @@ Chosen = Annotated[
     typer.Option("--methods", metavar="LIST", help="Only these, as in auto,bsn-ins:best,noisy."),
 ]
 Crop = Annotated[int | None, typer.Option(min=0, help="Only rows of this crop (0: whole images).")]
+Clock = Annotated[
+    str, typer.Option(help="Seconds as they passed (wall) or of the processor (cpu).")
+]
 Convention = Annotated[
     str, typer.Option(help="How quality is measured; see benchmarks/evaluation.py.")
 ]
@@ -104,6 +107,7 @@ def tables(
         str, typer.Option(help="Table 1 compares at the time of this method.")
     ] = "mash",
     convention: Convention = "float",
+    clock: Clock = "wall",
     crop: Crop = None,
     every: Annotated[
         bool, typer.Option("--every-image", help="Mean over each method's own images.")
@@ -116,7 +120,7 @@ def tables(
 
     for path in write_tables(
         read_rows(rows), out, methods=methods, reference=reference, convention=convention,
-        every=every, crop=crop, overwrite=overwrite,
+        every=every, crop=crop, clock=clock, overwrite=overwrite,
     ):  # fmt: skip
         typer.echo(path)
 
@@ -143,6 +147,7 @@ def figures(
         typer.Option(min=1e-9, help="Of figure 1's INR; by default the recipe's own."),
     ] = None,
     failing: Annotated[str, typer.Option(help="Method whose failures figure 2 shows.")] = "bsn-ins",
+    clock: Clock = "wall",
     dark: Annotated[float, typer.Option(help="Clean mean below which a region is dark.")] = 0.08,
     overwrite: Overwrite = False,
 ) -> None:
@@ -150,7 +155,18 @@ def figures(
     from benchmarks import figures as drawing
 
     options = drawing.Options(
-        data.resolve(), rows, out, methods, image, crop, effort, failing, dark, inr_lr, overwrite
+        data.resolve(),
+        rows,
+        out,
+        methods,
+        image,
+        crop,
+        effort,
+        failing,
+        dark,
+        inr_lr,
+        clock,
+        overwrite,
     )
     for path in drawing.draw(which, options):
         typer.echo(path)

@@ -46,6 +46,7 @@ class Options:
     failing: str = "bsn-ins"
     dark: float = 0.08
     inr_lr: float | None = None
+    clock: str = "wall"
     overwrite: bool = False
 
 
@@ -201,7 +202,7 @@ def quality_time(options: Options) -> list[Path]:
     rows = one_kind(chosen(read_rows(options.rows), options.methods))
     found = {}
     for (name, noise), group in rows.groupby(["set", "noise"]):
-        averaged = means(group, "float", every=False)
+        averaged = means(group, "float", every=False, clock=options.clock)
         if len(averaged):
             found[set_title(str(name), str(noise))] = averaged
     if not found:
@@ -213,7 +214,7 @@ def quality_time(options: Options) -> list[Path]:
     names = sorted({m for table in found.values() for m in table.method}, key=suites.rank)
     names = [name for name in names if name != suites.NOISY]  # it takes no time
     for axes, (title, table) in zip(grid.flat, found.items(), strict=False):
-        _curve(axes, table, names)
+        _curve(axes, table, names, options.clock)
         noisy = table[table.method == suites.NOISY]
         level = f", noisy {noisy.psnr.iloc[0]:.2f} dB" if len(noisy) else ""
         axes.set_title(f"{title}, {table['n'].iloc[0]} images{level}", fontsize=9)
@@ -224,7 +225,7 @@ def quality_time(options: Options) -> list[Path]:
     return [save(figure, options.out / "quality-time.png", options.overwrite)]
 
 
-def _curve(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
+def _curve(axes: Axes, table: pd.DataFrame, names: list[str], clock: str) -> None:
     for number, method in enumerate(names):
         mine = table[table.method == method]
         marker, colour = "osD^v<>pP*X"[number % 11], f"C{number % 10}"
@@ -234,7 +235,7 @@ def _curve(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
                 str(row.effort), (row.seconds, row.psnr),  # type: ignore[arg-type]
                 xytext=(4, -9), textcoords="offset points", fontsize=7,
             )  # fmt: skip
-    axes.set(xscale="log", xlabel="seconds per image (median)", ylabel="PSNR (dB)")
+    axes.set(xscale="log", xlabel=f"{clock} seconds per image (median)", ylabel="PSNR (dB)")
     axes.margins(0.2)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")

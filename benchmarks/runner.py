@@ -230,7 +230,7 @@ def _on_dask(tasks: Sequence[Task], scheduler: str) -> Iterator[tuple[Task, Outc
                 "with --nthreads 1"
             )
         futures = {client.submit(work, task, pure=False): task for task in tasks}
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=client.loop):
             task = futures.pop(future)
             error = future.exception()
             yield task, future.result() if error is None else failed(task, f"Dask: {error}")

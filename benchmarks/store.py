@@ -34,6 +34,7 @@ KEY = {
 QUALITY = {column: "REAL" for name in CONVENTIONS for column in columns(name)}
 FACTS = {
     "seconds": "REAL",  # of the method, without reading and measuring
+    "cpu_seconds": "REAL",  # of all threads: what a busy machine does not lengthen much
     "peak_mib": "REAL",  # most resident memory of the process meanwhile; empty but on Linux
     "height": "INTEGER", "width": "INTEGER", "channels": "INTEGER",
     "recipe": "TEXT",  # hash, see the table of recipes; empty where the method is none

@@ -23,6 +23,19 @@ EMPTY = ""
 
 
 @dataclass(frozen=True)
+class How:
+    """How figures are averaged; the arguments of `means`."""
+
+    convention: str = DEFAULT
+    every: bool = False
+    clock: str = "wall"
+
+    def means(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Average the rows of one set."""
+        return means(rows, self.convention, every=self.every, clock=self.clock)
+
+
+@dataclass(frozen=True)
 class Table:
     """A table with what it shows in words.
 
@@ -64,6 +77,7 @@ def write_tables(
     convention: str = DEFAULT,
     every: bool = False,
     crop: int | None = None,
+    clock: str = "wall",
     overwrite: bool = False,
 ) -> list[Path]:
     """Write every table for which there are rows, and the rows, and return the files.
@@ -82,6 +96,8 @@ def write_tables(
         Average over each method's own images; otherwise over those that all have.
     crop : int or None
         Only rows of this crop; needed where there are several.
+    clock : {"wall", "cpu"}
+        Seconds as they passed, or of the processor.
     overwrite : bool
 
     Raises
@@ -90,11 +106,12 @@ def write_tables(
         If nothing is left to show.
     """
     kept = one_kind(chosen(rows, methods), crop)
+    how = How(convention, every, clock)
     tables = [
-        equal_time(kept, reference, convention, every),
-        quality("Table 2", "White noise of deviation 25 of 255", kept, WHITE, convention, every),
-        quality("Table real", "Noise of cameras and microscopes", kept, REAL, convention, every),
-        quality("Table all", "Every set", kept, _entries(kept), convention, every),
+        equal_time(kept, reference, how),
+        quality("Table 2", "White noise of deviation 25 of 255", kept, WHITE, how),
+        quality("Table real", "Noise of cameras and microscopes", kept, REAL, how),
+        quality("Table all", "Every set", kept, _entries(kept), how),
         conventions(kept),
     ]
     written = []
@@ -124,7 +141,7 @@ def chosen(rows: pd.DataFrame, methods: str | None) -> pd.DataFrame:
     return kept
 
 
-def means(rows: pd.DataFrame, convention: str, *, every: bool) -> pd.DataFrame:
+def means(rows: pd.DataFrame, convention: str, *, every: bool, clock: str = "wall") -> pd.DataFrame:
     """Average each method and effort over a set.
 
     Parameters
@@ -134,6 +151,7 @@ def means(rows: pd.DataFrame, convention: str, *, every: bool) -> pd.DataFrame:
     convention : str
     every : bool
         Over each method's own images; otherwise over those that all methods have done.
+    clock : {"wall", "cpu"}
 
     Returns
     -------
@@ -148,7 +166,10 @@ def means(rows: pd.DataFrame, convention: str, *, every: bool) -> pd.DataFrame:
         fine = fine[shared]
     grouped = fine.groupby(["method", "effort"])
     out = grouped.agg(
-        n=(psnr, "size"), psnr=(psnr, "mean"), ssim=(ssim, "mean"), seconds=("seconds", "median")
+        n=(psnr, "size"),
+        psnr=(psnr, "mean"),
+        ssim=(ssim, "mean"),
+        seconds=(_clock(clock), "median"),
     )
     failed = rows[rows["error"].notna()].groupby(["method", "effort"]).size()
     out["failed"] = failed.reindex(out.index).fillna(0).astype(int)
@@ -162,13 +183,12 @@ def quality(
     caption: str,
     rows: pd.DataFrame,
     entries: Iterable[tuple[str, str]],
-    convention: str,
-    every: bool,
+    how: How,
 ) -> Table | None:
     """Return PSNR / SSIM of every method on the sets, or None if there are no rows of them."""
     blocks = []
     for entry in entries:
-        found = means(_of_set(rows, entry), convention, every=every)
+        found = how.means(_of_set(rows, entry))
         if not found.empty:
             blocks.append(_block(entry, found))
     if not blocks:
@@ -176,7 +196,7 @@ def quality(
     cells = pd.concat(blocks, axis=1).fillna(EMPTY)
     cells = cells.loc[:, (cells != EMPTY).any()].reset_index()
     order = sorted(range(len(cells)), key=lambda i: _rank(cells["method"][i], cells["effort"][i]))
-    return Table(name, f"{caption}. {_words(rows, convention, every)}", cells.iloc[order])
+    return Table(name, f"{caption}. {_words(rows, how)}", cells.iloc[order])
 
 
 def _block(entry: tuple[str, str], found: pd.DataFrame) -> pd.DataFrame:
@@ -197,11 +217,11 @@ def _block(entry: tuple[str, str], found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns).set_index(["method", "effort"])
 
 
-def equal_time(rows: pd.DataFrame, reference: str, convention: str, every: bool) -> Table | None:
+def equal_time(rows: pd.DataFrame, reference: str, how: How) -> Table | None:
     """Return Table 1: each method's best effort that takes no longer than the reference."""
     lines = []
     for entry in _entries(rows):
-        found = means(_of_set(rows, entry), convention, every=every)
+        found = how.means(_of_set(rows, entry))
         theirs = found[found.method == reference]
         if theirs.empty:
             continue
@@ -223,7 +243,7 @@ def equal_time(rows: pd.DataFrame, reference: str, convention: str, every: bool)
         return None
     caption = (
         f"Quality at equal time: the best effort of each method that takes no longer than "
-        f"{reference} on this machine. {_words(rows, convention, every)}"
+        f"{reference} on this machine. {_words(rows, how)}"
     )
     return Table("Table 1", caption, pd.DataFrame(lines))
 
@@ -254,17 +274,17 @@ def conventions(rows: pd.DataFrame) -> Table | None:
     return Table("Table conventions", caption, pd.DataFrame([line for _, line in lines]))
 
 
-def _words(rows: pd.DataFrame, convention: str, every: bool) -> str:
+def _words(rows: pd.DataFrame, how: How) -> str:
     """Say how the figures of a table came about."""
-    over = "each method's own images" if every else "the images that every method here has done"
+    over = "each method's own images" if how.every else "the images that every method here has done"
     crops = sorted(set(rows["crop"]))
     sizes = ", ".join(f"middle {c} x {c}" if c else "whole images" for c in crops)
     hardware = "; ".join(sorted({str(h) for h in rows["hardware"]}))
     threads = ", ".join(str(t) for t in sorted(set(rows["threads"])))
     commits = ", ".join(sorted({str(c) for c in rows["git_commit"]}))
     return (
-        f"PSNR in dB / SSIM, {CONVENTIONS[convention].summary}; mean over {over} ({sizes}); "
-        f"s: median seconds on {hardware}, threads {threads}, machine load "
+        f"PSNR in dB / SSIM, {CONVENTIONS[how.convention].summary}; mean over {over} ({sizes}); "
+        f"s: median {how.clock} seconds on {hardware}, threads {threads}, machine load "
         f"{rows['load'].min():.1f} to {rows['load'].max():.1f}; commit {commits}. "
         "Published: whole sets, as printed."
     )
@@ -274,6 +294,13 @@ def _rank(method: str, effort: str) -> tuple[int, str, int]:
     """Return a key that sorts methods into their order and efforts from fast to best."""
     efforts = ("", "fast", "balanced", "best")
     return (*suites.rank(method), efforts.index(effort) if effort in efforts else len(efforts))
+
+
+def _clock(name: str) -> str:
+    columns = {"wall": "seconds", "cpu": "cpu_seconds"}
+    if name not in columns:
+        raise BenchmarkError(f"clock {name!r}: choose one of {', '.join(columns)}")
+    return columns[name]
 
 
 def _seconds(value: float | None) -> str:
