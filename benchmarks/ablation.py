@@ -20,6 +20,7 @@ import torch
 
 import zspot
 from benchmarks.auto import SETS, pairs
+from benchmarks.datasets import middle
 from benchmarks.metrics import quality
 from zspot.recipe import Bernoulli, Finish, Fit, Prior, Recipe, Recorrupted
 
@@ -73,12 +74,6 @@ def main() -> None:
                     print(name, image, variant, *values, flush=True)
     for (name, variant), values in table.items():
         print(f"{name:10} {variant:18} {len(values):3} {statistics.mean(values):.3f}")
-
-
-def middle(image, size: int):
-    """Cut the middle `size` x `size` out of an image."""
-    y, x = (max(0, (n - size) // 2) for n in image.shape[:2])
-    return image[y : y + size, x : x + size]
 
 
 def measure(noisy, clean):

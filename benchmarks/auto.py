@@ -14,11 +14,10 @@ import statistics
 import time
 from pathlib import Path
 
-import imageio.v3 as iio
-import numpy as np
 import torch
 
 import zspot
+from benchmarks import datasets
 from benchmarks.metrics import quality
 
 SETS = {
@@ -33,15 +32,11 @@ COLUMNS = (
 def pairs(data: Path, name: str, limit: int | None):
     """Yield (image name, noisy, clean) of a set, floats in [0, 1] or noisy beyond."""
     sigma = SETS[name]
-    for path in sorted((data / name / "clean").iterdir())[:limit]:
-        clean = iio.imread(path).astype(np.float32) / 255
-        if sigma is None:
-            noisy_path = next((data / name / "noisy").glob(f"{path.stem}.*"))
-            noisy = iio.imread(noisy_path).astype(np.float32) / 255
-        else:
-            rng = np.random.default_rng(0)
-            noisy = (clean + rng.normal(0, sigma / 255, clean.shape)).astype(np.float32)
-        yield path.stem, noisy, clean
+    entry = datasets.Entry(name, f"white:{sigma}" if sigma else "")
+    for image in datasets.find(data, name).names()[:limit]:
+        pair = datasets.load(data, entry, image)
+        assert pair.clean is not None
+        yield image, pair.noisy, pair.clean
 
 
 def main() -> None:

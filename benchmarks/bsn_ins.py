@@ -19,6 +19,7 @@ import imageio.v3 as iio
 import numpy as np
 
 import zspot
+from benchmarks import datasets
 from benchmarks.metrics import quality
 from zspot.algorithms import METHODS
 from zspot.recipe import Bernoulli, Constant, Fit, Inr, Predict, Recipe, UNet
@@ -80,16 +81,11 @@ def custom(text: str) -> Recipe:
 
 
 def load(data: Path, image: str, crop: int) -> tuple[np.ndarray, np.ndarray]:
-    """The noisy and clean image, cut to `crop` x `crop` in the middle unless crop is 0."""
-    folder, name = image.split("/")
-    pair = []
-    for role in ("noisy", "clean"):
-        full = iio.imread(next((data / folder / role).glob(f"{name}.*")))
-        if crop:
-            y, x = ((size - crop) // 2 for size in full.shape[:2])
-            full = full[y : y + crop, x : x + crop]
-        pair.append(full)
-    return pair[0], pair[1]
+    """The noisy and clean image in 0 .. 255, cut to `crop` x `crop` unless crop is 0."""
+    name, _, stem = image.partition("/")
+    pair = datasets.load(data, datasets.Entry(name), stem, crop=crop or None)
+    assert pair.clean is not None
+    return (pair.noisy * 255).round().astype(np.uint8), (pair.clean * 255).round().astype(np.uint8)
 
 
 def measure(recipe: Recipe, noisy: np.ndarray, clean: np.ndarray) -> tuple[dict, zspot.Result]:
