@@ -55,9 +55,9 @@ class Recorder:
         self.kept: dict[int, torch.Tensor] = {}
         self._keep(0)
 
-    def sample(self) -> torch.Tensor:
+    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """Return what the fill samples."""
-        return self._fill.sample()
+        return self._fill.sample(y, hidden)
 
     def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
         """Let the fill learn, and keep its output if asked."""
@@ -129,7 +129,7 @@ def through_training(
         def report(progress: Progress) -> None:
             bar.update(line, completed=progress.done)
 
-        engine._fit(recipe, y, parts, Clock(report, {"fit": (last, 1.0)}))
+        engine._fit(recipe, y, None, parts, Clock(report, {"fit": (last, 1.0)}))
     return [_moment(step, plane, recorder.kept[step], noisy, clean) for step in sorted(steps)]
 
 

@@ -99,12 +99,11 @@ class Posterior(nn.Module):
             self.member = _chain(channels, count * channels)
             self.share = _chain(channels, count * channels)
         start = math.log(variance)
+        # The image starts as it is, and both variances at that of the noise.
         with torch.no_grad():
-            # The image starts as it is, and both variances at that of the noise.
             self.image.exit.weight.mul_(0.1)
-            half = count * channels
-            self.image.exit.bias[:half], self.image.exit.bias[half:] = 0, start
-            self.precision[-1].bias[:half], self.precision[-1].bias[half:] = 0, start
+        _start(self.image.exit, start)
+        _start(self.precision[-1], start)
 
     def forward(self, y: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the posterior's parameters, each (K, C, H, W), for the image `y` (1, C, H, W)."""
@@ -123,6 +122,16 @@ class Posterior(nn.Module):
 
     def _parts(self, out: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
         return tuple(out[0].unflatten(0, (count, *self.shape)).unbind(0))
+
+
+def _start(layer: nn.Module, value: float) -> None:
+    """Let the first half of a layer's outputs start at 0 and the second at `value`."""
+    assert isinstance(layer, nn.Conv2d)
+    assert layer.bias is not None
+    half = layer.out_channels // 2
+    with torch.no_grad():
+        layer.bias[:half] = 0
+        layer.bias[half:] = value
 
 
 def _chain(channels: int, outputs: int, width: int = 32, layers: int = 5) -> nn.Sequential:

@@ -60,7 +60,7 @@ def make(effort: str) -> Denoiser:
         else:
             out = np.empty_like(image)
             for index, level in enumerate(levels):
-                out[index] = bm3d.bm3d(image[index], level).reshape(out.shape[1:])
+                out[index] = np.asarray(bm3d.bm3d(image[index], level)).reshape(out.shape[1:])
                 clock.tick("filter")
         said = ", ".join(f"{level:.3f}" for level in levels)
         return Denoised(

@@ -21,15 +21,20 @@ from zspot.random import seeded
 from zspot.specs import BlindSpot as BlindSpotSpec
 
 
-class CentreMasked(nn.Conv2d):
+class CentreMasked(nn.Module):
     """Convolution of odd side whose centre weight has no effect."""
 
+    def __init__(self, width: int, side: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, side)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (N, C, H, W) to (N, width, H, W)."""
-        seen = torch.ones_like(self.weight)
-        middle = self.kernel_size[0] // 2
+        """Map (N, width, H, W) to the same shape."""
+        weight = self.conv.weight
+        middle = weight.shape[-1] // 2
+        seen = torch.ones_like(weight)
         seen[..., middle, middle] = 0
-        return F.conv2d(x, self.weight * seen, self.bias, padding=middle)
+        return F.conv2d(x, weight * seen, self.conv.bias, padding=middle)
 
 
 class _Block(nn.Module):
@@ -48,7 +53,7 @@ class _Branch(nn.Module):
     def __init__(self, width: int, modules: int, step: int) -> None:
         super().__init__()
         self.step = step
-        self.masked = CentreMasked(width, width, 2 * step - 1)
+        self.masked = CentreMasked(width, 2 * step - 1)
         self.mixing = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(2))
         self.blocks = nn.Sequential(*(_Block(width) for _ in range(modules)))
         self.last = nn.Conv2d(width, width, 1)
