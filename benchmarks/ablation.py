@@ -2,8 +2,8 @@
 
     python -m benchmarks.ablation --data DIR --out ablation.csv [--every 4] [--crop 256]
 
-Every n-th image of each set, cut to its middle. "no warm start" is method auto-scratch, which knows nothing but the
-image.
+Every n-th image of each set, cut to its middle. "no warm start" is method auto-scratch, which knows
+nothing but the image.
 """
 
 from __future__ import annotations
