@@ -29,7 +29,17 @@ class FileError(Exception):
     """
 
     def __init__(self, message: object):
-        super().__init__(" ".join(str(message).split()))
+        super().__init__(" ".join(printable(str(message)).split()))
+
+
+def printable(text: str) -> str:
+    """Return text that any terminal can show.
+
+    File names may hold bytes that are not UTF-8, line ends and escape sequences; they come out as
+    backslash escapes.
+    """
+    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c.isspace() else f"\\x{ord(c):02x}" for c in shown)
 
 
 @dataclass(frozen=True, eq=False)
