@@ -10,7 +10,7 @@ import numpy as np
 
 from zspot.api import DEFAULT_METHOD, OptionError, Result, choose, run
 from zspot.axes import ImageError
-from zspot.io import FileError, ImageFile, Stack, check_target, is_store, open_stack, read, write
+from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
 from zspot.progress import Progress, Report
 from zspot.recipe import Recipe
 
@@ -114,6 +114,8 @@ class _Planes:
         self.count = 1
         self._source, self._method = source, method
         self._options = {"effort": effort, "seed": seed, "device": device}
+        whole = method.to_dict() if isinstance(method, Recipe) else method
+        self.job = {"method": whole, **self._options}
         self._progress = progress
         self._number = 0
         self._seconds = 0.0
@@ -140,8 +142,10 @@ class _Planes:
 
     def result(self) -> Result:
         """Return the result of the last plane with the time of all."""
-        if self._last is None:
-            raise FileError(f"{self._source}: there was nothing left to denoise")
+        if self._last is None:  # an earlier run did every plane, or the store has no chunk
+            nothing = np.zeros((1, 1), np.uint8)
+            self._last = run(nothing, self._method, **self._options)
+            self._last = replace(self._last, reason="there was nothing left to denoise")
         return replace(self._last, timings={**self._last.timings, "total": self._seconds})
 
 

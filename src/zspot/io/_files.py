@@ -12,6 +12,7 @@ from typing import Any
 
 from ._atomic import atomic_write, os_reason
 from ._core import MAX_PIXELS, FileError, ImageFile
+from ._errors import first_line, one_kind_of_error
 from ._stack import Stack
 
 _RAW_SUFFIXES = (
@@ -63,7 +64,7 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image
         of an unsupported kind.
     """
     path = Path(path)
-    with _one_kind_of_error(path):
+    with one_kind_of_error(path):
         return _module(_identify(path)).read(path, max_pixels)
 
 
@@ -94,7 +95,7 @@ def open_stack(
     """
     path = Path(path)
     stack = None
-    with _one_kind_of_error(path):
+    with one_kind_of_error(path):
         name = _identify(path)
         module = _module(name)
         if hasattr(module, "open_stack") and _BY_SUFFIX.get(Path(target).suffix.lower()) == "tiff":
@@ -106,21 +107,6 @@ def open_stack(
         yield stack
     finally:
         stack.close()
-
-
-@contextlib.contextmanager
-def _one_kind_of_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileError:
-        raise
-    except OSError as error:
-        raise FileError(_unreadable(path, error)) from error
-    except MemoryError as error:
-        raise FileError(f"{path} needs more memory than there is; cut it into parts") from error
-    except Exception as error:
-        # Decoders raise whatever they like on damaged files; the promise is one kind of error.
-        raise FileError(_damaged(path, error)) from error
 
 
 def write(path: str | os.PathLike[str], image: ImageFile, *, overwrite: bool = False) -> None:
@@ -156,7 +142,7 @@ def write(path: str | os.PathLike[str], image: ImageFile, *, overwrite: bool = F
     except MemoryError:
         raise
     except Exception as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         raise FileError(f"{path} cannot be written ({reason}); try a .tif file") from error
 
 
@@ -201,7 +187,7 @@ def check_target(
         if not os.access(folder, os.W_OK | os.X_OK):
             raise FileError(f"{path}: the folder {folder} is not writable; choose another one")
     except (OSError, ValueError) as error:
-        reason = os_reason(error) if isinstance(error, OSError) else _first_line(error)
+        reason = os_reason(error) if isinstance(error, OSError) else first_line(error)
         raise FileError(f"{path} cannot be written: {reason}") from error
     reason = _module(name).refusal(source) if source is not None else None
     if reason:
@@ -270,19 +256,3 @@ def _by_content(head: bytes) -> str | None:
     if head.startswith(b"\x93NUMPY"):
         return "npy"
     return "bmp" if head.startswith(b"BM") else None
-
-
-def _unreadable(path: Path, error: OSError) -> str:
-    if error.errno is not None:
-        return f"{path} cannot be read: {os_reason(error)}"
-    return _damaged(path, error)
-
-
-def _damaged(path: Path, error: Exception) -> str:
-    # Pillow and tifffile use OSError and ValueError for damaged content as well.
-    return f"{path} cannot be decoded ({_first_line(error)}); it is damaged, copy it again"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ._core import FileError
+from ._errors import first_line, one_kind_of_error
 
 
 class Stack(ABC):
@@ -36,11 +37,16 @@ class Stack(ABC):
         """Return the number of planes."""
         return int(np.prod(self.shape[: len(self.shape) - len(self.plane_axes)], dtype=object))
 
-    @abstractmethod
     def read(self, number: int) -> np.ndarray:
-        """Return a plane without alpha; planes count from 0, the last axis fastest."""
+        """Return a plane without alpha; planes count from 0, the last axis fastest.
 
-    @abstractmethod
+        Raises
+        ------
+        FileError
+        """
+        with one_kind_of_error(self.path):
+            return self._read(number)
+
     def write(self, target: Path, planes: Iterator[np.ndarray], *, overwrite: bool) -> None:
         """Write a file like this one, complete or not at all, around new planes.
 
@@ -54,7 +60,31 @@ class Stack(ABC):
         Raises
         ------
         FileError
+            If the file cannot be written. What `planes` raises comes through.
         """
+        foreign: list[BaseException] = []
+
+        def watched() -> Iterator[np.ndarray]:
+            try:
+                yield from planes
+            except BaseException as error:
+                foreign.append(error)
+                raise
+
+        try:
+            self._write(target, watched(), overwrite)
+        except (FileError, MemoryError):
+            raise
+        except Exception as error:
+            if error in foreign:
+                raise
+            raise FileError(f"{target} cannot be written ({first_line(error)})") from error
+
+    @abstractmethod
+    def _read(self, number: int) -> np.ndarray: ...
+
+    @abstractmethod
+    def _write(self, target: Path, planes: Iterator[np.ndarray], overwrite: bool) -> None: ...
 
     @abstractmethod
     def close(self) -> None:

@@ -47,8 +47,7 @@ class TiffStack(Stack):
         if not self._layout.contiguous and len(self._pages) != len(self):
             raise FileError(f"{path} is damaged: it has fewer planes than it says; copy it again")
 
-    def read(self, number: int) -> np.ndarray:
-        """Return a plane without alpha."""
+    def _read(self, number: int) -> np.ndarray:
         return tiff.split(self._stored(number), self._stored_axes, self._extra)[0]
 
     def _stored(self, number: int) -> np.ndarray:
@@ -66,8 +65,7 @@ class TiffStack(Stack):
             plane = np.frombuffer(content, dtype).reshape(self._stored_plane)
         return plane.astype(plane.dtype.newbyteorder("="), copy=False)
 
-    def write(self, target: Path, planes: Iterator[np.ndarray], *, overwrite: bool) -> None:
-        """Write the file around new planes; everything but the pixels is copied."""
+    def _write(self, target: Path, planes: Iterator[np.ndarray], overwrite: bool) -> None:
         joined = (self._joined(number, plane) for number, plane in enumerate(planes))
         with atomic_write(target, overwrite=overwrite) as handle:
             rewrite(handle, self._layout, joined, self._tif.filehandle)
