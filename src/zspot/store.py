@@ -215,6 +215,7 @@ def _denoise(picture: Picture, new: Path, planes: Planes, noted: _Noted) -> None
                 planes.skip(0 if number else count)
                 continue
             if above is None:
+                level.check_chunks(block, old)
                 with one_kind_of_error(level.path):
                     data = np.asarray(old[region])
                 values = np.empty_like(data)

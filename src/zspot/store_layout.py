@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import re
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from zspot.io import FileError
 
 _METADATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"})
 _LARGEST_METADATA = 2**26  # bytes; more is no description of an image
+_BLOSC = struct.Struct("<BBBBIII")  # versions, flags, item size; bytes unpacked, of a part, packed
 _DEEPEST = 6  # plate, row, column, field, image, level
 
 
@@ -88,6 +91,29 @@ class Level:
 
     def sync(self, block: tuple[int, ...], array: Any) -> None:
         """Bring the chunk files of a block of the open `array` of another copy onto the disk."""
+        for path in self._chunk_files(block, array):
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+    def check_chunks(self, block: tuple[int, ...], array: Any) -> None:
+        """Refuse chunks of a block whose Blosc header does not fit: Blosc believes it blindly."""
+        metadata = array.metadata
+        last = getattr(metadata, "compressor", None) or getattr(metadata, "codecs", (None,))[-1]
+        if "Blosc" not in type(last).__name__:
+            return
+        most = math.prod(self.chunks) * self.dtype.itemsize
+        for path in self._chunk_files(block, array):
+            with path.open("rb") as handle:
+                head = handle.read(_BLOSC.size)
+            size = path.stat().st_size
+            fits = len(head) == _BLOSC.size
+            if fits:
+                *_, unpacked, part, packed = _BLOSC.unpack(head)
+                fits = packed == size and unpacked <= most and part <= max(unpacked, 1)
+            if not fits:
+                raise FileError(f"{path} is damaged: its header does not fit; copy it again")
+
+    def _chunk_files(self, block: tuple[int, ...], array: Any) -> Iterator[Path]:
         along = iter(block)
         cells = [
             [next(along)] if leads else range(-(-size // chunk))
@@ -97,8 +123,7 @@ class Level:
         for index in itertools.product(*cells):
             path = root / array.metadata.encode_chunk_key(index)
             if path.exists():  # a chunk of one value is not written
-                with path.open("rb") as handle:
-                    os.fsync(handle.fileno())
+                yield path
 
 
 @dataclass(frozen=True)

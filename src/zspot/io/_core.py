@@ -19,6 +19,10 @@ PIXEL_TYPES = frozenset(
     {"uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64"}
 )
 
+# Deflate packs at most 1032 bytes into one.
+_DENSEST = 1032
+_SLACK = 2**16
+
 _AXES = frozenset("TZCYXSQ")
 
 
@@ -132,6 +136,15 @@ def check_header(path: Path, shape: tuple[int, ...], limit: int) -> None:
         raise FileError(
             f"{path}: the header promises {size_text(shape)} values, more than the limit of "
             f"{limit}; check the file, or raise max_pixels"
+        )
+
+
+def check_density(path: Path, stored: int, promised: int) -> None:
+    """Refuse a header that promises more bytes than deflate can have packed into `stored`."""
+    if promised > _DENSEST * stored + _SLACK:
+        raise FileError(
+            f"{path} is truncated: {stored} bytes of pixels cannot make the {promised} bytes that "
+            "its header promises; copy it again"
         )
 
 

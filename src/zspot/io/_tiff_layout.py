@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import imagecodecs
 import numpy as np
 
-from ._core import FileError
+from ._core import FileError, check_density
 from ._tiff_ifd import LONG, SHORT, Entry, Flavour, even
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _PREDICTOR = 258, 259, 262, 266, 317
@@ -37,6 +37,7 @@ _ENCODERS: dict[int, Callable[[bytes], Any]] = {
     34925: lambda raw: imagecodecs.lzma_encode(raw),
 }
 _PACKBITS = 32773
+_DEFLATED = (1, _DEFLATE, 32946, _PACKBITS)  # nothing here is denser than deflate
 _BLOCK = 2**24  # bytes copied at once
 
 
@@ -95,7 +96,7 @@ def capture(
     size = tif.filehandle.size
     pages: tuple[Page, ...] = ()
     if contiguous is None:
-        pages = tuple(_page(path, tif, page, flavour) for page in series.pages)
+        pages = tuple(_page(path, tif, page, flavour, key) for page in series.pages)
         holes = sorted(segment for page in pages for segment in page.segments if segment[1])
     else:
         holes = [(contiguous, int(np.prod(series.shape, dtype=object)) * key.dtype.itemsize)]
@@ -156,11 +157,18 @@ def _can_pack() -> bool:
     return True
 
 
-def _page(path: Path, tif: Any, page: Any, flavour: Flavour) -> Page:
+def _page(path: Path, tif: Any, page: Any, flavour: Flavour, key: Any) -> Page:
     if page is None or page.parent is not tif:
         raise FileError(f"{path} is a part of a set of files; join them into one file first")
     entries, following = flavour.read(tif.filehandle, page.offset)
     segments = tuple(zip(map(int, page.dataoffsets), map(int, page.databytecounts), strict=False))
+    if len(segments) < int(np.prod(key.chunked, dtype=object)):
+        raise FileError(
+            f"{path} is damaged: it lists fewer strips or tiles than its size needs; copy it again"
+        )
+    if int(key.compression) in _DEFLATED and all(count for _, count in segments):
+        stored = sum(count for _, count in segments)
+        check_density(path, stored, int(np.prod(key.shape, dtype=object)) * key.dtype.itemsize)
     return Page(page.offset, entries, following, segments)
 
 

@@ -15,6 +15,7 @@ import tifffile
 
 from ._atomic import atomic_write
 from ._core import FileError, ImageFile, check_header, check_pixel_type
+from ._czi import check_directory
 from ._stack import Stack
 
 # bioio logs each failure; without a handler Python prints that to stderr.
@@ -72,6 +73,8 @@ class BioStack(Stack):
         except ImportError as error:
             kind = path.suffix[1:].upper()
             raise FileError(f'{path} is a {kind} file; run: pip install "zspot[bioio]"') from error
+        if path.suffix.lower() == ".czi":
+            check_directory(path, max_pixels)
         self._image = BioImage(path, reader=reader)
         self.axes = self._image.dims.order
         self.shape = tuple(self._image.shape)

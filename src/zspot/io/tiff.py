@@ -16,6 +16,7 @@ import tifffile
 from ._core import FileError, ImageFile, check_header, check_pixel_type
 from ._stack import Stack
 from ._tiff_exif import attach_exif, byte_order
+from ._tiff_ifd import check_chain
 from ._tiff_layout import capture, rewrite
 
 # tifffile logs every oddity of a damaged file; without a handler Python prints that to stderr.
@@ -45,6 +46,8 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     keep their old pixels (noted). Palette (other than ImageJ's display colours), CMYK, CIELAB,
     sensor data, 1 to 7-bit and complex pixels are refused.
     """
+    with path.open("rb") as handle:
+        check_chain(path, handle, path.stat().st_size)
     with tifffile.TiffFile(path) as tif:
         if not tif.series or not tif.series[0].keyframe:
             raise FileError(f"{path} holds no image; check the file")
@@ -145,6 +148,8 @@ def open_stack(path: Path, max_pixels: int) -> Stack | None:
     """Open a TIFF file whose series has more than one page, each a plane."""
     from ._tiff_stack import TiffStack
 
+    with path.open("rb") as handle:
+        check_chain(path, handle, path.stat().st_size)
     tif = tifffile.TiffFile(path)
     try:
         series = tif.series[0] if tif.series else None
