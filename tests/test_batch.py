@@ -31,7 +31,7 @@ from zspot.journal import NAME
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(2), predict=Predict(2))
-LONG = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(60), predict=Predict(2))
+LONG = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(40), predict=Predict(2))
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and names")
 
 

@@ -215,7 +215,9 @@ class _Run:
             return None
         interrupted = last is not None and last.state == "started"
         if there and not (same or interrupted or self._overwrite):
-            why = "was changed since zspot wrote it" if known else "exists and zspot did not write it"
+            why = (
+                "was changed since zspot wrote it" if known else "exists and zspot did not write it"
+            )
             raise FileError(f"{item.target} {why}; move it away, or overwrite it")
         return mark
 

@@ -7,6 +7,7 @@ the last counts. A line cut short by a crash is ignored, so the journal is right
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -103,6 +104,7 @@ class Journal:
             for entry in self._entries.values():
                 handle.write(_line(entry))
         try:
+            self._length = self.path.stat().st_size
             return self.path.open("ab", buffering=0)
         except OSError as error:
             raise FileError(f"{self.path} cannot be written: {os_reason(error)}") from error
@@ -133,16 +135,16 @@ class Journal:
         FileError
             If it cannot be written, such as on a full disk.
         """
+        line = _line(entry)
         try:
-            line = _line(entry)
-            written = self._handle.write(line)
-            if written != len(line):
-                # A short write is a full disk; the next line must not run into its remains.
-                self._handle.write(b"\n")
-                raise FileError(f"{self.path} cannot be written: the disk is full; make room")
+            if self._handle.write(line) != len(line):
+                raise OSError(errno.ENOSPC, "")  # part of a line is what fitted on the disk
             os.fsync(self._handle.fileno())
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._handle.fileno(), self._length)
             raise FileError(f"{self.path} cannot be written: {os_reason(error)}") from error
+        self._length += len(line)
         self._entries[entry.source] = entry
 
 
@@ -193,8 +195,6 @@ def _load(path: Path) -> dict[str, Entry]:
         try:
             entry = Entry(**json.loads(line))
         except (ValueError, TypeError):
-            if number == len(lines) - 1:
-                continue  # torn by a full disk
             raise FileError(
                 f"{path} is damaged in line {number}; move it away to start over"
             ) from None

@@ -76,16 +76,16 @@ def denoise_store(
         for picture in found:
             _check_sizes(picture)
         with _workplace(target) as place:
-            noted = _Noted(place / _NOTED, {**planes.job, "input": fingerprint(source)})
             new = place / _STORE
-            if noted.fresh:
-                shutil.rmtree(new, ignore_errors=True)
-                _copy_all_but_pixels(source, new, found)
-                noted.begin()
-            planes.count = sum(_plane_count(picture.levels[0]) for picture in found)
-            for picture in found:
-                _denoise(picture, new, planes, noted)
-            noted.close()
+            job = {**planes.job, "input": fingerprint(source)}
+            with contextlib.closing(_Noted(place / _NOTED, job)) as noted:
+                if noted.fresh:
+                    shutil.rmtree(new, ignore_errors=True)
+                    _copy_all_but_pixels(source, new, found)
+                    noted.begin()
+                planes.count = sum(_plane_count(picture.levels[0]) for picture in found)
+                for picture in found:
+                    _denoise(picture, new, planes, noted)
             _take_place(new, target, place)
     except OSError as error:
         raise FileError(f"{target} cannot be written: {os_reason(error)}") from error
@@ -137,9 +137,18 @@ def _workplace(target: Path) -> Iterator[Path]:
         if (place / _OLD).is_dir() and not target.exists():  # stopped between two renamings
             (place / _OLD).rename(target)
         yield place
+    except BaseException:
+        with contextlib.suppress(OSError):
+            noted = place / _NOTED
+            if (
+                not noted.exists() or noted.read_bytes().count(b"\n") < 2
+            ):  # nothing that a rerun could use
+                shutil.rmtree(place, ignore_errors=True)
+        raise
+    else:
+        shutil.rmtree(place, ignore_errors=True)
     finally:
         lock.release()
-    shutil.rmtree(place, ignore_errors=True)
 
 
 class _Noted:
@@ -168,7 +177,8 @@ class _Noted:
 
     def close(self) -> None:
         """Close the file."""
-        self._handle.close()
+        if self._handle is not None:
+            self._handle.close()
 
     @staticmethod
     def _line(key: tuple[Any, ...]) -> bytes:
@@ -255,7 +265,11 @@ def _reduced(above: Any, level: Level, region: tuple[slice, ...]) -> np.ndarray:
             continue
         sizes = np.diff(edges).reshape([-1 if a == axis else 1 for a in range(values.ndim)])
         values = np.add.reduceat(values, edges[:-1], axis=axis) / sizes
-    return np.rint(values).astype(level.dtype) if level.dtype.kind in "iu" else values.astype(level.dtype)
+    return (
+        np.rint(values).astype(level.dtype)
+        if level.dtype.kind in "iu"
+        else values.astype(level.dtype)
+    )
 
 
 def _take_place(new: Path, target: Path, place: Path) -> None:

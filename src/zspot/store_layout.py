@@ -190,9 +190,7 @@ def _json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _picture(
-    root: Path, path: Path, axes: str | None, listed: Mapping[str, Any] | None
-) -> Picture:
+def _picture(root: Path, path: Path, axes: str | None, listed: Mapping[str, Any] | None) -> Picture:
     folders = [path] if listed is None else _levels(root, path, listed)
     arrays = [_array(folder) for folder in folders]
     shape = arrays[0].shape

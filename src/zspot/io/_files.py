@@ -37,7 +37,16 @@ _STORE = ".zarr"
 SUFFIXES = frozenset(_BY_SUFFIX) | {_STORE}
 # Formats that are read only, and what is written in their place.
 _WRITTEN_AS = {"raw": ".tif", "nd2": ".ome.tif", "czi": ".ome.tif"}
-_NAMES = {"nd2": "ND2", "czi": "CZI", "png": "PNG", "jpeg": "JPEG", "tiff": "TIFF", "webp": "WebP", "bmp": "BMP", "npy": "NPY"}
+_NAMES = {
+    "nd2": "ND2",
+    "czi": "CZI",
+    "png": "PNG",
+    "jpeg": "JPEG",
+    "tiff": "TIFF",
+    "webp": "WebP",
+    "bmp": "BMP",
+    "npy": "NPY",
+}
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 

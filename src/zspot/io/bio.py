@@ -31,9 +31,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     try:
         check_header(path, stack.shape, max_pixels)
         data = np.stack([stack.read(number) for number in range(len(stack))])
-        return ImageFile(
-            data.reshape(stack.shape), stack.axes, None, "tiff", {}, path, stack.notes
-        )
+        return ImageFile(data.reshape(stack.shape), stack.axes, None, "tiff", {}, path, stack.notes)
     finally:
         stack.close()
 

@@ -210,9 +210,7 @@ def _samples_last(image: ImageFile) -> tuple[np.ndarray, int]:
     ) else 1
 
 
-def join(
-    data: np.ndarray, axes: str, alpha: np.ndarray | None, stored_axes: str
-) -> np.ndarray:
+def join(data: np.ndarray, axes: str, alpha: np.ndarray | None, stored_axes: str) -> np.ndarray:
     """Put alpha back as the last sample."""
     if alpha is None:
         return data
