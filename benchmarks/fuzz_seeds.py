@@ -6,6 +6,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -45,7 +46,7 @@ def _plain() -> dict[str, Callable[[Path], object]]:
     def palette(path: Path) -> None:
         Image.fromarray(_noise(12, 14, 3)).convert("P").save(path)
 
-    def exif(path: Path, **options: int) -> None:
+    def exif(path: Path, **options: Any) -> None:
         tags = Image.Exif()
         tags[0x0112], tags[0x013B] = 6, "someone"
         Image.fromarray(_noise(12, 14, 3)).save(path, exif=tags, dpi=(72, 72), **options)

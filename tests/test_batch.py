@@ -222,7 +222,7 @@ def test_patterns_and_names_of_outputs(folder):
     assert not is_many(folder / "in/a.png")
     assert not is_many(folder / "missing.png")
     for source, wrong in ((folder / "in/night", "*.bmp"), (folder / "in", "")):
-        with pytest.raises(FileError, match="there is no image|holds the inputs"):
+        with pytest.raises(FileError, match=r"there is no image|holds the inputs"):
             find(str(source / wrong), folder / "in")
 
 

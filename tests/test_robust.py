@@ -219,14 +219,18 @@ def test_a_journal_is_for_one_run_at_a_time_and_a_damaged_one_is_named(tmp_path)
     assert (tmp_path / NAME).read_text() == "nonsense\n{}\n"
 
 
+def _fill(journal: Journal, entry: Entry) -> None:
+    for number in range(1000):
+        journal.add(replace(entry, source=str(number)))
+
+
 def test_a_full_disk_stops_the_journal_with_a_line(small_disk):
     entry = Entry("a", "a", "done", "x" * 1000)
     with Journal(small_disk) as journal:
         journal.add(entry)
         (small_disk / "filler").write_bytes(bytes(1000))
         with pytest.raises(FileError, match="full"):
-            for number in range(1000):
-                journal.add(replace(entry, source=str(number)))
+            _fill(journal, entry)
     subprocess.run(["mount", "-o", "remount,size=900k", small_disk], check=True)
     with Journal(small_disk) as journal:
         assert journal.last("a") == entry

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-zarr = pytest.importorskip("zarr")
+pytest.importorskip("zarr")
 
+import zarr
 from numcodecs import Blosc
 
 import zspot

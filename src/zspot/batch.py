@@ -10,22 +10,21 @@ import contextlib
 import os
 import re
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zspot._version import __version__
+from zspot.batch_work import Meter, work
 from zspot.cluster import ClusterError, connect
 from zspot.inputs import Found, Item, find
 from zspot.io import FileError, printable
 from zspot.io._atomic import os_reason
 from zspot.journal import Entry, Journal, fingerprint
-from zspot.progress import Progress, Report
+from zspot.progress import Report
 from zspot.recipe import Recipe
 
-_REPORT_SECONDS = 0.5
 _IN_FLIGHT = 2  # files handed out for each worker thread: one in work, one waiting
 
 
@@ -129,7 +128,7 @@ def denoise_many(
     from zspot.api import choose
 
     choose(method, effort)
-    out = Path(os.path.abspath(out))
+    out = Path(out).absolute()
     found = find(source, out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -166,7 +165,7 @@ class _Run:
         self._job, self._journal, self._overwrite = dict(job), journal, overwrite
         self._ended = ended
         self.outcomes: dict[int, Outcome] = {}
-        self._meter = _Meter(found.items, progress)
+        self._meter = Meter(found.items, progress)
 
     def go(self, scheduler: str | None, workers: int | None) -> None:
         """Work through all files; a cluster is started only if there is something to do."""
@@ -215,9 +214,7 @@ class _Run:
             return None
         interrupted = last is not None and last.state == "started"
         if there and not (same or interrupted or self._overwrite):
-            why = (
-                "was changed since zspot wrote it" if known else "exists and zspot did not write it"
-            )
+            why = "changed since zspot wrote it" if known else "exists and zspot did not write it"
             raise FileError(f"{item.target} {why}; move it away, or overwrite it")
         return mark
 
@@ -268,14 +265,10 @@ class _Run:
         else:
             error = future.exception()
             state, details = "failed", {"error": f"{item.source}: {_worker_lost(error)}"}
-        details = dict(details)
-        outcome = Outcome(
-            item,
-            state,
-            printable(details.get("error", "")),
-            tuple(details.pop("notes", ())),
-            details.get("seconds", 0.0),
-        )
+        details: dict[str, Any] = dict(details)
+        error = printable(details.get("error", ""))
+        notes = tuple(details.pop("notes", ()))
+        outcome = Outcome(item, state, error, notes, details.get("seconds", 0.0))
         self._settle(number, outcome, mark, details)
 
     def _entry(self, item: Item, state: str, mark: str, **details: Any) -> Entry:
@@ -290,121 +283,13 @@ class _Run:
         item = outcome.item
         if outcome.state != "skipped":
             details = {"error": outcome.error, **(details or {})}
-            # Of a file refused before it was begun, the earlier entry still tells whose target it is.
+            # Of a file refused before it was begun, the earlier entry tells whose target it is.
             if mark or self._journal.last(item.name) is None:
                 self._journal.add(self._entry(item, outcome.state, mark, **details))
         self.outcomes[number] = outcome
         self._meter.end(number, worked=bool(mark))
         if self._ended is not None:
             self._ended(outcome)
-
-
-class _Meter:
-    """Progress over all files from what the workers tell, and the time left."""
-
-    def __init__(self, items: tuple[Item, ...], report: Report | None) -> None:
-        self._sizes = [item.size for item in items]
-        self._shares: dict[int, float] = {}
-        self._ended: set[int] = set()
-        self._skipped = 0
-        self._report = report
-        self._started = time.perf_counter()
-
-    def hear(self, event: tuple[float, Any]) -> None:
-        """Take a worker's word on how far a file is."""
-        number, share = event[1]
-        if number not in self._ended:
-            self._shares[number] = share
-            self._tell()
-
-    def end(self, number: int, *, worked: bool) -> None:
-        """Count a file as ended."""
-        self._ended.add(number)
-        self._shares[number] = 1.0
-        if not worked:
-            self._skipped += self._sizes[number]
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._report is None:
-            return
-        total = sum(self._sizes)
-        done = sum(self._sizes[number] * share for number, share in list(self._shares.items()))
-        worked = done - self._skipped
-        elapsed = time.perf_counter() - self._started
-        left = elapsed / worked * (total - done) if worked > 0 else None
-        stage = f"{len(self._ended)} of {len(self._sizes)} files"
-        self._report(Progress(stage, done, total, left))
-
-
-def work(number: int, item: Item, job: Mapping[str, Any], tag: str) -> tuple[str, dict[str, Any]]:
-    """Denoise one file on a worker; every failure of the file is a result, not an exception."""
-    import torch
-
-    from zspot.api import versions
-    from zspot.files import denoise_file
-
-    torch.set_num_threads(job["threads"])
-    recipe = job["recipe"]
-    started = time.perf_counter()
-    try:
-        before = _stamp(item.source)
-        _, notes = denoise_file(
-            item.source,
-            item.target,
-            Recipe.from_dict(recipe) if recipe else job["method"],
-            effort=job["effort"] or "balanced",
-            seed=job["seed"],
-            device=job["device"],
-            axes=job["axes"],
-            overwrite=True,  # whose target it is was decided before
-            progress=_teller(tag, number),
-        )
-        if _stamp(item.source) != before:
-            raise FileError(f"{item.source} changed while it was read; run again")
-        output = fingerprint(item.target)
-    except MemoryError:
-        return "failed", {"error": f"{item.source}: not enough memory on the worker"}
-    except OSError as error:
-        return "failed", {"error": f"{item.source} cannot be read: {os_reason(error)}"}
-    except Exception as error:
-        return "failed", {"error": _one_line(item, error)}
-    seconds = time.perf_counter() - started
-    return "done", {"output": output, "versions": versions(), "seconds": seconds, "notes": notes}
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
-
-
-def _one_line(item: Item, error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if str(item.source) in text else f"{item.source}: {text}"
-
-
-def _teller(tag: str, number: int) -> Report | None:
-    """Tell the client how far a file is; stop once nobody waits for it any more."""
-    from distributed import get_worker
-
-    try:
-        worker = get_worker()
-    except ValueError:  # called outside of a cluster
-        return None
-    key, last = f"{tag}-{number}", 0.0
-
-    def report(p: Progress) -> None:
-        nonlocal last
-        now = time.perf_counter()
-        if now - last < _REPORT_SECONDS:
-            return
-        last = now
-        task = worker.state.tasks.get(key)
-        if task is None or task.state == "cancelled":
-            raise FileError("cancelled: nobody waits for this file any more")
-        worker.log_event(tag, (number, p.done / p.total))
-
-    return report
 
 
 def _worker_lost(error: BaseException | None) -> str:

@@ -40,7 +40,7 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
         If Dask is not installed, or the cluster does not answer.
     """
     try:
-        import dask
+        import dask.config
         import distributed
     except ImportError as error:
         raise ClusterError('folders need Dask; run: pip install "zspot[batch]"') from error

@@ -95,9 +95,10 @@ def _base(pattern: str) -> Path:
 
 
 def _matches(pattern: str) -> Iterator[Path]:
-    for name in glob.iglob(pattern, recursive=True):
-        path = Path(name)
-        if not path.is_dir() or is_store(path):
+    base = _base(pattern)
+    rest = Path(*Path(pattern).parts[len(base.parts) :])
+    for path in base.glob(str(rest)):
+        if not path.name.startswith(".") and (not path.is_dir() or is_store(path)):
             yield path
 
 
@@ -120,7 +121,7 @@ def _items(paths: list[Path], base: Path, out: Path) -> tuple[Item, ...]:
         target = out / output_name(relative)
         other = taken.setdefault(target, relative)
         error = "" if other is relative else f"{path}: {other} has the same output, {target}"
-        source = Path(os.path.abspath(path))  # not resolved: a link keeps its name
+        source = path.absolute()  # not resolved: a link keeps its name
         items.append(Item(str(relative), source, target, _size(path), error))
     return tuple(items)
 

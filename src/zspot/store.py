@@ -1,4 +1,4 @@
-"""Zarr folders, OME-Zarr among them (v2 and v3): denoised block by block, resumed where they stopped.
+"""Zarr folders, OME-Zarr among them (v2 and v3): denoised block by block, with resume.
 
 The new store grows in a hidden folder beside the target: first everything of the source but the
 pixels, byte for byte, then block after block, then the reduced copies made anew. It takes its name

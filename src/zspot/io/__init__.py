@@ -1,7 +1,8 @@
 """Image files: read with everything about them, write back with other pixel values.
 
 `read` gives an `ImageFile`; `ImageFile.replace` puts new pixels into it; `write` writes the same
-kind of file with the same metadata. `open_stack` does both plane by plane. Every failure is a `FileError` of one line.
+kind of file with the same metadata. `open_stack` does both plane by plane. Every failure is a
+`FileError` of one line.
 """
 
 from ._core import MAX_PIXELS, FileError, ImageFile, printable

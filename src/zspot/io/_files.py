@@ -1,4 +1,4 @@
-"""`read`, `write`, `open_stack`, `check_target`: choosing the format, turning failures into `FileError`."""
+"""`read`, `write`, `open_stack`, `check_target`: choosing the format by name and content."""
 
 from __future__ import annotations
 
@@ -37,16 +37,7 @@ _STORE = ".zarr"
 SUFFIXES = frozenset(_BY_SUFFIX) | {_STORE}
 # Formats that are read only, and what is written in their place.
 _WRITTEN_AS = {"raw": ".tif", "nd2": ".ome.tif", "czi": ".ome.tif"}
-_NAMES = {
-    "nd2": "ND2",
-    "czi": "CZI",
-    "png": "PNG",
-    "jpeg": "JPEG",
-    "tiff": "TIFF",
-    "webp": "WebP",
-    "bmp": "BMP",
-    "npy": "NPY",
-}
+_NAMES = {name: name.upper() for name in _FORMATS} | {"webp": "WebP"}
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -183,7 +174,7 @@ def check_target(
                 f"{path}: cannot tell the format from the name; end it in {_suffixes()}"
             )
         if name in _WRITTEN_AS:
-            kind = _NAMES.get(name, "RAW")
+            kind = _NAMES[name]
             other = output_name(path).name
             raise FileError(f"{path}: {kind} files cannot be written; write {other} instead")
         if path.is_dir():

@@ -57,7 +57,8 @@ class Layout:
 
     `shape` is (samples in planes, rows, columns, interleaved samples) of each page, `chunk` the
     rows and columns of a strip or tile. `ranges` has the (offset, count) of what is not pixels,
-    `pieces` the same with the bytes, unless they stay in the file. `contiguous` is set where all pixels lie in one run.
+    `pieces` the same with the bytes, unless they stay in the file. `contiguous` is set where all
+    pixels lie in one run.
     """
 
     flavour: Flavour
