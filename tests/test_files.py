@@ -10,7 +10,7 @@ import tifffile
 import zspot
 from zspot.files import denoise_file
 from zspot.io import read
-from zspot.recipe import Fit, Predict, Recipe, UNet
+from zspot.recipe import Constant, Fit, NoMask, Predict, Recipe, Second, UNet
 
 RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(2), predict=Predict(2))
 
@@ -132,3 +132,28 @@ def test_the_same_file_comes_back_only_denoised(tmp_path, name):
             assert opened.size == (17, 21)  # stored as it was: a viewer turns it, once
             assert opened.getexif()[0x0112] == 6
             assert opened.info["icc_profile"]
+
+
+def test_a_second_file_of_the_scene_is_learned_from(tmp_path):
+    rng = np.random.default_rng(0)
+    clean = np.linspace(40, 200, 40 * 36).reshape(40, 36)
+    paths = [tmp_path / f"{name}.npy" for name in ("first", "second")]
+    for path in paths:
+        np.save(path, (clean + rng.normal(0, 20, clean.shape)).astype(np.float32))
+    small = Recipe(
+        "n2n",
+        mask=NoMask(),
+        fill=Constant(),
+        target=Second(),
+        network=UNet(4, 1, 0.0),
+        fit=Fit(3),
+        predict=Predict(1),
+    )
+    result, _ = denoise_file(paths[0], tmp_path / "out.npy", small, second=paths[1])
+    again = zspot.run(np.load(paths[0]), small, second=np.load(paths[1]))
+    assert np.array_equal(np.load(tmp_path / "out.npy"), again.image)
+    assert result.recipe == small
+    np.save(paths[1], np.zeros((40, 35), np.float32))
+    with pytest.raises(zspot.io.FileError, match="same scene"):
+        denoise_file(paths[0], tmp_path / "other.npy", small, second=paths[1])
+    assert not (tmp_path / "other.npy").exists()

@@ -53,7 +53,8 @@ def one_line(caught, *words):
 
 
 def test_exports():
-    names = {"ImageFile", "FileError", "MAX_PIXELS", "read", "write", "check_target"}
+    names = {"ImageFile", "FileError", "MAX_PIXELS", "read", "write", "check_target", "Stack"}
+    names |= {"SUFFIXES", "open_stack", "is_store", "output_name", "printable"}
     assert set(zspot.io.__all__) == names
 
 

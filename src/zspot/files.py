@@ -8,8 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from zspot.api import DEFAULT_METHOD, Result, choose, run
-from zspot.io import FileError, ImageFile, check_target, read, write
+from zspot.api import DEFAULT_METHOD, OptionError, Result, choose, run
+from zspot.axes import ImageError
+from zspot.io import (
+    FileError,
+    ImageFile,
+    Stack,
+    check_target,
+    is_store,
+    open_stack,
+    read,
+    write,
+)
 from zspot.progress import Progress, Report
 from zspot.recipe import Recipe
 
@@ -22,6 +32,7 @@ def denoise_file(
     effort: str = "balanced",
     seed: int = 0,
     device: str = "auto",
+    axes: str | None = None,
     overwrite: bool = False,
     progress: Report | None = None,
     second: Path | None = None,
@@ -29,15 +40,19 @@ def denoise_file(
     """Denoise an image file into another file of the same dtype, range and metadata.
 
     Every plane of a stack is denoised by itself; the colours of a plane are denoised together,
-    separate channels (axis C: fluorescence, filters) one by one. Everything that can fail early
-    is checked before the work starts.
+    separate channels (axis C: fluorescence, filters) one by one. TIFF stacks, ND2, CZI and Zarr
+    are read and written plane by plane. Everything that can fail early is checked before the work
+    starts.
 
     Parameters
     ----------
     source, target : Path
-        Files; see `zspot.io` for the formats.
+        Files, or Zarr folders; see `zspot.io` for the formats.
     method, effort, seed, device
         As in `zspot.denoise`.
+    axes : str or None
+        Names the axes of the source in place of what the file says: one letter each of TZC for
+        time, z and channel, Q for another stack, YX for rows and columns, S for colours.
     overwrite : bool
         Replace an existing target; otherwise that is an error.
     progress : callable, optional
@@ -56,31 +71,113 @@ def denoise_file(
     ------
     zspot.io.FileError, ImageError, OptionError
     """
+    source, target = Path(source), Path(target)
     choose(method, effort)
+    _check_letters(axes)
+    planes = _Planes(source, method, effort, seed, device, progress)
+    if second is not None:
+        if any(map(is_store, (source, second, target))):
+            raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
+        check_target(target, overwrite=overwrite)
+        return _denoise_whole(source, target, planes, axes, overwrite, second)
+    if is_store(source) or is_store(target):
+        from zspot.store import denoise_store  # Zarr is an extra
+
+        notes = denoise_store(source, target, planes, axes=axes, overwrite=overwrite)
+        return planes.result(), notes
     check_target(target, overwrite=overwrite)
+    with open_stack(source, target) as stack:
+        if stack is not None and _splits(axes, stack):
+            planes.count = len(stack)
+            channel_axis = _channel_axis(stack.plane_axes)
+            done = (planes(stack.read(n), channel_axis) for n in range(len(stack)))
+            stack.write(target, done, overwrite=overwrite)
+            return planes.result(), stack.notes
+    return _denoise_whole(source, target, planes, axes, overwrite)
+
+
+def _denoise_whole(
+    source: Path,
+    target: Path,
+    planes: _Planes,
+    axes: str | None,
+    overwrite: bool,
+    second: Path | None = None,
+) -> tuple[Result, tuple[str, ...]]:
+    """Denoise a file that is in memory as a whole."""
     image = read(source)
     check_target(target, overwrite=overwrite, source=image)
-    other = None if second is None else _same_layout(image, read(second), source, second)
-    out = np.empty_like(image.data)
-    places = list(_planes(image))
-    total = 0.0
-    result = None
-    for number, (place, channel_axis) in enumerate(places):
-        result = run(
-            image.data[place],
-            method,
-            effort=effort,
-            channel_axis=channel_axis,
-            seed=seed,
-            device=device,
-            progress=_within(progress, number, len(places)),
-            second=None if other is None else other.data[place],
+    if axes is not None and len(axes) != image.data.ndim:
+        raise OptionError(
+            f"--axes {axes}: {source} has {image.data.ndim} axes, of sizes "
+            f"{' x '.join(map(str, image.data.shape))} ({image.axes})"
         )
-        out[place] = result.image
-        total += result.timings["total"]
-    assert result is not None  # io refuses files without pixels
+    other = None if second is None else _same_layout(image, read(second), source, second).data
+    out = np.empty_like(image.data)
+    places = list(_places(image.data.shape, axes or image.axes))
+    planes.count = len(places)
+    for place, channel_axis in places:
+        also = None if other is None else other[place]
+        out[place] = planes(image.data[place], channel_axis, also)
     write(target, image.replace(out), overwrite=overwrite)
-    return replace(result, timings={**result.timings, "total": total}), image.notes
+    return planes.result(), image.notes
+
+
+class _Planes:
+    """Denoises the planes of one file one after another; knows how many and how long."""
+
+    def __init__(
+        self,
+        source: Path,
+        method: str | Recipe,
+        effort: str,
+        seed: int,
+        device: str,
+        progress: Report | None,
+    ) -> None:
+        self.count = 1
+        self._source, self._method = source, method
+        self._options = {"effort": effort, "seed": seed, "device": device}
+        whole = method.to_dict() if isinstance(method, Recipe) else method
+        self.job = {"method": whole, **self._options}
+        self._progress = progress
+        self._number = 0
+        self._seconds = 0.0
+        self._last: Result | None = None
+
+    def __call__(
+        self, plane: np.ndarray, channel_axis: int | None, second: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Denoise the next plane."""
+        report = _within(self._progress, self._number, self.count)
+        try:
+            result = run(
+                plane,
+                self._method,
+                **self._options,
+                channel_axis=channel_axis,
+                progress=report,
+                second=second,
+            )
+        except ImageError as error:
+            which = f", plane {self._number + 1} of {self.count}" if self.count > 1 else ""
+            raise ImageError(f"{self._source}{which}: {error}") from None
+        self._number += 1
+        self._seconds += result.timings["total"]
+        self._last = replace(result, uncertainty=None)
+        return result.image
+
+    def skip(self, count: int) -> None:
+        """Count planes that an earlier run has done."""
+        self._number += count
+
+    def result(self) -> Result:
+        """Return the result of the last plane with the time of all."""
+        if self._last is None:  # an earlier run did every plane, or the store has no chunk
+            nothing = np.zeros((1, 1), np.uint8)
+            self._last = run(nothing, self._method, **self._options)
+            self._last = replace(self._last, reason="there was nothing left to denoise")
+        return replace(self._last, timings={**self._last.timings, "total": self._seconds})
 
 
 def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path) -> ImageFile:
@@ -95,19 +192,45 @@ def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path)
 
 def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:
     """Return the first plane of a file, its channel axis and, for a stack, which one it is."""
-    places = list(_planes(image))
+    places = list(_places(image.data.shape, image.axes))
     place, channel_axis = places[0]
     name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
     return image.data[place], channel_axis, name
 
 
-def _planes(image: ImageFile):
-    """Yield (index of a plane, its channel axis) for every plane of a file."""
-    kept = [axis for axis, letter in enumerate(image.axes) if letter in "YXS"]
-    counts = [
-        [slice(None)] if axis in kept else range(size) for axis, size in enumerate(image.data.shape)
-    ]
-    channel_axis = kept.index(image.axes.index("S")) if "S" in image.axes else None
+def _check_letters(axes: str | None) -> None:
+    if axes is None:
+        return
+    named = axes.replace("Q", "")
+    if not {*axes} <= {*"TZCYXSQ"} or len({*named}) != len(named) or not {"Y", "X"} <= {*axes}:
+        raise OptionError(
+            f"--axes {axes}: give each axis a letter of T, Z, C, Y, X, S (colours), Q (any stack), "
+            "Y and X among them, such as TZCYX"
+        )
+
+
+def _splits(axes: str | None, stack: Stack) -> bool:
+    """Say whether the planes of `axes` are those that the stack is stored in."""
+    if axes is None:
+        return True
+    if len(axes) != len(stack.axes):
+        raise OptionError(
+            f"--axes {axes}: {stack.path} has {len(stack.axes)} axes, of sizes "
+            f"{' x '.join(map(str, stack.shape))} ({stack.axes})"
+        )
+    leading = axes[: len(axes) - len(stack.plane_axes)]
+    return axes.endswith(stack.plane_axes) and "S" not in leading
+
+
+def _channel_axis(plane_axes: str) -> int | None:
+    return plane_axes.index("S") if "S" in plane_axes else None
+
+
+def _places(shape: tuple[int, ...], axes: str):
+    """Yield (index of a plane, its channel axis) for every plane of an array."""
+    kept = [axis for axis, letter in enumerate(axes) if letter in "YXS"]
+    counts = [[slice(None)] if axis in kept else range(size) for axis, size in enumerate(shape)]
+    channel_axis = kept.index(axes.index("S")) if "S" in axes else None
     for place in itertools.product(*counts):
         yield place, channel_axis
 

@@ -57,11 +57,14 @@ def _options(
 @app.command(
     epilog="Examples:  zspot denoise noisy.png clean.png  |  "
     "zspot denoise cells.tif cells-clean.tif --effort best  |  "
+    "zspot denoise night/ night-clean/  |  zspot denoise 'night/*.tif' night-clean/  |  "
     "zspot denoise noisy.png clean.png --recipe mine.toml"
 )
 def denoise(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy image file.")],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy file, folder or pattern.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="File to write; a folder for many.")
+    ],
     method: Annotated[
         str | None, typer.Option(help="Method; `zspot methods` lists them.", show_default="auto")
     ] = None,
@@ -83,20 +86,61 @@ def denoise(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same result on a CPU.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    axes: Annotated[
+        str | None,
+        typer.Option(metavar="TZCYX", help="Name the axes of a stack, S for colours, Q for any."),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="CPU threads for an image.", show_default="all; 1 for many"),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://HOST:PORT", help="Running Dask cluster for many files."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes for many files.", show_default="one for each core"),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False,
 ) -> None:
-    """Denoise INPUT and write the same kind of file, only cleaner, to OUTPUT."""
+    """Denoise INPUT and write the same kind of file, only cleaner, to OUTPUT.
+
+    INPUT may be a folder, or a pattern in quotes; OUTPUT is then a folder, and a rerun goes on
+    where the last one stopped.
+    """
     if recipe is not None and (method is not None or effort is not None):
         raise _BadUseError("--recipe replaces --method and --effort: leave those two out")
     from zspot.api import DEFAULT_METHOD
     from zspot.files import denoise_file
+    from zspot.inputs import is_many
     from zspot.io._atomic import atomic_write
     from zspot.recipe import Recipe
 
+    if is_many(source):
+        if second is not None:
+            raise _BadUseError("--second goes with one file: pairs of many files are not matched")
+        if save_recipe is not None:
+            raise _BadUseError("--save-recipe goes with one file: the journal holds what ran")
+        if scheduler is not None and workers is not None:
+            raise _BadUseError("--workers is for a local cluster: leave it or --scheduler out")
+    elif scheduler is not None or workers is not None:
+        raise _BadUseError("--scheduler and --workers go with a folder or pattern as INPUT")
     if save_recipe is not None:
         _check_free(save_recipe, overwrite)
     chosen = Recipe.load(recipe) if recipe is not None else (method or DEFAULT_METHOD)
+    if is_many(source):
+        from zspot.frontends.many import denoise_and_tell
+
+        options = {"effort": (effort or Effort.balanced).value, "seed": seed, "device": device}
+        options |= {"axes": axes, "threads": threads or 1, "overwrite": overwrite}
+        with _progress_bar(source.name, quiet) as report:
+            tell = None if quiet else _tell
+            options |= {"scheduler": scheduler, "workers": workers, "progress": report}
+            denoise_and_tell(source, target, chosen, options, tell)
+        return
+    _set_threads(threads)
     with _progress_bar(source.name, quiet) as report:
         result, notes = denoise_file(
             source,
@@ -105,6 +149,7 @@ def denoise(
             effort=(effort or Effort.balanced).value,
             seed=seed,
             device=device,
+            axes=axes,
             overwrite=overwrite,
             progress=report,
             second=second,
@@ -116,10 +161,23 @@ def denoise(
             handle.write(result.recipe.to_toml().encode())
     if not quiet:
         for note in notes:
-            _stderr.print(f"note: {escape(note)}", highlight=False)
+            _tell(f"note: {note}", error=True)
         seconds = result.timings["total"]
-        line = f"{target}: denoised in {seconds:.1f} s on {result.device} ({result.reason})"
-        _stdout.print(escape(line), highlight=False)
+        _tell(f"{target}: denoised in {seconds:.1f} s on {result.device} ({result.reason})")
+
+
+def _tell(line: str, *, error: bool = False) -> None:
+    """Print a line whatever is in it, such as names that are not UTF-8."""
+    from zspot.io import printable
+
+    (_stderr if error else _stdout).print(escape(printable(line)), highlight=False)
+
+
+def _set_threads(count: int | None) -> None:
+    if count is not None:
+        import torch
+
+        torch.set_num_threads(count)
 
 
 @app.command(epilog="Example:  zspot noise cells.tif --plot noise.png")
@@ -219,6 +277,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _fail(_CANCELLED, INTERRUPTED)
     except Exception as error:
+        if type(error).__name__ == "StoppedError":  # many files: the message says what is done
+            return _fail(str(error), INTERRUPTED)
+        if type(error).__name__ == "SomeFailedError":
+            return max(_fail(line, 1) for line in error.args[0])
         if hasattr(error, "format_message"):  # typer's own: unknown option, missing argument, ...
             message = error.format_message()  # type: ignore[attr-defined]
             return _fail(f"{message} (see zspot --help)", 2) if message else 2
@@ -234,5 +296,7 @@ _BAD_INPUT = frozenset({"_BadUseError", "FileError", "ImageError", "OptionError"
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"zspot: {' '.join(message.split())}", err=True)
+    from zspot.io import printable
+
+    typer.echo(f"zspot: {' '.join(printable(message).split())}", err=True)
     return code

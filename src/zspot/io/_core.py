@@ -19,6 +19,10 @@ PIXEL_TYPES = frozenset(
     {"uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64"}
 )
 
+# Deflate packs at most 1032 bytes into one.
+_DENSEST = 1032
+_SLACK = 2**16
+
 _AXES = frozenset("TZCYXSQ")
 
 
@@ -29,7 +33,17 @@ class FileError(Exception):
     """
 
     def __init__(self, message: object):
-        super().__init__(" ".join(str(message).split()))
+        super().__init__(" ".join(printable(str(message)).split()))
+
+
+def printable(text: str) -> str:
+    """Return text that any terminal can show.
+
+    File names may hold bytes that are not UTF-8, line ends and escape sequences; they come out as
+    backslash escapes.
+    """
+    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c.isspace() else f"\\x{ord(c):02x}" for c in shown)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +136,15 @@ def check_header(path: Path, shape: tuple[int, ...], limit: int) -> None:
         raise FileError(
             f"{path}: the header promises {size_text(shape)} values, more than the limit of "
             f"{limit}; check the file, or raise max_pixels"
+        )
+
+
+def check_density(path: Path, stored: int, promised: int) -> None:
+    """Refuse a header that promises more bytes than deflate can have packed into `stored`."""
+    if promised > _DENSEST * stored + _SLACK:
+        raise FileError(
+            f"{path} is truncated: {stored} bytes of pixels cannot make the {promised} bytes that "
+            "its header promises; copy it again"
         )
 
 

@@ -1,14 +1,19 @@
-"""`read`, `write`, `check_target`: choosing the format, turning failures into `FileError`."""
+"""`read`, `write`, `open_stack`, `check_target`: choosing the format by name and content."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ._atomic import atomic_write, os_reason
 from ._core import MAX_PIXELS, FileError, ImageFile
+from ._errors import first_line, one_kind_of_error
+from ._stack import Stack
 
 _RAW_SUFFIXES = (
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf"),
@@ -23,14 +28,21 @@ _FORMATS: dict[str, tuple[tuple[str, ...], str]] = {
     "bmp": ((".bmp",), "bmp"),
     "npy": ((".npy",), "npy"),
     "raw": (_RAW_SUFFIXES, "raw"),
+    "nd2": ((".nd2",), "bio"),
+    "czi": ((".czi",), "bio"),
 }
 _BY_SUFFIX = {suffix: name for name, (suffixes, _) in _FORMATS.items() for suffix in suffixes}
-_NAMES = {"png": "PNG", "jpeg": "JPEG", "tiff": "TIFF", "webp": "WebP", "bmp": "BMP", "npy": "NPY"}
+_STORE = ".zarr"
+#: Suffixes of the files and folders that hold images.
+SUFFIXES = frozenset(_BY_SUFFIX) | {_STORE}
+# Formats that are read only, and what is written in their place.
+_WRITTEN_AS = {"raw": ".tif", "nd2": ".ome.tif", "czi": ".ome.tif"}
+_NAMES = {name: name.upper() for name in _FORMATS} | {"webp": "WebP"}
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> ImageFile:
-    """Read an image file: PNG, JPEG, TIFF, WebP, BMP, NPY or camera RAW.
+    """Read an image file: PNG, JPEG, TIFF, WebP, BMP, NPY, camera RAW, ND2 or CZI.
 
     Parameters
     ----------
@@ -52,18 +64,49 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image
         of an unsupported kind.
     """
     path = Path(path)
-    try:
+    with one_kind_of_error(path):
+        return _module(_identify(path)).read(path, max_pixels)
+
+
+@contextlib.contextmanager
+def open_stack(
+    path: str | os.PathLike[str], target: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS
+) -> Iterator[Stack | None]:
+    """Open a file whose planes can be read and written one by one.
+
+    Parameters
+    ----------
+    path : str or path-like
+        TIFF of several planes, ND2 or CZI.
+    target : str or path-like
+        File to be written.
+    max_pixels : int
+        Largest number of values of one plane.
+
+    Yields
+    ------
+    Stack or None
+        None where the file must be read and written whole (`read`, `write`).
+
+    Raises
+    ------
+    FileError
+        As `read`.
+    """
+    path = Path(path)
+    stack = None
+    with one_kind_of_error(path):
         name = _identify(path)
-        return _module(name).read(path, max_pixels)
-    except FileError:
-        raise
-    except OSError as error:
-        raise FileError(_unreadable(path, error)) from error
-    except MemoryError:
-        raise
-    except Exception as error:
-        # Decoders raise whatever they like on damaged files; the promise is one kind of error.
-        raise FileError(_damaged(path, error)) from error
+        module = _module(name)
+        if hasattr(module, "open_stack") and _BY_SUFFIX.get(Path(target).suffix.lower()) == "tiff":
+            stack = module.open_stack(path, max_pixels)
+    if stack is None:
+        yield None
+        return
+    try:
+        yield stack
+    finally:
+        stack.close()
 
 
 def write(path: str | os.PathLike[str], image: ImageFile, *, overwrite: bool = False) -> None:
@@ -99,7 +142,7 @@ def write(path: str | os.PathLike[str], image: ImageFile, *, overwrite: bool = F
     except MemoryError:
         raise
     except Exception as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         raise FileError(f"{path} cannot be written ({reason}); try a .tif file") from error
 
 
@@ -130,9 +173,10 @@ def check_target(
             raise FileError(
                 f"{path}: cannot tell the format from the name; end it in {_suffixes()}"
             )
-        if name == "raw":
-            other = path.with_suffix(".tif")
-            raise FileError(f"{path}: RAW files cannot be written; write {other.name} instead")
+        if name in _WRITTEN_AS:
+            kind = _NAMES[name]
+            other = output_name(path).name
+            raise FileError(f"{path}: {kind} files cannot be written; write {other} instead")
         if path.is_dir():
             raise FileError(f"{path} is a folder; name a file in it")
         if not path.parent.is_dir():
@@ -143,11 +187,22 @@ def check_target(
         if not os.access(folder, os.W_OK | os.X_OK):
             raise FileError(f"{path}: the folder {folder} is not writable; choose another one")
     except (OSError, ValueError) as error:
-        reason = os_reason(error) if isinstance(error, OSError) else _first_line(error)
+        reason = os_reason(error) if isinstance(error, OSError) else first_line(error)
         raise FileError(f"{path} cannot be written: {reason}") from error
     reason = _module(name).refusal(source) if source is not None else None
     if reason:
         raise FileError(f"{path}: {reason}")
+
+
+def output_name(path: Path) -> Path:
+    """Return the name of the output in a run over many files: the same where it can be written."""
+    other = _WRITTEN_AS.get(_BY_SUFFIX.get(path.suffix.lower(), ""))
+    return path.with_suffix(other) if other else path
+
+
+def is_store(path: str | os.PathLike[str]) -> bool:
+    """Say whether a path is, or by its name would be, a Zarr folder."""
+    return Path(path).suffix.lower() == _STORE and not Path(path).is_file()
 
 
 def _module(name: str) -> Any:
@@ -155,13 +210,16 @@ def _module(name: str) -> Any:
 
 
 def _suffixes() -> str:
-    return ", ".join(suffixes[0] for name, (suffixes, _) in _FORMATS.items() if name != "raw")
+    return ", ".join(suffixes[0] for n, (suffixes, _) in _FORMATS.items() if n not in _WRITTEN_AS)
 
 
 def _identify(path: Path) -> str:
     """Return the format that both the suffix and the first bytes name."""
-    if path.is_dir():
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
         raise FileError(f"{path} is a folder; name a file in it")
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+        raise FileError(f"{path} is not a file but a pipe, socket or device; name a file")
     with path.open("rb") as handle:
         head = handle.read(16)
     expected = _BY_SUFFIX.get(path.suffix.lower())
@@ -189,24 +247,12 @@ def _by_content(head: bytes) -> str | None:
         return "jpeg"
     if head.startswith(_TIFF_MAGIC):
         return "tiff"
+    if head.startswith(b"\xda\xce\xbe\x0a"):
+        return "nd2"
+    if head.startswith(b"ZISRAWFILE"):
+        return "czi"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "webp"
     if head.startswith(b"\x93NUMPY"):
         return "npy"
     return "bmp" if head.startswith(b"BM") else None
-
-
-def _unreadable(path: Path, error: OSError) -> str:
-    if error.errno is not None:
-        return f"{path} cannot be read: {os_reason(error)}"
-    return _damaged(path, error)
-
-
-def _damaged(path: Path, error: Exception) -> str:
-    # Pillow and tifffile use OSError and ValueError for damaged content as well.
-    return f"{path} cannot be decoded ({_first_line(error)}); it is damaged, copy it again"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

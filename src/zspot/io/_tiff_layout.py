@@ -9,7 +9,7 @@ where they lie are updated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import imagecodecs
 import numpy as np
 
-from ._core import FileError
+from ._core import FileError, check_density
 from ._tiff_ifd import LONG, SHORT, Entry, Flavour, even
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _PREDICTOR = 258, 259, 262, 266, 317
@@ -37,6 +37,8 @@ _ENCODERS: dict[int, Callable[[bytes], Any]] = {
     34925: lambda raw: imagecodecs.lzma_encode(raw),
 }
 _PACKBITS = 32773
+_DEFLATED = (1, _DEFLATE, 32946, _PACKBITS)  # nothing here is denser than deflate
+_BLOCK = 2**24  # bytes copied at once
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,15 @@ class Layout:
     """A TIFF file without the pixels of one series.
 
     `shape` is (samples in planes, rows, columns, interleaved samples) of each page, `chunk` the
-    rows and columns of a strip or tile. `contiguous` is set where all pixels lie in one run.
+    rows and columns of a strip or tile. `ranges` has the (offset, count) of what is not pixels,
+    `pieces` the same with the bytes, unless they stay in the file. `contiguous` is set where all
+    pixels lie in one run.
     """
 
     flavour: Flavour
     size: int
     pieces: tuple[tuple[int, bytes], ...]
+    ranges: tuple[tuple[int, int], ...]
     pages: tuple[Page, ...]
     contiguous: int | None
     shape: tuple[int, int, int, int]
@@ -72,8 +77,13 @@ class Layout:
     patches: dict[int, int]
 
 
-def capture(path: Path, tif: Any, series: Any) -> tuple[Layout, list[str]]:
-    """Keep the open TIFF file but for the pixels of `series`; also return notes for the user."""
+def capture(
+    path: Path, tif: Any, series: Any, *, in_memory: bool = True
+) -> tuple[Layout, list[str]]:
+    """Keep the open TIFF file but for the pixels of `series`; also return notes for the user.
+
+    Without `in_memory` only places are kept, and `rewrite` copies from the source.
+    """
     key = series.keyframe
     if key.imagedepth > 1 or tif.is_ndpi:
         raise FileError(f"{path} is a rare kind of TIFF (volumetric tiles, NDPI); convert it")
@@ -87,7 +97,7 @@ def capture(path: Path, tif: Any, series: Any) -> tuple[Layout, list[str]]:
     size = tif.filehandle.size
     pages: tuple[Page, ...] = ()
     if contiguous is None:
-        pages = tuple(_page(path, tif, page, flavour) for page in series.pages)
+        pages = tuple(_page(path, tif, page, flavour, key) for page in series.pages)
         holes = sorted(segment for page in pages for segment in page.segments if segment[1])
     else:
         holes = [(contiguous, int(np.prod(series.shape, dtype=object)) * key.dtype.itemsize)]
@@ -97,11 +107,13 @@ def capture(path: Path, tif: Any, series: Any) -> tuple[Layout, list[str]]:
     if holes and holes[0][0] < 8:
         raise FileError(f"{path} is damaged: its pixels overlap its header; copy the file again")
     separate, _, rows, columns, samples = key.shaped
+    ranges = tuple(_ranges(holes, size))
     tile = (key.tilelength, key.tilewidth) if key.is_tiled else None
     layout = Layout(
         flavour,
         size,
-        tuple(_pieces(tif.filehandle, holes, size)),
+        tuple(_pieces(tif.filehandle, ranges)) if in_memory else (),
+        ranges,
         pages,
         contiguous,
         (separate, rows, columns, samples),
@@ -146,36 +158,65 @@ def _can_pack() -> bool:
     return True
 
 
-def _page(path: Path, tif: Any, page: Any, flavour: Flavour) -> Page:
+def _page(path: Path, tif: Any, page: Any, flavour: Flavour, key: Any) -> Page:
     if page is None or page.parent is not tif:
         raise FileError(f"{path} is a part of a set of files; join them into one file first")
     entries, following = flavour.read(tif.filehandle, page.offset)
     segments = tuple(zip(map(int, page.dataoffsets), map(int, page.databytecounts), strict=False))
+    if len(segments) < int(np.prod(key.chunked, dtype=object)):
+        raise FileError(
+            f"{path} is damaged: it lists fewer strips or tiles than its size needs; copy it again"
+        )
+    if int(key.compression) in _DEFLATED and all(count for _, count in segments):
+        stored = sum(count for _, count in segments)
+        check_density(path, stored, int(np.prod(key.shape, dtype=object)) * key.dtype.itemsize)
     return Page(page.offset, entries, following, segments)
 
 
-def _pieces(handle: Any, holes: list[tuple[int, int]], size: int) -> Iterator[tuple[int, bytes]]:
+def _ranges(holes: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
     position = 0
     for offset, count in [*holes, (size, 0)]:
         if offset > position:
-            handle.seek(position)
-            yield position, handle.read(offset - position)
+            yield position, offset - position
         position = max(position, offset + count)
 
 
-def rewrite(handle: BinaryIO, layout: Layout, data: np.ndarray) -> None:
-    """Write the file with `data`, all samples included, in the order in which it was read."""
-    for offset, piece in layout.pieces:
+def _pieces(handle: Any, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
+    for offset, count in ranges:
+        for start in range(offset, offset + count, _BLOCK):
+            handle.seek(start)
+            yield start, handle.read(min(_BLOCK, offset + count - start))
+
+
+def rewrite(
+    handle: BinaryIO, layout: Layout, planes: Iterable[np.ndarray], source: Any = None
+) -> None:
+    """Write the file around new pixels.
+
+    Parameters
+    ----------
+    handle : file object
+        Open for writing, empty.
+    layout : Layout
+    planes : iterable of ndarray
+        Parts of the pixels, all samples included, in the order in which they were read: one for
+        each page, or any parts that follow each other where the pixels are contiguous.
+    source : file object, optional
+        What was captured, where it was not kept in memory.
+    """
+    pieces = layout.pieces if source is None else _pieces(source, layout.ranges)
+    for offset, piece in pieces:
         handle.seek(offset)
         handle.write(piece)
     if layout.contiguous is not None:
-        handle.seek(layout.contiguous)
-        handle.write(np.ascontiguousarray(data, dtype=layout.dtype).data)
+        place = layout.contiguous
+        for plane in planes:
+            handle.seek(place)
+            place += handle.write(np.ascontiguousarray(plane, dtype=layout.dtype).data)
         return
-    planes = data.reshape(len(layout.pages), *layout.shape)
     room = _Room(layout)
     for page, plane in zip(layout.pages, planes, strict=True):
-        _write_page(handle, layout, page, plane, room)
+        _write_page(handle, layout, page, plane.reshape(layout.shape), room)
 
 
 class _Room:

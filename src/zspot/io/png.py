@@ -15,7 +15,15 @@ from typing import Any, BinaryIO
 import imagecodecs
 import numpy as np
 
-from ._core import FileError, ImageFile, check_header, interleaved, plain_refusal, split_alpha
+from ._core import (
+    FileError,
+    ImageFile,
+    check_density,
+    check_header,
+    interleaved,
+    plain_refusal,
+    split_alpha,
+)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _PALETTE = 0, 2, 3
@@ -48,6 +56,9 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     if b"acTL" in names:
         raise FileError(f"{path}: animated images are not supported; extract one frame")
     check_header(path, (height, width, _SAMPLES[colour]), max_pixels)
+    stored = sum(len(payload) for name, payload in chunks if name == b"IDAT")
+    samples = 1 if colour == _PALETTE else _SAMPLES[colour]
+    check_density(path, stored, height * (width * samples * bits // 8))
     data, alpha, axes = split_alpha(imagecodecs.png_decode(content))
     same_layout = colour != _PALETTE and b"tRNS" not in names and bits >= 8
     before, after, dropped = _select(chunks, same_layout)

@@ -14,7 +14,9 @@ import numpy as np
 import tifffile
 
 from ._core import FileError, ImageFile, check_header, check_pixel_type
+from ._stack import Stack
 from ._tiff_exif import attach_exif, byte_order
+from ._tiff_ifd import check_chain
 from ._tiff_layout import capture, rewrite
 
 # tifffile logs every oddity of a damaged file; without a handler Python prints that to stderr.
@@ -44,31 +46,36 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     keep their old pixels (noted). Palette (other than ImageJ's display colours), CMYK, CIELAB,
     sensor data, 1 to 7-bit and complex pixels are refused.
     """
+    with path.open("rb") as handle:
+        check_chain(path, handle, path.stat().st_size)
     with tifffile.TiffFile(path) as tif:
         if not tif.series or not tif.series[0].keyframe:
             raise FileError(f"{path} holds no image; check the file")
         series = tif.series[0]
-        _check(path, tif, series, max_pixels)
+        check(path, tif, series, tuple(series.shape), max_pixels)
         layout, notes = capture(path, tif, series)
         stored = np.asarray(series.asarray(maxworkers=1))
-        axes = _axes(path, series)
-        data, axes, alpha = _split(
+        axes = axes_of(path, series)
+        data, axes, alpha = split(
             stored.astype(stored.dtype.newbyteorder("="), copy=False),
             axes,
             series.keyframe.extrasamples,
         )
         metadata = _metadata(tif, series)
-        metadata["tiff"] = {"layout": layout, "stored_axes": _axes(path, series)}
-        notes += _other_notes(tif, series)
+        metadata["tiff"] = {"layout": layout, "stored_axes": axes_of(path, series)}
+        notes += other_notes(tif, series)
     return ImageFile(data, axes, alpha, "tiff", metadata, path, tuple(notes))
 
 
-def _check(path: Path, tif: tifffile.TiffFile, series: Any, max_pixels: int) -> None:
+def check(
+    path: Path, tif: tifffile.TiffFile, series: Any, shape: tuple[int, ...], max_pixels: int
+) -> None:
+    """Refuse what cannot be decoded into `shape` or written back, before decoding it."""
     key = series.keyframe
     photometric, compression = int(key.photometric), int(key.compression)
     if not {256, 257} <= set(_codes(key)) or not key.dataoffsets:
         raise FileError(f"{path} is damaged: its TIFF tags are incomplete; copy it again")
-    check_header(path, tuple(series.shape), max_pixels)
+    check_header(path, shape, max_pixels)
     if key.is_tiled:
         # Tiles may be larger than the image, and are decoded whole.
         check_header(path, (key.tilelength, key.tilewidth, key.samplesperpixel), max_pixels)
@@ -86,7 +93,8 @@ def _codes(key: Any) -> list[int]:
     return [tag.code for tag in key.tags]
 
 
-def _axes(path: Path, series: Any) -> str:
+def axes_of(path: Path, series: Any) -> str:
+    """Return the letters of a series' axes, Q for those that mean nothing here."""
     axes = "".join(a if a in "TZCYXS" else "Q" for a in series.axes)
     if any(axes.count(a) != 1 for a in "YX") or ("S" in axes and "C" in axes):
         # S next to C, as OME has for RGB with several channels: C is then a plain stack.
@@ -96,7 +104,7 @@ def _axes(path: Path, series: Any) -> str:
     return axes
 
 
-def _split(
+def split(
     stored: np.ndarray, axes: str, extrasamples: tuple[int, ...]
 ) -> tuple[np.ndarray, str, np.ndarray | None]:
     """Separate the alpha sample, if the last sample is declared as one."""
@@ -126,13 +134,37 @@ def _metadata(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-def _other_notes(tif: tifffile.TiffFile, series: Any) -> list[str]:
+def other_notes(tif: tifffile.TiffFile, series: Any) -> list[str]:
+    """Say what else the file holds."""
     notes = []
     if len(series.levels) > 1:
         notes.append("The reduced copies (pyramid levels) in the TIFF file keep their old pixels.")
     if len(tif.series) > 1:
         notes.append(f"{len(tif.series) - 1} more images in the TIFF file keep their old pixels.")
     return notes
+
+
+def open_stack(path: Path, max_pixels: int) -> Stack | None:
+    """Open a TIFF file whose series has more than one page, each a plane."""
+    from ._tiff_stack import TiffStack
+
+    with path.open("rb") as handle:
+        check_chain(path, handle, path.stat().st_size)
+    tif = tifffile.TiffFile(path)
+    try:
+        series = tif.series[0] if tif.series else None
+        key = series.keyframe if series else None
+        if series is None or key is None or len(series.shape) <= len(key.shape):
+            tif.close()
+            return None
+        ends = series.shape[-len(key.shape) :] == key.shape and series.axes.endswith(key.axes)
+        if not ends or key.axes not in ("YX", "YXS", "SYX") or "S" in series.axes[: -len(key.axes)]:
+            tif.close()
+            return None
+        return TiffStack(path, tif, max_pixels)
+    except BaseException:
+        tif.close()
+        raise
 
 
 def refusal(image: ImageFile) -> str | None:
@@ -148,7 +180,10 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     """
     own = image.metadata.get("tiff")
     if own is not None:
-        rewrite(handle, own["layout"], _join(image, own["stored_axes"]))
+        layout = own["layout"]
+        data = join(image.data, image.axes, image.alpha, own["stored_axes"])
+        planes = (data,) if layout.contiguous is not None else data.reshape(-1, *layout.shape)
+        rewrite(handle, layout, planes)
         return
     exif = image.metadata.get("exif")
     order = byte_order(exif) if exif else "<"
@@ -175,13 +210,13 @@ def _samples_last(image: ImageFile) -> tuple[np.ndarray, int]:
     ) else 1
 
 
-def _join(image: ImageFile, stored_axes: str) -> np.ndarray:
+def join(data: np.ndarray, axes: str, alpha: np.ndarray | None, stored_axes: str) -> np.ndarray:
     """Put alpha back as the last sample."""
-    if image.alpha is None:
-        return image.data
-    position = stored_axes.index("S") if "S" in stored_axes else image.data.ndim
-    data = image.data if "S" in image.axes else np.expand_dims(image.data, position)
-    return np.concatenate([data, np.expand_dims(image.alpha, position)], axis=position)
+    if alpha is None:
+        return data
+    position = stored_axes.index("S") if "S" in stored_axes else data.ndim
+    data = data if "S" in axes else np.expand_dims(data, position)
+    return np.concatenate([data, np.expand_dims(alpha, position)], axis=position)
 
 
 def _options(image: ImageFile, samples: int) -> dict[str, Any]:
