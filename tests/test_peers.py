@@ -344,3 +344,18 @@ def test_networks_depend_on_their_generator_alone(spec):
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert first.shape == SHAPE
+
+
+@pytest.mark.parametrize(("kind", "gain"), [("white", 6), ("correlated", 2)])
+def test_auto_without_weights_tells_white_from_correlated_noise(kind, gain, clean, monkeypatch):
+    from zspot.algorithms import refill
+
+    small = (BlindSpot(16, 2), Fit(40, 3e-3, "one-cycle", stride=2))
+    monkeypatch.setitem(refill._EFFORTS, "fast", small)
+    noisy = white(clean) if kind == "white" else clean + correlated(clean.shape, 0.12, seed=0)
+    result = zspot.run(noisy, "auto-scratch", effort="fast", channel_axis=-1)
+    assert kind in result.reason
+    assert psnr(clean, result.image) > psnr(clean, noisy) + gain
+    assert result.recipe is not None
+    again = zspot.run(noisy, result.recipe, channel_axis=-1)
+    assert np.array_equal(again.image, result.image)

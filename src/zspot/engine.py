@@ -359,7 +359,7 @@ def rate_schedule(spec: Fit) -> Callable[[int], float]:
         return cosine((step - warm) / max(1, spec.steps - warm))
 
     shapes: dict[str, Callable[[int], float]] = {
-        "cosine": lambda step: cosine(step / spec.steps),
+        "cosine": lambda step: cosine(step / max(1, spec.steps)),
         "one-cycle": one_cycle,
         "constant": lambda step: 1.0,
     }
