@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def denoise_file(
     image = read(source)
     check_target(target, overwrite=overwrite, source=image)
     out = np.empty_like(image.data)
-    places = list(_planes(image))
+    places = list(planes(image))
     total = 0.0
     result = None
     for number, (place, channel_axis) in enumerate(places):
@@ -80,13 +81,13 @@ def denoise_file(
 
 def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:
     """Return the first plane of a file, its channel axis and, for a stack, which one it is."""
-    places = list(_planes(image))
+    places = list(planes(image))
     place, channel_axis = places[0]
     name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
     return image.data[place], channel_axis, name
 
 
-def _planes(image: ImageFile):
+def planes(image: ImageFile) -> Iterator[tuple[tuple[int | slice, ...], int | None]]:
     """Yield (index of a plane, its channel axis) for every plane of a file."""
     kept = [axis for axis, letter in enumerate(image.axes) if letter in "YXS"]
     counts = [
