@@ -1,4 +1,4 @@
-"""The napari plugin in a real viewer, off-screen."""
+"""The napari plugin in a real viewer, on a screen that nobody sees."""
 
 from __future__ import annotations
 
@@ -28,26 +28,29 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(scope="module")
 def screen():
-    """A screen that nobody sees: Qt's off-screen platform has OpenGL only beside an X server."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QT_QPA_PLATFORM", "offscreen")
-        if os.environ.get("DISPLAY") or sys.platform != "linux":
-            yield
-            return
-        if shutil.which("Xvfb") is None:
-            pytest.skip("no DISPLAY and no Xvfb: install xvfb and Mesa's libgl1-mesa-dri")
-        read, write = os.pipe()
-        command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24", "+extension", "GLX"]
-        server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
-        os.close(write)
-        with os.fdopen(read) as answer:
-            number = answer.readline().strip()
+    """A screen that nobody sees. Qt's own off-screen platform has OpenGL only now and then."""
+    if os.environ.get("DISPLAY") or sys.platform != "linux":
+        yield
+        return
+    if shutil.which("Xvfb") is None:
+        pytest.skip("no DISPLAY and no Xvfb: apt-get install xvfb libgl1-mesa-dri libxcb-cursor0")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24", "-terminate"]
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, **quiet)
+    os.close(write)
+    with os.fdopen(read) as answer:
+        number = answer.readline().strip()
+    try:
         if not number:
             pytest.skip("Xvfb does not start")
-        patch.setenv("DISPLAY", f":{number}")
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("QT_QPA_PLATFORM", "xcb")
+            patch.setenv("DISPLAY", f":{number}")
+            yield
+    finally:
         server.terminate()
-        server.wait()
+        server.wait(20)
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,7 @@ class DenoiseWidget(Container):
         self._after(False)
         worker = thread_worker(_followed)(self._job)
         worker.yielded.connect(self._progress)
-        worker.returned.connect(lambda error: self._ended(error, layer, part))
+        worker.returned.connect(lambda errors: self._ended(errors, layer, part))
         worker.start()
 
     def cancel(self) -> None:
@@ -153,11 +153,11 @@ class DenoiseWidget(Container):
         self.bar.value = round(_STEPS * news.done / news.total) if news.total else 0
         self.status.value = f"{news.stage}: {left_in_words(news)}"
 
-    def _ended(self, error: Exception | None, layer: Image, part: Part) -> None:
-        if error is None:
-            self._finished(layer, part)
+    def _ended(self, errors: list[Exception], layer: Image, part: Part) -> None:
+        if errors:
+            self._failed(errors[0])
         else:
-            self._failed(error)
+            self._finished(layer, part)
 
     def _finished(self, layer: Image, part: Part) -> None:
         assert self._job is not None
@@ -266,13 +266,13 @@ class DenoiseWidget(Container):
         self.text.value = "\n".join(sentences)
 
 
-def _followed(job: Job[Done]) -> Generator[Progress, None, Exception | None]:
-    """Run a job; return its error, because raised ones end napari's threads with a traceback."""
+def _followed(job: Job[Done]) -> Generator[Progress, None, list[Exception]]:
+    """Run a job; return its error in a list: one that is raised or returned ends in a traceback."""
     try:
         yield from job.run()
     except Exception as error:
-        return error
-    return None
+        return [error]
+    return []
 
 
 def _noise_of(part: Part) -> list[str]:

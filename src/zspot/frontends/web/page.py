@@ -97,6 +97,7 @@ class Page:
                 file_types=[".toml"],
                 type="filepath",
                 height=100,
+                elem_id="zs-recipe",
             )
 
     def _outputs(self) -> None:
