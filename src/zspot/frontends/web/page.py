@@ -156,15 +156,15 @@ class Page:
             **quiet,
         )  # fmt: skip
         self.stop.click(self.cancel, None, [self.status, self.stop], queue=False, **quiet)
-        blended = [self.viewer, self.download, self.trust]
+        blended = [self.viewer, self.download]
         for slider in (self.strength, self.keep):
-            slider.release(
+            slider.input(
                 self.blend, [self.strength, self.keep, self.plane], blended,
-                concurrency_limit=None, **quiet,
+                concurrency_limit=None, trigger_mode="always_last", **quiet,
             )  # fmt: skip
-        self.plane.release(
+        self.plane.input(
             self.look, [self.strength, self.keep, self.plane], [self.viewer, self.trust],
-            concurrency_limit=None, **quiet,
+            concurrency_limit=None, trigger_mode="always_last", **quiet,
         )  # fmt: skip
         blocks.unload(self.leave)
 
@@ -238,12 +238,11 @@ class Page:
         """Show and write the result at another strength."""
         session = self.sessions.get(request.session_hash)
         if not session.results:
-            return [gr.skip()] * 3
+            return [gr.skip()] * 2
         path = session.blend(strength, keep)
         return [
             views.pictures(session, int(plane) - 1, strength, keep),
             gr.update(value=str(path), label=f"Download {path.name}"),
-            gr.skip(),
         ]
 
     def look(self, strength: float, keep: float, plane: int, request: gr.Request) -> list[Any]:

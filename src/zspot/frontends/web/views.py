@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 
 from zspot.frontends.web import texts
 from zspot.frontends.web.pictures import Scale, centre, correlation_picture, save
 from zspot.frontends.web.session import Session
+
+_KEPT = 16  # pictures made for a result and its strengths
 
 
 def noise(session: Session) -> str:
@@ -47,11 +50,17 @@ def pictures(session: Session, number: int, strength: float, keep: float) -> str
     folder = session.source.parent
     # The noisy picture keeps its name, by which the viewer knows that it is still the same image.
     names = {k: f"{k}-{number}" if k == "before" else secrets.token_hex(6) for k in made}
-    for old in folder.glob("view-*"):
-        if old.stem != f"view-{names['before']}":
-            old.unlink(missing_ok=True)
+    _forget(folder, len(session.places))
     paths = {k: save(v, folder, f"view-{names[k]}") for k, v in made.items()}
     return texts.viewer_value(paths, picture.shape[:2], notes)
+
+
+def _forget(folder: Path, planes: int) -> None:
+    """Remove all but the newest pictures: a browser may still be loading those."""
+    kept = _KEPT + planes  # every plane has its noisy picture
+    views = sorted(folder.glob("view-*"), key=lambda path: path.stat().st_mtime_ns)
+    for old in views[:-kept]:
+        old.unlink(missing_ok=True)
 
 
 def summary(session: Session) -> str:
