@@ -18,8 +18,10 @@ from tests.conftest import tiny
 from zspot.algorithms import bsn_ins
 
 # They warn of their own use of pydantic and numpy while they are imported.
-pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-              pytest.mark.filterwarnings("ignore::FutureWarning")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
 
 RECIPE = tiny(bsn_ins.recipe("fast"), steps=1)
 LONG = tiny(bsn_ins.recipe("fast"), steps=5000)
@@ -167,7 +169,9 @@ def test_colour_is_denoised_together_and_alpha_kept(viewer, widget):
     out = viewer.layers["p denoised"]
     assert out.rgb
     assert np.array_equal(out.data[..., 3], picture[..., 3])
-    assert np.array_equal(out.data[..., :3], zspot.denoise(picture[..., :3], RECIPE, channel_axis=-1))
+    assert np.array_equal(
+        out.data[..., :3], zspot.denoise(picture[..., :3], RECIPE, channel_axis=-1)
+    )
 
 
 def test_strength_after_the_run(viewer, widget):

@@ -429,8 +429,10 @@ def test_keyboard_and_labels(page, files):
     seen = set()
     for _ in range(60):
         page.keyboard.press("Tab")
-        seen.add(page.evaluate("""(() => { const e = document.activeElement;
-          return e.name || e.ariaLabel || e.textContent.trim().slice(0, 20); })()"""))
+        seen.add(
+            page.evaluate("""(() => { const e = document.activeElement;
+          return e.name || e.ariaLabel || e.textContent.trim().slice(0, 20); })()""")
+        )
     assert {"zv-view", "zv-zoom"} <= seen
     assert any("Download" in name for name in seen)
     assert any("Strength" in name for name in seen)

@@ -16,7 +16,7 @@ WAIT = 300_000  # ms
 
 
 def web(folder: Path) -> None:
-    """The page before and after a run, on a wide and a phone-wide screen."""
+    """Picture the page during and after a run, on a wide and a phone-wide screen."""
     from playwright.sync_api import sync_playwright
 
     from zspot.frontends.web import Settings, serving
@@ -47,7 +47,7 @@ def web(folder: Path) -> None:
 
 
 def napari_viewer(folder: Path) -> None:
-    """The dock widget after a run."""
+    """Picture the dock widget after a run."""
     warnings.simplefilter("ignore")
     import napari
     import npe2
@@ -59,7 +59,8 @@ def napari_viewer(folder: Path) -> None:
 
     manager = npe2.PluginManager.instance()
     if "zspot" not in manager:
-        manager.register(Path(plugin.__file__).with_name("napari.yaml"))
+        manifest = Path(plugin.__file__).with_name("napari.yaml")
+        manager.register(npe2.PluginManifest.from_file(manifest))
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1280, 900)
     data, options, _ = dots_layer()[0]

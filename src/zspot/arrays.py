@@ -72,9 +72,7 @@ def _is_xarray(image: Any) -> bool:
     return module is not None and isinstance(image, module.DataArray)
 
 
-def _tensor(
-    image: torch.Tensor, channel_axis: int | None, denoise: PlaneDenoiser
-) -> torch.Tensor:
+def _tensor(image: torch.Tensor, channel_axis: int | None, denoise: PlaneDenoiser) -> torch.Tensor:
     values = image.detach().cpu()
     if values.dtype == torch.bfloat16:  # which NumPy does not know; float32 holds it exactly
         values = values.float()

@@ -1,4 +1,4 @@
-"""Whether a result can be trusted, from the image and the result alone, in numbers and one sentence.
+"""Whether a result can be trusted, in numbers and one sentence, from image and result alone.
 
 A good result took away noise and nothing else. Noise has the strength and the correlation that
 the noise report finds, and does not know where the picture has edges.
@@ -29,7 +29,7 @@ REMOVED = (0.5, 1.6)
 The noise report itself can be a third off on textured pictures."""
 
 UNLIKE_NOISE = 0.3
-"""Allowed difference between the correlations of neighbours in what was removed and in the noise."""
+"""Allowed difference between the neighbour correlations of what was removed and of the noise."""
 
 _WINDOW_AREA = 4 * math.pi * 4.0**2
 """Pixels that a Gaussian window of `zspot.residual` averages over."""
@@ -188,9 +188,7 @@ def _judge(level: float, noise: float, structure: float, difference: float) -> t
             "What was removed has another grain than the noise in flat areas: compare before and "
             "after before you rely on fine detail."
         )
-    return "good", (
-        "What was removed looks like noise and leaves the detail of the picture alone."
-    )
+    return "good", ("What was removed looks like noise and leaves the detail of the picture alone.")
 
 
 def _neighbours(removed: torch.Tensor) -> float:

@@ -10,7 +10,7 @@ SIDE = 192
 
 
 def cat() -> np.ndarray:
-    """A cat by a phone in the dark: noise correlated between neighbours, uint8 (H, W, 3)."""
+    """Return a cat by a phone in the dark: noise correlated between neighbours, uint8 (H, W, 3)."""
     from skimage.data import chelsea
 
     clean = chelsea()[40 : 40 + SIDE, 110 : 110 + SIDE].astype(np.float64)
@@ -21,7 +21,7 @@ def cat() -> np.ndarray:
 
 
 def cell() -> np.ndarray:
-    """A cell under the microscope: counted light, uint16 (H, W)."""
+    """Return a cell under the microscope: counted light, uint16 (H, W)."""
     from skimage.data import cell as picture
 
     clean = picture()[200 : 200 + SIDE, 180 : 180 + SIDE].astype(np.float64)
@@ -31,7 +31,7 @@ def cell() -> np.ndarray:
 
 
 def stack() -> np.ndarray:
-    """Four planes of drifting dots, white noise, float32 (4, H, W)."""
+    """Return four planes of drifting dots, white noise, float32 (4, H, W)."""
     rng = np.random.default_rng(2)
     y, x = np.mgrid[:96, :96]
     places = rng.uniform(8, 88, (12, 2))

@@ -140,9 +140,7 @@ def _linear(layer: Image) -> np.ndarray:
     """Return the matrix from data to world without the layer's own affine and translation."""
     from napari.utils.transforms import Affine
 
-    moves = Affine(
-        scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim
-    )
+    moves = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim)
     return np.asarray(moves.linear_matrix)
 
 

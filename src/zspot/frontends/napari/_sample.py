@@ -15,15 +15,15 @@ def _layers(name: str) -> list[LayerData]:
 
 
 def cat_layer() -> list[LayerData]:
-    """A cat with camera noise."""
+    """Return a cat with camera noise."""
     return _layers("cat")
 
 
 def cell_layer() -> list[LayerData]:
-    """A cell with microscope noise, 16 bit."""
+    """Return a cell with microscope noise, 16 bit."""
     return _layers("cell")
 
 
 def dots_layer() -> list[LayerData]:
-    """A stack of four noisy planes."""
+    """Return a stack of four noisy planes."""
     return _layers("dots")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from magicgui.widgets import (
@@ -126,7 +126,7 @@ class DenoiseWidget(Container):
         )
         self._busy(True)
         self._after(False)
-        worker = thread_worker(_followed)(self._job)
+        worker: Any = thread_worker(_followed)(self._job)
         worker.yielded.connect(self._progress)
         worker.returned.connect(lambda errors: self._ended(errors, layer, part))
         worker.start()
@@ -144,8 +144,8 @@ class DenoiseWidget(Container):
     def _chosen_method(self) -> str | Recipe:
         if self.method.value != RECIPE:
             return self.method.value
-        path = Path(self.recipe.value)
-        if not path.is_file():
+        path = self.recipe.value
+        if not isinstance(path, Path) or not path.is_file():
             raise RecipeError("choose the recipe's file (.toml) first")
         return Recipe.load(path)
 
@@ -206,14 +206,13 @@ class DenoiseWidget(Container):
             return
         self._asked += 1
         asked, removed = self._asked, self.removed.value
-        worker = thread_worker(blended)(
-            part, values, results, self.strength.value, self.keep.value
-        )
+        at = self.strength.value, self.keep.value
+        worker: Any = cast("Any", thread_worker(blended))(part, values, results, *at)
 
         def show(out: np.ndarray) -> None:
             if asked != self._asked:  # the slider has moved on
                 return
-            made.data = out
+            made.data = cast("Any", out)
             self._show_removed(made, values, out, removed)
 
         worker.returned.connect(show)
@@ -223,7 +222,7 @@ class DenoiseWidget(Container):
         name = f"{made.name} removed"
         if not on:
             if name in self._viewer.layers:
-                self._viewer.layers.remove(name)
+                self._viewer.layers.remove(self._viewer.layers[name])
             return
         change = values.astype(np.float32) - out.astype(np.float32)
         if made.rgb:
@@ -258,7 +257,7 @@ class DenoiseWidget(Container):
             show_error(str(error))
             return
         self.text.value = "measuring"
-        worker = thread_worker(_noise_of)(part)
+        worker: Any = thread_worker(_noise_of)(part)
         worker.returned.connect(self._tell)
         worker.start()
 

@@ -107,7 +107,7 @@ def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
 
 def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     try:
-        import gradio as gr
+        from gradio import themes
 
         from zspot.frontends.web.page import CSS, Page
     except ImportError as error:
@@ -120,7 +120,7 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     blocks = Page(sessions, _examples(folder), jobs).build()
     blocks.queue(max_size=settings.queue)
     # Fonts of the system: nothing is fetched from elsewhere.
-    theme = gr.themes.Default(
+    theme = themes.Default(
         primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["monospace"]
     ).set(
         body_text_color_subdued="*neutral_600",

@@ -76,7 +76,10 @@ def noise_report(report: NoiseReport, correlation: Path, crop: Path, plane: str)
 def trust_panel(trust: Trust) -> str:
     """Return the verdict, its sentence and the numbers behind it."""
     rows = [
-        ("Removed, against the noise found", f"{trust.removed_level:.3g} / {trust.noise_level:.3g}"),
+        (
+            "Removed, against the noise found",
+            f"{trust.removed_level:.3g} / {trust.noise_level:.3g}",
+        ),
         (
             "Whiteness of what was removed (1: neighbours unrelated)",
             f"{trust.whiteness:.2f}; noise in flat areas {1 - abs(trust.noise_correlation):.2f}",

@@ -67,7 +67,8 @@ def summary(session: Session) -> str:
     """Say in a sentence what ran."""
     result = session.results[-1]
     seconds = result.timings["total"]
-    return f"Done in {seconds:.1f} s on {result.device}. {result.reason[:1].upper()}{result.reason[1:]}."
+    reason = result.reason[:1].upper() + result.reason[1:]
+    return f"Done in {seconds:.1f} s on {result.device}. {reason}."
 
 
 def _file(session: Session) -> str:
