@@ -166,7 +166,7 @@ def test_bad_input_is_one_clear_line(client, files):
             api_name="/denoise",
         )
     with pytest.raises(AppError, match="seed"):
-        client.predict(handle_file(files / "noisy.png"), seed=-1, api_name="/denoise")
+        client.predict(handle_file(files / "noisy.png"), seed=-1, recipe=None, api_name="/denoise")
 
 
 def test_the_schema_names_every_parameter(client):
@@ -209,6 +209,7 @@ def test_curl(url, files):
     assert '"state": "running"' in (files / "answer.txt").read_text()
 
 
+@pytest.mark.slow  # a second server takes a while to start
 def test_only_those_with_a_password_come_in_and_files_are_removed(tmp_path, files):
     (tmp_path / "users.txt").write_text("ada:secret\n")
     before = temporary_folders()

@@ -1,4 +1,6 @@
-"""Make the screenshots of docs/web.md and docs/napari.md: python docs/scripts/screenshots.py FOLDER
+"""Make the screenshots of docs/web.md and docs/napari.md.
+
+Usage: python docs/scripts/screenshots.py FOLDER
 
 The page needs playwright and chromium, napari a Qt binding and a screen (`xvfb-run -a`).
 """

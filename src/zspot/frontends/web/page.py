@@ -197,6 +197,7 @@ class Page:
                 raise FileError("choose an image first")
             session.prepare(method_of(method, recipe), effort, int(seed or 0))
         except BAD_INPUT as error:
+            session.job = None
             return [texts.alert(str(error)), "", gr.update(), gr.update()]
         waiting = texts.status("waiting for a free core", 0)
         return ["", waiting, gr.update(interactive=False), gr.update(interactive=True)]
