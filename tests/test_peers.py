@@ -350,7 +350,7 @@ def test_networks_depend_on_their_generator_alone(spec):
 def test_auto_without_weights_tells_white_from_correlated_noise(kind, gain, clean, monkeypatch):
     from zspot.algorithms import refill
 
-    small = (BlindSpot(16, 2), Fit(40, 3e-3, "one-cycle", stride=2))
+    small = (BlindSpot(24, 2), Fit(80, 3e-3, "one-cycle", stride=2))
     monkeypatch.setitem(refill._EFFORTS, "fast", small)
     noisy = white(clean) if kind == "white" else clean + correlated(clean.shape, 0.12, seed=0)
     result = zspot.run(noisy, "auto-scratch", effort="fast", channel_axis=-1)

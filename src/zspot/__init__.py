@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zspot.noise import NoiseReport, analyze_noise
     from zspot.progress import Progress
     from zspot.recipe import Recipe, RecipeError
+    from zspot.trust import Trust, assess
 
 # Loaded on first use, so that `import zspot` does not wait for torch.
 _HOME = {
@@ -32,6 +33,8 @@ _HOME = {
     "Progress": "zspot.progress",
     "Recipe": "zspot.recipe",
     "RecipeError": "zspot.recipe",
+    "Trust": "zspot.trust",
+    "assess": "zspot.trust",
 }
 
 __all__ = [
@@ -43,8 +46,10 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Result",
+    "Trust",
     "__version__",
     "analyze_noise",
+    "assess",
     "denoise",
     "methods",
     "run",

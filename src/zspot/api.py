@@ -6,18 +6,23 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from zspot._version import __version__
 from zspot.algorithms import EFFORTS, METHODS
+from zspot.arrays import denoise_foreign, is_foreign, is_lazy
 from zspot.axes import ImageError, Plane, to_plane
+from zspot.blend import blend, removed_detail
 from zspot.denoiser import Denoiser, from_recipe
 from zspot.engine import Denoised
 from zspot.progress import Progress
 from zspot.recipe import Recipe
 
+Array = TypeVar("Array")
 DEFAULT_METHOD = "auto"
 MIN_PIXELS = 64
 """Fewer pixels than this hold too little to learn from; the image is returned as it is."""
@@ -51,6 +56,10 @@ class Result:
     seed : int
     device : str
     versions : dict of str to str
+    source : ndarray or None
+        The input itself, not a copy: changing it changes what `blend` returns.
+    channel_axis : int or None
+        As it was passed.
     """
 
     image: np.ndarray
@@ -63,10 +72,64 @@ class Result:
     seed: int
     device: str
     versions: dict[str, str] = field(default_factory=dict)
+    source: np.ndarray | None = None
+    channel_axis: int | None = None
+
+    @cached_property
+    def removed_detail(self) -> np.ndarray:
+        """What `blend` can put back, float64, shape and units of the image.
+
+        Made when first asked for. The removed part, input - image, is cut into overlapping windows
+        of 8 x 8 pixels and written as cosines; what stands out of the strength that the removed
+        noise usually has at that frequency is structure. It is cut so that image + removed_detail
+        lies between the image and the input everywhere.
+
+        Raises
+        ------
+        ValueError
+            If the result does not hold the input.
+        """
+        return removed_detail(self._input(), self.image, self.channel_axis)
+
+    def blend(self, strength: float = 1.0, keep_detail: float = 0.0) -> np.ndarray:
+        """Return less than the full result, without running anything again.
+
+        Parameters
+        ----------
+        strength : float in [0, 1]
+            0 returns the input exactly; with `keep_detail` 0, 1 returns `image` exactly. In between
+            every pixel moves from the one to the other and never turns back.
+        keep_detail : float in [0, 1]
+            Share of `removed_detail` (edges and texture found in what was removed) to put back.
+            Pixels stay between input and image.
+
+        Returns
+        -------
+        ndarray
+            A new array of the shape, dtype and intensity scale of the input:
+            input + strength * (image - input + keep_detail * removed_detail).
+
+        Raises
+        ------
+        OptionError
+            If a value is outside [0, 1].
+        ValueError
+            If the result does not hold the input.
+        """
+        for name, value in (("strength", strength), ("keep_detail", keep_detail)):
+            if not 0 <= value <= 1:
+                raise OptionError(f"{name}={value!r}: must be from 0 to 1")
+        detail = self.removed_detail if keep_detail > 0 and strength > 0 else None
+        return blend(self._input(), self.image, detail, strength, keep_detail)
+
+    def _input(self) -> np.ndarray:
+        if self.source is None:
+            raise ValueError("this result does not hold its input: nothing to blend with")
+        return self.source
 
 
 def denoise(
-    image: np.ndarray,
+    image: Array,
     method: str | Recipe = DEFAULT_METHOD,
     *,
     effort: str = "balanced",
@@ -74,14 +137,16 @@ def denoise(
     seed: int = 0,
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
-    second: np.ndarray | None = None,
-) -> np.ndarray:
+    second: Array | None = None,
+) -> Array:
     """Denoise one image using nothing but itself.
 
     Parameters
     ----------
     image : ndarray, (H, W) or 3-D with `channel_axis`
-        Integers, or floating point of any range; never modified.
+        Integers, or floating point of any range; never modified. Also a torch tensor, a dask array
+        or an xarray DataArray; the last two may have more axes in front, whose planes are denoised
+        one by one.
     method : str or Recipe
         A name from `methods()`, or a recipe to run as it stands.
     effort : {"fast", "balanced", "best"}
@@ -100,26 +165,39 @@ def denoise(
 
     Returns
     -------
-    ndarray
-        Shape, dtype and intensity scale of `image`.
+    ndarray, or the kind of array that was passed
+        Shape, dtype and intensity scale of `image`; see `zspot.arrays.denoise_foreign` for what
+        the other kinds keep. Dask arrays come back lazy.
 
     Raises
     ------
     ImageError
         If the array cannot be denoised.
     OptionError
-        If a method, effort or device does not exist.
+        If a method, effort or device does not exist, or if `progress` is passed with a lazy array.
     """
-    return run(
-        image,
-        method,
-        effort=effort,
-        channel_axis=channel_axis,
-        seed=seed,
-        device=device,
-        progress=progress,
-        second=second,
-    ).image
+
+    def plane(values: np.ndarray, axis: int | None) -> np.ndarray:
+        return run(
+            values,
+            method,
+            effort=effort,
+            channel_axis=axis,
+            seed=seed,
+            device=device,
+            progress=progress,
+            second=second,  # type: ignore[arg-type]
+        ).image
+
+    if not is_foreign(image):
+        return plane(image, channel_axis)  # type: ignore[return-value]
+    if second is not None:
+        raise OptionError("second goes with numpy arrays: convert both images with numpy.asarray")
+    if is_lazy(image):
+        choose(method, effort)  # a wrong name is told now, not when the values are computed
+        if progress is not None:
+            raise OptionError("progress of a lazy array is told by dask.diagnostics.ProgressBar")
+    return denoise_foreign(image, channel_axis, plane)
 
 
 def run(
@@ -167,6 +245,8 @@ def run(
         seed=seed,
         device=str(target),
         versions=versions(),
+        source=image,
+        channel_axis=channel_axis,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -198,6 +199,11 @@ def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:
     return image.data[place], channel_axis, name
 
 
+def planes(image: ImageFile) -> Iterator[tuple[tuple[int | slice, ...], int | None]]:
+    """Yield (index of a plane, its channel axis) for every plane of a file."""
+    return _places(image.data.shape, image.axes)
+
+
 def _check_letters(axes: str | None) -> None:
     if axes is None:
         return
@@ -226,7 +232,9 @@ def _channel_axis(plane_axes: str) -> int | None:
     return plane_axes.index("S") if "S" in plane_axes else None
 
 
-def _places(shape: tuple[int, ...], axes: str):
+def _places(
+    shape: tuple[int, ...], axes: str
+) -> Iterator[tuple[tuple[int | slice, ...], int | None]]:
     """Yield (index of a plane, its channel axis) for every plane of an array."""
     kept = [axis for axis, letter in enumerate(axes) if letter in "YXS"]
     counts = [[slice(None)] if axis in kept else range(size) for axis, size in enumerate(shape)]

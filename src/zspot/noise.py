@@ -127,11 +127,15 @@ class NoiseReport:
             words.append(f"clipped {100 * low:.2g} % low, {100 * high:.2g} % high")
         return " ".join([", ".join(words) + ".", *self.notes])
 
-    def _dependence(self) -> str:
+    @property
+    def grows(self) -> bool:
+        """Whether bright parts are noisier, by a clear and certain amount."""
         shot = self.gain * np.ptp(self.intensity, axis=1)
-        grows = shot.sum() > 0.5 * (self.read_noise**2).sum()
-        sure = (self.gain > 2 * self.gain_uncertainty).any()
-        return "grows with brightness" if grows and sure else "about even over brightness"
+        much = shot.sum() > 0.5 * (self.read_noise**2).sum()
+        return bool(much and (self.gain > 2 * self.gain_uncertainty).any())
+
+    def _dependence(self) -> str:
+        return "grows with brightness" if self.grows else "about even over brightness"
 
 
 def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> NoiseReport:

@@ -220,6 +220,44 @@ def methods() -> None:
         _stdout.print(f"  {escape(method.citation)}", highlight=False)
 
 
+@app.command(epilog="Example:  zspot web --jobs 2 --auth users.txt")
+def web(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Images denoised at a time; 0: one for each core.")
+    ] = 0,
+    max_megabytes: Annotated[int, typer.Option(min=1, help="Largest file accepted.")] = 500,
+    max_pixels: Annotated[
+        int, typer.Option(min=1, help="Largest image accepted, in values.")
+    ] = 200_000_000,
+    queue: Annotated[int, typer.Option(min=1, help="Runs that may wait.")] = 50,
+    auth: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Let in only those listed, as lines name:password."),
+    ] = None,
+    share: Annotated[
+        bool, typer.Option("--share", help="Ask gradio for a public address: anyone can use it.")
+    ] = False,
+) -> None:
+    """Serve the web page on this computer (127.0.0.1) until Ctrl-C (extra `web`)."""
+    import signal
+    import threading
+
+    from zspot.frontends.web import Settings, read_auth, serving
+
+    allowed = read_auth(auth) if auth is not None else ()
+    settings = Settings(port, jobs, max_megabytes, max_pixels, queue, allowed, share)
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    with serving(settings) as (blocks, url):
+        _stdout.print(f"zspot: open {url}  (Ctrl-C stops)", highlight=False)
+        if blocks.share_url:
+            _stdout.print(f"zspot: public at {blocks.share_url}", highlight=False)
+        while not stop.wait(1):
+            pass
+
+
 class _BadUseError(Exception):
     """Options that do not go together; the message says what to do."""
 
@@ -292,7 +330,9 @@ def _run(arguments: Sequence[str] | None) -> int:
 _CANCELLED = "cancelled: nothing was written"
 
 # By name, so that reporting an error does not import what the command did not need.
-_BAD_INPUT = frozenset({"_BadUseError", "FileError", "ImageError", "OptionError", "RecipeError"})
+_BAD_INPUT = frozenset(
+    {"_BadUseError", "FileError", "ImageError", "OptionError", "RecipeError", "WebError"}
+)
 
 
 def _fail(message: str, code: int) -> int:

@@ -1,0 +1,129 @@
+"""Between the noisy image and the denoised one: how strong, and how much detail comes back.
+
+The detail in what was removed is told from noise by its frequencies. In overlapping windows of
+`SIDE` pixels the removed part is written as cosines. Noise has one strength for each cosine, the
+same in every window (whatever its correlation), so the median over the windows measures it; edges
+and texture stand out of that in the few windows where they are. Coefficients that stand out are
+kept, all others set to zero, and the windows averaged.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+SIDE = 8
+_STRIDE = 2
+_STANDS_OUT = 3.0  # times the noise's deviation; 0.3 % of normal noise exceeds it
+_MEDIAN_OF_NORMAL = 0.6745  # median of the magnitude of a normal number of deviation 1
+_ROWS = 512  # of the image worked on at a time, which bounds the memory
+
+
+def blend(
+    noisy: np.ndarray, image: np.ndarray, detail: np.ndarray | None, strength: float, keep: float
+) -> np.ndarray:
+    """Return noisy + strength * (image - noisy + keep * detail), rounded for integers.
+
+    Parameters
+    ----------
+    noisy, image : ndarray
+        Of one shape and dtype.
+    detail : float ndarray or None
+        As `removed_detail` returns it; may be None where `keep` is 0.
+    strength, keep : float in [0, 1]
+
+    Returns
+    -------
+    ndarray
+        Of the shape and dtype of `noisy`; `noisy` itself at strength 0 and `image` at 1 (copies).
+    """
+    if strength == 0:
+        return noisy.copy()
+    if strength == 1 and (keep == 0 or detail is None):
+        return image.copy()
+    change = _difference(image, noisy)
+    if keep > 0 and detail is not None:
+        change += keep * detail
+    if noisy.dtype.kind == "f":
+        out = noisy + strength * change
+    else:  # whole numbers that wrap around: exact for 64 bits too, where floats are not
+        out = noisy.astype(np.int64) + np.rint(strength * change).astype(np.int64)
+    # Rounding may not leave the interval by its last digit.
+    low, high = np.minimum(noisy, image), np.maximum(noisy, image)
+    return np.clip(out.astype(noisy.dtype), low, high)
+
+
+def removed_detail(noisy: np.ndarray, image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """Return the structure in noisy - image, so that image + detail lies between the two.
+
+    Parameters
+    ----------
+    noisy, image : ndarray (H, W), or 3-D with `channel_axis`
+    channel_axis : int or None
+
+    Returns
+    -------
+    float64 ndarray
+        Shape of `noisy`, units of the image; zero for images smaller than 8 x 8.
+    """
+    removed = -_difference(image, noisy)
+    largest = float(np.abs(removed).max(initial=0.0))
+    axis = 0 if channel_axis is None else channel_axis
+    channels = np.moveaxis(removed if channel_axis is not None else removed[None], axis, 0)
+    if largest == 0 or min(channels.shape[1:]) < SIDE:
+        return np.zeros_like(removed)
+    found = np.stack([_structure(c / largest) * largest for c in channels])
+    found = np.moveaxis(found, 0, axis) if channel_axis is not None else found[0]
+    return np.clip(found, np.minimum(removed, 0), np.maximum(removed, 0))
+
+
+def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a - b as float64 without overflow for integers of any width."""
+    if a.dtype.kind == "f":
+        return a.astype(np.float64) - b.astype(np.float64)
+    return np.subtract(a, b, dtype=np.int64, casting="unsafe").astype(np.float64)
+
+
+def _structure(removed: np.ndarray) -> np.ndarray:
+    """Return what stands out of the noise in a channel (H, W) of magnitudes up to 1."""
+    plane = torch.from_numpy(np.ascontiguousarray(removed, dtype=np.float32))
+    height, width = plane.shape
+    # One stride more on the far sides, so that every pixel is in some window.
+    padded = F.pad(
+        plane[None, None], (0, SIDE + -width % _STRIDE, 0, SIDE + -height % _STRIDE), "replicate"
+    )
+    basis = _cosines(SIDE).view(SIDE * SIDE, 1, SIDE, SIDE)
+    usual = _usual(plane[None, None], basis)
+    total = torch.zeros_like(padded)
+    for top in range(0, padded.shape[2] - SIDE + 1, _ROWS):
+        part = padded[:, :, top : top + _ROWS + SIDE - _STRIDE]
+        found = F.conv2d(part, basis, stride=_STRIDE)
+        found *= found.abs() > _STANDS_OUT * usual
+        back = F.conv_transpose2d(found, basis, stride=_STRIDE)
+        total[:, :, top : top + back.shape[2], : back.shape[3]] += back
+    windows = F.conv_transpose2d(
+        torch.ones(1, 1, *((n - SIDE) // _STRIDE + 1 for n in padded.shape[2:])),
+        torch.ones(1, 1, SIDE, SIDE),
+        stride=_STRIDE,
+    )
+    out = total[:, :, : windows.shape[2], : windows.shape[3]] / windows
+    return out[0, 0, :height, :width].double().numpy()
+
+
+def _usual(plane: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
+    """Return the noise's deviation for each cosine, (1, SIDE^2, 1, 1)."""
+    # Windows side by side are enough for a median.
+    apart = F.conv2d(plane, basis, stride=SIDE).flatten(2).abs()
+    usual = apart.median(dim=2).values / _MEDIAN_OF_NORMAL
+    return usual.view(1, -1, 1, 1)
+
+
+def _cosines(side: int) -> torch.Tensor:
+    """Return the orthonormal cosines of a window, (side * side, side, side)."""
+    n = torch.arange(side, dtype=torch.float32)
+    rows = torch.cos(math.pi * (n[None] + 0.5) * n[:, None] / side) * math.sqrt(2 / side)
+    rows[0] /= math.sqrt(2)
+    return torch.einsum("ai,bj->abij", rows, rows).reshape(side * side, side, side)

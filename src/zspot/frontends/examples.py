@@ -1,0 +1,52 @@
+"""Example images, made from pictures in scikit-image's own package and noise of a fixed seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+SIDE = 192
+
+
+def cat() -> np.ndarray:
+    """Return a cat by a phone in the dark: noise correlated between neighbours, uint8 (H, W, 3)."""
+    from skimage.data import chelsea
+
+    clean = chelsea()[40 : 40 + SIDE, 110 : 110 + SIDE].astype(np.float64)
+    white = np.random.default_rng(0).normal(size=(SIDE + 2, SIDE + 2, 3))
+    rows = white[:-2] / 2 + white[1:-1] + white[2:] / 2
+    noise = rows[:, :-2] / 2 + rows[:, 1:-1] + rows[:, 2:] / 2
+    return np.clip(np.rint(clean + 18 * noise / noise.std()), 0, 255).astype(np.uint8)
+
+
+def cell() -> np.ndarray:
+    """Return a cell under the microscope: counted light, uint16 (H, W)."""
+    from skimage.data import cell as picture
+
+    clean = picture()[200 : 200 + SIDE, 180 : 180 + SIDE].astype(np.float64)
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(clean / 255 * 60) + rng.normal(0, 2, clean.shape)
+    return np.clip(np.rint(400 + 40 * counts), 0, 65535).astype(np.uint16)
+
+
+def stack() -> np.ndarray:
+    """Return four planes of drifting dots, white noise, float32 (4, H, W)."""
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[:96, :96]
+    places = rng.uniform(8, 88, (12, 2))
+    planes = []
+    for step in range(4):
+        dots = sum(
+            np.exp(-((y - a - 1.5 * step) ** 2 + (x - b - step) ** 2) / 18.0) for a, b in places
+        )
+        planes.append(dots + rng.normal(0, 0.15, y.shape))
+    return np.stack(planes).astype(np.float32)
+
+
+EXAMPLES: dict[str, tuple[str, str, Callable[[], np.ndarray]]] = {
+    "cat": ("Cat, camera noise", "cat-noisy.png", cat),
+    "cell": ("Cell, 16-bit microscope", "cell-noisy.tif", cell),
+    "dots": ("Stack of four planes", "dots-noisy.tif", stack),
+}
+"""By name: what it is, its file name, and the function that makes it."""

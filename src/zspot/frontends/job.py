@@ -1,0 +1,102 @@
+"""Work in a thread of its own, with progress and a cancel that stops it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from zspot.progress import Progress, Report
+
+T = TypeVar("T")
+
+
+class Cancelled(Exception):  # noqa: N818  (it is no error)
+    """Raised inside the work, by its progress callback, once somebody cancelled."""
+
+
+class Job(Generic[T]):
+    """One piece of work that reports `Progress`.
+
+    Parameters
+    ----------
+    work : callable
+        Takes a progress callback and returns the result. Calling the callback raises `Cancelled`
+        after `cancel`, which ends the work wherever it is.
+    """
+
+    def __init__(self, work: Callable[[Report], T]) -> None:
+        self._work = work
+        self._stop = threading.Event()
+        self._news: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
+        self._result: list[T] = []
+        self._error: BaseException | None = None
+
+    def cancel(self) -> None:
+        """Stop the work at its next report; before it was started, it never starts."""
+        self._stop.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._stop.is_set()
+
+    def run(self) -> Iterator[Progress]:
+        """Start the work and yield its progress, newest first come, until it ended.
+
+        Leaving the iterator early cancels the work.
+
+        Raises
+        ------
+        Cancelled
+            If it was cancelled.
+        Exception
+            Whatever the work raised.
+        """
+        if self.cancelled:
+            raise Cancelled
+        thread = threading.Thread(target=self._thread, daemon=True, name="zspot-job")
+        thread.start()
+        try:
+            while (news := self._newest()) is not None:
+                yield news
+        finally:
+            self.cancel()  # no effect on work that is done
+            thread.join()
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def result(self) -> T:
+        """What the work returned, once `run` has ended without an error."""
+        return self._result[0]
+
+    def _newest(self) -> Progress | None:
+        news = self._news.get()
+        while news is not None and not self._news.empty():
+            news = self._news.get()
+        return news
+
+    def _report(self, progress: Progress) -> None:
+        if self.cancelled:
+            raise Cancelled
+        self._news.put(progress)
+
+    def _thread(self) -> None:
+        try:
+            self._result.append(self._work(self._report))
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._news.put(None)
+
+
+def left_in_words(progress: Progress) -> str:
+    """Say how much is done and how long the rest takes."""
+    done = f"{100 * progress.done / progress.total:.0f} %" if progress.total else "started"
+    if progress.seconds_left is None:
+        return done
+    minutes, seconds = divmod(round(progress.seconds_left), 60)
+    left = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    return f"{done}, about {left} left"

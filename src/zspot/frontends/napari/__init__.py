@@ -1,0 +1,4 @@
+"""The napari plugin (extra `napari`): a dock widget, menu commands and sample data.
+
+`napari.yaml` beside this file says what there is; napari loads the rest when it is used.
+"""

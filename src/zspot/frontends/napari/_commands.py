@@ -1,0 +1,34 @@
+"""Menu commands: they open the dock widget and press its buttons, so that all can be followed."""
+
+from __future__ import annotations
+
+import napari
+
+from zspot.frontends.napari._widget import PLANE, STACK, DenoiseWidget
+
+
+def open_widget(viewer: napari.Viewer) -> DenoiseWidget:
+    """Return the dock widget for the selected layer, opened if it was not."""
+    _, widget = viewer.window.add_plugin_dock_widget("zspot", "Denoise")
+    assert isinstance(widget, DenoiseWidget)
+    widget.choose_selected()
+    return widget
+
+
+def denoise_plane(viewer: napari.Viewer) -> None:
+    """Denoise what is shown of the selected layer."""
+    widget = open_widget(viewer)
+    widget.scope.value = PLANE
+    widget.begin()
+
+
+def denoise_stack(viewer: napari.Viewer) -> None:
+    """Denoise every plane of the selected layer."""
+    widget = open_widget(viewer)
+    widget.scope.value = STACK
+    widget.begin()
+
+
+def noise_report(viewer: napari.Viewer) -> None:
+    """Say what the noise of the shown plane is like."""
+    open_widget(viewer).measure()

@@ -1,0 +1,155 @@
+"""Which planes of a layer are denoised, and the layer that the result becomes. Knows no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zspot.api import Result, run
+from zspot.axes import ImageError
+from zspot.progress import Progress, Report
+from zspot.recipe import Recipe
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image
+
+_COLOURS = 3  # samples of an rgb layer that are denoised; a fourth is transparency
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a layer that is worked on.
+
+    Attributes
+    ----------
+    source : array-like
+        Of the layer at full resolution, maybe lazy.
+    window : tuple of slice
+        The part, one slice for each axis of the layer.
+    plane_axes : (int, int)
+        The two axes of a plane.
+    rgb : bool
+    """
+
+    source: Any
+    window: tuple[slice, ...]
+    plane_axes: tuple[int, int]
+    rgb: bool
+
+    def load(self) -> np.ndarray:
+        """Return the values, with every axis of the layer and its samples."""
+        return np.asarray(self.source[self.window])
+
+    def planes(self, values: np.ndarray) -> Iterator[tuple[tuple[int | slice, ...], int | None]]:
+        """Yield index and channel axis of each plane of `values`."""
+        spatial = values.ndim - self.rgb
+        others = [axis for axis in range(spatial) if axis not in self.plane_axes]
+        for place in np.ndindex(*(values.shape[axis] for axis in others)):
+            index: list[int | slice] = [slice(None)] * values.ndim
+            for axis, i in zip(others, place, strict=True):
+                index[axis] = i
+            if self.rgb:
+                index[-1] = slice(_COLOURS)
+            yield tuple(index), 2 if self.rgb else None
+
+
+def part_of(layer: Image, viewer: napari.Viewer, whole: bool) -> Part:
+    """Return the whole of a layer, or the plane of it that the viewer shows.
+
+    Raises
+    ------
+    ImageError
+        If the layer has no plane.
+    """
+    source = layer.data[0] if layer.multiscale else layer.data
+    if layer.ndim < 2:
+        raise ImageError(f"layer {layer.name} has one axis: an image is needed")
+    extra = viewer.dims.ndim - layer.ndim
+    shown = sorted(axis - extra for axis in viewer.dims.displayed[-2:])
+    axes = (shown[0], shown[1]) if shown[0] >= 0 else (layer.ndim - 2, layer.ndim - 1)
+    window = [slice(None)] * layer.ndim
+    if not whole:
+        point = layer.world_to_data(viewer.dims.point[extra:])
+        for axis in range(layer.ndim):
+            if axis not in axes:
+                here = int(np.clip(round(point[axis]), 0, source.shape[axis] - 1))
+                window[axis] = slice(here, here + 1)
+    return Part(source, tuple(window), axes, bool(layer.rgb))
+
+
+def denoise_part(
+    part: Part, method: str | Recipe, *, effort: str, seed: int, report: Report
+) -> tuple[np.ndarray, list[Result]]:
+    """Denoise each plane of a part.
+
+    Returns
+    -------
+    values : ndarray
+        The noisy values, as `Part.load` gives them.
+    results : list of Result
+        In the order of `Part.planes`.
+    """
+    values = part.load()
+    places = list(part.planes(values))
+    results = []
+    for number, (place, channel_axis) in enumerate(places):
+        results.append(
+            run(
+                np.ascontiguousarray(values[place]),
+                method,
+                effort=effort,
+                channel_axis=channel_axis,
+                seed=seed,
+                progress=_within(report, number, len(places)),
+            )
+        )
+    return values, results
+
+
+def blended(
+    part: Part, values: np.ndarray, results: list[Result], strength: float, keep: float
+) -> np.ndarray:
+    """Put the planes together at a strength; transparency is that of `values`."""
+    out = values.copy()
+    for (place, _), result in zip(part.planes(values), results, strict=True):
+        out[place] = result.blend(strength, keep)
+    return out
+
+
+def layer_state(layer: Image, part: Part, result: Result) -> dict[str, Any]:
+    """Return what the new layer takes over: everything but the place of a single plane."""
+    state = dict(layer.as_layer_data_tuple()[1])
+    state["name"] = f"{layer.name} denoised"
+    state["multiscale"] = False
+    state["visible"] = True
+    state["metadata"] = {
+        **layer.metadata,
+        "zspot": {"method": result.method, "seed": result.seed, "reason": result.reason}
+        | {"versions": result.versions},
+    }
+    start = np.array([cut.start or 0 for cut in part.window], dtype=float)
+    state["translate"] = np.asarray(layer.translate) + _linear(layer) @ start
+    return state
+
+
+def _linear(layer: Image) -> np.ndarray:
+    """Return the matrix from data to world without the layer's own affine and translation."""
+    from napari.utils.transforms import Affine
+
+    moves = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim)
+    return np.asarray(moves.linear_matrix)
+
+
+def _within(report: Report, number: int, count: int) -> Report:
+    def inner(p: Progress) -> None:
+        left = p.seconds_left
+        if left is not None and p.done:
+            rest = max(1 - p.done / p.total, 1e-9) if p.total else 1.0
+            left += left / rest * (count - 1 - number)
+        report(replace(p, done=number * p.total + p.done, total=count * p.total, seconds_left=left))
+
+    return inner

@@ -1,0 +1,283 @@
+"""The dock widget."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    FileEdit,
+    FloatSlider,
+    Label,
+    ProgressBar,
+    PushButton,
+    SpinBox,
+    TextEdit,
+    create_widget,
+)
+from napari.layers import Image, Layer
+from napari.qt.threading import thread_worker
+from napari.utils.notifications import show_error
+
+from zspot.algorithms import EFFORTS, METHODS
+from zspot.api import DEFAULT_METHOD, OptionError, Result
+from zspot.axes import ImageError
+from zspot.frontends.job import Cancelled, Job, left_in_words
+from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
+from zspot.frontends.words import explain
+from zspot.noise import analyze_noise
+from zspot.progress import Progress
+from zspot.recipe import Recipe, RecipeError
+from zspot.trust import assess
+
+if TYPE_CHECKING:
+    import napari
+
+PLANE, STACK = "current plane", "whole layer"
+RECIPE = "recipe file"
+_BAD_INPUT = (ImageError, OptionError, RecipeError)
+_STEPS = 1000
+
+Done = tuple[np.ndarray, list[Result]]
+
+
+class DenoiseWidget(Container):
+    """Denoise a layer, follow it, cancel it, and set its strength afterwards.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._job: Job[Done] | None = None
+        self._made: tuple[Image, Part, Done] | None = None
+        self._asked = 0
+        self.layer: Any = create_widget(annotation=Image, label="Layer")
+        self.scope = ComboBox(choices=[PLANE, STACK], value=STACK, label="What")
+        self.method = ComboBox(choices=[*METHODS, RECIPE], value=DEFAULT_METHOD, label="Method")
+        self.recipe = FileEdit(label="Recipe", filter="*.toml", visible=False)
+        self.effort = ComboBox(choices=list(EFFORTS), value="balanced", label="Effort")
+        self.seed = SpinBox(value=0, min=0, max=2**31 - 1, label="Seed")
+        self.noise = PushButton(text="Noise report")
+        self.start = PushButton(text="Denoise")
+        self.stop = PushButton(text="Cancel", enabled=False)
+        self.bar = ProgressBar(value=0, min=0, max=_STEPS, visible=False, label="Progress")
+        self.status = Label(value="")
+        self.strength = FloatSlider(value=1, min=0, max=1, step=0.05, label="Strength")
+        self.keep = FloatSlider(value=0, min=0, max=1, step=0.05, label="Keep detail")
+        self.removed = CheckBox(value=False, text="Show what was removed")
+        self.text = TextEdit(value="", label="Report")
+        super().__init__(
+            widgets=[
+                *(self.layer, self.scope, self.method, self.recipe, self.effort, self.seed),
+                *(self.noise, self.start, self.stop, self.bar, self.status),
+                *(self.strength, self.keep, self.removed, self.text),
+            ]
+        )
+        self.text.read_only = True
+        self._after(False)
+        self._connect()
+
+    def _connect(self) -> None:
+        self.start.changed.connect(lambda _: self.begin())
+        self.stop.changed.connect(lambda _: self.cancel())
+        self.noise.changed.connect(lambda _: self.measure())
+        self.method.changed.connect(self._method_chosen)
+        for slider in (self.strength, self.keep):
+            slider.changed.connect(lambda _: self._blend())
+        self.removed.changed.connect(lambda _: self._blend())
+        # A widget that is closed may not leave its work running.
+        self.native.destroyed.connect(lambda *_: self.cancel())
+
+    def _method_chosen(self, method: str) -> None:
+        self.recipe.visible = method == RECIPE
+        self.effort.enabled = method != RECIPE
+
+    def choose_selected(self) -> None:
+        """Take the layer that is selected in the viewer, if it is an image."""
+        self.layer.reset_choices()
+        active = self._viewer.layers.selection.active
+        if isinstance(active, Image):
+            self.layer.value = active
+
+    def begin(self) -> None:
+        """Denoise the chosen layer in a thread of its own."""
+        if self._job is not None:
+            return
+        layer = self.layer.value
+        try:
+            if layer is None:
+                raise ImageError("there is no image layer: open an image first")
+            method = self._chosen_method()
+            part = part_of(layer, self._viewer, self.scope.value == STACK)
+        except _BAD_INPUT as error:
+            show_error(str(error))
+            return
+        effort, seed = self.effort.value, self.seed.value
+        self._job = Job(
+            lambda report: denoise_part(part, method, effort=effort, seed=seed, report=report)
+        )
+        self._busy(True)
+        self._after(False)
+        worker: Any = thread_worker(_followed)(self._job)
+        worker.yielded.connect(self._progress)
+        worker.returned.connect(lambda errors: self._ended(errors, layer, part))
+        worker.start()
+
+    def cancel(self) -> None:
+        """Stop the run at its next step."""
+        if self._job is not None:
+            self._job.cancel()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self._job is not None
+
+    def _chosen_method(self) -> str | Recipe:
+        if self.method.value != RECIPE:
+            return self.method.value
+        path = self.recipe.value
+        if not isinstance(path, Path) or not path.is_file():
+            raise RecipeError("choose the recipe's file (.toml) first")
+        return Recipe.load(path)
+
+    def _progress(self, news: Progress) -> None:
+        self.bar.value = round(_STEPS * news.done / news.total) if news.total else 0
+        self.status.value = f"{news.stage}: {left_in_words(news)}"
+
+    def _ended(self, errors: list[Exception], layer: Image, part: Part) -> None:
+        if errors:
+            self._failed(errors[0])
+        else:
+            self._finished(layer, part)
+
+    def _finished(self, layer: Image, part: Part) -> None:
+        assert self._job is not None
+        values, results = self._job.result
+        self._busy(False)
+        self.strength.value, self.keep.value, self.removed.value = 1.0, 0.0, False
+        out = blended(part, values, results, 1, 0)
+        made = Layer.create(out, layer_state(layer, part, results[0]), "image")
+        self._viewer.add_layer(made)
+        assert isinstance(made, Image)
+        self._made = made, part, (values, results)
+        self._after(True)
+        seconds = sum(r.timings["total"] for r in results)
+        self.status.value = f"done in {seconds:.1f} s on {results[0].device}"
+        self.text.value = f"{assess(results[0]).sentence}\n\n{results[0].reason}"
+
+    def _failed(self, error: Exception) -> None:
+        self._busy(False)
+        if isinstance(error, Cancelled):
+            self.status.value = "cancelled: nothing was changed"
+            return
+        self.status.value = str(error)
+        show_error(str(error))
+
+    def _busy(self, on: bool) -> None:
+        if not on:
+            self._job = None
+        self.start.enabled = not on
+        self.stop.enabled = on
+        self.bar.visible = on
+        self.bar.value = 0
+        self.status.value = "looking at the noise" if on else ""
+
+    def _after(self, on: bool) -> None:
+        for widget in (self.strength, self.keep, self.removed):
+            widget.enabled = on
+
+    def _blend(self) -> None:
+        """Set the result's layer to the strength of the sliders."""
+        if self._made is None or not self.strength.enabled:
+            return
+        made, part, (values, results) = self._made
+        if made not in self._viewer.layers:
+            self._made = None
+            self._after(False)
+            return
+        self._asked += 1
+        asked, removed = self._asked, self.removed.value
+        at = self.strength.value, self.keep.value
+        worker: Any = cast("Any", thread_worker(blended))(part, values, results, *at)
+
+        def show(out: np.ndarray) -> None:
+            if asked != self._asked:  # the slider has moved on
+                return
+            made.data = cast("Any", out)
+            self._show_removed(made, values, out, removed)
+
+        worker.returned.connect(show)
+        worker.start()
+
+    def _show_removed(self, made: Image, values: np.ndarray, out: np.ndarray, on: bool) -> None:
+        name = f"{made.name} removed"
+        if not on:
+            if name in self._viewer.layers:
+                self._viewer.layers.remove(self._viewer.layers[name])
+            return
+        change = values.astype(np.float32) - out.astype(np.float32)
+        if made.rgb:
+            change = change[..., :3].mean(axis=-1)
+        if name in self._viewer.layers:
+            self._viewer.layers[name].data = change
+            return
+        reach = 4 * float(change.std()) or 1.0
+        self._viewer.add_image(
+            change,
+            name=name,
+            contrast_limits=(-reach, reach),
+            colormap="gray",
+            scale=made.scale,
+            translate=made.translate,
+            rotate=made.rotate,
+            shear=made.shear,
+            affine=made.affine,
+            units=made.units,
+            axis_labels=made.axis_labels,
+        )
+
+    def measure(self) -> None:
+        """Report on the noise of the plane that is shown."""
+        layer = self.layer.value
+        if layer is None:
+            show_error("there is no image layer: open an image first")
+            return
+        try:
+            part = part_of(layer, self._viewer, False)
+        except _BAD_INPUT as error:
+            show_error(str(error))
+            return
+        self.text.value = "measuring"
+        worker: Any = thread_worker(_noise_of)(part)
+        worker.returned.connect(self._tell)
+        worker.start()
+
+    def _tell(self, sentences: list[str]) -> None:
+        self.text.value = "\n".join(sentences)
+
+
+def _followed(job: Job[Done]) -> Generator[Progress, None, list[Exception]]:
+    """Run a job; return its error in a list: one that is raised or returned ends in a traceback."""
+    try:
+        yield from job.run()
+    except Exception as error:
+        return [error]
+    return []
+
+
+def _noise_of(part: Part) -> list[str]:
+    values = part.load()
+    place, channel_axis = next(part.planes(values))
+    try:
+        return explain(analyze_noise(values[place], channel_axis=channel_axis))
+    except ImageError as error:
+        return [str(error)]

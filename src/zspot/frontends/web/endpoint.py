@@ -1,0 +1,103 @@
+"""The page's functions for programs: /denoise and /noise, with a schema that gradio serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from zspot.algorithms import EFFORTS, METHODS
+from zspot.api import DEFAULT_METHOD, OptionError
+from zspot.axes import ImageError
+from zspot.frontends.job import Cancelled, left_in_words
+from zspot.frontends.web import texts
+from zspot.frontends.web.session import Sessions, method_of
+from zspot.io import FileError
+from zspot.recipe import RecipeError
+
+_BAD_INPUT = (FileError, ImageError, OptionError, RecipeError)
+_DENOISE = """Denoise an image file into the same kind of file, with its metadata. Sends
+{"state": "running", "done": 0 to 1, "left": words} while it runs and at the end the file with
+{"state": "done", "method", "reason", "seed", "device", "seconds", "recipe", "versions", "trust"}.
+Breaking the connection or cancelling the job stops the work."""
+_NOISE = "Measure the noise of an image file (the first plane of a stack); intensities are those "
+_NOISE += "of the file."
+
+
+def add(sessions: Sessions, jobs: int) -> None:
+    """Add both functions to the page that is being built."""
+    with gr.Row(visible=False):
+        file = gr.File(label="Image file", type="filepath")
+        method = gr.Dropdown(list(METHODS), value=DEFAULT_METHOD, label="Method")
+        effort = gr.Radio(list(EFFORTS), value="balanced", label="Effort")
+        seed = gr.Number(0, label="Seed, from 0 up", precision=0)
+        strength = gr.Slider(0, 1, 1, label="Strength: 0 the input, 1 the full result")
+        keep = gr.Slider(0, 1, 0, label="Keep detail: share of removed detail to put back")
+        recipe = gr.File(label="Recipe (.toml) that replaces method and effort", type="filepath")
+        result = gr.File(label="Denoised file")
+        report = gr.JSON(label="Report")
+        button = gr.Button("API")
+    handlers = Endpoint(sessions)
+    button.click(
+        handlers.denoise,
+        [file, method, effort, seed, strength, keep, recipe],
+        [result, report],
+        api_name="denoise",
+        api_description=_DENOISE,
+        concurrency_limit=jobs,
+        concurrency_id="denoise",
+    )
+    button.click(
+        handlers.noise, [file], [report], api_name="noise", api_description=_NOISE,
+        concurrency_limit=jobs, concurrency_id="denoise",
+    )  # fmt: skip
+
+
+class Endpoint:
+    """The functions; each call works in a session of its own."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def denoise(
+        self,
+        file: str,
+        method: str,
+        effort: str,
+        seed: float,
+        strength: float,
+        keep_detail: float,
+        recipe: str | None,
+        request: gr.Request,
+    ) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """Denoise a file; see the description that the schema gives."""
+        session = self._sessions.get(request.session_hash)
+        try:
+            if not file:
+                raise FileError("no image file was given")
+            session.open(Path(file))
+            session.prepare(method_of(method, recipe), effort, int(seed))
+            for news in session.run():
+                done = news.done / news.total if news.total else 0.0
+                yield None, {"state": "running", "done": done, "left": left_in_words(news)}
+            path = session.blend(strength, keep_detail)
+        except _BAD_INPUT as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        except Cancelled:
+            raise gr.Error("cancelled", print_exception=False) from None
+        known = texts.report_of(session.results[-1], session.trust(0))
+        yield str(path), {"state": "done", **known}
+
+    def noise(self, file: str, request: gr.Request) -> dict[str, Any]:
+        """Measure the noise of a file."""
+        session = self._sessions.get(request.session_hash)
+        try:
+            if not file:
+                raise FileError("no image file was given")
+            session.open(Path(file))
+        except _BAD_INPUT as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        assert session.noise is not None
+        return session.noise.to_dict()

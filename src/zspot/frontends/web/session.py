@@ -1,0 +1,229 @@
+"""What one visitor has open: a folder of files, an image, its result. Knows nothing of gradio."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from zspot.api import DEFAULT_METHOD, Result
+from zspot.files import denoise_file, planes
+from zspot.frontends.job import Job
+from zspot.io import FileError, ImageFile, read, write
+from zspot.noise import NoiseReport, analyze_noise
+from zspot.progress import Progress, Report
+from zspot.recipe import Recipe
+from zspot.trust import Trust, assess_images
+
+IDLE_SECONDS = 3600.0
+"""Files of a visitor who left without a word (curl does) are removed after this."""
+
+
+class Session:
+    """One visitor's image and result.
+
+    Parameters
+    ----------
+    folder : Path
+        Made for this session and removed with it.
+    max_pixels : int
+        Largest image to read, in values.
+    threads : int
+        Cores that a run may use.
+    """
+
+    def __init__(self, folder: Path, max_pixels: int, threads: int) -> None:
+        folder.mkdir(mode=0o700)
+        self.folder = folder
+        self.used = time.monotonic()
+        self._max_pixels = max_pixels
+        self._threads = threads
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the image and its result."""
+        self.image: ImageFile | None = None
+        self.noise: NoiseReport | None = None
+        self.job: Job[Result] | None = None
+        self.results: list[Result] = []
+
+    def open(self, path: Path) -> ImageFile:
+        """Take over a file and measure its noise, on the first plane.
+
+        Raises
+        ------
+        FileError, ImageError
+            The message names the file, not where the server keeps it.
+        """
+        self.cancel()
+        self.clear()
+        # A folder of its own: two uploads may have one name, and results lie beside it.
+        inside = self.folder / secrets.token_hex(8)
+        inside.mkdir()
+        source = inside / path.name
+        shutil.copyfile(path, source)
+        try:
+            image = read(source, max_pixels=self._max_pixels)
+        except FileError as error:
+            raise FileError(str(error).replace(str(source), path.name)) from None
+        place, axis = next(planes(image))
+        self.noise = analyze_noise(image.data[place], channel_axis=axis)
+        self.image = image
+        return image
+
+    @property
+    def source(self) -> Path:
+        """The file that is open."""
+        assert self.image is not None
+        assert self.image.path is not None
+        return self.image.path
+
+    @property
+    def target(self) -> Path:
+        """Where the denoised file goes."""
+        assert self.image is not None
+        suffix = ".tif" if self.image.format == "raw" else self.source.suffix
+        return self.source.with_name(f"{self.source.stem}-denoised{suffix}")
+
+    @property
+    def places(self) -> list[tuple[tuple[int | slice, ...], int | None]]:
+        """Index and channel axis of every plane."""
+        assert self.image is not None
+        return list(planes(self.image))
+
+    def prepare(self, method: str | Recipe, effort: str, seed: int) -> None:
+        """Set up the run that `run` will start, so that it can be cancelled while it waits."""
+
+        def work(report: Report) -> Result:
+            torch.set_num_threads(self._threads)
+            result, _ = denoise_file(
+                self.source,
+                self.target,
+                method,
+                effort=effort,
+                seed=seed,
+                overwrite=True,
+                progress=report,
+            )
+            return result
+
+        self.results = []
+        self.job = Job(work)
+
+    def run(self) -> Iterator[Progress]:
+        """Denoise the file that is open; see `Job.run`."""
+        assert self.job is not None
+        job = self.job
+        yield from job.run()
+        self._take(job.result)
+
+    def _take(self, last: Result) -> None:
+        assert self.image is not None
+        if len(self.places) == 1:
+            self.results = [last]
+            return
+        out = read(self.target, max_pixels=self._max_pixels).data
+        self.results = [
+            replace(
+                last,
+                image=out[place],
+                source=self.image.data[place],
+                channel_axis=axis,
+                uncertainty=None,
+                losses=(),
+            )
+            for place, axis in self.places
+        ]
+
+    def cancel(self) -> None:
+        """Stop the run, if there is one."""
+        if self.job is not None:
+            self.job.cancel()
+
+    def blend(self, strength: float, keep_detail: float) -> Path:
+        """Write the result at another strength, without running anything again."""
+        assert self.image is not None
+        out = self.image.data.copy()
+        for (place, _), result in zip(self.places, self.results, strict=True):
+            out[place] = result.blend(strength, keep_detail)
+        write(self.target, self.image.replace(out), overwrite=True)
+        return self.target
+
+    def trust(self, number: int) -> Trust:
+        """Judge the result of one plane."""
+        result = self.results[number]
+        assert result.source is not None
+        return assess_images(
+            result.source,
+            result.image,
+            channel_axis=result.channel_axis,
+            losses=result.losses,
+            noise=self.noise if number == 0 else None,
+        )
+
+    def close(self) -> None:
+        """Stop the run and remove every file."""
+        self.cancel()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Sessions:
+    """The sessions of all visitors, by the name that gradio gives them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where each gets a folder of its own, with a name that cannot be guessed.
+    max_pixels, threads : int
+    """
+
+    def __init__(self, folder: Path, max_pixels: int, threads: int) -> None:
+        self._folder = folder
+        self._max_pixels = max_pixels
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._all: dict[str, Session] = {}
+
+    def get(self, name: str | None) -> Session:
+        """Return a visitor's session, a new one at the first call."""
+        if not name:
+            raise ValueError("a session needs a name")
+        now = time.monotonic()
+        with self._lock:
+            idle = [
+                key
+                for key, one in self._all.items()
+                if key != name and now - one.used > IDLE_SECONDS
+            ]
+            old = [self._all.pop(key) for key in idle]
+            if name not in self._all:
+                inside = self._folder / f"session-{secrets.token_hex(16)}"
+                self._all[name] = Session(inside, self._max_pixels, self._threads)
+            session = self._all[name]
+            session.used = now
+        for one in old:
+            one.close()
+        return session
+
+    def close(self, name: str | None) -> None:
+        """Remove a visitor's session."""
+        with self._lock:
+            session = self._all.pop(name or "", None)
+        if session is not None:
+            session.close()
+
+    def close_all(self) -> None:
+        """Remove every session."""
+        for name in list(self._all):
+            self.close(name)
+
+
+def method_of(method: str, recipe: str | Path | None) -> str | Recipe:
+    """Return what to run: the recipe in a file if there is one, else the method's name."""
+    return Recipe.load(Path(recipe)) if recipe else (method or DEFAULT_METHOD)

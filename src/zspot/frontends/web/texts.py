@@ -1,0 +1,123 @@
+"""What the page says, as HTML and Markdown made from numbers."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zspot.frontends.job import left_in_words
+from zspot.frontends.words import explain
+from zspot.progress import Progress
+
+if TYPE_CHECKING:
+    from zspot.api import Result
+    from zspot.noise import NoiseReport
+    from zspot.trust import Trust
+
+VERDICTS = {
+    "good": "Looks right",
+    "check": "Look closely",
+    "poor": "Do not rely on it as it is",
+    "unknown": "Cannot be judged",
+}
+
+
+def address(path: Path) -> str:
+    """Return where the page finds a file, relative to itself: it may be behind a proxy."""
+    return f"gradio_api/file={path}"
+
+
+def alert(message: str) -> str:
+    """Say what went wrong."""
+    return f'<div class="zs-alert" role="alert">{html.escape(message)}</div>' if message else ""
+
+
+def status(words: str, done: float | None = None) -> str:
+    """Say how far the run is; `done` from 0 to 1 adds a bar."""
+    if not words:
+        return ""
+    text = f'<div class="zs-status" role="status">{html.escape(words)}</div>'
+    if done is None:
+        return text
+    value = round(100 * done)
+    bar = (
+        f'<div class="zs-bar" role="progressbar" aria-label="Denoising" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{value}"><div style="width:{value}%"></div></div>'
+    )
+    return bar + text
+
+
+def progress(news: Progress) -> str:
+    """Return bar and words of a run's progress."""
+    share = news.done / news.total if news.total else 0.0
+    stage = {"fit": "learning", "predict": "predicting", "finish": "finishing"}
+    return status(f"{stage.get(news.stage, news.stage)}: {left_in_words(news)}", share)
+
+
+def noise_report(report: NoiseReport, correlation: Path, crop: Path, plane: str) -> str:
+    """Return the report in plain words with its two pictures."""
+    sentences = "".join(f"<p>{html.escape(s)}</p>" for s in explain(report))
+    lag = report.lag_one
+    return (
+        f'<section class="zs-noise" aria-label="Noise report"><h3>The noise{html.escape(plane)}'
+        f'</h3><div class="zs-noise-row"><div>{sentences}</div>'
+        f'<figure><img src="{address(correlation)}" width="198" height="198" '
+        f'alt="Map of the noise correlation; {lag:.2f} with the next pixel">'
+        "<figcaption>How a pixel's noise (centre) agrees with its neighbours' up to 4 pixels away:"
+        " red alike, white unrelated, blue opposite</figcaption></figure>"
+        f'<figure><img src="{address(crop)}" width="192" height="192" '
+        'alt="The middle of the picture, twice its size">'
+        "<figcaption>The middle of the picture, at 200 %</figcaption></figure></div></section>"
+    )
+
+
+def trust_panel(trust: Trust) -> str:
+    """Return the verdict, its sentence and the numbers behind it."""
+    rows = [
+        (
+            "Removed, against the noise found",
+            f"{trust.removed_level:.3g} / {trust.noise_level:.3g}",
+        ),
+        (
+            "Whiteness of what was removed (1: neighbours unrelated)",
+            f"{trust.whiteness:.2f}; noise in flat areas {1 - abs(trust.noise_correlation):.2f}",
+        ),
+        ("Picture detail in what was removed (0 or less: none)", f"{trust.structure:.2f}"),
+    ]
+    if trust.held_out_first is not None:
+        rows.append(
+            (
+                "Loss on pixels hidden from the network, begin to end of the fit",
+                f"{trust.held_out_first:.3g} to {trust.held_out_last:.3g}",
+            )
+        )
+    else:
+        rows.append(("Loss on pixels hidden from the network", "nothing was fitted"))
+    table = "".join(f"<tr><th scope='row'>{html.escape(a)}</th><td>{b}</td></tr>" for a, b in rows)
+    return (
+        f'<section class="zs-trust zs-{trust.verdict}" aria-label="Can it be trusted?">'
+        f"<h3>Can it be trusted? {VERDICTS[trust.verdict]}.</h3>"
+        f"<p>{html.escape(trust.sentence)}</p><table>{table}</table></section>"
+    )
+
+
+def report_of(result: Result, trust: Trust) -> dict[str, object]:
+    """Return what is known about a run as plain values."""
+    return {
+        "method": result.method,
+        "reason": result.reason,
+        "seed": result.seed,
+        "device": result.device,
+        "seconds": result.timings["total"],
+        "recipe": result.recipe.to_dict() if result.recipe is not None else None,
+        "versions": result.versions,
+        "trust": trust.to_dict(),
+    }
+
+
+def viewer_value(pictures: dict[str, Path], size: tuple[int, int], notes: dict[str, str]) -> str:
+    """Return the viewer's value: where its pictures are, and what is said below each."""
+    places = {name: address(path) for name, path in pictures.items()}
+    return json.dumps({**places, "height": size[0], "width": size[1], "notes": notes})
