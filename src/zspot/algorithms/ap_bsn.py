@@ -39,4 +39,5 @@ METHOD = Method(
     citation="Lee, Son, Lee. AP-BSN: Self-Supervised Denoising for Real-World Images via "
     "Asymmetric PD and Blind-Spot Network. CVPR 2022, pp. 17725-17734.",
     make=recipe,
+    seconds=211,
 )

@@ -24,4 +24,5 @@ METHOD = Method(
     citation="zspot, 2026; learning on: Pang, Zheng, Quan, Ji. Recorrupted-to-Recorrupted: "
     "Unsupervised Deep Learning for Image Denoising. CVPR 2021, pp. 2043-2052.",
     make=make,
+    seconds=3,
 )

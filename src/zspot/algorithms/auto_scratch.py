@@ -84,4 +84,5 @@ METHOD = Method(
     citation="zspot, 2026; Lebrun, Buades, Morel. A Nonlocal Bayesian Image Denoising Algorithm. "
     "SIAM J. Imaging Sci. 6(3), 2013; and the reference of refill.",
     make=make,
+    seconds=76,
 )

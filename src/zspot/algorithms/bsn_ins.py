@@ -32,4 +32,5 @@ METHOD = Method(
     citation="Quan, Zheng, Ma, Ji. Zero-Shot Blind-spot Image Denoising via Implicit Neural "
     "Sampling. CVPR 2025, pp. 7502-7512.",
     make=recipe,
+    seconds=98,
 )

@@ -30,4 +30,5 @@ METHOD = Method(
     "without looking at a clean image.",
     citation="Ulyanov, Vedaldi, Lempitsky. Deep Image Prior. CVPR 2018, pp. 9446-9454.",
     make=recipe,
+    seconds=55,
 )

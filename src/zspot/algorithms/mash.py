@@ -158,4 +158,5 @@ METHOD = Method(
     citation="Chihaoui, Favaro. Masked and Shuffled Blind Spot Denoising for Real-World Images. "
     "CVPR 2024.",
     make=make,
+    seconds=110,
 )

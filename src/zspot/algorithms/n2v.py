@@ -40,4 +40,5 @@ METHOD = Method(
     citation="Krull, Buchholz, Jug. Noise2Void: Learning Denoising From Single Noisy Images. "
     "CVPR 2019, pp. 2129-2137.",
     make=recipe,
+    seconds=183,
 )

@@ -37,4 +37,5 @@ METHOD = Method(
     citation="Mansour, Heckel. Zero-Shot Noise2Noise: Efficient Image Denoising without any Data. "
     "CVPR 2023, pp. 14018-14027.",
     make=recipe,
+    seconds=28,
 )

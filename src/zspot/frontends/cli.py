@@ -218,6 +218,8 @@ def methods() -> None:
         _stdout.print(f"[bold]{escape(method.name)}[/bold]", highlight=False)
         _stdout.print(f"  {escape(method.summary)}", highlight=False)
         _stdout.print(f"  {escape(method.citation)}", highlight=False)
+        if method.seconds is not None:
+            _stdout.print(f"  about {method.seconds:g} s on one core for 128 x 128 colour pixels")
 
 
 @app.command(epilog="Example:  zspot web --jobs 2 --auth users.txt")
