@@ -79,8 +79,7 @@ def make(effort: str) -> Denoiser:
 
 METHOD = Method(
     name="auto-scratch",
-    summary="auto without the weights trained on photographs: nothing but the image. Slower and "
-    "weaker.",
+    summary="auto without the weights trained on photographs: nothing but the image. Slower.",
     citation="zspot, 2026; Lebrun, Buades, Morel. A Nonlocal Bayesian Image Denoising Algorithm. "
     "SIAM J. Imaging Sci. 6(3), 2013; and the reference of refill.",
     make=make,
