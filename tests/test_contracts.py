@@ -30,6 +30,8 @@ def quick(name: str) -> str | Recipe:
 
 def run(name: str, image: np.ndarray, **options) -> zspot.Result:
     """Run a method small, with a second image of the same scene for those that need one."""
+    if name == "bm3d":
+        pytest.importorskip("bm3d", reason="the extra bm3d is not installed")
     if METHODS[name].needs_second:
         options["second"] = image.copy()
     effort = {} if isinstance(quick(name), Recipe) else {"effort": "fast"}
