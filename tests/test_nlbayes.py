@@ -210,6 +210,6 @@ def test_impossible_correlations_do_not_blow_up() -> None:
     lags[4, 4] = 1.0
     lags[4, 5] = lags[4, 3] = -0.9
     impossible = PatchNoise(1e-4 * (torch.full((3, 3), 0.999) + 0.001 * torch.eye(3)), lags)
-    for pilot, passes in ((None, CORRELATED), (noisy, GUIDED_CORRELATED)):
+    for pilot, passes in ((None, CORRELATED), (noisy, GUIDED_CORRELATED["usual"])):
         out = nl_bayes(noisy, impossible, passes=passes, pilot=pilot)
         assert psnr(out, clean) > psnr(noisy, clean) - 3
