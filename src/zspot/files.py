@@ -21,7 +21,7 @@ from zspot.io import (
     read,
     write,
 )
-from zspot.progress import Progress, Report
+from zspot.progress import Report, within
 from zspot.recipe import Recipe
 
 
@@ -150,7 +150,7 @@ class _Planes:
         self, plane: np.ndarray, channel_axis: int | None, second: np.ndarray | None = None
     ) -> np.ndarray:
         """Denoise the next plane."""
-        report = _within(self._progress, self._number, self.count)
+        report = within(self._progress, self._number, self.count)
         try:
             result = run(
                 plane,
@@ -193,7 +193,7 @@ def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path)
 
 def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:
     """Return the first plane of a file, its channel axis and, for a stack, which one it is."""
-    places = list(_places(image.data.shape, image.axes))
+    places = list(planes(image))
     place, channel_axis = places[0]
     name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
     return image.data[place], channel_axis, name
@@ -241,19 +241,3 @@ def _places(
     channel_axis = kept.index(axes.index("S")) if "S" in axes else None
     for place in itertools.product(*counts):
         yield place, channel_axis
-
-
-def _within(progress: Report | None, number: int, count: int) -> Report | None:
-    """Turn the progress of plane `number` into progress over `count` planes."""
-    if progress is None:
-        return None
-
-    def report(p: Progress) -> None:
-        left = p.seconds_left
-        if left is not None and count > 1:
-            elapsed_share = max(p.done / p.total, 1e-9)
-            per_plane = left / max(1 - elapsed_share, 1e-9)
-            left += per_plane * (count - 1 - number)
-        progress(Progress(p.stage, number * p.total + p.done, count * p.total, left))
-
-    return report

@@ -30,6 +30,21 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
+def within(report: Report | None, number: int, count: int) -> Report | None:
+    """Turn the progress of run `number` (from 0) of `count` like ones into progress of all."""
+    if report is None:
+        return None
+
+    def told(p: Progress) -> None:
+        left = p.seconds_left
+        if left is not None:
+            rest = max(1 - p.done / p.total, 1e-9) if p.total else 1.0
+            left += left / rest * (count - 1 - number)
+        report(Progress(p.stage, number * p.total + p.done, count * p.total, left))
+
+    return told
+
+
 class Clock:
     """Counts the work of a run whose stages have steps of different cost.
 

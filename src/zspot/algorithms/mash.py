@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 
     from zspot.denoiser import Denoiser
     from zspot.engine import Denoised
-    from zspot.progress import Progress, Report
+    from zspot.progress import Report
 
 PROBES = (0.8, 0.2)  # keep probabilities
+_RUNS = len(PROBES) + 1
 
 _EFFORTS = {
     "fast": (UNet(24, 1, 0.0), Fit(100, 2e-3, "one-cycle")),
@@ -111,12 +112,13 @@ def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
         second: torch.Tensor | None = None,
     ) -> Denoised:
         from zspot import engine
+        from zspot.progress import within
 
         unit = float(plane.max() - plane.min()) / 255
         levels = []
         for number, keep in enumerate(PROBES):
             probe = replace(common, mask=replace(common.mask, keep=keep))
-            told = _part(report, number)
+            told = within(report, number, _RUNS)
             done = engine.run(probe, plane, seed=seed, report=told, second=second)
             levels.append(float((plane - done.mean).std()))
         gap = (levels[1] - levels[0]) / unit
@@ -128,27 +130,10 @@ def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
         )
         if isinstance(recipe.target, Shuffled):
             found += " and shuffles flat tiles"
-        done = engine.run(recipe, plane, seed=seed, report=_part(report, 2))
+        done = engine.run(recipe, plane, seed=seed, report=within(report, 2, _RUNS))
         return replace(done, reason=found)
 
     return run
-
-
-def _part(report: Report | None, number: int) -> Report | None:
-    """Turn the progress of one of three like runs into progress of all."""
-    if report is None:
-        return None
-
-    def told(progress: Progress) -> None:
-        left = progress.seconds_left
-        if left is not None and progress.done < progress.total:
-            left += left * progress.total / (progress.total - progress.done) * (2 - number)
-        done = number * progress.total + progress.done
-        if number < 2 and progress.done == progress.total:
-            left = None
-        report(replace(progress, done=done, total=3 * progress.total, seconds_left=left))
-
-    return told
 
 
 METHOD = Method(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zspot.api import Result, run
 from zspot.axes import ImageError
-from zspot.progress import Progress, Report
+from zspot.progress import Report, within
 from zspot.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def denoise_part(
                 effort=effort,
                 channel_axis=channel_axis,
                 seed=seed,
-                progress=_within(report, number, len(places)),
+                progress=within(report, number, len(places)),
             )
         )
     return values, results
@@ -142,14 +142,3 @@ def _linear(layer: Image) -> np.ndarray:
 
     moves = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim)
     return np.asarray(moves.linear_matrix)
-
-
-def _within(report: Report, number: int, count: int) -> Report:
-    def inner(p: Progress) -> None:
-        left = p.seconds_left
-        if left is not None and p.done:
-            rest = max(1 - p.done / p.total, 1e-9) if p.total else 1.0
-            left += left / rest * (count - 1 - number)
-        report(replace(p, done=number * p.total + p.done, total=count * p.total, seconds_left=left))
-
-    return inner
