@@ -220,7 +220,7 @@ def run(
     Result
     """
     started = time.perf_counter()
-    name, denoiser, reason = choose(method, effort)
+    name, made, reason = choose(method, effort)
     _check_second(method, second)
     target = _device(device)
     image = np.asarray(image)
@@ -232,7 +232,8 @@ def run(
     else:
         other = None if second is None else _like(plane, image, np.asarray(second)).to(target)
         y = _varying(plane).to(target)
-        done = denoiser(y, seed=_seed(seed), report=progress, second=other)
+        denoiser = from_recipe(made, other) if isinstance(made, Recipe) else made
+        done = denoiser(y, seed=_seed(seed), report=progress)
         out, deviation = _back(plane, image, done)
     return Result(
         image=out,
@@ -250,8 +251,8 @@ def run(
     )
 
 
-def choose(method: str | Recipe, effort: str) -> tuple[str, Denoiser, str]:
-    """Return the method's name, the denoiser to run and the reason in words.
+def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, str]:
+    """Return the method's name, the recipe or denoiser to run and the reason in words.
 
     Raises
     ------
@@ -259,14 +260,13 @@ def choose(method: str | Recipe, effort: str) -> tuple[str, Denoiser, str]:
         If the method or effort does not exist.
     """
     if isinstance(method, Recipe):
-        return method.method, from_recipe(method), "the recipe was given"
+        return method.method, method, "the recipe was given"
     if method not in METHODS:
         raise OptionError(f"unknown method {method!r}: choose one of {', '.join(METHODS)}")
     if effort not in EFFORTS:
         raise OptionError(f"unknown effort {effort!r}: choose one of {', '.join(EFFORTS)}")
     made = METHODS[method].make(effort)
-    denoiser = from_recipe(made) if isinstance(made, Recipe) else made
-    return method, denoiser, f"method {method} was asked for, effort {effort}"
+    return method, made, f"method {method} was asked for, effort {effort}"
 
 
 def _check_second(method: str | Recipe, second: np.ndarray | None) -> None:

@@ -231,13 +231,7 @@ def _for_white(
 def auto(effort: str) -> Denoiser:
     """Return the denoiser that examines an image and runs the recipe chosen for it."""
 
-    def denoiser(
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        second: torch.Tensor | None = None,
-    ) -> Denoised:
+    def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
         started = time.perf_counter()
         first = engine.run(warm_start("fast"), plane, seed=seed)
         evidence = examine(plane, first.mean)

@@ -15,31 +15,15 @@ from zspot.recipe import Recipe
 class Denoiser(Protocol):
     """A denoising method, ready to run."""
 
-    def __call__(
-        self,
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        second: torch.Tensor | None = None,
-    ) -> Denoised:
-        """Denoise a standardised plane (C, H, W) on the device it is on.
-
-        `second` is another noisy plane of the same scene, for the methods that need one.
-        """
+    def __call__(self, plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
+        """Denoise a standardised plane (C, H, W) on the device it is on."""
         ...
 
 
-def from_recipe(recipe: Recipe) -> Denoiser:
-    """Return the denoiser that runs a recipe."""
+def from_recipe(recipe: Recipe, second: torch.Tensor | None = None) -> Denoiser:
+    """Return the denoiser that runs a recipe; `second` is another plane of the same scene."""
 
-    def denoiser(
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        second: torch.Tensor | None = None,
-    ) -> Denoised:
+    def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
         return engine.run(recipe, plane, seed=seed, report=report, second=second)
 
     return denoiser

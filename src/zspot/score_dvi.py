@@ -207,13 +207,7 @@ def score_dvi(settings: Settings, prior: str | Path | Prior = "score"):
         any blind Gaussian denoiser from (N, C, H, W) to the same shape.
     """
 
-    def denoiser(
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        second: torch.Tensor | None = None,
-    ) -> Denoised:
+    def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
         started = time.perf_counter()
         y = plane[None]
         denoise = prior if callable(prior) else _as_prior(str(prior), y.device)

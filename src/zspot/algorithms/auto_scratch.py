@@ -48,13 +48,7 @@ def correlated(effort: str) -> Recipe:
 def make(effort: str) -> Denoiser:
     """Return the denoiser of an effort: "fast", "balanced" or "best"."""
 
-    def run(
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        second: torch.Tensor | None = None,
-    ) -> Denoised:
+    def run(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
         from zspot import engine
         from zspot.noise import analyze_noise
         from zspot.white import white_level
@@ -70,7 +64,7 @@ def make(effort: str) -> Denoiser:
                 "correlated, so a network learns from scratch by refilling and guides a "
                 "non-local estimate"
             )
-        done = engine.run(recipe, plane, seed=seed, report=report, second=second)
+        done = engine.run(recipe, plane, seed=seed, report=report)
         reason = f"neighbouring pixels of the noise correlate by {near:.2f}: {what}"
         return replace(done, reason=reason)
 

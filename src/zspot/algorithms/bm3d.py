@@ -32,13 +32,7 @@ def make(effort: str) -> Denoiser:
         When it is run without the package.
     """
 
-    def run(
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        second: torch.Tensor | None = None,
-    ) -> Denoised:
+    def run(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
         import numpy as np
         import torch
 

@@ -104,13 +104,7 @@ def make(effort: str, settings: Settings = RELEASED) -> Denoiser:
 def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
     """Return the denoiser that probes with a recipe and then runs it as the gap asks for."""
 
-    def run(
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        second: torch.Tensor | None = None,
-    ) -> Denoised:
+    def run(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
         from zspot import engine
         from zspot.progress import within
 
@@ -119,7 +113,7 @@ def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
         for number, keep in enumerate(PROBES):
             probe = replace(common, mask=replace(common.mask, keep=keep))
             told = within(report, number, _RUNS)
-            done = engine.run(probe, plane, seed=seed, report=told, second=second)
+            done = engine.run(probe, plane, seed=seed, report=told)
             levels.append(float((plane - done.mean).std()))
         gap = (levels[1] - levels[0]) / unit
         recipe = choose(common, gap, settings)
