@@ -43,7 +43,14 @@ class Fill(Protocol):
         ...
 
 
-class FixedFill:
+class _Untrained:
+    """A fill that has nothing to learn."""
+
+    def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
+        """Do nothing."""
+
+
+class FixedFill(_Untrained):
     """The same image at all times; a standardised plane's mean is 0."""
 
     def __init__(self, image: torch.Tensor) -> None:
@@ -53,11 +60,8 @@ class FixedFill:
         """Return the image."""
         return self._image
 
-    def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
-        """Do nothing: there is nothing to learn."""
 
-
-class NeighbourFill:
+class NeighbourFill(_Untrained):
     """A random visible pixel near each hidden one, the same for all channels."""
 
     def __init__(self, spec: specs.Neighbour, draws: torch.Generator) -> None:
@@ -86,16 +90,13 @@ class NeighbourFill:
         places = _reflect(rows, h) * w + _reflect(cols, w)
         return places.flatten(2).expand(n, c, h * w)
 
-    def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
-        """Do nothing: there is nothing to learn."""
-
 
 def _reflect(index: torch.Tensor, size: int) -> torch.Tensor:
     index = index.abs()
     return torch.where(index < size, index, 2 * size - 2 - index).clamp(0, size - 1)
 
 
-class CodeFill:
+class CodeFill(_Untrained):
     """Fixed uniform noise with fresh Gaussian noise on top, in place of the whole image."""
 
     def __init__(
@@ -109,9 +110,6 @@ class CodeFill:
         """Return the code, (1, K, H, W)."""
         fresh = torch.empty_like(self._code).normal_(generator=self._draws)
         return self._code + self._jitter * fresh
-
-    def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
-        """Do nothing: there is nothing to learn."""
 
 
 class InrFill:
