@@ -32,6 +32,7 @@ from zspot.finish import finish, finish_work
 from zspot.progress import Clock, Report
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Prior, Recipe, Recorrupted
 from zspot.residual import detail_correlation
+from zspot.specs import independent
 from zspot.targets import noise_deviation
 from zspot.white import white_level
 
@@ -210,8 +211,7 @@ def _for_white(
     """Return the recipe for white noise of one strength."""
     channels, height, width = shape
     variance = tuple(level**2 for level in evidence.level)
-    covariance = torch.diag(torch.tensor(variance, dtype=torch.float64)).flatten().tolist()
-    noise = Finish(similar=1.0, guided=True, noise=tuple(covariance))
+    noise = Finish(similar=1.0, guided=True, noise=independent(variance))
     if effort == "fast":
         reason = f"{found}: white, so the warm start guides a non-local estimate"
         return replace(warm, finish=noise), reason

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from zspot.algorithms import refill
 from zspot.algorithms.method import Method
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Recipe, UNet
+from zspot.specs import independent
 
 if TYPE_CHECKING:
     import torch
@@ -26,8 +27,6 @@ _TIMES = 0.7  # deviation of the noise to that of what the network removed, some
 
 def white(level: tuple[float, ...]) -> Recipe:
     """Return the recipe for white noise of a level per channel, standardised intensities."""
-    count = len(level)
-    covariance = [level[i] ** 2 if i == j else 0.0 for i in range(count) for j in range(count)]
     return Recipe(
         method="auto-scratch",
         mask=NoMask(),
@@ -35,7 +34,7 @@ def white(level: tuple[float, ...]) -> Recipe:
         network=UNet(1, 1, 0.0),  # not fitted; the non-local estimate takes its place
         fit=Fit(steps=0),
         predict=Predict(passes=1),
-        finish=Finish(similar=1.0, noise=tuple(covariance)),
+        finish=Finish(similar=1.0, noise=independent(tuple(value**2 for value in level))),
     )
 
 

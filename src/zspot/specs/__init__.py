@@ -2,7 +2,7 @@
 
 from zspot.specs.checks import RecipeError, between, one_of, require
 from zspot.specs.fills import FILLS, WHOLE_IMAGE, Code, Constant, Fill, Inr, Neighbour, Refill
-from zspot.specs.finish import SEARCHES, Finish
+from zspot.specs.finish import SEARCHES, Finish, independent
 from zspot.specs.masks import (
     EXCLUSION_SIZE,
     MASKS,
@@ -33,5 +33,6 @@ __all__ = [
     "TARGETS", "WHOLE_IMAGE", "Bernoulli", "BlindSpot", "Code", "Constant", "Everything", "Fill",
     "Finish", "Fit", "Halves", "Hourglass", "Inr", "Mask", "Neighbour", "Network", "NoMask",
     "Noisy", "PartialUNet", "Predict", "Prior", "RecipeError", "Recorrupted", "Refill", "Second",
-    "Shallow", "Shuffled", "Stratified", "Target", "UNet", "between", "one_of", "require",
+    "Shallow", "Shuffled", "Stratified", "Target", "UNet", "between", "independent",
+    "one_of", "require",
 ]  # fmt: skip

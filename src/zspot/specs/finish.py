@@ -10,6 +10,12 @@ from zspot.specs.checks import between, one_of, require
 SEARCHES = ("near", "usual", "wide", "widest")
 
 
+def independent(variances: tuple[float, ...]) -> tuple[float, ...]:
+    """Return `Finish.noise` for channels whose noise is independent, of these variances."""
+    count = len(variances)
+    return tuple(variances[i] if i == j else 0.0 for i in range(count) for j in range(count))
+
+
 @dataclass(frozen=True)
 class Finish:
     """What is done to the averaged prediction, in this order; by default nothing.
