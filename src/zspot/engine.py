@@ -317,21 +317,23 @@ class Mean:
         return (self._squares / (self._count - 1)).sqrt()[0] if self._count > 1 else None
 
 
+def apart(x: torch.Tensor, step: int) -> torch.Tensor:
+    """Return the step x step phases of (N, C, H, W), those of an image one after another.
+
+    Sizes that the step does not divide are extended by repeating the border.
+    """
+    padded = F.pad(x, (0, -x.shape[3] % step, 0, -x.shape[2] % step), mode="replicate")
+    phases = F.pixel_unshuffle(padded, step).unflatten(1, (-1, step**2))
+    return phases.transpose(1, 2).flatten(0, 1).contiguous()
+
+
 def _in_phases(parts: _Parts, x: torch.Tensor, visible: torch.Tensor, step: int) -> torch.Tensor:
     """Apply the network to each of the step x step phases of (N, C, H, W) by itself."""
     if step == 1:
         return parts.network(x, parts.dropping, visible)
     height, width = x.shape[2:]
-    pad = (0, -width % step, 0, -height % step)
-    count = len(x)
-
-    def apart(whole: torch.Tensor) -> torch.Tensor:
-        padded = F.pad(whole, pad, mode="replicate")
-        phases = F.pixel_unshuffle(padded, step).unflatten(1, (-1, step**2))
-        return phases.transpose(1, 2).flatten(0, 1).contiguous()
-
-    output = parts.network(apart(x), parts.dropping, apart(visible.to(x.dtype)))
-    stacked = output.unflatten(0, (count, step**2)).transpose(1, 2).flatten(1, 2)
+    output = parts.network(apart(x, step), parts.dropping, apart(visible.to(x.dtype), step))
+    stacked = output.unflatten(0, (len(x), step**2)).transpose(1, 2).flatten(1, 2)
     return F.pixel_shuffle(stacked, step)[..., :height, :width]
 
 

@@ -16,24 +16,24 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from zspot import specs
-from zspot.engine import Denoised
+from zspot.engine import Denoised, apart
 from zspot.networks.hourglass import Hourglass
 from zspot.networks.prior import load
+from zspot.networks.warm import COLOURS, any_channels
 from zspot.progress import Clock, Report
 from zspot.random import derive, seeded
 
 Prior = Callable[[torch.Tensor], torch.Tensor]
 
 _LOWEST, _HIGHEST = math.log(1e-8), math.log(1e4)  # of every exponent, as released
-_COLOURS = 3
 _PHASES = 4  # pixel-shuffle stride at which the noise level is measured, as released
 _WEAK, _STRONG = 10.0, 25.0  # noise levels, 255ths of the range, between which the weight is 1
 _PRIOR_WEIGHT = 0.5  # below; its inverse above
@@ -210,7 +210,7 @@ def score_dvi(settings: Settings, prior: str | Path | Prior = "score"):
     def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
         started = time.perf_counter()
         y = plane[None]
-        denoise = prior if callable(prior) else _as_prior(str(prior), y.device)
+        denoise = prior if callable(prior) else _as_prior(str(prior), y)
         measured = noise_variance(y, denoise)
         variance = max(settings.variance or measured, 1e-6)
         level = 255 * math.sqrt(measured) / float(y.max() - y.min())
@@ -269,24 +269,15 @@ def noise_variance(y: torch.Tensor, prior: Prior) -> float:
     There correlated noise is nearly white, which is all that a Gaussian denoiser removes.
     """
     step = min(_PHASES, max(1, min(y.shape[2:]) // 16))
-    padded = F.pad(y, (0, -y.shape[3] % step, 0, -y.shape[2] % step), mode="replicate")
-    phases = F.pixel_unshuffle(padded.transpose(0, 1), step).transpose(0, 1).contiguous()
+    phases = apart(y, step)
     return float((phases - prior(phases)).square().mean())
 
 
-def _as_prior(weights: str, device: torch.device) -> Prior:
-    """Load a denoiser of standardised images as one of any number of channels.
+def _as_prior(weights: str, y: torch.Tensor) -> Prior:
+    """Load a denoiser of standardised images like `y`.
 
     The score prior learned colour; grey images get the warm start's weights for grey.
     """
-    with torch.random.fork_rng(devices=[]):  # layers draw weights before they are loaded
-        network = load(weights).to(device)
-        grey_network = load("grey").to(device) if weights == "score" else network
-
-    def denoise(x: torch.Tensor) -> torch.Tensor:
-        if x.shape[1] == _COLOURS:
-            return network(x)
-        grey = x.flatten(0, 1)[:, None].expand(-1, _COLOURS, -1, -1)
-        return grey_network(grey).mean(1).view_as(x)
-
-    return denoise
+    grey = weights == "score" and y.shape[1] != COLOURS
+    network = load("grey" if grey else weights).to(y.device)
+    return partial(any_channels, network)

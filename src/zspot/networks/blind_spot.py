@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from zspot.networks.phases import join_phases, split_phases
 from zspot.networks.weights import he_weights
 from zspot.random import seeded
 from zspot.specs import BlindSpot as BlindSpotSpec
@@ -62,9 +63,11 @@ class _Branch(nn.Module):
         h = F.relu_(self.masked(x))
         for mix in self.mixing:
             h = F.relu_(mix(h))
-        count, (height, width) = len(h), h.shape[2:]
-        h = self.blocks(_split(h, self.step))
-        return F.relu_(self.last(_join(h, self.step, count)[..., :height, :width]))
+        height, width = h.shape[2:]
+        # Extended by zeros where the step does not divide the size, as a convolution would.
+        h = F.pad(h, (0, -width % self.step, 0, -height % self.step))
+        h = join_phases(self.blocks(split_phases(h, self.step)), self.step)
+        return F.relu_(self.last(h[..., :height, :width]))
 
 
 class BlindSpot(nn.Module):
@@ -102,16 +105,3 @@ class BlindSpot(nn.Module):
         for layer in self.tail:
             h = F.relu_(layer(h))
         return self.exit(h)
-
-
-def _split(x: torch.Tensor, step: int) -> torch.Tensor:
-    """(N, C, H, W) -> (N step^2, C, H/step, W/step), extended by zeros where it does not divide."""
-    x = F.pad(x, (0, -x.shape[3] % step, 0, -x.shape[2] % step))
-    return torch.cat([x[..., i::step, j::step] for i in range(step) for j in range(step)])
-
-
-def _join(x: torch.Tensor, step: int, count: int) -> torch.Tensor:
-    """Undo `_split` of `count` images, leaving the extension."""
-    c, h, w = x.shape[1:]
-    x = x.view(step, step, count, c, h, w).permute(2, 3, 4, 0, 5, 1)
-    return x.reshape(count, c, h * step, w * step)

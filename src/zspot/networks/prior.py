@@ -168,7 +168,8 @@ def load(weights: str = "colour") -> Prior:
             values = load_file(packaged)
     else:
         values = load_file(weights)
-    network = Prior()
+    with torch.random.fork_rng(devices=[]):  # layers draw weights before they are loaded
+        network = Prior()
     network.load_state_dict({name: value.float() for name, value in values.items()})
     network = network.eval()
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

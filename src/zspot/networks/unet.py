@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from zspot.networks.phases import join_phases, split_phases
 from zspot.random import dropout
 from zspot.specs import UNet as UNetSpec
 
@@ -122,15 +123,3 @@ def _pool(x: torch.Tensor) -> torch.Tensor:
 
 def _pool_phases(x: torch.Tensor) -> torch.Tensor:
     return x.unflatten(0, (4, -1)).amax(0)
-
-
-def split_phases(x: torch.Tensor) -> torch.Tensor:
-    """(N, C, 2H, 2W) -> (4N, C, H, W): phase (i, j) holds rows i::2 and columns j::2."""
-    return torch.cat([x[..., i::2, j::2] for i in (0, 1) for j in (0, 1)])
-
-
-def join_phases(x: torch.Tensor) -> torch.Tensor:
-    """Inverse of `split_phases`."""
-    n, (c, h, w) = x.shape[0] // 4, x.shape[1:]
-    x = x.reshape(2, 2, n, c, h, w).permute(2, 3, 4, 0, 5, 1)
-    return x.reshape(n, c, 2 * h, 2 * w)

@@ -9,7 +9,7 @@ from zspot.networks.prior import Prior, load
 from zspot.random import seeded
 from zspot.specs import Prior as PriorSpec
 
-_COLOURS = 3
+COLOURS = 3
 
 
 class WarmStart(nn.Module):
@@ -27,7 +27,7 @@ class WarmStart(nn.Module):
     def __init__(self, spec: PriorSpec, channels: int, generator: torch.Generator) -> None:
         super().__init__()
         with seeded(generator):
-            kind = "colour" if channels == _COLOURS else "grey"
+            kind = "colour" if channels == COLOURS else "grey"
             self.prior = load(kind) if spec.warm else Prior()
 
     def forward(
@@ -37,8 +37,13 @@ class WarmStart(nn.Module):
         visible: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Map (N, C, H, W) to the same shape; nothing but `x` is used."""
-        if x.shape[1] == _COLOURS:
-            return self.prior(x)
-        # Grey pictures were trained on as three equal channels.
-        grey = x.flatten(0, 1)[:, None].expand(-1, _COLOURS, -1, -1)
-        return self.prior(grey).mean(1).view_as(x)
+        return any_channels(self.prior, x)
+
+
+def any_channels(prior: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Apply a network of three colours to (N, C, H, W): three channels as such, else one by one."""
+    if x.shape[1] == COLOURS:
+        return prior(x)
+    # Grey pictures were trained on as three equal channels.
+    grey = x.flatten(0, 1)[:, None].expand(-1, COLOURS, -1, -1)
+    return prior(grey).mean(1).view_as(x)
