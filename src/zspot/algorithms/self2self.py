@@ -2,7 +2,7 @@
 
 As published: 30 % of the pixels of each channel hidden, dropout 0.3 in the decoder, random flips,
 squared error on hidden pixels, Adam at 1e-4, 450 000 steps, mean of 100 predictions. That would
-take about a week on two CPU cores for a 256 x 256 image, so `best` is 12 000 steps at a learning
+take days on two CPU cores for a 256 x 256 image, so `best` is 12 000 steps at a learning
 rate that falls from 1e-3; `balanced` sees crops.
 """
 
