@@ -15,7 +15,7 @@ from zspot.nlbayes import (
     nl_bayes,
 )
 from zspot.patch_noise import PatchNoise, patch_noise
-from zspot.patches import aggregate, match, patch_rows, reflect_pad
+from zspot.patches import aggregate, match, patch_rows, reflect_pad, search_steps
 from zspot.progress import Clock
 from zspot.specs import Finish
 
@@ -119,7 +119,7 @@ def test_few_patches_give_the_same_bayes_estimate() -> None:
 def test_match_finds_the_nearest() -> None:
     image = torch.rand(1, 12, 13, generator=torch.Generator().manual_seed(0))
     rows = patch_rows(image, 3)
-    places = match(image, 3, 2, 20, 5)
+    places = match(image, 3, 2, search_steps((10, 11), 20, 20), 5)
     corner = (rows - rows[0]).square().sum(1).topk(5, largest=False).indices
     assert set(places[0].tolist()) == set(corner.tolist())
 

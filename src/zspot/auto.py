@@ -57,10 +57,10 @@ _NO_DETAIL = 0.15
 `zspot.residual`. On fur with known noise it was 0.4 where the non-local estimate lost 0.5 to 1.4 dB
 against the warm start and 0.17 where an image came out worse than it went in; on CC at most 0.1."""
 
-_SAMPLE = {"fast": 128, "balanced": 256, "best": 256}  # side of the part on which that is tried
+_SAMPLE = {"fast": 96, "balanced": 256, "best": 256}  # side of the part on which that is tried
 
 _SEARCH = {
-    "fast": {"grey": "near", "colour": "near"},
+    "fast": {"grey": "coarse", "colour": "coarse"},
     "balanced": {"grey": "usual", "colour": "wide"},
     "best": {"grey": "wide", "colour": "widest"},
 }

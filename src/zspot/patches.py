@@ -29,15 +29,28 @@ def _reflection(size: int, length: int) -> Tensor:
     return torch.where(index < size, index, 2 * size - 2 - index)
 
 
-def match(guide: Tensor, patch: int, stride: int, reach: int, members: int) -> Tensor:
+def match(
+    guide: Tensor,
+    patch: int,
+    stride: int,
+    steps: list[tuple[int, int]],
+    members: int,
+    within: tuple[slice, slice] = (slice(None), slice(None)),
+) -> Tensor:
     """Find the nearest patches of every reference patch.
 
     Parameters
     ----------
     guide : Tensor
         (M, H, W) image to compare, summed over M.
-    patch, stride, reach, members : int
-        Patch side, reference step and search reach in pixels; patches wanted per group.
+    patch, stride : int
+        Patch side and reference step in pixels.
+    steps : list of (int, int)
+        Where to look, down and to the right of a reference patch; see `search_steps`.
+    members : int
+        Patches wanted per group.
+    within : (slice, slice)
+        Rows and columns in which the reference patches start, multiples of `stride`.
 
     Returns
     -------
@@ -47,23 +60,53 @@ def match(guide: Tensor, patch: int, stride: int, reach: int, members: int) -> T
     """
     _, height, width = guide.shape
     tall, wide = height - patch + 1, width - patch + 1
-    up, side = min(reach, tall - 1), min(reach, wide - 1)
+    rows = torch.arange(tall, device=guide.device)[within[0]][::stride]
+    cols = torch.arange(wide, device=guide.device)[within[1]][::stride]
+    up, side = (max(abs(step[axis]) for step in steps) for axis in (0, 1))
     padded = F.pad(guide, (side, side, up, up), value=OUTSIDE)
+    top, left = int(rows[0]), int(cols[0])
+    tall_part, wide_part = int(rows[-1]) - top + patch, int(cols[-1]) - left + patch
+    own = guide[:, top : top + tall_part, left : left + wide_part]
     # Even a corner patch sees this many neighbours.
-    members = min(members, (up + 1) * (side + 1))
-    distances, steps = [], []
-    for dy in range(-up, up + 1):
-        for dx in range(-side, side + 1):
-            moved = padded[:, up + dy : up + dy + height, side + dx : side + dx + width]
-            square = (moved - guide).square_().sum(0, keepdim=True)
-            distances.append(F.avg_pool2d(square, patch, stride).flatten())
-            steps.append(dy * wide + dx)
-    table = torch.stack(distances, 1)
-    nearest = table.topk(members, dim=1, largest=False, sorted=False).indices
-    rows = torch.arange(0, tall, stride, device=guide.device)
-    cols = torch.arange(0, wide, stride, device=guide.device)
+    members = min(members, sum(dy >= 0 and dx >= 0 for dy, dx in steps))
+    table = guide.new_empty(len(steps), len(rows) * len(cols))
+    for distances, (dy, dx) in zip(table, steps, strict=True):
+        y, x = top + up + dy, left + side + dx
+        moved = padded[:, y : y + tall_part, x : x + wide_part]
+        square = (moved - own).square_().sum(0, keepdim=True)
+        distances.copy_(F.avg_pool2d(square, patch, stride).flatten())
+    nearest = table.T.contiguous().topk(members, dim=1, largest=False, sorted=False).indices
     here = (rows[:, None] * wide + cols).reshape(-1, 1)
-    return here + torch.tensor(steps, device=guide.device)[nearest]
+    moves = torch.tensor([dy * wide + dx for dy, dx in steps], device=guide.device)
+    return here + moves[nearest]
+
+
+def search_steps(
+    size: tuple[int, int], reach: int, dense: int, sparse: int = 2
+) -> list[tuple[int, int]]:
+    """List where to look for similar patches: every place near by, one in `sparse` further off.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Rows and columns of places that there are.
+    reach, dense : int
+        Of the search, and of the part of it in which every place is looked at, pixels to each side.
+    sparse : int
+        Step between the places beyond, in each direction.
+
+    Returns
+    -------
+    list of (int, int)
+        Steps down and to the right.
+    """
+    up, side = (min(reach, count - 1) for count in size)
+    return [
+        (dy, dx)
+        for dy in range(-up, up + 1)
+        for dx in range(-side, side + 1)
+        if max(abs(dy), abs(dx)) <= dense or (dy % sparse == 0 and dx % sparse == 0)
+    ]
 
 
 def patch_rows(image: Tensor, patch: int) -> Tensor:
@@ -71,12 +114,20 @@ def patch_rows(image: Tensor, patch: int) -> Tensor:
     return F.unfold(image[None], patch)[0].T.contiguous()
 
 
-def aggregate(total: Tensor, weight: Tensor, shape: torch.Size, patch: int) -> Tensor:
-    """Overlap-add weighted patches (positions, C*patch^2) into an image of `shape` (C, H, W).
+def overlap_add(
+    total: Tensor, weight: Tensor, shape: torch.Size, patch: int
+) -> tuple[Tensor, Tensor]:
+    """Add overlapping weighted patches (positions, C*patch^2) up to an image of `shape` (C, H, W).
 
     `weight` (positions, G) weighs a position's patch, for G = C channels each or all at once.
+    Returns the sum, (C, H, W), and the weight it has, (G, H, W).
     """
     size = (shape[1], shape[2])
     image = F.fold(total.T[None], size, patch)[0]
-    mass = F.fold(weight.T.repeat_interleave(patch**2, 0)[None], size, patch)[0]
+    return image, F.fold(weight.T.repeat_interleave(patch**2, 0)[None], size, patch)[0]
+
+
+def aggregate(total: Tensor, weight: Tensor, shape: torch.Size, patch: int) -> Tensor:
+    """Return the weighted mean of overlapping patches; see `overlap_add`."""
+    image, mass = overlap_add(total, weight, shape, patch)
     return image / mass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from zspot.specs.checks import between, one_of, require
 
-SEARCHES = ("near", "usual", "wide", "widest")
+SEARCHES = ("coarse", "near", "usual", "wide", "widest")
 
 
 def independent(variances: tuple[float, ...]) -> tuple[float, ...]:
@@ -37,8 +37,9 @@ class Finish:
         Take as noise what the prediction removed, its deviation times this, with the correlations
         between neighbours and channels that it has; 0 is off. Needs `guided`. A network takes
         away less than all of correlated noise: values above 1 make up for that.
-    search : {"near", "usual", "wide", "widest"}
-        How far that looks for similar patches: 12 (and in longer steps), 24, 36 or 48 pixels.
+    search : {"coarse", "near", "usual", "wide", "widest"}
+        How far that looks for similar patches: 12 pixels (coarse: at half the places, for smaller
+        patches), 24, 48 (beyond 8 at every second row and column) or 48 at every place.
     follows : bool
         Let the variance of that noise follow the brightness along a line.
     centre : {"none", "median"}
