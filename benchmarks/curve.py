@@ -27,10 +27,16 @@ from benchmarks.metrics import quality
 EFFORTS = ("fast", "balanced", "best")
 
 
-def stored(path: Path, efforts: tuple[str, ...]) -> dict[tuple[str, int], dict[str, dict]]:
+def stored(
+    path: Path, efforts: tuple[str, ...], crop: int
+) -> dict[tuple[str, int], dict[str, dict]]:
     """Rows of `benchmarks.bsn_ins` by image and crop, then effort; images that have them all."""
     with path.open(newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["variant"] in efforts]
+        rows = [
+            row
+            for row in csv.DictReader(stream)
+            if row["variant"] in efforts and int(row["crop"]) == crop
+        ]
     images: dict[tuple[str, int], dict[str, dict]] = {}
     for row in rows:
         images.setdefault((row["image"], int(row["crop"])), {})[row["variant"]] = row
@@ -56,14 +62,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--bsn-ins", type=Path, required=True)
     parser.add_argument("--efforts", default=",".join(EFFORTS), help="of bsn-ins")
+    parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     rows: list[list] = []
-    for (image, crop), found in stored(
-        arguments.bsn_ins, tuple(arguments.efforts.split(","))
-    ).items():
+    efforts = tuple(arguments.efforts.split(","))
+    for (image, crop), found in stored(arguments.bsn_ins, efforts, arguments.crop).items():
         for effort, row in found.items():
             seconds = float(row["fit_s"]) + float(row["predict_s"])
             values = [float(row["psnr"]), float(row["ssim"]), seconds]
