@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from zspot.recipe import Fit, Recipe
 
+pytest.register_assert_rewrite("tests.io_help")
 settings.register_profile(
     "zspot", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -48,6 +49,10 @@ def correlated(shape: tuple[int, ...], sigma: float, seed: int) -> np.ndarray:
 def psnr(clean: np.ndarray, image: np.ndarray) -> float:
     error = np.clip(image, 0, 1).astype(np.float64) - clean
     return float(-10 * np.log10(np.mean(error**2)))
+
+
+def close(a, b, scale: float, tolerance: float = 1e-10) -> bool:
+    return bool(np.abs(np.asarray(a) - b).max() <= tolerance * scale)
 
 
 def tiny(recipe: Recipe, steps: int = 2, passes: int = 2) -> Recipe:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import tiny
@@ -9,23 +11,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zspot
-from zspot.algorithms import METHODS, mash
-from zspot.recipe import Fit, Recipe, UNet
+from zspot.algorithms import METHODS, mash, refill, score_dvi
+from zspot.recipe import BlindSpot, Fit, Recipe, UNet
 
 NAMES = list(METHODS)
 
 
 @pytest.fixture(autouse=True)
-def _small_probes(monkeypatch):
-    """MASH is three fits, not a recipe: make each of them small."""
+def _small_fits(monkeypatch):
+    """Some methods are not a recipe but fits that depend on the image: make each of them small."""
     small = (UNet(4, 1, 0.0), Fit(4, 2e-3, "one-cycle"))
     monkeypatch.setitem(mash._EFFORTS, "fast", small)
+    small = (BlindSpot(4, 1), Fit(4, 3e-3, "one-cycle", stride=2))
+    monkeypatch.setitem(refill._EFFORTS, "fast", small)  # auto-scratch fits it
+    small = {"steps": 4, "components": 1, "samples": 1, "width": 4}
+    monkeypatch.setitem(score_dvi._EFFORTS, "fast", small)
 
 
 def quick(name: str) -> str | Recipe:
     """A method at the smallest budget at which it still does all of its work once."""
     made = METHODS[name].make("fast")
-    return tiny(made) if isinstance(made, Recipe) else name
+    if not isinstance(made, Recipe):
+        return name
+    return tiny(replace(made, network=replace(made.network, width=4)))
 
 
 def run(name: str, image: np.ndarray, **options) -> zspot.Result:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_web import files, server
+from tests.web_help import files, server
 
 __all__ = ["files"]
 PAGE = (Path(__file__).parents[1] / "docs" / "web.md").read_text()

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, JpegImagePlugin
+from PIL import Image, JpegImagePlugin
 from skimage import data as samples
 
+from tests.io_help import ICC, opened
 from zspot.io import FileError, read, write
 
-ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 COFFEE = samples.coffee()[100:164, 200:280]
 GREY = samples.camera()[200:261, 200:277]
 
@@ -42,10 +42,6 @@ def full_exif():
     exif[274], exif[271], exif[306] = 6, "maker", "2024:02:29 01:02:03"
     exif.get_ifd(34665)[33434] = 0.005
     return exif.tobytes()
-
-
-def opened(path):
-    return Image.open(io.BytesIO(path.read_bytes()))
 
 
 def psnr(a, b):

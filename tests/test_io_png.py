@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
+from tests.io_help import ICC
 from zspot.io import FileError, read, write
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR = {1: 0, 2: 4, 3: 2, 4: 6}
-ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def chunk(name, payload):

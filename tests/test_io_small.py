@@ -12,18 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from tests.io_help import ICC, TYPES, opened
 from zspot.io import FileError, ImageFile, read, write
 from zspot.io._tiff_exif import attach_exif
 
-ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-TYPES = ["u1", "u2", "u4", "i1", "i2", "i4", "f2", "f4", "f8"]
-
-
-def opened(path):
-    return Image.open(io.BytesIO(path.read_bytes()))
-
 
 def noise(shape, seed=0):
+    """Bytes of the whole range."""
     return np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
 
 

@@ -213,3 +213,13 @@ def test_impossible_correlations_do_not_blow_up() -> None:
     for pilot, passes in ((None, CORRELATED), (noisy, GUIDED_CORRELATED["usual"])):
         out = nl_bayes(noisy, impossible, passes=passes, pilot=pilot)
         assert psnr(out, clean) > psnr(noisy, clean) - 3
+
+
+@pytest.mark.parametrize("shares", [(1.0, 1.0, 1.0), (1.0, 0.75, 0.5)])
+def test_channels_that_are_copies_of_one(shares) -> None:
+    """A grey picture in three channels has no noise between them, and is not refused."""
+    grey = scene().mean(0, keepdim=True)
+    many = torch.tensor(shares).view(3, 1, 1)
+    noisy, pilot = add_noise(grey, 0.1) * many, grey * many
+    out = nl_bayes(noisy, patch_noise(noisy, pilot), pilot=pilot)
+    assert psnr(out, grey * many) > psnr(noisy, grey * many) + 3

@@ -53,6 +53,11 @@ def white(clean: np.ndarray, seed: int = 0) -> np.ndarray:
     return (clean + noise).astype(np.float32)
 
 
+def part(clean: np.ndarray) -> np.ndarray:
+    """The middle of the picture, where a fit of as many steps takes half the time."""
+    return clean[16:80, 16:80]
+
+
 # What each method must gain on noise of its own kind, in dB, at a budget of seconds; a network
 # that learned nothing would lose.
 SMALL = {
@@ -68,7 +73,7 @@ SMALL = {
         4.0,
         {
             "network": Hourglass(24, 4, 4),
-            "fit": Fit(250, 1e-2, "constant", average=0.9, patience=60),
+            "fit": Fit(150, 1e-2, "constant", average=0.9, patience=60),
         },
     ),
     "ap-bsn": (
@@ -84,9 +89,13 @@ SMALL = {
 }
 
 
+WHOLE = ("self2self", "ap-bsn")  # they drop or leave out so much that they need more pixels
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_each_gains_on_noise_of_its_own_kind(name, clean):
     kind, gain, changes = SMALL[name]
+    clean = clean if name in WHOLE else part(clean)
     noisy = white(clean) if kind == "white" else clean + correlated(clean.shape, 0.12, seed=0)
     out = zspot.denoise(noisy, recipe(name, **changes), channel_axis=-1)
     assert psnr(clean, out) > psnr(clean, noisy) + gain
@@ -95,6 +104,7 @@ def test_each_gains_on_noise_of_its_own_kind(name, clean):
 def test_mash_hides_more_of_correlated_noise_and_gains(clean, monkeypatch):
     small = (UNet(16, 1, 0.0), Fit(120, 3e-3, "one-cycle"))
     monkeypatch.setitem(mash._EFFORTS, "fast", small)
+    clean = part(clean)
     noisy = clean + correlated(clean.shape, 0.12, seed=0)
     result = zspot.run(noisy, "mash", effort="fast", channel_axis=-1)
     assert psnr(clean, result.image) > psnr(clean, noisy) + 2
@@ -119,6 +129,7 @@ def test_mash_thresholds_of_paper_and_release(gap, released, printed):
 
 
 def test_score_dvi_gains_on_white_noise_and_takes_any_prior(clean):
+    clean = part(clean)
     noisy = white(clean)
     out = zspot.denoise(noisy, "score-dvi", effort="fast", channel_axis=-1)
     assert psnr(clean, out) > psnr(clean, noisy) + 4
@@ -150,6 +161,7 @@ def test_bm3d_without_its_package_says_what_to_do(monkeypatch):
 
 
 def test_two_images_are_better_than_one_and_both_are_needed(clean):
+    clean = part(clean)
     first, second = white(clean, 0), white(clean, 1)
     small = recipe("n2n", network=UNet(16, 1, 0), fit=Fit(150, 3e-3, "one-cycle", turns=True))
     out = zspot.run(first, small, channel_axis=-1, second=second).image
@@ -352,6 +364,7 @@ def test_auto_without_weights_tells_white_from_correlated_noise(kind, gain, clea
 
     small = (BlindSpot(24, 2), Fit(80, 3e-3, "one-cycle", stride=2))
     monkeypatch.setitem(refill._EFFORTS, "fast", small)
+    clean = part(clean)
     noisy = white(clean) if kind == "white" else clean + correlated(clean.shape, 0.12, seed=0)
     result = zspot.run(noisy, "auto-scratch", effort="fast", channel_axis=-1)
     assert kind in result.reason

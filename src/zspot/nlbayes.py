@@ -152,6 +152,9 @@ class _Local:
     ) -> _Local:
         """Bring `noise` into the basis and the units of one pass."""
         channels = basis @ noise.channels.to(centre) @ basis.T / scale**2
+        # Of noise that is the same in all channels rounding leaves zero or less elsewhere.
+        power = channels.diagonal().clamp_min(torch.finfo(channels.dtype).eps)
+        channels = channels + torch.diag(power - channels.diagonal())
         full = PatchNoise(channels, noise.lags).covariance(step.patch)[None]
         if step.split:
             count, area = channels.shape[0], step.patch**2

@@ -1,0 +1,232 @@
+"""The web page in a browser (slow)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.web_help import command_line, files, url
+from zspot.io import read
+
+__all__ = ["files", "url"]
+
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SECONDS = 60_000  # how long to wait for the page, in ms: machines that test are busy
+
+
+# ---- in a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no browser: apt-get install chromium")
+    with playwright.sync_playwright() as made:
+        one = made.chromium.launch(executable_path=path, args=CHROMIUM)
+        yield one
+        one.close()
+
+
+@pytest.fixture
+def page(browser, url):
+    with visit(browser, url) as one:
+        yield one
+
+
+@contextmanager
+def visit(browser, url: str, **options):
+    """A visitor with a session of his own, whose console must show no error.
+
+    Gradio itself warns "Method not implemented" there at every upload.
+    """
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda m: said.append(f"{m.type}: {m.text} {m.location['url']}"))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.set_default_timeout(SECONDS)
+    page.goto(url)
+    page.wait_for_selector("#zs-start")
+    yield page
+    context.close()
+    assert [line for line in said if line.startswith("error")] == []
+
+
+def upload(page, path: Path) -> None:
+    page.locator("#zs-file input[type=file]").set_input_files(path)
+
+
+def choose_recipe(page, path: Path) -> None:
+    page.get_by_text("Options").click()
+    page.locator("#zs-recipe input[type=file]").set_input_files(path)
+    page.get_by_text(path.name).wait_for()
+
+
+def start(page) -> None:
+    page.locator("#zs-start:not([disabled])").click()
+
+
+def shown(page) -> dict:
+    """What the viewer was told to show."""
+    return json.loads(page.evaluate("document.querySelector('.zv-under').src && JSON.stringify({"
+        "under: document.querySelector('.zv-under').src,"
+        "over: document.querySelector('.zv-over').src,"
+        "width: document.querySelector('.zv-canvas').getBoundingClientRect().width})"))  # fmt: skip
+
+
+@pytest.mark.slow
+def test_upload_run_compare_strength_download(page, files):
+    upload(page, files / "noisy.png")
+    page.locator(".zs-noise").get_by_text("The noise is").wait_for()
+    choose_recipe(page, files / "tiny.toml")
+    start(page)
+    page.locator(".zs-trust").wait_for()
+    # compare: before left, after right, and the divider moves with the arrow keys
+    divider = page.get_by_label("Divider between before and after, per cent")
+    clip = page.locator(".zv-over").evaluate("e => e.style.clipPath")
+    divider.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".zv-over").evaluate("e => e.style.clipPath") != clip
+    for label, times in (("100 %", 1), ("200 %", 2), ("400 %", 4)):
+        page.get_by_text(label, exact=True).click()
+        assert shown(page)["width"] == 64 * times
+    sizes = page.evaluate("[...document.querySelectorAll('.zv-canvas img')].map(i => i.width)")
+    assert sizes[0] == sizes[1]  # both pictures have the zoom
+    for view in ("Removed", "Uncertainty", "After", "Before / after"):
+        page.get_by_text(view, exact=True).click()
+        assert page.evaluate("document.querySelector('.zv-under').naturalWidth") == 64 or (
+            page.wait_for_function("document.querySelector('.zv-under').naturalWidth == 64")
+        )
+    with page.expect_download() as got:
+        page.locator("#zs-download").click()
+    assert got.value.suggested_filename == "noisy-denoised.png"
+    full = Path(got.value.path()).read_bytes()
+    assert full == command_line(files)
+    # strength 0 is the input again, without another run
+    after = shown(page)["over"]
+    page.get_by_label("number input for Strength").fill("0")
+    page.get_by_label("number input for Strength").press("Enter")
+    page.get_by_label("range slider for Strength").press("Home")
+    page.wait_for_function(f"document.querySelector('.zv-over').src != {after!r}")
+    with page.expect_download() as got:
+        page.locator("#zs-download").click()
+    target = files / "zero.png"
+    target.write_bytes(Path(got.value.path()).read_bytes())
+    zero, noisy = read(target), read(files / "noisy.png")
+    assert np.array_equal(zero.data, noisy.data)
+    assert zero.metadata["resolution"] == noisy.metadata["resolution"]
+
+
+@pytest.mark.slow
+def test_cancel_stops_and_a_bad_file_is_told(page, files):
+    upload(page, files / "noisy.png")
+    choose_recipe(page, files / "long.toml")
+    start(page)
+    page.get_by_text(re.compile(r"learning: \d+ %, about")).wait_for()
+    bar = page.get_by_role("progressbar")
+    assert 0 <= int(bar.get_attribute("aria-valuenow")) < 100
+    page.locator("#zs-stop").click()
+    page.get_by_text("Cancelled: nothing was changed.").wait_for()
+    page.locator("#zs-start:not([disabled])").wait_for()
+    assert page.locator(".zs-trust").count() == 0
+    page.get_by_role("button", name="Clear").first.click()
+    upload(page, files / "bad.png")
+    alert = page.get_by_role("alert")
+    alert.get_by_text("bad.png").wait_for()
+    assert page.locator("#zs-start").is_disabled()
+
+
+@pytest.mark.slow
+def test_two_at_once_see_their_own(browser, url, files):
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 56), dtype=np.uint8)).save(
+        files / "other.png"
+    )
+    with visit(browser, url) as one, visit(browser, url) as two:
+        for page, name in ((one, "noisy.png"), (two, "other.png")):
+            upload(page, files / name)
+            page.locator(".zs-noise").wait_for()
+            choose_recipe(page, files / "tiny.toml")
+        start(one)
+        start(two)
+        for page, name in ((one, "noisy"), (two, "other")):
+            page.locator(".zs-trust").wait_for()
+            with page.expect_download() as got:
+                page.locator("#zs-download").click()
+            assert got.value.suggested_filename == f"{name}-denoised.png"
+        folders = {re.search(r"session-\w+", shown(page)["under"])[0] for page in (one, two)}
+        assert len(folders) == 2
+        address = shown(two)["under"]
+        assert one.request.get(address).ok
+    # Who leaves takes his files with him.
+    end = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(address).close()
+        except urllib.error.HTTPError as gone:
+            gone.close()
+            break
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+def test_an_example_a_stack_and_a_phone(browser, url):
+    phone = {"width": 390, "height": 844}
+    with visit(browser, url, viewport=phone, has_touch=True) as page:
+        page.get_by_role("button", name="Stack of four planes").click()
+        page.get_by_text("of the first of 4 planes").wait_for()
+        assert page.locator("#zs-plane").is_visible()
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= phone["width"] + 2  # nothing sticks out sideways
+        before = shown(page)["under"]
+        page.locator("#zs-plane input[type=range]").press("End")
+        page.wait_for_function(f"document.querySelector('.zv-under').src != {before!r}")
+
+
+@pytest.mark.slow
+def test_keyboard_and_labels(page, files):
+    upload(page, files / "noisy.png")
+    page.locator(".zs-noise").wait_for()
+    choose_recipe(page, files / "tiny.toml")
+    page.locator("#zs-start:not([disabled])").focus()
+    page.keyboard.press("Enter")
+    page.locator(".zs-trust").wait_for()
+    unnamed = page.evaluate(
+        """[...document.querySelectorAll('button, input, select, textarea')].filter(e =>
+          e.offsetParent && !(e.labels && e.labels.length) && !e.ariaLabel && !e.title
+          && !e.getAttribute('aria-labelledby') && !e.textContent.trim()).map(e => e.outerHTML)"""
+    )
+    assert unnamed == []
+    without = page.evaluate("[...document.images].filter(i => i.offsetParent && "
+                            "!i.hasAttribute('alt')).map(i => i.src)")  # fmt: skip
+    assert without == []
+    seen = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        seen.add(
+            page.evaluate("""(() => { const e = document.activeElement;
+          return e.name || e.ariaLabel || e.textContent.trim().slice(0, 20); })()""")
+        )
+    assert {"zv-view", "zv-zoom"} <= seen
+    assert any("Download" in name for name in seen)
+    assert any("Strength" in name for name in seen)

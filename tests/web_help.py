@@ -1,0 +1,78 @@
+"""The server of the web page, and files to send it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image, PngImagePlugin
+
+from tests.conftest import tiny
+from zspot.algorithms import bsn_ins
+from zspot.frontends import cli
+
+TINY = tiny(bsn_ins.recipe("fast"), steps=2)
+LONG = tiny(bsn_ins.recipe("fast"), steps=5000)
+
+
+@contextmanager
+def server(*options: str):
+    """Serve the page with the command line, as a user does."""
+    pytest.importorskip("gradio", reason="gradio is not installed")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zspot", "web", "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.search(r"http://127\.0\.0\.1:\d+", line)
+    if found is None:
+        process.kill()
+        pytest.fail(f"no address: {line} {process.communicate()[1]}")
+    try:
+        yield found[0], process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        process.stdout.close()
+        process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def url():
+    with server() as (address, _):
+        yield address
+
+
+@pytest.fixture
+def files(tmp_path) -> Path:
+    picture = skimage.data.chelsea()[60:108, 120:184].astype(float)
+    noisy = picture + np.random.default_rng(0).normal(0, 20, picture.shape)
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Description", "a noisy cat")
+    Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(
+        tmp_path / "noisy.png", pnginfo=info, dpi=(300, 300)
+    )
+    (tmp_path / "tiny.toml").write_text(TINY.to_toml())
+    (tmp_path / "long.toml").write_text(LONG.to_toml())
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
+    return tmp_path
+
+
+def command_line(files: Path, *options: str) -> bytes:
+    target = files / "cli.png"
+    arguments = ["denoise", files / "noisy.png", target, "--recipe", files / "tiny.toml", *options]
+    with pytest.raises(SystemExit):
+        cli.main([str(a) for a in [*arguments, "--quiet"]])
+    return target.read_bytes()
