@@ -1,4 +1,4 @@
-"""Settings of the documentation site; `make docs` builds it and takes every warning for an error."""
+"""Settings of the documentation site; `make docs` builds it, every warning being an error."""
 
 from __future__ import annotations
 
@@ -44,14 +44,13 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
     "filename_pattern": r"/\d_",
-    "ignore_pattern": r"__init__\.py",
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "write_computation_times": False,
     "show_memory": False,
     "download_all_examples": False,
     "remove_config_comments": True,
     "doc_module": ("zspot",),
-    "reference_url": {"zspot": None},
     "backreferences_dir": None,
     "min_reported_time": 10_000,
     "image_scrapers": ("matplotlib",),

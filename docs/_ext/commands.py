@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import typing
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -21,10 +24,12 @@ class Commands(SphinxDirective):
     def run(self) -> list[Any]:
         """Return a section for each command."""
         group: Any = typer.main.get_command(app)
-        top = _table("option", [_option(p) for p in _options(group)])
+        top = _table("option", [_option(p, {}) for p in _options(group)])
         sections = [f"{group.help}\n\n{top}"]
+        callbacks = {c.name or c.callback.__name__: c.callback for c in app.registered_commands}
         for name, command in group.commands.items():
-            sections.append(_section(f"zspot {name}", command))
+            kinds = typing.get_type_hints(callbacks[name])
+            sections.append(_section(f"zspot {name}", command, kinds))
         return self.parse_text_to_nodes("\n\n".join(sections), allow_section_headings=True)
 
 
@@ -65,13 +70,13 @@ def _format(module: str, names: str) -> str:
     return f"**{title}** {names}\n: {what.strip()}\n\n  " + body.replace("\n", "\n  ")
 
 
-def _section(title: str, command: Any) -> str:
+def _section(title: str, command: Any, kinds: dict[str, Any]) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     names = " ".join(_name(p) for p in arguments)
     parts = [f"## {title}", f"```text\n{title} [OPTIONS] {names}".rstrip() + "\n```", command.help]
     if arguments:
         parts.append(_table("argument", [(f"`{_name(p)}`", p.help, "") for p in arguments]))
-    parts.append(_table("option", [_option(p) for p in _options(command)]))
+    parts.append(_table("option", [_option(p, kinds) for p in _options(command)]))
     if command.epilog:
         parts.append(_examples(command.epilog))
     return "\n\n".join(parts)
@@ -85,17 +90,20 @@ def _options(command: Any) -> list[Any]:
     return [p for p in command.params if p.param_type_name == "option" and not p.hidden]
 
 
-def _option(option: Any) -> tuple[str, str, str]:
+def _option(option: Any, kinds: dict[str, Any]) -> tuple[str, str, str]:
     names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
-    value = "" if option.is_flag else f" `{_values(option)}`"
+    value = "" if option.is_flag else f" `{option.metavar or _kind(kinds[option.name])}`"
     shown = option.show_default if isinstance(option.show_default, str) else option.default
     default = "" if shown is None or shown is False or callable(shown) else str(shown)
     return names + value, option.help or "", default
 
 
-def _values(option: Any) -> str:
-    choices = getattr(option.type, "choices", None)
-    return option.metavar or ("|".join(map(str, choices)) if choices else option.type.name)
+def _kind(annotation: Any) -> str:
+    """Return what an option takes: its choices, or the kind of its value."""
+    kind = next((k for k in typing.get_args(annotation) if k is not type(None)), annotation)
+    if issubclass(kind, Enum):
+        return "|".join(choice.value for choice in kind)
+    return {int: "NUMBER", str: "TEXT", Path: "FILE"}[kind]
 
 
 def _table(what: str, rows: list[tuple[str, str, str]]) -> str:

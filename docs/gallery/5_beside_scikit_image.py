@@ -69,7 +69,11 @@ grain = rng.normal(size=(98, 98, 3))
 rows = grain[:-2] / 2 + grain[1:-1] + grain[2:] / 2
 shared = rows[:, :-2] / 2 + rows[:, 1:-1] + rows[:, 2:] / 2
 noisies = {"white": clean + sigma * white, "correlated": clean + sigma * shared / shared.std()}
-denoisers = {"total variation": total_variation, "non-local means": non_local_means, "zspot, fast": ours}
+denoisers = {
+    "total variation": total_variation,
+    "non-local means": non_local_means,
+    "zspot, fast": ours,
+}
 
 
 def scores(image):

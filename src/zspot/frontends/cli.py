@@ -191,7 +191,9 @@ def _set_threads(count: int | None) -> None:
         torch.set_num_threads(count)
 
 
-@app.command(epilog=_examples("zspot noise noisy.png", "zspot noise cells.ome.tif --plot noise.png"))
+@app.command(
+    epilog=_examples("zspot noise noisy.png", "zspot noise cells.ome.tif --plot noise.png")
+)
 def noise(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy image file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
