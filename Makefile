@@ -1,6 +1,8 @@
 # Two commands do everything on a fresh machine:
 #   make demo [IMAGE=noisy.png]   install, denoise a real noisy image, leave a before/after picture
 #   make test                     install, pass the tests
+# and a third builds the documentation site in docs/_build/html and the man page in docs/_build/man:
+#   make docs
 # Each makes the virtual environment .venv first if it is not there.
 
 PYTHON ?= python3
@@ -8,7 +10,7 @@ VENV := .venv
 IMAGE ?=
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all lint docs clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,5 +34,10 @@ lint: $(VENV)/ready
 	$(RUN) -m ruff format --check .
 	$(VENV)/bin/pyright
 
+# Any warning is an error. The scripts of the gallery run, which takes some minutes.
+docs: $(VENV)/ready
+	$(RUN) -m sphinx -b html -W --keep-going docs docs/_build/html
+	$(RUN) -m sphinx -b man -q -W docs docs/_build/man
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) docs/_build docs/api docs/auto_gallery

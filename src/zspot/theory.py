@@ -193,7 +193,7 @@ class BlindSpot:
         return np.where(bottom > 0, p.common * p.noise * (p.power + p.noise) / safe, 0.0)
 
     def advantage(self) -> np.ndarray:
-        """Return x_0^2 - |lambda_n| sigma^2: negative where guessing 0 would be better.
+        """Return ``x_0^2 - |lambda_n| sigma^2``; guessing 0 would be better below 0.
 
         That the risk grows with the deviation and falls with the number of pixels is true where
         it is positive, and reversed where it is negative.

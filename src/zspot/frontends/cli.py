@@ -30,6 +30,11 @@ _stderr = Console(stderr=True)
 _stdout = Console(soft_wrap=True)
 
 
+def _examples(*commands: str) -> str:
+    """Return an epilog with a line for each command; typer breaks lines at empty ones."""
+    return "\n\n".join(["Examples:", *commands])
+
+
 class Effort(StrEnum):
     """How much time to spend."""
 
@@ -55,10 +60,16 @@ def _options(
 
 
 @app.command(
-    epilog="Examples:  zspot denoise noisy.png clean.png  |  "
-    "zspot denoise cells.tif cells-clean.tif --effort best  |  "
-    "zspot denoise night/ night-clean/  |  zspot denoise 'night/*.tif' night-clean/  |  "
-    "zspot denoise noisy.png clean.png --recipe mine.toml"
+    epilog=_examples(
+        "zspot denoise noisy.png clean.png",
+        "zspot denoise cells.ome.tif cells-clean.ome.tif --effort best",
+        "zspot denoise stack.tif clean.tif --axes ZYX",
+        "zspot denoise first.png clean.png --method n2n --second other.png",
+        "zspot denoise noisy.png clean.png --save-recipe used.toml",
+        "zspot denoise other.png other-clean.png --recipe used.toml",
+        "zspot denoise night/ night-clean/",
+        "zspot denoise 'night/*.png' some/ --workers 1",
+    )
 )
 def denoise(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy file, folder or pattern.")],
@@ -180,7 +191,9 @@ def _set_threads(count: int | None) -> None:
         torch.set_num_threads(count)
 
 
-@app.command(epilog="Example:  zspot noise cells.tif --plot noise.png")
+@app.command(
+    epilog=_examples("zspot noise noisy.png", "zspot noise cells.ome.tif --plot noise.png")
+)
 def noise(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy image file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
@@ -222,7 +235,7 @@ def methods() -> None:
             _stdout.print(f"  about {method.seconds:g} s on one core for 128 x 128 colour pixels")
 
 
-@app.command(epilog="Example:  zspot web --jobs 2 --auth users.txt")
+@app.command(epilog=_examples("zspot web", "zspot web --jobs 2 --auth users.txt"))
 def web(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
     jobs: Annotated[

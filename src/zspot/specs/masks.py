@@ -54,7 +54,7 @@ class Stratified:
     Parameters
     ----------
     box : int
-        Side of a cell, at most 10; one pixel in `box`^2 is hidden and scored.
+        Side of a cell, at most 10; one pixel in box^2 is hidden and scored.
     """
 
     box: int = 8

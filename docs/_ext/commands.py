@@ -1,0 +1,125 @@
+"""Directives made from the program itself: its command line, its methods and its file formats."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import typing
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from zspot.algorithms import METHODS
+from zspot.frontends.cli import app
+from zspot.io._files import _FORMATS, _WRITTEN_AS
+
+
+class Commands(SphinxDirective):
+    """Every command of `zspot` with its arguments, options and examples."""
+
+    def run(self) -> list[Any]:
+        """Return a section for each command."""
+        group: Any = typer.main.get_command(app)
+        top = _table("option", [_option(p, {}) for p in _options(group)])
+        sections = [f"{group.help}\n\n{top}"]
+        callbacks = {c.name or c.callback.__name__: c.callback for c in app.registered_commands}
+        for name, command in group.commands.items():
+            kinds = typing.get_type_hints(callbacks[name])
+            sections.append(_section(f"zspot {name}", command, kinds))
+        return self.parse_text_to_nodes("\n\n".join(sections), allow_section_headings=True)
+
+
+class Methods(SphinxDirective):
+    """The methods with what they are for, the time they take and where they come from."""
+
+    def run(self) -> list[Any]:
+        """Return one definition for each method."""
+        rows = ["| method | for | s | source |", "|---|---|---:|---|"]
+        for method in METHODS.values():
+            seconds = "" if method.seconds is None else f"{method.seconds:g}"
+            rows.append(f"| `{method.name}` | {method.summary} | {seconds} | {method.citation} |")
+        return self.parse_text_to_nodes("\n".join(rows))
+
+
+class Formats(SphinxDirective):
+    """The file formats, each with what its reader says of itself."""
+
+    def run(self) -> list[Any]:
+        """Return a part for each format."""
+        parts: dict[str, list[str]] = {}
+        for name, (suffixes, module) in _FORMATS.items():
+            parts.setdefault(module, []).extend(f"`{suffix}`" for suffix in suffixes)
+            if name in _WRITTEN_AS:
+                parts[module].append(f"(written as `{_WRITTEN_AS[name]}`)")
+        text = [_format(module, " ".join(names)) for module, names in parts.items()]
+        return self.parse_text_to_nodes("\n\n".join(text))
+
+
+def _format(module: str, names: str) -> str:
+    made = importlib.import_module(f"zspot.io.{module}")
+    first = (inspect.getdoc(made) or "").splitlines()[0]
+    title, _, what = first.partition(":")
+    if not what:
+        title, what = module.upper(), first
+    # The reader's own words, without its first line, which names the function.
+    body = (inspect.getdoc(made.read) or "").partition("\n\n")[2].partition("\n\nRaises\n")[0]
+    return f"**{title}** {names}\n: {what.strip()}\n\n  " + body.replace("\n", "\n  ")
+
+
+def _section(title: str, command: Any, kinds: dict[str, Any]) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    names = " ".join(_name(p) for p in arguments)
+    parts = [f"## {title}", f"```text\n{title} [OPTIONS] {names}".rstrip() + "\n```", command.help]
+    if arguments:
+        parts.append(_table("argument", [(f"`{_name(p)}`", p.help, "") for p in arguments]))
+    parts.append(_table("option", [_option(p, kinds) for p in _options(command)]))
+    if command.epilog:
+        parts.append(_examples(command.epilog))
+    return "\n\n".join(parts)
+
+
+def _name(parameter: Any) -> str:
+    return parameter.metavar or parameter.name.upper()
+
+
+def _options(command: Any) -> list[Any]:
+    return [p for p in command.params if p.param_type_name == "option" and not p.hidden]
+
+
+def _option(option: Any, kinds: dict[str, Any]) -> tuple[str, str, str]:
+    names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
+    value = "" if option.is_flag else f" `{option.metavar or _kind(kinds[option.name])}`"
+    shown = option.show_default if isinstance(option.show_default, str) else option.default
+    default = "" if shown is None or shown is False or callable(shown) else str(shown)
+    return names + value, option.help or "", default
+
+
+def _kind(annotation: Any) -> str:
+    """Return what an option takes: its choices, or the kind of its value."""
+    kind = next((k for k in typing.get_args(annotation) if k is not type(None)), annotation)
+    if issubclass(kind, Enum):
+        return "|".join(choice.value for choice in kind)
+    return {int: "NUMBER", str: "TEXT", Path: "FILE"}[kind]
+
+
+def _table(what: str, rows: list[tuple[str, str, str]]) -> str:
+    head = [f"| {what} | | default |", "|---|---|---|"]
+    cells = [tuple(cell.replace("|", r"\|") for cell in row) for row in rows]
+    return "\n".join([*head, *(f"| {a} | {b} | {c} |" for a, b, c in cells)])
+
+
+def _examples(epilog: str) -> str:
+    lines = [line.strip() for line in epilog.split("\n\n")]
+    return "\n".join(["```text", *(line for line in lines if line.startswith("zspot")), "```"])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives."""
+    app.add_directive("zspot-commands", Commands)
+    app.add_directive("zspot-methods", Methods)
+    app.add_directive("zspot-formats", Formats)
+    return {"version": "1", "parallel_read_safe": True}
