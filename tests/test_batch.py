@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -143,10 +144,10 @@ def test_what_zspot_did_not_write_is_left_alone(folder, scheduler):
 
 def test_a_worker_that_dies_is_replaced(folder, scheduler, one_thread):
     """Kill each worker once, in the middle of its first file."""
-    killed = []
+    killed, begun = [], threading.Lock()
 
     def kill(progress):
-        if not killed and progress.done:
+        if progress.done and begun.acquire(blocking=False):  # once, whichever thread is first
             with Client(scheduler, set_as_default=False) as client:
                 killed.extend(client.run(os.getpid).values())
             for pid in killed:

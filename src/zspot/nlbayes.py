@@ -212,7 +212,8 @@ def _in_tiles(
 def _tiles(places: tuple[int, ...], step: Pass) -> list[tuple[slice, slice]]:
     """Cut the places at which a patch may start into tiles of bounded work."""
     columns = min(places[1], TILE_WIDTH // step.stride * step.stride)
-    looked = len(search_steps((2 * step.reach + 1,) * 2, step.reach, step.dense))
+    side = 2 * step.reach + 1
+    looked = len(search_steps((side, side), step.reach, step.dense))
     per_row = -(-columns // step.stride) * looked
     rows = max(1, TILE_FLOATS // per_row) * step.stride
     return [
