@@ -12,15 +12,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from zspot import fills, masks, networks, targets
-from zspot.fills import Fill
+from zspot import budget, fills, masks, networks, specs, targets
+from zspot.fills import WHOLE, Fill, Windows
 from zspot.finish import finish, finish_work
 from zspot.losses import masked_mean
 from zspot.progress import Clock, Report
 from zspot.random import bernoulli, derive
 from zspot.recipe import Recipe
 from zspot.running import RunningMean
-from zspot.specs import Fit, Halves, NoMask, Recorrupted, Second, Shuffled, require
+from zspot.specs import Halves, NoMask, Recorrupted, Second, Shuffled, require
+from zspot.tiles import SIDE, Tiled, reach
 
 TURNS = 8  # rotations and reflections of a square
 _WARMUP = 0.2  # share of a one-cycle schedule spent warming up
@@ -59,6 +60,7 @@ class _Parts:
     """A recipe turned into working parts for one image."""
 
     network: nn.Module
+    whole: nn.Module | Tiled  # the same for whole images, without gradient
     fill: Fill
     masking: torch.Generator
     dropping: torch.Generator
@@ -72,8 +74,12 @@ def run(
     seed: int = 0,
     report: Report | None = None,
     second: torch.Tensor | None = None,
+    memory: int | None = None,
 ) -> Denoised:
     """Fit `recipe` to one standardised plane and predict it.
+
+    Large images are learned from in crops and shown to the network in tiles, see `zspot.budget`;
+    the recipe that is returned says so.
 
     Parameters
     ----------
@@ -86,6 +92,8 @@ def run(
         Called with a `Progress` after each step and pass; what it raises stops the run.
     second : float32 tensor (C, H, W), optional
         Another noisy plane of the same scene, in the same units, for target "second".
+    memory : int, optional
+        Bytes that the process may take.
 
     Returns
     -------
@@ -95,10 +103,13 @@ def run(
     ------
     RecipeError
         If the target needs a second plane and there is none, or the other way round.
+    MemoryLimitError
+        If it takes more than `memory`.
     """
     wants = isinstance(recipe.target, Second)
     require(not wants or second is not None, "target second needs a second noisy image: pass one")
     require(wants or second is None, "a second image is only used by target second (method n2n)")
+    recipe, told = budget.plan(recipe, y.shape, memory)
     image = y[None]
     other = None if second is None else second[None]
     parts = _build(recipe, image, seed)
@@ -119,7 +130,7 @@ def run(
         "predict": predicted - fitted,
         "finish": time.perf_counter() - predicted,
     }
-    return Denoised(mean, deviation, losses, timings, recipe=recipe)
+    return Denoised(mean, deviation, losses, timings, told, recipe)
 
 
 def _work(recipe: Recipe, y: torch.Tensor) -> dict[str, tuple[int, float]]:
@@ -153,7 +164,9 @@ def _build(recipe: Recipe, image: torch.Tensor, seed: int) -> _Parts:
     network = network.to(device)
     dropping = derive(seed, 3, device)
     fill = fills.build(recipe.fill, image, derive(seed, 1, cpu), dropping)
-    return _Parts(network, fill, derive(seed, 2, device), dropping, derive(seed, 4, cpu))
+    known = reach(recipe.network)
+    whole = Tiled(network, known, recipe.predict.tile or SIDE) if known else network
+    return _Parts(network, whole, fill, derive(seed, 2, device), dropping, derive(seed, 4, cpu))
 
 
 def _fit(
@@ -172,11 +185,11 @@ def _fit(
     for step in range(spec.steps):
         if isinstance(recipe.target, Shuffled) and step == recipe.target.after:
             guide = _flat_tiles(recipe, image, parts)
-        noisy, beside = _views(spec, image, guide, parts.places)
+        noisy, beside, windows = _views(recipe, image, guide, parts.places)
         base, target = targets.pair(recipe.target, noisy, beside, parts.masking)
         maps = masks.draw(recipe.mask, base.shape, parts.masking)
-        seen = network_input(base, maps.hidden, parts.fill.sample(base, maps.hidden))
-        output = _in_phases(parts, seen, ~maps.hidden, spec.stride)
+        seen = network_input(base, maps.hidden, parts.fill.sample(base, maps.hidden, windows))
+        output = _in_phases(parts.network, parts, seen, ~maps.hidden, spec.stride)
         loss = masked_mean(output, target, maps.scored, recipe.loss)
         if recipe.consistency:
             loss = loss + recipe.consistency * _disagreement(
@@ -186,7 +199,7 @@ def _fit(
         loss.backward()
         adam.step()
         rates.step()
-        parts.fill.learn(step, base, maps, output.detach())
+        parts.fill.learn(step, base, maps, output.detach(), windows)
         losses[step] = loss.detach()
         clock.tick("fit")
         if running is not None and running.add(output.detach()):
@@ -215,7 +228,7 @@ def _disagreement(
 @torch.no_grad()
 def _pilot(recipe: Recipe, image: torch.Tensor, parts: _Parts) -> torch.Tensor | None:
     """Return the network's first estimate, where the target asks for one."""
-    return parts.network(image, None) if isinstance(recipe.target, Recorrupted) else None
+    return parts.whole(image, None) if isinstance(recipe.target, Recorrupted) else None
 
 
 @torch.no_grad()
@@ -228,27 +241,30 @@ def _flat_tiles(recipe: Recipe, image: torch.Tensor, parts: _Parts) -> torch.Ten
 
 
 def _views(
-    spec: Fit, image: torch.Tensor, guide: torch.Tensor | None, places: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return what a step sees, random crops and turns of the image, and the same of the guide."""
+    recipe: Recipe, image: torch.Tensor, guide: torch.Tensor | None, places: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor | None, Windows]:
+    """Return random crops and turns of the image, the same of its guide, and where they are."""
+    spec = recipe.fit
+    # Pixels are shuffled within the tiles that were found flat: crops start where these do.
+    grid = recipe.target.tile if isinstance(recipe.target, Shuffled) else 1
     turn = int(torch.randint(TURNS, (1,), generator=places)) if spec.turns else 0
     sizes = [min(spec.crop or size, size) for size in image.shape[2:]]
     room = [full - size + 1 for full, size in zip(image.shape[2:], sizes, strict=True)]
-    corners = [
-        [int(torch.randint(n, (1,), generator=places)) for n in room]
-        for _ in range(spec.batch if spec.crop else 0)
-    ]
+    windows: list[tuple[slice, slice]] = []
+    for _ in range(spec.batch if spec.crop else 0):
+        i, j = (int(torch.randint(n, (1,), generator=places)) // grid * grid for n in room)
+        windows.append((slice(i, i + sizes[0]), slice(j, j + sizes[1])))
 
     def view(whole: torch.Tensor) -> torch.Tensor:
-        cuts = [whole[..., i : i + sizes[0], j : j + sizes[1]] for i, j in corners]
+        cuts = [whole[..., rows, columns] for rows, columns in windows]
         return _turn(torch.cat(cuts) if cuts else whole, turn)
 
-    return view(image), None if guide is None else view(guide)
+    return view(image), None if guide is None else view(guide), windows or WHOLE
 
 
 def _masked(recipe: Recipe, image: torch.Tensor, parts: _Parts, stride: int) -> torch.Tensor:
     """Predict an image from a freshly drawn part of it."""
-    return _in_phases(parts, *_seen(recipe, image, parts), stride)
+    return _in_phases(parts.whole, parts, *_seen(recipe, image, parts), stride)
 
 
 def _seen(recipe: Recipe, image: torch.Tensor, parts: _Parts) -> tuple[torch.Tensor, torch.Tensor]:
@@ -274,7 +290,7 @@ def _predict(
             seen, visible = _seen(recipe, image, parts)
             for turn, step in product(range(TURNS if spec.turns else 1), _strides(recipe)):
                 turned = (_turn(seen, turn), _turn(visible, turn))
-                mean.add(_turn_back(_in_phases(parts, *turned, step), turn))
+                mean.add(_turn_back(_in_phases(parts.whole, parts, *turned, step), turn))
                 clock.tick("predict")
     if spec.refine:
         mean = _refined(recipe, images[0], mean.value, parts, clock)
@@ -289,7 +305,7 @@ def _refined(
     spec = recipe.predict
     for _ in range(spec.refine):
         back = bernoulli(tuple(image.shape), spec.refine_share, parts.masking, image.device)
-        mean.add(parts.network(torch.where(back, image, first), parts.dropping))
+        mean.add(parts.whole(torch.where(back, image, first), parts.dropping))
         clock.tick("predict")
     return mean
 
@@ -327,12 +343,14 @@ def apart(x: torch.Tensor, step: int) -> torch.Tensor:
     return phases.transpose(1, 2).flatten(0, 1).contiguous()
 
 
-def _in_phases(parts: _Parts, x: torch.Tensor, visible: torch.Tensor, step: int) -> torch.Tensor:
+def _in_phases(
+    network: nn.Module | Tiled, parts: _Parts, x: torch.Tensor, visible: torch.Tensor, step: int
+) -> torch.Tensor:
     """Apply the network to each of the step x step phases of (N, C, H, W) by itself."""
     if step == 1:
-        return parts.network(x, parts.dropping, visible)
+        return network(x, parts.dropping, visible)
     height, width = x.shape[2:]
-    output = parts.network(apart(x, step), parts.dropping, apart(visible.to(x.dtype), step))
+    output = network(apart(x, step), parts.dropping, apart(visible.to(x.dtype), step))
     stacked = output.unflatten(0, (len(x), step**2)).transpose(1, 2).flatten(1, 2)
     return F.pixel_shuffle(stacked, step)[..., :height, :width]
 
@@ -348,7 +366,7 @@ def _turn_back(x: torch.Tensor, index: int) -> torch.Tensor:
     return torch.rot90(x.flip(3) if index >= 4 else x, -(index % 4), (2, 3))
 
 
-def rate_schedule(spec: Fit) -> Callable[[int], float]:
+def rate_schedule(spec: specs.Fit) -> Callable[[int], float]:
     """Return the learning rate factor as a function of the step number."""
 
     def cosine(progress: float) -> float:

@@ -6,6 +6,7 @@ that is trained follow the network. Both get all they need as arguments.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -16,13 +17,17 @@ from zspot.losses import masked_mse
 from zspot.masks import MaskMaps
 from zspot.refill import auxiliary
 
+Windows = Sequence[tuple[slice, slice]]
+WHOLE: Windows = ()
 _DRAWS = 3  # of a neighbour, before a hidden pixel without a visible one gets the mean
 
 
 class Fill(Protocol):
     """What the engine asks of a fill."""
 
-    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    def sample(
+        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
+    ) -> torch.Tensor:
         """Return an image to take hidden pixels from, without gradient.
 
         Parameters
@@ -30,6 +35,8 @@ class Fill(Protocol):
         y : float tensor (N, C, H, W)
             Only its visible pixels may be used.
         hidden : bool tensor (N, C, H, W)
+        windows : sequence of (rows, columns), slices
+            Which parts of the image the N images of `y` are; empty: `y` is all of it.
 
         Returns
         -------
@@ -38,7 +45,14 @@ class Fill(Protocol):
         """
         ...
 
-    def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
+    def learn(
+        self,
+        step: int,
+        y: torch.Tensor,
+        maps: MaskMaps,
+        output: torch.Tensor,
+        windows: Windows = WHOLE,
+    ) -> None:
         """Train the fill after the network's step number `step`; `output` carries no gradient."""
         ...
 
@@ -46,19 +60,30 @@ class Fill(Protocol):
 class _Untrained:
     """A fill that has nothing to learn."""
 
-    def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
+    def learn(
+        self,
+        step: int,
+        y: torch.Tensor,
+        maps: MaskMaps,
+        output: torch.Tensor,
+        windows: Windows = WHOLE,
+    ) -> None:
         """Do nothing."""
 
 
 class FixedFill(_Untrained):
-    """The same image at all times; a standardised plane's mean is 0."""
+    """One image, or one value for all of it, at all times; a standardised plane's mean is 0."""
 
     def __init__(self, image: torch.Tensor) -> None:
         self._image = image
 
-    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    def sample(
+        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
+    ) -> torch.Tensor:
         """Return the image."""
-        return self._image
+        if not windows or self._image.shape[2:] == (1, 1):
+            return self._image
+        return torch.cat([self._image[..., rows, columns] for rows, columns in windows])
 
 
 class NeighbourFill(_Untrained):
@@ -67,7 +92,9 @@ class NeighbourFill(_Untrained):
     def __init__(self, spec: specs.Neighbour, draws: torch.Generator) -> None:
         self._radius, self._draws = spec.radius, draws
 
-    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    def sample(
+        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
+    ) -> torch.Tensor:
         """Return neighbours, (N, C, H, W); the mean where three draws found no visible one."""
         filling = torch.zeros_like(y)
         missing = torch.ones_like(hidden)
@@ -106,7 +133,9 @@ class CodeFill(_Untrained):
         self._code = (spec.amplitude * torch.rand(shape, generator=init)).to(y.device)
         self._jitter, self._draws = spec.jitter, draws
 
-    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    def sample(
+        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
+    ) -> torch.Tensor:
         """Return the code, (1, K, H, W)."""
         fresh = torch.empty_like(self._code).normal_(generator=self._draws)
         return self._code + self._jitter * fresh
@@ -130,23 +159,37 @@ class InrFill:
         self._phases = torch.Generator().manual_seed(init.initial_seed())
         self._adam = torch.optim.Adam(self.inr.parameters(), lr=spec.lr) if spec.trained else None
 
-    def _random_phase(self) -> torch.Tensor:
+    def _phase(self, index: int, windows: Windows) -> torch.Tensor:
+        if not windows:
+            return self.inr.phase(*self._size, index, self._draws)
+        return torch.cat([self.inr.phase(*self._size, index, self._draws, w) for w in windows])
+
+    def _random_phase(self, windows: Windows) -> torch.Tensor:
         index = int(torch.randint(PHASES, (1,), generator=self._phases))
-        return self.inr.phase(*self._size, index, self._draws)
+        return self._phase(index, windows)
 
     @torch.no_grad()
-    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-        """Return a random phase, (1, C, H, W)."""
-        return self._random_phase()
+    def sample(
+        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
+    ) -> torch.Tensor:
+        """Return a random phase, (1, C, H, W) or of each window."""
+        return self._random_phase(windows)
 
-    def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
+    def learn(
+        self,
+        step: int,
+        y: torch.Tensor,
+        maps: MaskMaps,
+        output: torch.Tensor,
+        windows: Windows = WHOLE,
+    ) -> None:
         """Every `every`-th step: fit visible pixels, follow the network on scored ones."""
         if self._adam is None or step % self.spec.every:
             return
-        base = self.inr.phase(*self._size, 0, self._draws)
+        base = self._phase(0, windows)
         loss = self.spec.fit_weight * masked_mse(base, y, ~maps.hidden)
         loss = loss + self.spec.consistency_weight * masked_mse(
-            self._random_phase(), output, maps.scored
+            self._random_phase(windows), output, maps.scored
         )
         self._adam.zero_grad(set_to_none=True)
         loss.backward()

@@ -17,6 +17,8 @@ from zspot.random import dropout
 from zspot.recipe import Inr
 
 PHASES = 4
+_ALL = (slice(None), slice(None))
+_BAND = 1 << 18  # pixels at a time where no gradient is needed: hundreds of numbers for each
 
 
 class Siren(nn.Module):
@@ -51,7 +53,12 @@ class Siren(nn.Module):
             self.biases.append(nn.Parameter(bias))
 
     def phase(
-        self, height: int, width: int, index: int, generator: torch.Generator | None = None
+        self,
+        height: int,
+        width: int,
+        index: int,
+        generator: torch.Generator | None = None,
+        window: tuple[slice, slice] = _ALL,
     ) -> torch.Tensor:
         """Evaluate one of the four 2x2 phases of the fine grid.
 
@@ -63,14 +70,26 @@ class Siren(nn.Module):
             Row offset is `index // 2`, column offset `index % 2`, in half pixels.
         generator : torch.Generator, optional
             Draws the dropout; None switches it off.
+        window : (slice, slice)
+            Rows and columns of the image to evaluate.
 
         Returns
         -------
-        float tensor (1, C, height, width)
+        float tensor (1, C, height, width), or of the window's size
         """
+        rows = self._lift(_fine_axis(height, index // 2, self.weights[0])[window[0]])
+        cols = self._lift(_fine_axis(width, index % 2, self.weights[0])[window[1]])
+        if torch.is_grad_enabled():
+            return self._evaluate(rows, cols, generator)
+        bands = rows.split(max(1, _BAND // len(cols)))
+        return torch.cat([self._evaluate(band, cols, generator) for band in bands], dim=2)
+
+    def _evaluate(
+        self, rows: torch.Tensor, cols: torch.Tensor, generator: torch.Generator | None
+    ) -> torch.Tensor:
+        """Return the values at all pairs of lifted rows (H, F) and columns (W, F), (1, C, H, W)."""
         w0, p = self.spec.w0, self.spec.dropout
-        rows = self._lift(_fine_axis(height, index // 2, self.weights[0]))
-        cols = self._lift(_fine_axis(width, index % 2, self.weights[0]))
+        height, width = len(rows), len(cols)
         # The factor w0 multiplies the small weights, not the large activations.
         first, half = w0 * self.weights[0], self.weights[0].shape[1] // 2
         by_row = F.linear(rows, first[:, :half], w0 * self.biases[0])

@@ -24,7 +24,7 @@ from zspot.specs import (
     NETWORKS,
     SCHEDULES,
     TARGETS,
-    WHOLE_IMAGE,
+    UPRIGHT,
     Bernoulli,
     BlindSpot,
     Code,
@@ -120,11 +120,11 @@ class Recipe:
             "pixels, a blind-spot network, another target, or fit.steps = 0",
         )
         require(
-            self.fit.crop == 0 or not isinstance(self.fill, WHOLE_IMAGE),
-            "this fill describes the whole image: set fit.crop = 0, or choose fill constant",
+            self.fit.crop == 0 or not isinstance(self.fill, Code),
+            "fill code describes the whole image: set fit.crop = 0, or choose fill constant",
         )
         require(
-            not (self.fit.turns and isinstance(self.fill, WHOLE_IMAGE)),
+            not (self.fit.turns and isinstance(self.fill, UPRIGHT)),
             "this fill describes the whole image: set fit.turns = false, or choose fill constant",
         )
         require(
@@ -132,8 +132,8 @@ class Recipe:
             "fill code takes the place of the whole image: choose mask everything",
         )
         require(
-            not isinstance(self.target, Shuffled) or not (self.fit.crop or self.fit.turns),
-            "target shuffled looks at the whole image: set fit.crop = 0 and fit.turns = false",
+            not isinstance(self.target, Shuffled) or not self.fit.turns,
+            "target shuffled looks at the image as it stands: set fit.turns = false",
         )
         require(
             self.consistency == 0 or self.fit.stride > 1 or isinstance(self.target, Halves),

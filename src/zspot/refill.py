@@ -11,10 +11,11 @@ import math
 import torch
 from torch.nn import functional as F
 
-from zspot.patches import aggregate, patch_rows, reflect_pad
+from zspot.patches import overlap_add, patch_rows, reflect_pad
 
 _CANDIDATES = 1 << 14  # of the pooled image; a larger one is searched in longer steps
 _QUERIES = 1 << 11  # at a time: bounds the table of distances to 128 MiB
+_BAND = 1 << 18  # pixels of a band of rows that is cut into patches at a time
 
 
 def auxiliary(y: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
@@ -35,9 +36,23 @@ def auxiliary(y: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
     pooled = F.avg_pool2d(y, 2, ceil_mode=True)[0]
     image = reflect_pad(y[0], patch, stride)
     candidates = _candidates(reflect_pad(pooled, patch, 1), patch)
+    total, mass = torch.zeros_like(image), torch.zeros_like(image)
+    rows = max(1, _BAND // image.shape[2] // stride) * stride  # whole steps: bands change nothing
+    for top in range(0, image.shape[1] - patch + 1, rows):
+        band = slice(top, top + rows + patch - 1)
+        added, weight = _replaced(image[:, band], candidates, patch, stride)
+        total[:, band] += added
+        mass[:, band] += weight
+    return (total / mass)[None, :, :height, :width]
+
+
+def _replaced(
+    image: torch.Tensor, candidates: torch.Tensor, patch: int, stride: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the sum of the candidates nearest to the patches of an image, and their number."""
+    half_energy = candidates.square().sum(1) / 2
     queries = patch_rows(image, patch)
     places = _reference_places(image, patch, stride)
-    half_energy = candidates.square().sum(1) / 2
     total = torch.zeros_like(queries)
     for at in places.split(_QUERIES):
         # The nearest has the largest inner product less half its own energy.
@@ -45,9 +60,7 @@ def auxiliary(y: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
         total[at] = candidates[nearest]
     weight = total.new_zeros(len(total), 1)
     weight[places] = 1
-    return aggregate(total, weight.expand(-1, len(image)), image.shape, patch)[
-        None, :, :height, :width
-    ]
+    return overlap_add(total, weight.expand(-1, len(image)), image.shape, patch)
 
 
 def _candidates(image: torch.Tensor, patch: int) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """The parts of a recipe as plain data, each checked when it is made. Nothing here imports torch."""
 
 from zspot.specs.checks import RecipeError, between, one_of, require
-from zspot.specs.fills import FILLS, WHOLE_IMAGE, Code, Constant, Fill, Inr, Neighbour, Refill
+from zspot.specs.fills import FILLS, UPRIGHT, Code, Constant, Fill, Inr, Neighbour, Refill
 from zspot.specs.finish import SEARCHES, Finish, independent
 from zspot.specs.masks import (
     EXCLUSION_SIZE,
@@ -30,7 +30,7 @@ LOSSES = ("l1", "l2")
 
 __all__ = [
     "EXCLUSION_SIZE", "FILLS", "LOSSES", "MASKS", "MIN_SCORED", "NETWORKS", "SCHEDULES", "SEARCHES",
-    "TARGETS", "WHOLE_IMAGE", "Bernoulli", "BlindSpot", "Code", "Constant", "Everything", "Fill",
+    "TARGETS", "UPRIGHT", "Bernoulli", "BlindSpot", "Code", "Constant", "Everything", "Fill",
     "Finish", "Fit", "Halves", "Hourglass", "Inr", "Mask", "Neighbour", "Network", "NoMask",
     "Noisy", "PartialUNet", "Predict", "Prior", "RecipeError", "Recorrupted", "Refill", "Second",
     "Shallow", "Shuffled", "Stratified", "Target", "UNet", "between", "independent",

@@ -144,5 +144,5 @@ FILLS: dict[str, type] = {
     "code": Code,
     "refill": Refill,
 }
-WHOLE_IMAGE = (Inr, Code, Refill)
-"""Fills that describe one whole image and cannot serve random crops of it."""
+UPRIGHT = (Inr, Code, Refill)
+"""Fills that describe the image as it stands and cannot serve turned views of it."""

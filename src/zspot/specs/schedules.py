@@ -89,6 +89,9 @@ class Predict:
         the result with a share of its pixels replaced by the noisy ones; 0 is off.
     refine_share : float
         That share.
+    tile : int
+        Side in pixels of the tiles in which a large image is shown to the network, without
+        effect on the result where no dropout is drawn; 0 is the usual side, see `zspot.tiles`.
     """
 
     passes: int = 400
@@ -98,8 +101,13 @@ class Predict:
     phases: int = 1
     refine: int = 0
     refine_share: float = 0.16
+    tile: int = 0
 
     def __post_init__(self) -> None:
+        require(
+            self.tile == 0 or 64 <= self.tile <= 10**5,
+            f"predict.tile = {self.tile}: must be 0 or lie from 64 to 100000",
+        )
         between("predict.passes", self.passes, 1, 10**6)
         between("predict.stride", self.stride, 1, 16)
         between("predict.phases", self.phases, 1, 16)

@@ -1,0 +1,155 @@
+"""How much of a large image is worked on at a time, decided before anything runs.
+
+Fitting does not grow with the image: beyond 512 x 512 pixels each step sees a random crop of that
+size. Neither depends on how much memory happens to be free, so the same recipe gives the same
+bytes everywhere; crops and tiles become smaller only where a limit asks for it, and then the
+recipe and the reason say so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import psutil
+import torch
+
+from zspot import specs
+from zspot.recipe import Recipe
+from zspot.tiles import SIDE, reach
+
+CROP = 512
+"""Side of the crops that a step sees of a larger image, pixels."""
+
+_SIDES = (SIDE, 512, 256, 128)
+_CROPS = (CROP, 384, 256, 128)
+_PLANES = 13  # copies of the image at the same time, float32
+_FIXED = 500e6  # of the non-local estimate's tiles and of small things
+_FLOAT = 4
+"""Bytes below are from `benchmarks.memory`, rounded up."""
+
+
+class MemoryLimitError(MemoryError):
+    """More memory is needed than there may be; the message says how much."""
+
+
+def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[Recipe, str]:
+    """Fit a recipe to the size of an image and to a limit of memory.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    shape : (C, H, W)
+    memory : int, optional
+        Bytes that the process may take; by default sizes are not bounded.
+
+    Returns
+    -------
+    recipe : Recipe
+        The same, with `fit.crop` and `predict.tile` set where the image is large.
+    reason : str
+        What a limit changed, in words; empty if nothing.
+
+    Raises
+    ------
+    MemoryLimitError
+        If the smallest crops and tiles take more than `memory`.
+    """
+    usual = _usual(recipe, shape)
+    if memory is None:
+        return usual, ""
+    for crop, side in zip(_CROPS, _SIDES, strict=True):
+        smaller = _at_most(usual, crop, side, shape)
+        if needed(smaller, shape) <= memory:
+            changed = smaller != usual
+            return smaller, _told(smaller, memory) if changed else ""
+    least = needed(_at_most(usual, _CROPS[-1], _SIDES[-1], shape), shape)
+    raise MemoryLimitError(
+        f"an image of {shape[1]} x {shape[2]} pixels and {shape[0]} channels needs about "
+        f"{in_words(least)} with method {recipe.method}, and the limit is {in_words(memory)}: "
+        "raise --max-memory (max_memory), cut the image, or choose method auto"
+    )
+
+
+def needed(recipe: Recipe, shape: torch.Size) -> int:
+    """Estimate the bytes that the process takes at most, this program itself included."""
+    channels, height, width = shape
+    pixels = height * width
+    crop = min(pixels, recipe.fit.crop**2 or pixels) * recipe.fit.batch
+    known = reach(recipe.network)
+    tile = pixels
+    if known:
+        side = (recipe.predict.tile or SIDE) + 2 * known.pixels
+        tile = min(pixels, side * min(side, max(height, width)))
+    if recipe.predict.phases > 1 or recipe.predict.stride > 1:
+        tile = min(pixels, tile * recipe.predict.stride**2)
+    fit, predict = _per_pixel(recipe.network, channels)
+    if isinstance(recipe.fill, specs.Inr):
+        fit += 2.5 * _FLOAT * recipe.fill.features * recipe.fill.layers / max(1, recipe.fit.batch)
+    work = max(fit * crop if recipe.fit.steps else 0, predict * tile)
+    return int(resident() + _FIXED + _PLANES * _FLOAT * channels * pixels + work)
+
+
+def _per_pixel(network: specs.Network, channels: int) -> tuple[float, float]:
+    """Return the bytes per pixel that a fit step and a prediction take."""
+    if isinstance(network, specs.Prior):
+        return 1800.0, 350.0 * (1 if channels == 3 else channels)
+    if isinstance(network, specs.Hourglass):
+        return 60.0 * network.width, 20.0 * network.width
+    if isinstance(network, specs.BlindSpot):
+        return 80.0 * network.width * network.modules / 9 * 4, 40.0 * network.width
+    return 80.0 * network.width, 40.0 * network.width
+
+
+def resident() -> int:
+    """Return the bytes that this process holds now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def half_of_free() -> int:
+    """Return half of the bytes that are free on this machine: the limit where none is given."""
+    return int(psutil.virtual_memory().available) // 2
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that "2GB", "500 MB", "1.5GiB" or "2000000000" name.
+
+    Raises
+    ------
+    ValueError
+        If the text names no size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
+    if not found or float(found[1]) == 0:
+        raise ValueError(f"{text!r} is no size of memory: write it as 2GB or 500MB")
+    power = " kmgt".index(found[2] or " ")
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+def _usual(recipe: Recipe, shape: torch.Size) -> Recipe:
+    height, width = shape[1:]
+    whole = recipe.fit.average > 0 or isinstance(recipe.fill, specs.Code)
+    if recipe.fit.steps and not recipe.fit.crop and not whole and height * width > CROP**2:
+        recipe = replace(recipe, fit=replace(recipe.fit, crop=CROP))
+    if not recipe.predict.tile and max(height, width) > SIDE and reach(recipe.network):
+        recipe = replace(recipe, predict=replace(recipe.predict, tile=SIDE))
+    return recipe
+
+
+def _at_most(recipe: Recipe, crop: int, side: int, shape: torch.Size) -> Recipe:
+    """Return the recipe with crops and tiles no larger than these, where it has or allows them."""
+    if recipe.fit.crop > crop:
+        recipe = replace(recipe, fit=replace(recipe.fit, crop=crop))
+    if reach(recipe.network) and max(shape[1:]) > side and (recipe.predict.tile or SIDE) > side:
+        recipe = replace(recipe, predict=replace(recipe.predict, tile=side))
+    return recipe
+
+
+def _told(recipe: Recipe, memory: int) -> str:
+    crops = f"crops of {recipe.fit.crop} and " if recipe.fit.crop else ""
+    return f"{crops}tiles of {recipe.predict.tile} pixels, to stay under {in_words(memory)}"
+
+
+def in_words(size: float) -> str:
+    """Return bytes as "2.0 GB"."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
