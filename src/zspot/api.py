@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from zspot._version import __version__
+from zspot import sharing
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.arrays import denoise_foreign, is_foreign, is_lazy
 from zspot.axes import ImageError, Plane, to_plane
@@ -21,6 +22,7 @@ from zspot.denoiser import Denoiser, from_recipe
 from zspot.engine import Denoised
 from zspot.progress import Progress
 from zspot.recipe import Recipe
+from zspot.sharing import Fitted
 
 Array = TypeVar("Array")
 DEFAULT_METHOD = "auto"
@@ -60,6 +62,9 @@ class Result:
         The input itself, not a copy: changing it changes what `blend` returns.
     channel_axis : int or None
         As it was passed.
+    fitted : Fitted or None
+        What `run` can start from with a neighbouring plane, see `zspot.sharing`; None where
+        nothing can be shared.
     """
 
     image: np.ndarray
@@ -74,6 +79,7 @@ class Result:
     versions: dict[str, str] = field(default_factory=dict)
     source: np.ndarray | None = None
     channel_axis: int | None = None
+    fitted: Fitted | None = field(default=None, repr=False)
 
     @cached_property
     def removed_detail(self) -> np.ndarray:
@@ -210,14 +216,28 @@ def run(
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
     second: np.ndarray | None = None,
+    after: Result | None = None,
 ) -> Result:
     """Denoise one image and return all that is known about the result.
 
     Takes the arguments of `denoise` and raises the same errors.
 
+    Parameters
+    ----------
+    after : Result, optional
+        Of another plane of the same stack, method and effort, to start from: its recipe is taken
+        and its network learns on for a share of the steps. `reason` says what was shared. Planes
+        in which other channels are constant are fitted afresh, and so is the first plane after
+        constant ones.
+
     Returns
     -------
     Result
+
+    Raises
+    ------
+    OptionError
+        Also if the method cannot share a fit, or `after` is of another method, effort or shape.
     """
     started = time.perf_counter()
     name, made, reason = choose(method, effort)
@@ -225,16 +245,26 @@ def run(
     target = _device(device)
     image = np.asarray(image)
     plane = to_plane(image, channel_axis)
+    asked = sharing.asked_for(method, effort)
+    fitted = None if after is None else after.fitted
+    if after is not None:
+        sharing.check_neighbour(fitted, asked, image.shape, plane.channel_axis)
     unchanged = _nothing_to_do(plane)
     if unchanged:
         done, reason = Denoised(torch.from_numpy(plane.values)), unchanged
         out, deviation = image.copy(), None
     else:
+        start = None if after is None else sharing.begin(fitted, plane)
         other = None if second is None else _like(plane, image, np.asarray(second)).to(target)
         y = _varying(plane).to(target)
         denoiser = from_recipe(made, other) if isinstance(made, Recipe) else made
+        if start is not None:
+            reason = f"{reason}; {start.reason}"
+            if start.recipe is not None:
+                denoiser = from_recipe(start.recipe, other, start.weights)
         done = denoiser(y, seed=_seed(seed), report=progress)
         out, deviation = _back(plane, image, done)
+        fitted = sharing.fitted_to(plane, image.shape, done, start, asked)
     return Result(
         image=out,
         uncertainty=deviation,
@@ -248,6 +278,7 @@ def run(
         versions=versions(),
         source=image,
         channel_axis=channel_axis,
+        fitted=fitted,
     )
 
 

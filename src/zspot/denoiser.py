@@ -8,6 +8,7 @@ import torch
 
 from zspot import engine
 from zspot.engine import Denoised
+from zspot.learned import Weights
 from zspot.progress import Report
 from zspot.recipe import Recipe
 
@@ -20,10 +21,15 @@ class Denoiser(Protocol):
         ...
 
 
-def from_recipe(recipe: Recipe, second: torch.Tensor | None = None) -> Denoiser:
-    """Return the denoiser that runs a recipe; `second` is another plane of the same scene."""
+def from_recipe(
+    recipe: Recipe, second: torch.Tensor | None = None, start: Weights | None = None
+) -> Denoiser:
+    """Return the denoiser that runs a recipe.
+
+    `second` is another plane of the same scene, `start` what was learned on a neighbouring one.
+    """
 
     def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
-        return engine.run(recipe, plane, seed=seed, report=report, second=second)
+        return engine.run(recipe, plane, seed=seed, report=report, second=second, start=start)
 
     return denoiser

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from zspot import fills, masks, networks, targets
+from zspot import fills, learned, masks, networks, targets
 from zspot.fills import Fill
 from zspot.finish import finish, finish_work
+from zspot.learned import Weights
 from zspot.losses import masked_mean
 from zspot.progress import Clock, Report
 from zspot.random import bernoulli, derive
@@ -44,6 +45,8 @@ class Denoised:
     reason : str
         Why this was run, in words.
     recipe : Recipe or None
+    weights : mapping of str to tensor, or None
+        What was learned, see `zspot.learned`; None where nothing was.
     """
 
     mean: torch.Tensor
@@ -52,6 +55,7 @@ class Denoised:
     timings: dict[str, float] = field(default_factory=dict)
     reason: str = ""
     recipe: Recipe | None = None
+    weights: Weights | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -72,6 +76,7 @@ def run(
     seed: int = 0,
     report: Report | None = None,
     second: torch.Tensor | None = None,
+    start: Weights | None = None,
 ) -> Denoised:
     """Fit `recipe` to one standardised plane and predict it.
 
@@ -86,6 +91,8 @@ def run(
         Called with a `Progress` after each step and pass; what it raises stops the run.
     second : float32 tensor (C, H, W), optional
         Another noisy plane of the same scene, in the same units, for target "second".
+    start : mapping of str to tensor, optional
+        Weights to start from, learned by the same recipe on another plane; by default random ones.
 
     Returns
     -------
@@ -102,6 +109,8 @@ def run(
     image = y[None]
     other = None if second is None else second[None]
     parts = _build(recipe, image, seed)
+    if start is not None:
+        learned.put(start, parts.network, parts.fill)
     clock = Clock(report, _work(recipe, y))
     started = time.perf_counter()
     losses, running = _fit(recipe, image, other, parts, clock)
@@ -119,7 +128,8 @@ def run(
         "predict": predicted - fitted,
         "finish": time.perf_counter() - predicted,
     }
-    return Denoised(mean, deviation, losses, timings, recipe=recipe)
+    weights = learned.take(parts.network, parts.fill) if recipe.fit.steps else None
+    return Denoised(mean, deviation, losses, timings, recipe=recipe, weights=weights)
 
 
 def _work(recipe: Recipe, y: torch.Tensor) -> dict[str, tuple[int, float]]:

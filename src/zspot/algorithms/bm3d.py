@@ -99,5 +99,6 @@ METHOD = Method(
     citation="Dabov, Foi, Katkovnik, Egiazarian. Image Denoising by Sparse 3-D Transform-Domain "
     "Collaborative Filtering. IEEE Trans. Image Process. 16(8), 2007, pp. 2080-2095.",
     make=make,
+    shares_fit=False,
     seconds=5,
 )
