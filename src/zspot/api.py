@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from zspot._version import __version__
 from zspot import sharing
+from zspot._version import __version__
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.arrays import denoise_foreign, is_foreign, is_lazy
 from zspot.axes import ImageError, Plane, to_plane

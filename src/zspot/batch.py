@@ -81,6 +81,7 @@ def denoise_many(
     device: str = "auto",
     axes: str | None = None,
     threads: int = 1,
+    share_fit: bool = False,
     overwrite: bool = False,
     scheduler: str | None = None,
     workers: int | None = None,
@@ -90,8 +91,8 @@ def denoise_many(
     """Denoise the images of a folder, or those that match a pattern, into another folder.
 
     Names and sub-folders are kept. A journal in the output folder makes a rerun skip what is done
-    and redo files whose input, method, recipe, effort, seed, device, axes, threads or version of
-    zspot has changed. A file that fails is reported and stops nothing.
+    and redo files whose input, method, recipe, effort, seed, device, axes, threads, sharing of fits
+    or version of zspot has changed. A file that fails is reported and stops nothing.
 
     Parameters
     ----------
@@ -105,6 +106,8 @@ def denoise_many(
         As in `zspot.files.denoise_file`, for every file.
     threads : int
         CPU threads for each file.
+    share_fit : bool
+        As in `zspot.files.denoise_file`, for every file by itself.
     overwrite : bool
         Replace targets that no run of zspot wrote.
     scheduler : str or None
@@ -126,8 +129,11 @@ def denoise_many(
         If the run as a whole cannot start or go on.
     """
     from zspot.api import choose
+    from zspot.sharing import check
 
     choose(method, effort)
+    if share_fit:
+        check(method)
     out = Path(out).absolute()
     found = find(source, out)
     try:
@@ -142,6 +148,7 @@ def denoise_many(
         "device": device,
         "axes": axes,
         "threads": threads,
+        "share_fit": share_fit,
     }
     with Journal(out) as journal:
         run = _Run(found, job, journal, overwrite, progress, ended)

@@ -75,6 +75,7 @@ def work(number: int, item: Item, job: Mapping[str, Any], tag: str) -> tuple[str
             seed=job["seed"],
             device=job["device"],
             axes=job["axes"],
+            share_fit=job["share_fit"],
             overwrite=True,  # whose target it is was decided before
             progress=_teller(tag, number),
         )

@@ -64,6 +64,7 @@ def _options(
         "zspot denoise noisy.png clean.png",
         "zspot denoise cells.ome.tif cells-clean.ome.tif --effort best",
         "zspot denoise stack.tif clean.tif --axes ZYX",
+        "zspot denoise stack.tif clean.tif --method n2v --share-fit",
         "zspot denoise first.png clean.png --method n2n --second other.png",
         "zspot denoise noisy.png clean.png --save-recipe used.toml",
         "zspot denoise other.png other-clean.png --recipe used.toml",
@@ -101,6 +102,9 @@ def denoise(
         str | None,
         typer.Option(metavar="TZCYX", help="Name the axes of a stack, S for colours, Q for any."),
     ] = None,
+    share_fit: Annotated[
+        bool, typer.Option("--share-fit", help="Fit a stack once: its planes start from the first.")
+    ] = False,
     threads: Annotated[
         int | None,
         typer.Option(min=1, help="CPU threads for an image.", show_default="all; 1 for many"),
@@ -139,6 +143,11 @@ def denoise(
     elif scheduler is not None or workers is not None:
         raise _BadUseError("--scheduler and --workers go with a folder or pattern as INPUT")
     if save_recipe is not None:
+        if share_fit:
+            raise _BadUseError(
+                "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
+                "planes start from; leave one of them out"
+            )
         _check_free(save_recipe, overwrite)
     chosen = Recipe.load(recipe) if recipe is not None else (method or DEFAULT_METHOD)
     if is_many(source):
@@ -146,6 +155,7 @@ def denoise(
 
         options = {"effort": (effort or Effort.balanced).value, "seed": seed, "device": device}
         options |= {"axes": axes, "threads": threads or 1, "overwrite": overwrite}
+        options |= {"share_fit": share_fit}
         with _progress_bar(source.name, quiet) as report:
             tell = None if quiet else _tell
             options |= {"scheduler": scheduler, "workers": workers, "progress": report}
@@ -164,6 +174,7 @@ def denoise(
             overwrite=overwrite,
             progress=report,
             second=second,
+            share_fit=share_fit,
         )
     if save_recipe is not None:
         if result.recipe is None:
