@@ -3,10 +3,11 @@
     python -m benchmarks.stack_trial --data DIR --method bsn-ins --effort fast --every 50 \\
         --out results/stack.json
 
-Makes a stack of uint16 planes: a window slides over a clean micrograph of `DIR/fmdd/clean`, mirrored
-at its borders, its brightness falls (bleaching), and every plane gets fresh noise: Poisson-Gaussian,
-correlated between neighbours as after resampling, or white. The whole stack is denoised with a shared
-fit; every `--every`-th plane also by itself. Prints the seconds of a plane and the PSNR of those planes.
+Makes a stack of uint16 planes: a window slides over a clean micrograph of `DIR/fmdd/clean`,
+mirrored at its borders, its brightness falls (bleaching), and every plane gets fresh noise:
+Poisson-Gaussian, correlated between neighbours as after resampling, or white. The whole stack is
+denoised with a shared fit; every `--every`-th plane also by itself. Prints the seconds of a plane
+and the PSNR of those planes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import tifffile
 import torch
 
 import zspot
-from benchmarks.metrics import psnr
+from benchmarks import metrics
 from zspot.files import denoise_file
 
 PEAK = 40.0  # photons of the brightest pixel
@@ -63,7 +64,7 @@ def noisy(clean: np.ndarray, seed: int, white: bool) -> np.ndarray:
 
 def quality(clean: np.ndarray, plane: np.ndarray) -> float:
     """Return the PSNR in dB, of the range of the first plane."""
-    return psnr(clean, (plane.astype(np.float64) - DARK) / UNIT)
+    return metrics.quality(clean, (plane.astype(np.float64) - DARK) / UNIT)[0]
 
 
 def picture_of(folder: Path) -> np.ndarray:
@@ -104,7 +105,10 @@ def trial(args: argparse.Namespace, folder: Path) -> dict[str, object]:
         )
         print(" ".join(f"{value:8.2f}" for value in rows[-1].values()), flush=True)
     return {
-        "seconds per plane": {"per plane": seconds / len(rows), "shared": shared_seconds / args.planes},
+        "seconds per plane": {
+            "per plane": seconds / len(rows),
+            "shared": shared_seconds / args.planes,
+        },
         "psnr": {name: float(np.mean([r[name] for r in rows])) for name in list(rows[0])[1:]},
         "largest memory MiB": peak,
         "last reason": last.reason,
@@ -122,7 +126,9 @@ def main() -> None:
     parser.add_argument("--planes", type=int, default=500)
     parser.add_argument("--size", type=int, default=512, help="pixels of a side")
     parser.add_argument("--step", type=int, default=4, help="pixels that the window moves")
-    parser.add_argument("--every", type=int, default=50, help="planes from one fit alone to the next")
+    parser.add_argument(
+        "--every", type=int, default=50, help="planes from one fit alone to the next"
+    )
     parser.add_argument("--method", default="bsn-ins")
     parser.add_argument("--effort", default="fast", choices=["fast", "balanced", "best"])
     parser.add_argument("--device", default="cpu")
