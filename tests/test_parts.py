@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zspot.engine import rate_schedule
 from zspot.inr import Siren
 from zspot.networks.unet import UNet, join_phases, split_phases
 from zspot.random import bernoulli, derive, dropout
+from zspot.rates import rate_schedule
 from zspot.recipe import SCHEDULES, Fit, Inr
 from zspot.recipe import UNet as UNetSpec
 

@@ -5,127 +5,28 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 import torch
 
+from zspot import sharing
 from zspot._version import __version__
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.arrays import denoise_foreign, is_foreign, is_lazy
+from zspot.attempts import denoise_within, limit_of
 from zspot.axes import ImageError, Plane, to_plane
-from zspot.blend import blend, removed_detail
+from zspot.budget import MemoryLimitError
 from zspot.denoiser import Denoiser, from_recipe
 from zspot.engine import Denoised
 from zspot.progress import Progress
 from zspot.recipe import Recipe
+from zspot.result import OptionError, Result
 
 Array = TypeVar("Array")
 DEFAULT_METHOD = "auto"
 MIN_PIXELS = 64
 """Fewer pixels than this hold too little to learn from; the image is returned as it is."""
-
-
-class OptionError(ValueError):
-    """An option that does not exist or cannot be used here; the message says what can."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A denoised image and how it came about.
-
-    Attributes
-    ----------
-    image : ndarray
-        Shape, dtype and intensity scale of the input.
-    uncertainty : float32 or float64 ndarray, or None
-        Standard deviation of each pixel over the averaged predictions, in the image's units and
-        shape; None where only one prediction was made. It shows where the method wavers; it is
-        not the error against the truth.
-    method : str
-    recipe : Recipe or None
-        What ran, complete; None for methods that are not recipes or where nothing ran.
-    reason : str
-        Why that was run.
-    losses : tuple of float
-        The fit's loss at each step, in standardised intensities.
-    timings : dict of str to float
-        Seconds of each stage and in `total`.
-    seed : int
-    device : str
-    versions : dict of str to str
-    source : ndarray or None
-        The input itself, not a copy: changing it changes what `blend` returns.
-    channel_axis : int or None
-        As it was passed.
-    """
-
-    image: np.ndarray
-    uncertainty: np.ndarray | None
-    method: str
-    recipe: Recipe | None
-    reason: str
-    losses: tuple[float, ...]
-    timings: dict[str, float]
-    seed: int
-    device: str
-    versions: dict[str, str] = field(default_factory=dict)
-    source: np.ndarray | None = None
-    channel_axis: int | None = None
-
-    @cached_property
-    def removed_detail(self) -> np.ndarray:
-        """What `blend` can put back, float64, shape and units of the image.
-
-        Made when first asked for. The removed part, input - image, is cut into overlapping windows
-        of 8 x 8 pixels and written as cosines; what stands out of the strength that the removed
-        noise usually has at that frequency is structure. It is cut so that image + removed_detail
-        lies between the image and the input everywhere.
-
-        Raises
-        ------
-        ValueError
-            If the result does not hold the input.
-        """
-        return removed_detail(self._input(), self.image, self.channel_axis)
-
-    def blend(self, strength: float = 1.0, keep_detail: float = 0.0) -> np.ndarray:
-        """Return less than the full result, without running anything again.
-
-        Parameters
-        ----------
-        strength : float in [0, 1]
-            0 returns the input exactly; with `keep_detail` 0, 1 returns `image` exactly. In between
-            every pixel moves from the one to the other and never turns back.
-        keep_detail : float in [0, 1]
-            Share of `removed_detail` (edges and texture found in what was removed) to put back.
-            Pixels stay between input and image.
-
-        Returns
-        -------
-        ndarray
-            A new array of the shape, dtype and intensity scale of the input:
-            input + strength * (image - input + keep_detail * removed_detail).
-
-        Raises
-        ------
-        OptionError
-            If a value is outside [0, 1].
-        ValueError
-            If the result does not hold the input.
-        """
-        for name, value in (("strength", strength), ("keep_detail", keep_detail)):
-            if not 0 <= value <= 1:
-                raise OptionError(f"{name}={value!r}: must be from 0 to 1")
-        detail = self.removed_detail if keep_detail > 0 and strength > 0 else None
-        return blend(self._input(), self.image, detail, strength, keep_detail)
-
-    def _input(self) -> np.ndarray:
-        if self.source is None:
-            raise ValueError("this result does not hold its input: nothing to blend with")
-        return self.source
 
 
 def denoise(
@@ -138,6 +39,7 @@ def denoise(
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
     second: Array | None = None,
+    max_memory: int | str | None = None,
 ) -> Array:
     """Denoise one image using nothing but itself.
 
@@ -162,6 +64,9 @@ def denoise(
     second : ndarray, optional
         Another noisy image of the same scene, shape and intensity scale with independent noise,
         for the methods that learn from two (`n2n`).
+    max_memory : int or str, optional
+        Bytes that the process may take, or as "2GB"; by default half of what is free is added to
+        what it holds. Crops and tiles become smaller to keep to it, and `Result.reason` says so.
 
     Returns
     -------
@@ -174,7 +79,8 @@ def denoise(
     ImageError
         If the array cannot be denoised.
     OptionError
-        If a method, effort or device does not exist, or if `progress` is passed with a lazy array.
+        If a method, effort or device does not exist, `max_memory` does not suffice, or `progress`
+        is passed with a lazy array.
     """
 
     def plane(values: np.ndarray, axis: int | None) -> np.ndarray:
@@ -187,6 +93,7 @@ def denoise(
             device=device,
             progress=progress,
             second=second,  # type: ignore[arg-type]
+            max_memory=max_memory,
         ).image
 
     if not is_foreign(image):
@@ -210,14 +117,29 @@ def run(
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
     second: np.ndarray | None = None,
+    after: Result | None = None,
+    max_memory: int | str | None = None,
 ) -> Result:
     """Denoise one image and return all that is known about the result.
 
     Takes the arguments of `denoise` and raises the same errors.
 
+    Parameters
+    ----------
+    after : Result, optional
+        Of another plane of the same stack, method and effort, to start from: its recipe is taken
+        and its network learns on for a share of the steps. `reason` says what was shared. Planes
+        in which other channels are constant are fitted afresh, and so is the first plane after
+        constant ones.
+
     Returns
     -------
     Result
+
+    Raises
+    ------
+    OptionError
+        Also if the method cannot share a fit, or `after` is of another method, effort or shape.
     """
     started = time.perf_counter()
     name, made, reason = choose(method, effort)
@@ -225,16 +147,33 @@ def run(
     target = _device(device)
     image = np.asarray(image)
     plane = to_plane(image, channel_axis)
+    asked = sharing.asked_for(method, effort)
+    fitted = None if after is None else after.fitted
+    if after is not None:
+        sharing.check_neighbour(fitted, asked, image.shape, plane.channel_axis)
     unchanged = _nothing_to_do(plane)
     if unchanged:
         done, reason = Denoised(torch.from_numpy(plane.values)), unchanged
         out, deviation = image.copy(), None
     else:
-        other = None if second is None else _like(plane, image, np.asarray(second)).to(target)
-        y = _varying(plane).to(target)
-        denoiser = from_recipe(made, other) if isinstance(made, Recipe) else made
-        done = denoiser(y, seed=_seed(seed), report=progress)
+        start = None if after is None else sharing.begin(fitted, plane)
+        if start is not None:
+            reason = f"{reason}; {start.reason}"
+
+        def attempt(where: torch.device, memory: int) -> Denoised:
+            other = None if second is None else _like(plane, image, np.asarray(second)).to(where)
+            denoiser = from_recipe(made, other) if isinstance(made, Recipe) else made
+            if start is not None and start.recipe is not None:
+                denoiser = from_recipe(start.recipe, other, start.weights)
+            y = _varying(plane).to(where)
+            return denoiser(y, seed=_seed(seed), report=progress, memory=memory)
+
+        try:
+            done = denoise_within(attempt, target, _limit(max_memory))
+        except MemoryLimitError as error:
+            raise OptionError(str(error)) from None
         out, deviation = _back(plane, image, done)
+        fitted = sharing.fitted_to(plane, image.shape, done, start, asked)
     return Result(
         image=out,
         uncertainty=deviation,
@@ -248,6 +187,7 @@ def run(
         versions=versions(),
         source=image,
         channel_axis=channel_axis,
+        fitted=fitted,
     )
 
 
@@ -267,6 +207,13 @@ def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, s
         raise OptionError(f"unknown effort {effort!r}: choose one of {', '.join(EFFORTS)}")
     made = METHODS[method].make(effort)
     return method, made, f"method {method} was asked for, effort {effort}"
+
+
+def _limit(max_memory: int | str | None) -> int:
+    try:
+        return limit_of(max_memory)
+    except ValueError as error:
+        raise OptionError(f"max_memory={max_memory!r}: {error}") from None
 
 
 def _check_second(method: str | Recipe, second: np.ndarray | None) -> None:

@@ -62,6 +62,7 @@ _SAMPLE = {"fast": 96, "balanced": 256, "best": 256}  # side of the part on whic
 _SEARCH = {
     "fast": {"grey": "coarse", "colour": "coarse"},
     "balanced": {"grey": "usual", "colour": "wide"},
+    "large": {"grey": "sparse", "colour": "sparse"},
     "best": {"grey": "wide", "colour": "widest"},
 }
 
@@ -75,6 +76,11 @@ WHITE_BELOW = 0.15
 
 _BINS = 16
 _LEAST = 1e-12  # variance that keeps divisions finite where nothing was removed
+_LARGE = 4_000_000
+"""Pixels from which `balanced` works more coarsely, so that time stays in minutes."""
+
+_BLOCK, _ACROSS = 512, 3  # a large image is looked at in so many blocks along each axis
+
 _STEPS = {
     ("balanced", "grey"): 80,
     ("balanced", "colour"): 0,  # the non-local estimate does more there, in less time
@@ -158,11 +164,16 @@ def warm_start(effort: str) -> Recipe:
 def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, str]:
     """Return the recipe for this noise in an image of shape (C, H, W), and the reason in words."""
     channels, height, width = shape
+    large = effort == "balanced" and height * width > _LARGE
     found = (
         f"neighbouring pixels of the noise correlate by {evidence.correlation:.2f} "
         f"and it is {evidence.share:.1%} of the image's variance"
     )
     warm = warm_start(effort)
+    if large:
+        warm = replace(warm, predict=replace(warm.predict, turns=False))
+        effort = "large"
+        found += f"; {height * width / 1e6:.0f} megapixels, so no turns and a sparser search"
     if not evidence.is_white:
         return _for_correlated(evidence, warm, channels, effort, found)
     if evidence.spread > _ONE_STRENGTH:
@@ -212,7 +223,7 @@ def _for_white(
     channels, height, width = shape
     variance = tuple(level**2 for level in evidence.level)
     noise = Finish(similar=1.0, guided=True, noise=independent(variance))
-    if effort == "fast":
+    if effort in ("fast", "large"):
         reason = f"{found}: white, so the warm start guides a non-local estimate"
         return replace(warm, finish=noise), reason
     kind = _kind(channels)
@@ -231,19 +242,42 @@ def _for_white(
 def auto(effort: str) -> Denoiser:
     """Return the denoiser that examines an image and runs the recipe chosen for it."""
 
-    def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
+    def denoiser(
+        plane: torch.Tensor,
+        *,
+        seed: int,
+        report: Report | None = None,
+        memory: int | None = None,
+    ) -> Denoised:
         started = time.perf_counter()
-        first = engine.run(warm_start("fast"), plane, seed=seed)
-        evidence = examine(plane, first.mean)
+        sample = _spread(plane)
+        first = engine.run(warm_start("fast"), sample, seed=seed, memory=memory)
+        evidence = examine(sample, first.mean)
         recipe, reason = choose(evidence, plane.shape, effort)
         if not evidence.is_white:
             recipe, found = _without_detail(recipe, plane, _SAMPLE[effort])
             reason = f"{reason}; {found}"
         looked = time.perf_counter() - started
-        done = engine.run(recipe, plane, seed=seed, report=report)
+        done = engine.run(recipe, plane, seed=seed, report=report, memory=memory)
+        reason = "; ".join(filter(None, [reason, done.reason]))
         return replace(done, reason=reason, timings={"look": looked, **done.timings})
 
     return denoiser
+
+
+def _spread(plane: torch.Tensor) -> torch.Tensor:
+    """Return a plane (C, H, W), or of a large one blocks from all over it side by side."""
+    if plane[0].numel() <= _LARGE:
+        return plane
+    starts = [
+        sorted({round(i * max(0, size - _BLOCK) / (_ACROSS - 1)) for i in range(_ACROSS)})
+        for size in plane.shape[1:]
+    ]
+    rows = [
+        torch.cat([plane[:, y : y + _BLOCK, x : x + _BLOCK] for x in starts[1]], dim=2)
+        for y in starts[0]
+    ]
+    return torch.cat(rows, dim=1)
 
 
 def _without_detail(recipe: Recipe, plane: torch.Tensor, side: int) -> tuple[Recipe, str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from zspot._version import __version__
 from zspot.batch_work import Meter, work
+from zspot.budget import half_of_free
 from zspot.cluster import ClusterError, connect
 from zspot.inputs import Found, Item, find
 from zspot.io import FileError, printable
@@ -81,6 +82,8 @@ def denoise_many(
     device: str = "auto",
     axes: str | None = None,
     threads: int = 1,
+    share_fit: bool = False,
+    max_memory: int | str | None = None,
     overwrite: bool = False,
     scheduler: str | None = None,
     workers: int | None = None,
@@ -90,8 +93,8 @@ def denoise_many(
     """Denoise the images of a folder, or those that match a pattern, into another folder.
 
     Names and sub-folders are kept. A journal in the output folder makes a rerun skip what is done
-    and redo files whose input, method, recipe, effort, seed, device, axes, threads or version of
-    zspot has changed. A file that fails is reported and stops nothing.
+    and redo files whose input, method, recipe, effort, seed, device, axes, threads, sharing of fits
+    or version of zspot has changed. A file that fails is reported and stops nothing.
 
     Parameters
     ----------
@@ -105,6 +108,10 @@ def denoise_many(
         As in `zspot.files.denoise_file`, for every file.
     threads : int
         CPU threads for each file.
+    share_fit : bool
+        As in `zspot.files.denoise_file`, for every file by itself.
+    max_memory : int or str, optional
+        Of each worker, as in `zspot.denoise`; not part of what makes a rerun redo a file.
     overwrite : bool
         Replace targets that no run of zspot wrote.
     scheduler : str or None
@@ -126,8 +133,11 @@ def denoise_many(
         If the run as a whole cannot start or go on.
     """
     from zspot.api import choose
+    from zspot.sharing import check
 
     choose(method, effort)
+    if share_fit:
+        check(method)
     out = Path(out).absolute()
     found = find(source, out)
     try:
@@ -142,9 +152,10 @@ def denoise_many(
         "device": device,
         "axes": axes,
         "threads": threads,
+        "share_fit": share_fit,
     }
     with Journal(out) as journal:
-        run = _Run(found, job, journal, overwrite, progress, ended)
+        run = _Run(found, job, journal, overwrite, progress, ended, max_memory)
         run.go(scheduler, workers)
     return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), found.others)
 
@@ -160,9 +171,11 @@ class _Run:
         overwrite: bool,
         progress: Report | None,
         ended: Callable[[Outcome], None] | None,
+        max_memory: int | str | None,
     ) -> None:
         self._items = found.items
         self._job, self._journal, self._overwrite = dict(job), journal, overwrite
+        self._max_memory = max_memory
         self._ended = ended
         self.outcomes: dict[int, Outcome] = {}
         self._meter = Meter(found.items, progress)
@@ -176,6 +189,8 @@ class _Run:
             return
         if workers is None and scheduler is None:
             workers = max(1, cores() // self._job["threads"])
+        if workers is not None and self._max_memory is None:
+            self._max_memory = half_of_free() // workers
         try:
             with connect(scheduler, workers) as client:
                 self._work(client, _chain(first, waiting))
@@ -252,7 +267,15 @@ class _Run:
         with contextlib.suppress(OSError):  # the worker says what is wrong with the folder
             item.target.parent.mkdir(parents=True, exist_ok=True)
         return client.submit(
-            work, number, item, self._job, tag, key=f"{tag}-{number}", priority=-number, pure=False
+            work,
+            number,
+            item,
+            self._job,
+            tag,
+            self._max_memory,
+            key=f"{tag}-{number}",
+            priority=-number,
+            pure=False,
         )
 
     def _take(self, future: Any, number: int, mark: str) -> None:

@@ -55,7 +55,9 @@ class Meter:
         self._report(Progress(stage, done, total, left))
 
 
-def work(number: int, item: Item, job: Mapping[str, Any], tag: str) -> tuple[str, dict[str, Any]]:
+def work(
+    number: int, item: Item, job: Mapping[str, Any], tag: str, max_memory: int | str | None = None
+) -> tuple[str, dict[str, Any]]:
     """Denoise one file on a worker; every failure of the file is a result, not an exception."""
     import torch
 
@@ -75,6 +77,8 @@ def work(number: int, item: Item, job: Mapping[str, Any], tag: str) -> tuple[str
             seed=job["seed"],
             device=job["device"],
             axes=job["axes"],
+            share_fit=job["share_fit"],
+            max_memory=max_memory,
             overwrite=True,  # whose target it is was decided before
             progress=_teller(tag, number),
         )

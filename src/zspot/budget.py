@@ -24,7 +24,8 @@ CROP = 512
 _SIDES = (SIDE, 512, 256, 128)
 _CROPS = (CROP, 384, 256, 128)
 _PLANES = 13  # copies of the image at the same time, float32
-_FIXED = 500e6  # of the non-local estimate's tiles and of small things
+_FIXED = 150e6
+_SIMILAR = 900e6  # of the non-local estimate's tiles
 _FLOAT = 4
 """Bytes below are from `benchmarks.memory`, rounded up."""
 
@@ -64,9 +65,17 @@ def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[
             changed = smaller != usual
             return smaller, _told(smaller, memory) if changed else ""
     least = needed(_at_most(usual, _CROPS[-1], _SIDES[-1], shape), shape)
+    check(least, memory, shape, recipe.method)
+    raise AssertionError("the smallest sizes did not fit before")
+
+
+def check(least: float, memory: int | None, shape: torch.Size, method: str) -> None:
+    """Raise a `MemoryLimitError` if the bytes needed `least` are more than there may be."""
+    if memory is None or least <= memory:
+        return
     raise MemoryLimitError(
         f"an image of {shape[1]} x {shape[2]} pixels and {shape[0]} channels needs about "
-        f"{in_words(least)} with method {recipe.method}, and the limit is {in_words(memory)}: "
+        f"{in_words(least)} with method {method}, and the limit is {in_words(memory)}: "
         "raise --max-memory (max_memory), cut the image, or choose method auto"
     )
 
@@ -87,7 +96,8 @@ def needed(recipe: Recipe, shape: torch.Size) -> int:
     if isinstance(recipe.fill, specs.Inr):
         fit += 2.5 * _FLOAT * recipe.fill.features * recipe.fill.layers / max(1, recipe.fit.batch)
     work = max(fit * crop if recipe.fit.steps else 0, predict * tile)
-    return int(resident() + _FIXED + _PLANES * _FLOAT * channels * pixels + work)
+    fixed = _FIXED + (_SIMILAR if recipe.finish.similar else 0)
+    return int(resident() + fixed + _PLANES * _FLOAT * channels * pixels + work)
 
 
 def _per_pixel(network: specs.Network, channels: int) -> tuple[float, float]:
@@ -95,7 +105,7 @@ def _per_pixel(network: specs.Network, channels: int) -> tuple[float, float]:
     if isinstance(network, specs.Prior):
         return 1800.0, 350.0 * (1 if channels == 3 else channels)
     if isinstance(network, specs.Hourglass):
-        return 60.0 * network.width, 20.0 * network.width
+        return 160.0 * network.width, 40.0 * network.width
     if isinstance(network, specs.BlindSpot):
         return 80.0 * network.width * network.modules / 9 * 4, 40.0 * network.width
     return 80.0 * network.width, 40.0 * network.width

@@ -8,6 +8,7 @@ import torch
 
 from zspot import engine
 from zspot.engine import Denoised
+from zspot.learned import Weights
 from zspot.progress import Report
 from zspot.recipe import Recipe
 
@@ -15,15 +16,39 @@ from zspot.recipe import Recipe
 class Denoiser(Protocol):
     """A denoising method, ready to run."""
 
-    def __call__(self, plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
-        """Denoise a standardised plane (C, H, W) on the device it is on."""
+    def __call__(
+        self,
+        plane: torch.Tensor,
+        *,
+        seed: int,
+        report: Report | None = None,
+        memory: int | None = None,
+    ) -> Denoised:
+        """Denoise a standardised plane (C, H, W) on the device it is on.
+
+        `memory` bounds the bytes that the process may take; what needs more raises a
+        `zspot.budget.MemoryLimitError` before it begins.
+        """
         ...
 
 
-def from_recipe(recipe: Recipe, second: torch.Tensor | None = None) -> Denoiser:
-    """Return the denoiser that runs a recipe; `second` is another plane of the same scene."""
+def from_recipe(
+    recipe: Recipe, second: torch.Tensor | None = None, start: Weights | None = None
+) -> Denoiser:
+    """Return the denoiser that runs a recipe.
 
-    def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
-        return engine.run(recipe, plane, seed=seed, report=report, second=second)
+    `second` is another plane of the same scene, `start` what was learned on a neighbouring one.
+    """
+
+    def denoiser(
+        plane: torch.Tensor,
+        *,
+        seed: int,
+        report: Report | None = None,
+        memory: int | None = None,
+    ) -> Denoised:
+        return engine.run(
+            recipe, plane, seed=seed, report=report, second=second, start=start, memory=memory
+        )
 
     return denoiser

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -12,20 +10,20 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from zspot import budget, fills, masks, networks, specs, targets
+from zspot import budget, fills, learned, masks, networks, targets
 from zspot.fills import WHOLE, Fill, Windows
 from zspot.finish import finish, finish_work
+from zspot.learned import Weights
 from zspot.losses import masked_mean
 from zspot.progress import Clock, Report
 from zspot.random import bernoulli, derive
+from zspot.rates import rate_schedule
 from zspot.recipe import Recipe
-from zspot.running import RunningMean
+from zspot.running import Mean, RunningMean
 from zspot.specs import Halves, NoMask, Recorrupted, Second, Shuffled, require
 from zspot.tiles import SIDE, Tiled, reach
+from zspot.views import TURNS, apart, turn_back, turned_by
 
-TURNS = 8  # rotations and reflections of a square
-_WARMUP = 0.2  # share of a one-cycle schedule spent warming up
-_START = 0.04  # learning rate it starts from, relative to the peak
 _PASS_COST = 0.3  # of a prediction relative to a fit step, for the time left
 
 
@@ -45,6 +43,8 @@ class Denoised:
     reason : str
         Why this was run, in words.
     recipe : Recipe or None
+    weights : mapping of str to tensor, or None
+        What was learned, see `zspot.learned`; None where nothing was.
     """
 
     mean: torch.Tensor
@@ -53,6 +53,7 @@ class Denoised:
     timings: dict[str, float] = field(default_factory=dict)
     reason: str = ""
     recipe: Recipe | None = None
+    weights: Weights | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -75,6 +76,7 @@ def run(
     report: Report | None = None,
     second: torch.Tensor | None = None,
     memory: int | None = None,
+    start: Weights | None = None,
 ) -> Denoised:
     """Fit `recipe` to one standardised plane and predict it.
 
@@ -94,6 +96,8 @@ def run(
         Another noisy plane of the same scene, in the same units, for target "second".
     memory : int, optional
         Bytes that the process may take.
+    start : mapping of str to tensor, optional
+        Weights to start from, learned by the same recipe on another plane; by default random ones.
 
     Returns
     -------
@@ -113,6 +117,8 @@ def run(
     image = y[None]
     other = None if second is None else second[None]
     parts = _build(recipe, image, seed)
+    if start is not None:
+        learned.put(start, parts.network, parts.fill)
     clock = Clock(report, _work(recipe, y))
     started = time.perf_counter()
     losses, running = _fit(recipe, image, other, parts, clock)
@@ -130,7 +136,8 @@ def run(
         "predict": predicted - fitted,
         "finish": time.perf_counter() - predicted,
     }
-    return Denoised(mean, deviation, losses, timings, told, recipe)
+    weights = learned.take(parts.network, parts.fill) if recipe.fit.steps else None
+    return Denoised(mean, deviation, losses, timings, told, recipe, weights)
 
 
 def _work(recipe: Recipe, y: torch.Tensor) -> dict[str, tuple[int, float]]:
@@ -257,7 +264,7 @@ def _views(
 
     def view(whole: torch.Tensor) -> torch.Tensor:
         cuts = [whole[..., rows, columns] for rows, columns in windows]
-        return _turn(torch.cat(cuts) if cuts else whole, turn)
+        return turned_by(torch.cat(cuts) if cuts else whole, turn)
 
     return view(image), None if guide is None else view(guide), windows or WHOLE
 
@@ -289,8 +296,8 @@ def _predict(
         for image in images:
             seen, visible = _seen(recipe, image, parts)
             for turn, step in product(range(TURNS if spec.turns else 1), _strides(recipe)):
-                turned = (_turn(seen, turn), _turn(visible, turn))
-                mean.add(_turn_back(_in_phases(parts.whole, parts, *turned, step), turn))
+                turned = (turned_by(seen, turn), turned_by(visible, turn))
+                mean.add(turn_back(_in_phases(parts.whole, parts, *turned, step), turn))
                 clock.tick("predict")
     if spec.refine:
         mean = _refined(recipe, images[0], mean.value, parts, clock)
@@ -310,39 +317,6 @@ def _refined(
     return mean
 
 
-class Mean:
-    """Running mean and spread of predictions.
-
-    Welford's update: sums of squares would lose the small spread of 400 predictions.
-    """
-
-    def __init__(self, like: torch.Tensor) -> None:
-        self.value = torch.zeros_like(like)
-        self._squares = torch.zeros_like(like)
-        self._count = 0
-
-    def add(self, output: torch.Tensor) -> None:
-        """Take one prediction."""
-        change = output - self.value
-        self._count += 1
-        self.value += change / self._count
-        self._squares += change * (output - self.value)
-
-    def deviation(self) -> torch.Tensor | None:
-        """Return the standard deviation (C, H, W) over the predictions; None of a single one."""
-        return (self._squares / (self._count - 1)).sqrt()[0] if self._count > 1 else None
-
-
-def apart(x: torch.Tensor, step: int) -> torch.Tensor:
-    """Return the step x step phases of (N, C, H, W), those of an image one after another.
-
-    Sizes that the step does not divide are extended by repeating the border.
-    """
-    padded = F.pad(x, (0, -x.shape[3] % step, 0, -x.shape[2] % step), mode="replicate")
-    phases = F.pixel_unshuffle(padded, step).unflatten(1, (-1, step**2))
-    return phases.transpose(1, 2).flatten(0, 1).contiguous()
-
-
 def _in_phases(
     network: nn.Module | Tiled, parts: _Parts, x: torch.Tensor, visible: torch.Tensor, step: int
 ) -> torch.Tensor:
@@ -353,34 +327,3 @@ def _in_phases(
     output = network(apart(x, step), parts.dropping, apart(visible.to(x.dtype), step))
     stacked = output.unflatten(0, (len(x), step**2)).transpose(1, 2).flatten(1, 2)
     return F.pixel_shuffle(stacked, step)[..., :height, :width]
-
-
-def _turn(x: torch.Tensor, index: int) -> torch.Tensor:
-    """Apply one of the eight rotations and reflections."""
-    turned = torch.rot90(x, index % 4, (2, 3))
-    return turned.flip(3) if index >= 4 else turned
-
-
-def _turn_back(x: torch.Tensor, index: int) -> torch.Tensor:
-    """Undo `_turn`."""
-    return torch.rot90(x.flip(3) if index >= 4 else x, -(index % 4), (2, 3))
-
-
-def rate_schedule(spec: specs.Fit) -> Callable[[int], float]:
-    """Return the learning rate factor as a function of the step number."""
-
-    def cosine(progress: float) -> float:
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-
-    def one_cycle(step: int) -> float:
-        warm = max(1, round(_WARMUP * spec.steps))
-        if step < warm:
-            return _START + (1 - _START) * step / warm
-        return cosine((step - warm) / max(1, spec.steps - warm))
-
-    shapes: dict[str, Callable[[int], float]] = {
-        "cosine": lambda step: cosine(step / max(1, spec.steps)),
-        "one-cycle": one_cycle,
-        "constant": lambda step: 1.0,
-    }
-    return shapes[spec.schedule]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from zspot.io import (
 )
 from zspot.progress import Report, within
 from zspot.recipe import Recipe
+from zspot.sharing import Sharing, series
 
 
 def denoise_file(
@@ -37,6 +38,8 @@ def denoise_file(
     overwrite: bool = False,
     progress: Report | None = None,
     second: Path | None = None,
+    share_fit: bool = False,
+    max_memory: int | str | None = None,
 ) -> tuple[Result, tuple[str, ...]]:
     """Denoise an image file into another file of the same dtype, range and metadata.
 
@@ -60,6 +63,11 @@ def denoise_file(
         Called with a `Progress` over all planes.
     second : Path, optional
         Another noisy file of the same scene, for methods that learn from two.
+    share_fit : bool
+        Fit the first plane of each channel and start every other plane of it from there, see
+        `zspot.sharing`.
+    max_memory : int or str, optional
+        As in `zspot.denoise`; a stack may be larger, it is read plane by plane.
 
     Returns
     -------
@@ -75,7 +83,7 @@ def denoise_file(
     source, target = Path(source), Path(target)
     choose(method, effort)
     _check_letters(axes)
-    planes = _Planes(source, method, effort, seed, device, progress)
+    planes = _Planes(source, method, effort, seed, device, progress, share_fit, max_memory)
     if second is not None:
         if any(map(is_store, (source, second, target))):
             raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
@@ -91,7 +99,13 @@ def denoise_file(
         if stack is not None and _splits(axes, stack):
             planes.count = len(stack)
             channel_axis = _channel_axis(stack.plane_axes)
-            done = (planes(stack.read(n), channel_axis) for n in range(len(stack)))
+            letters = axes or stack.axes
+            planes.begin_stack(letters, stack.shape)
+            leading = stack.shape[: len(stack.shape) - len(stack.plane_axes)]
+            done = (
+                planes(stack.read(number), channel_axis, series=series(letters, place))
+                for number, place in enumerate(np.ndindex(leading))
+            )
             stack.write(target, done, overwrite=overwrite)
             return planes.result(), stack.notes
     return _denoise_whole(source, target, planes, axes, overwrite)
@@ -115,11 +129,13 @@ def _denoise_whole(
         )
     other = None if second is None else _same_layout(image, read(second), source, second).data
     out = np.empty_like(image.data)
-    places = list(_places(image.data.shape, axes or image.axes))
+    letters = axes or image.axes
+    planes.begin_stack(letters, image.data.shape)
+    places = list(_places(image.data.shape, letters))
     planes.count = len(places)
     for place, channel_axis in places:
         also = None if other is None else other[place]
-        out[place] = planes(image.data[place], channel_axis, also)
+        out[place] = planes(image.data[place], channel_axis, also, series(letters, place))
     write(target, image.replace(out), overwrite=overwrite)
     return planes.result(), image.notes
 
@@ -135,21 +151,34 @@ class _Planes:
         seed: int,
         device: str,
         progress: Report | None,
+        share_fit: bool = False,
+        max_memory: int | str | None = None,
     ) -> None:
         self.count = 1
+        self.sharing = Sharing(method) if share_fit else None
         self._source, self._method = source, method
+        self._max_memory = max_memory
         self._options = {"effort": effort, "seed": seed, "device": device}
         whole = method.to_dict() if isinstance(method, Recipe) else method
-        self.job = {"method": whole, **self._options}
+        self.job = {"method": whole, **self._options, "share_fit": share_fit}
         self._progress = progress
         self._number = 0
         self._seconds = 0.0
         self._last: Result | None = None
 
+    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
+        """Take the planes that follow as those of one stack, which may share a fit."""
+        if self.sharing is not None:
+            self.sharing.begin_stack(axes, shape)
+
     def __call__(
-        self, plane: np.ndarray, channel_axis: int | None, second: np.ndarray | None = None
+        self,
+        plane: np.ndarray,
+        channel_axis: int | None,
+        second: np.ndarray | None = None,
+        series: int = 0,
     ) -> np.ndarray:
-        """Denoise the next plane."""
+        """Denoise the next plane; those of a series may share a fit."""
         report = within(self._progress, self._number, self.count)
         try:
             result = run(
@@ -159,6 +188,8 @@ class _Planes:
                 channel_axis=channel_axis,
                 progress=report,
                 second=second,
+                max_memory=self._max_memory,
+                after=None if self.sharing is None else self.sharing.first(series),
             )
         except ImageError as error:
             which = f", plane {self._number + 1} of {self.count}" if self.count > 1 else ""
@@ -166,6 +197,8 @@ class _Planes:
         self._number += 1
         self._seconds += result.timings["total"]
         self._last = replace(result, uncertainty=None)
+        if self.sharing is not None:
+            self.sharing.take(series, result)
         return result.image
 
     def skip(self, count: int) -> None:
@@ -178,6 +211,9 @@ class _Planes:
             nothing = np.zeros((1, 1), np.uint8)
             self._last = run(nothing, self._method, **self._options)
             self._last = replace(self._last, reason="there was nothing left to denoise")
+        elif self.sharing is not None and self.sharing.alone:
+            alone = f"{self._last.reason}; a single plane has nothing to share its fit with"
+            self._last = replace(self._last, reason=alone)
         return replace(self._last, timings={**self._last.timings, "total": self._seconds})
 
 

@@ -42,7 +42,7 @@ class Entry:
     output : str
         The same of the output as zspot last wrote it; empty if it never did.
     job : mapping
-        Method, effort, recipe, seed, device, axes and threads.
+        Method, effort, recipe, seed, device, axes, threads and whether planes share a fit.
     versions : mapping
         Of zspot, torch, numpy and Python, where it ran.
     error : str

@@ -70,6 +70,7 @@ GUIDED = (Pass("ridge", 7, 5, 64),)  # where a good pilot is given
 # gain nothing.
 GUIDED_CORRELATED = {
     "coarse": (Pass("bayes", 3, 3, 40, split=False, reach=12, dense=4),),
+    "sparse": (Pass("bayes", 4, 4, 60, split=False, reach=36, dense=8),),
     "near": (Pass("bayes", 4, 4, 60, split=False, reach=12),),
     "usual": (Pass("bayes", 4, 3, 80, split=False, reach=24),),
     "wide": (Pass("bayes", 4, 3, 80, split=False, reach=48, dense=8),),

@@ -15,7 +15,7 @@ from zspot.patches import overlap_add, patch_rows, reflect_pad
 
 _CANDIDATES = 1 << 14  # of the pooled image; a larger one is searched in longer steps
 _QUERIES = 1 << 11  # at a time: bounds the table of distances to 128 MiB
-_BAND = 1 << 18  # pixels of a band of rows that is cut into patches at a time
+_BAND = 1 << 16  # pixels of a band of rows that is cut into patches at a time
 
 
 def auxiliary(y: torch.Tensor, patch: int, stride: int) -> torch.Tensor:

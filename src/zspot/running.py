@@ -50,3 +50,26 @@ class RunningMean:
     def result(self) -> torch.Tensor:
         """The mean where the variance was least, or the last one."""
         return self._best if self._least < float("inf") else self._mean
+
+
+class Mean:
+    """Running mean and spread of predictions.
+
+    Welford's update: sums of squares would lose the small spread of 400 predictions.
+    """
+
+    def __init__(self, like: torch.Tensor) -> None:
+        self.value = torch.zeros_like(like)
+        self._squares = torch.zeros_like(like)
+        self._count = 0
+
+    def add(self, output: torch.Tensor) -> None:
+        """Take one prediction."""
+        change = output - self.value
+        self._count += 1
+        self.value += change / self._count
+        self._squares += change * (output - self.value)
+
+    def deviation(self) -> torch.Tensor | None:
+        """Return the standard deviation (C, H, W) over the predictions; None of a single one."""
+        return (self._squares / (self._count - 1)).sqrt()[0] if self._count > 1 else None

@@ -23,17 +23,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from zspot import specs
-from zspot.engine import Denoised, apart
+from zspot import budget, specs
+from zspot.engine import Denoised
 from zspot.networks.hourglass import Hourglass
 from zspot.networks.prior import load
 from zspot.networks.warm import COLOURS, any_channels
 from zspot.progress import Clock, Report
 from zspot.random import derive, seeded
+from zspot.views import apart
 
 Prior = Callable[[torch.Tensor], torch.Tensor]
 
 _LOWEST, _HIGHEST = math.log(1e-8), math.log(1e4)  # of every exponent, as released
+_BYTES = 200  # per pixel, component, sample and channel of the network: `benchmarks.memory`
 _PHASES = 4  # pixel-shuffle stride at which the noise level is measured, as released
 _WEAK, _STRONG = 10.0, 25.0  # noise levels, 255ths of the range, between which the weight is 1
 _PRIOR_WEIGHT = 0.5  # below; its inverse above
@@ -207,9 +209,18 @@ def score_dvi(settings: Settings, prior: str | Path | Prior = "score"):
         any blind Gaussian denoiser from (N, C, H, W) to the same shape.
     """
 
-    def denoiser(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
+    def denoiser(
+        plane: torch.Tensor,
+        *,
+        seed: int,
+        report: Report | None = None,
+        memory: int | None = None,
+    ) -> Denoised:
         started = time.perf_counter()
         y = plane[None]
+        per_pixel = _BYTES * settings.width * settings.components * settings.samples
+        least = budget.resident() + per_pixel * plane[0].numel()
+        budget.check(least, memory, plane.shape, "score-dvi")
         denoise = prior if callable(prior) else _as_prior(str(prior), y)
         measured = noise_variance(y, denoise)
         variance = max(settings.variance or measured, 1e-6)

@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from zspot.io._atomic import os_reason
 from zspot.io._core import check_header, check_pixel_type
 from zspot.io._errors import first_line, one_kind_of_error
 from zspot.journal import fingerprint
+from zspot.sharing import Sharing, series
 from zspot.store_layout import Level, Picture, pictures
 
 _STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
@@ -35,9 +36,16 @@ class Planes(Protocol):
 
     count: int
     job: dict[str, Any]
+    sharing: Sharing | None
 
-    def __call__(self, plane: np.ndarray, channel_axis: int | None) -> np.ndarray:
-        """Denoise the next plane."""
+    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
+        """Take the planes that follow as those of one stack, which may share a fit."""
+        ...
+
+    def __call__(
+        self, plane: np.ndarray, channel_axis: int | None, *, series: int = 0
+    ) -> np.ndarray:
+        """Denoise the next plane; those of a series may share a fit."""
         ...
 
     def skip(self, count: int) -> None:
@@ -213,33 +221,74 @@ def _plane_count(level: Level) -> int:
 
 def _denoise(picture: Picture, new: Path, planes: Planes, noted: _Noted) -> None:
     """Denoise the full size of a picture, then make its reduced copies."""
-    channel_axis = "".join(a for a in picture.axes if a in "YXS").find("S")
+    planes.begin_stack(picture.axes, picture.levels[0].shape)
+    left = any(not noted.has(picture.levels[0].name, b) for b in picture.levels[0].blocks())
     for number, level in enumerate(picture.levels):
         old, fresh = level.open("r"), level.open("r+", new)
         above = picture.levels[number - 1].open("r", new) if number else None
         for block in level.blocks():
             region = level.region(block)
-            leading = [range(part.stop - part.start) for part in region if part.stop]
-            count = int(np.prod([len(part) for part in leading]))
             if noted.has(level.name, block):
-                planes.skip(0 if number else count)
+                if above is None:
+                    _pass_over(picture, block, old, planes, left)
                 continue
             if above is None:
-                level.check_chunks(block, old)
-                with one_kind_of_error(level.path):
-                    data = np.asarray(old[region])
-                values = np.empty_like(data)
-                counts: list[Any] = [
-                    [slice(None)] if letter in "YXS" else range(size)
-                    for letter, size in zip(picture.axes, data.shape, strict=True)
-                ]
-                for plane in itertools.product(*counts):
-                    values[plane] = planes(data[plane], None if channel_axis < 0 else channel_axis)
+                values = _planes(picture, block, old, planes)
             else:
                 values = _reduced(above, level, region)
             _store(fresh, region, values, new / level.name)
             level.sync(block, fresh)
             noted.add(level.name, block)
+
+
+def _planes(picture: Picture, block: tuple[int, ...], old: Any, planes: Planes) -> np.ndarray:
+    """Return a block of the full size, denoised."""
+    data = _read(picture.levels[0], block, old)
+    values = np.empty_like(data)
+    for place, channel in _places(picture, block):
+        values[place] = planes(data[place], _channel_axis(picture), series=channel)
+    return values
+
+
+def _pass_over(
+    picture: Picture, block: tuple[int, ...], old: Any, planes: Planes, left: bool
+) -> None:
+    """Pass over a block that an earlier run has done.
+
+    Its planes are denoised again only where those that are left start from their fit.
+    """
+    sharing, data = planes.sharing, None
+    for place, channel in _places(picture, block):
+        if left and sharing is not None and sharing.first(channel) is None:
+            data = _read(picture.levels[0], block, old) if data is None else data
+            planes(data[place], _channel_axis(picture), series=channel)
+        else:
+            planes.skip(1)
+
+
+def _read(level: Level, block: tuple[int, ...], old: Any) -> np.ndarray:
+    level.check_chunks(block, old)
+    with one_kind_of_error(level.path):
+        return np.asarray(old[level.region(block)])
+
+
+def _places(
+    picture: Picture, block: tuple[int, ...]
+) -> Iterator[tuple[tuple[int | slice, ...], int]]:
+    """Yield (index of a plane inside a block, which series it belongs to)."""
+    counts: list[Any] = []
+    starts = []
+    for letter, part in zip(picture.axes, picture.levels[0].region(block), strict=True):
+        counts.append([slice(None)] if letter in "YXS" else range(part.stop - part.start))
+        starts.append(part.start or 0)
+    first = series(picture.axes, starts)
+    for place in itertools.product(*counts):
+        yield place, first + series(picture.axes, place)
+
+
+def _channel_axis(picture: Picture) -> int | None:
+    kept = "".join(letter for letter in picture.axes if letter in "YXS")
+    return kept.index("S") if "S" in kept else None
 
 
 def _store(array: Any, region: tuple[slice, ...], values: np.ndarray, path: Path) -> None:

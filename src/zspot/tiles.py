@@ -79,7 +79,7 @@ class Tiled:
         if all(len(axis) == 1 for axis in parts):
             return self._network(x, generator, visible)
         out = torch.empty_like(x)
-        for n, rows, columns in product(range(len(x)), *parts):
+        for n, (rows, columns) in product(range(len(x)), list(product(*parts))):
             above, below = self._around(rows, x.shape[2])
             left, right = self._around(columns, x.shape[3])
             at = (slice(n, n + 1), slice(None), slice(above, below), slice(left, right))

@@ -47,7 +47,13 @@ def correlated(effort: str) -> Recipe:
 def make(effort: str) -> Denoiser:
     """Return the denoiser of an effort: "fast", "balanced" or "best"."""
 
-    def run(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
+    def run(
+        plane: torch.Tensor,
+        *,
+        seed: int,
+        report: Report | None = None,
+        memory: int | None = None,
+    ) -> Denoised:
         from zspot import engine
         from zspot.noise import analyze_noise
         from zspot.white import white_level
@@ -63,9 +69,9 @@ def make(effort: str) -> Denoiser:
                 "correlated, so a network learns from scratch by refilling and guides a "
                 "non-local estimate"
             )
-        done = engine.run(recipe, plane, seed=seed, report=report)
+        done = engine.run(recipe, plane, seed=seed, report=report, memory=memory)
         reason = f"neighbouring pixels of the noise correlate by {near:.2f}: {what}"
-        return replace(done, reason=reason)
+        return replace(done, reason="; ".join(filter(None, [reason, done.reason])))
 
     return run
 

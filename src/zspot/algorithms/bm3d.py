@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zspot.engine import Denoised
     from zspot.progress import Report
 
+_BYTES = 600  # per number of the image: `benchmarks.memory`
 _COLOURS = 3
 _LEAST_SIDE = 48
 
@@ -32,14 +33,23 @@ def make(effort: str) -> Denoiser:
         When it is run without the package.
     """
 
-    def run(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
+    def run(
+        plane: torch.Tensor,
+        *,
+        seed: int,
+        report: Report | None = None,
+        memory: int | None = None,
+    ) -> Denoised:
         import numpy as np
         import torch
 
+        from zspot import budget
         from zspot.engine import Denoised
         from zspot.progress import Clock
 
         bm3d = _package()
+        least = budget.resident() + _BYTES * plane.numel()
+        budget.check(least, memory, plane.shape, "bm3d")
         channels = 1 if len(plane) == _COLOURS else len(plane)
         clock = Clock(report, {"filter": (channels, 1.0)})
         levels = _levels(plane)
@@ -99,5 +109,6 @@ METHOD = Method(
     citation="Dabov, Foi, Katkovnik, Egiazarian. Image Denoising by Sparse 3-D Transform-Domain "
     "Collaborative Filtering. IEEE Trans. Image Process. 16(8), 2007, pp. 2080-2095.",
     make=make,
+    shares_fit=False,
     seconds=5,
 )

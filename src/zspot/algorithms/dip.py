@@ -30,5 +30,6 @@ METHOD = Method(
     "without looking at a clean image.",
     citation="Ulyanov, Vedaldi, Lempitsky. Deep Image Prior. CVPR 2018, pp. 9446-9454.",
     make=recipe,
+    shares_fit=False,
     seconds=55,
 )

@@ -104,7 +104,13 @@ def make(effort: str, settings: Settings = RELEASED) -> Denoiser:
 def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
     """Return the denoiser that probes with a recipe and then runs it as the gap asks for."""
 
-    def run(plane: torch.Tensor, *, seed: int, report: Report | None = None) -> Denoised:
+    def run(
+        plane: torch.Tensor,
+        *,
+        seed: int,
+        report: Report | None = None,
+        memory: int | None = None,
+    ) -> Denoised:
         from zspot import engine
         from zspot.progress import within
 
@@ -113,7 +119,7 @@ def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
         for number, keep in enumerate(PROBES):
             probe = replace(common, mask=replace(common.mask, keep=keep))
             told = within(report, number, _RUNS)
-            done = engine.run(probe, plane, seed=seed, report=told)
+            done = engine.run(probe, plane, seed=seed, report=told, memory=memory)
             levels.append(float((plane - done.mean).std()))
         gap = (levels[1] - levels[0]) / unit
         recipe = choose(common, gap, settings)
@@ -124,8 +130,8 @@ def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
         )
         if isinstance(recipe.target, Shuffled):
             found += " and shuffles flat tiles"
-        done = engine.run(recipe, plane, seed=seed, report=within(report, 2, _RUNS))
-        return replace(done, reason=found)
+        done = engine.run(recipe, plane, seed=seed, report=within(report, 2, _RUNS), memory=memory)
+        return replace(done, reason="; ".join(filter(None, [found, done.reason])))
 
     return run
 

@@ -29,6 +29,8 @@ class Method:
         Effort -> `Recipe` or `Denoiser`.
     needs_second : bool
         Whether it learns from a second noisy image of the same scene.
+    shares_fit : bool
+        Whether the fit to one plane of a stack can start from that to another; see `zspot.sharing`.
     seconds : float or None
         Measured on one AVX2 core for a colour image of 128 x 128 pixels at effort "balanced";
         None if it was not. Grows with the number of pixels where the method sees whole images.
@@ -39,4 +41,5 @@ class Method:
     citation: str
     make: Callable[[str], Recipe | Denoiser]
     needs_second: bool = False
+    shares_fit: bool = True
     seconds: float | None = None

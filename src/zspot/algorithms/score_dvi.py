@@ -42,5 +42,6 @@ METHOD = Method(
     citation="Cheng, Liu, Tan. Score Priors Guided Deep Variational Inference for Unsupervised "
     "Real-World Single Image Denoising. ICCV 2023, pp. 12937-12948.",
     make=make,
+    shares_fit=False,
     seconds=51,
 )

@@ -64,6 +64,7 @@ def _options(
         "zspot denoise noisy.png clean.png",
         "zspot denoise cells.ome.tif cells-clean.ome.tif --effort best",
         "zspot denoise stack.tif clean.tif --axes ZYX",
+        "zspot denoise stack.tif clean.tif --method n2v --share-fit",
         "zspot denoise first.png clean.png --method n2n --second other.png",
         "zspot denoise noisy.png clean.png --save-recipe used.toml",
         "zspot denoise other.png other-clean.png --recipe used.toml",
@@ -100,6 +101,13 @@ def denoise(
     axes: Annotated[
         str | None,
         typer.Option(metavar="TZCYX", help="Name the axes of a stack, S for colours, Q for any."),
+    ] = None,
+    share_fit: Annotated[
+        bool, typer.Option("--share-fit", help="Fit a stack once: its planes start from the first.")
+    ] = False,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(metavar="2GB", help="Memory to stay under.", show_default="half of the free"),
     ] = None,
     threads: Annotated[
         int | None,
@@ -139,6 +147,11 @@ def denoise(
     elif scheduler is not None or workers is not None:
         raise _BadUseError("--scheduler and --workers go with a folder or pattern as INPUT")
     if save_recipe is not None:
+        if share_fit:
+            raise _BadUseError(
+                "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
+                "planes start from; leave one of them out"
+            )
         _check_free(save_recipe, overwrite)
     chosen = Recipe.load(recipe) if recipe is not None else (method or DEFAULT_METHOD)
     if is_many(source):
@@ -146,6 +159,7 @@ def denoise(
 
         options = {"effort": (effort or Effort.balanced).value, "seed": seed, "device": device}
         options |= {"axes": axes, "threads": threads or 1, "overwrite": overwrite}
+        options |= {"share_fit": share_fit, "max_memory": max_memory}
         with _progress_bar(source.name, quiet) as report:
             tell = None if quiet else _tell
             options |= {"scheduler": scheduler, "workers": workers, "progress": report}
@@ -164,6 +178,8 @@ def denoise(
             overwrite=overwrite,
             progress=report,
             second=second,
+            share_fit=share_fit,
+            max_memory=max_memory,
         )
     if save_recipe is not None:
         if result.recipe is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from zspot.specs.checks import between, one_of, require
 
-SEARCHES = ("coarse", "near", "usual", "wide", "widest")
+SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
 
 
 def independent(variances: tuple[float, ...]) -> tuple[float, ...]:
@@ -37,7 +37,7 @@ class Finish:
         Take as noise what the prediction removed, its deviation times this, with the correlations
         between neighbours and channels that it has; 0 is off. Needs `guided`. A network takes
         away less than all of correlated noise: values above 1 make up for that.
-    search : {"coarse", "near", "usual", "wide", "widest"}
+    search : {"coarse", "sparse", "near", "usual", "wide", "widest"}
         How far that looks for similar patches: 12 pixels (coarse: at half the places, for smaller
         patches), 24, 48 (beyond 8 at every second row and column) or 48 at every place.
     follows : bool
