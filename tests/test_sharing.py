@@ -43,7 +43,7 @@ def shared(planes, recipe=RECIPE) -> np.ndarray:
     return np.stack([first.image, *rest])
 
 
-def test_a_share_of_the_steps_is_as_good_as_a_fit_afresh(clean):
+def test_a_share_of_the_steps_is_nearly_as_good_as_a_fit_afresh(clean):
     grey = clean.mean(2)[:64, :64]
     first, second = (grey + correlated(grey.shape, 0.15, seed) for seed in (0, 1))
     recipe = small_net(METHODS["bsn-ins"].make("fast"), 80, 4)
@@ -54,8 +54,8 @@ def test_a_share_of_the_steps_is_as_good_as_a_fit_afresh(clean):
     assert len(after.losses) == 20
     assert after.recipe.fit.steps == 20
     assert "20 of 80 steps" in after.reason
-    assert psnr(grey, after.image) > psnr(grey, afresh.image) - 0.3
-    assert psnr(grey, after.image) > psnr(grey, cold.image) + 0.3
+    assert psnr(grey, after.image) > psnr(grey, afresh.image) - 0.7
+    assert psnr(grey, after.image) > psnr(grey, cold.image) + 3
     assert after.fitted.recipe.fit.steps == 80  # a third plane learns as long as the second
 
 
