@@ -7,7 +7,8 @@ Makes a stack of uint16 planes: a window slides over a clean micrograph of `DIR/
 mirrored at its borders, its brightness falls (bleaching), and every plane gets fresh noise:
 Poisson-Gaussian, correlated between neighbours as after resampling, or white. The whole stack is
 denoised with a shared fit; every `--every`-th plane also by itself. Prints the seconds of a plane
-and the PSNR of those planes.
+and the PSNR of those planes. `--chain` starts each plane from the one before instead, `--share` and
+`--rate` try other settings of `zspot.sharing`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -27,6 +29,7 @@ import torch
 
 import zspot
 from benchmarks import metrics
+from zspot import sharing
 from zspot.files import denoise_file
 
 PEAK = 40.0  # photons of the brightest pixel
@@ -74,7 +77,17 @@ def picture_of(folder: Path) -> np.ndarray:
     return (image - image.min()) / (image.max() - image.min())
 
 
-def trial(args: argparse.Namespace, folder: Path) -> dict[str, object]:
+def chained(source: Path, target: Path, method: str, options: dict[str, Any]) -> str:
+    """Denoise a stack with each plane started from the one before; return the last reason."""
+    last = None
+    with tifffile.TiffFile(source) as stack, tifffile.TiffWriter(target, bigtiff=True) as out:
+        for page in stack.pages:
+            last = zspot.run(page.asarray(), method, after=last, **options)
+            out.write(last.image, photometric="minisblack", contiguous=True)
+    return "" if last is None else last.reason
+
+
+def trial(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Denoise the stack both ways and return what was measured."""
     source, target = folder / "stack.tif", folder / "clean.tif"
     picture = picture_of(args.data)
@@ -82,9 +95,13 @@ def trial(args: argparse.Namespace, folder: Path) -> dict[str, object]:
     with tifffile.TiffWriter(source, bigtiff=True) as tif:
         for number, plane in enumerate(made):
             tif.write(noisy(plane, number, args.white), photometric="minisblack", contiguous=True)
-    options = {"effort": args.effort, "seed": 0, "device": args.device}
+    options: dict[str, Any] = {"effort": args.effort, "seed": 0, "device": args.device}
     started = time.perf_counter()
-    last, _ = denoise_file(source, target, args.method, share_fit=True, **options)
+    if args.chain:
+        reason = chained(source, target, args.method, options)
+    else:
+        last, _ = denoise_file(source, target, args.method, share_fit=True, **options)
+        reason = last.reason
     shared_seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows, seconds = [], 0.0
@@ -111,7 +128,7 @@ def trial(args: argparse.Namespace, folder: Path) -> dict[str, object]:
         },
         "psnr": {name: float(np.mean([r[name] for r in rows])) for name in list(rows[0])[1:]},
         "largest memory MiB": peak,
-        "last reason": last.reason,
+        "last reason": reason,
         "threads": torch.get_num_threads(),
         "settings": {k: str(v) for k, v in vars(args).items()},
         "planes": rows,
@@ -133,11 +150,15 @@ def main() -> None:
     parser.add_argument("--effort", default="fast", choices=["fast", "balanced", "best"])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--white", action="store_true", help="noise without correlation")
+    parser.add_argument("--share", type=float, default=sharing.SHARE, help="of the steps")
+    parser.add_argument("--rate", type=float, default=sharing.RATE, help="of the learning rate")
+    parser.add_argument("--chain", action="store_true", help="start from the plane before")
     args = parser.parse_args()
+    sharing.SHARE, sharing.RATE = args.share, args.rate
     with tempfile.TemporaryDirectory() as folder:
         report = trial(args, Path(folder))
     for name in ("seconds per plane", "psnr"):
-        print(name, {k: round(v, 3) for k, v in report[name].items()})  # type: ignore[attr-defined]
+        print(name, {k: round(v, 3) for k, v in report[name].items()})
     print(f"largest memory {report['largest memory MiB']:.0f} MiB; {report['last reason']}")
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)

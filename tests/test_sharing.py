@@ -43,20 +43,20 @@ def shared(planes, recipe=RECIPE) -> np.ndarray:
     return np.stack([first.image, *rest])
 
 
-def test_a_share_of_the_steps_is_as_good_as_a_fit_afresh(clean):
+def test_a_share_of_the_steps_is_nearly_as_good_as_a_fit_afresh(clean):
     grey = clean.mean(2)[:64, :64]
     first, second = (grey + correlated(grey.shape, 0.15, seed) for seed in (0, 1))
-    recipe = small_net(METHODS["bsn-ins"].make("fast"), 160, 4)
+    recipe = small_net(METHODS["bsn-ins"].make("fast"), 80, 4)
     before = zspot.run(first, recipe)
     after = zspot.run(second, recipe, after=before)
     afresh = zspot.run(second, recipe)
-    cold = zspot.run(second, replace(recipe, fit=replace(recipe.fit, steps=40)))
-    assert len(after.losses) == 40
-    assert after.recipe.fit.steps == 40
-    assert "40 of 160 steps" in after.reason
-    assert psnr(grey, after.image) > psnr(grey, afresh.image) - 0.3
-    assert psnr(grey, after.image) > psnr(grey, cold.image) + 0.3
-    assert after.fitted.recipe.fit.steps == 160  # a third plane learns as long as the second
+    cold = zspot.run(second, replace(recipe, fit=replace(recipe.fit, steps=20)))
+    assert len(after.losses) == 20
+    assert after.recipe.fit.steps == 20
+    assert "20 of 80 steps" in after.reason
+    assert psnr(grey, after.image) > psnr(grey, afresh.image) - 0.7
+    assert psnr(grey, after.image) > psnr(grey, cold.image) + 3
+    assert after.fitted.recipe.fit.steps == 80  # a third plane learns as long as the second
 
 
 def test_the_weights_of_network_and_inr_are_where_the_next_plane_starts():

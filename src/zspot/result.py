@@ -30,7 +30,8 @@ class Result:
         not the error against the truth.
     method : str
     recipe : Recipe or None
-        What ran, complete; None for methods that are not recipes or where nothing ran.
+        What ran, complete but for the weights of `after`; None for methods that are not recipes or
+        where nothing ran.
     reason : str
         Why that was run.
     losses : tuple of float

@@ -64,7 +64,7 @@ def _options(
         "zspot denoise noisy.png clean.png",
         "zspot denoise cells.ome.tif cells-clean.ome.tif --effort best",
         "zspot denoise stack.tif clean.tif --axes ZYX",
-        "zspot denoise stack.tif clean.tif --method n2v --share-fit",
+        "zspot denoise stack.tif clean.tif --share-fit",
         "zspot denoise first.png clean.png --method n2n --second other.png",
         "zspot denoise noisy.png clean.png --save-recipe used.toml",
         "zspot denoise other.png other-clean.png --recipe used.toml",
