@@ -87,7 +87,7 @@ class Endpoint:
             raise gr.Error(str(error), print_exception=False) from None
         except Cancelled:
             raise gr.Error("cancelled", print_exception=False) from None
-        known = texts.report_of(session.results[-1], session.trust(0))
+        known = texts.report_of(session.results[-1], session.seconds, session.trust(0))
         yield str(path), {"state": "done", **known}
 
     def noise(self, file: str, request: gr.Request) -> dict[str, Any]:
