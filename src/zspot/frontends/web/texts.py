@@ -23,6 +23,11 @@ VERDICTS = {
     "unknown": "Cannot be judged",
 }
 
+EMPTY = (
+    '<p class="zs-empty">Choose an image: what its noise is like and the picture itself appear '
+    "here, before and after.</p>"
+)
+
 
 def address(path: Path) -> str:
     """Return where the page finds a file, relative to itself: it may be behind a proxy."""
