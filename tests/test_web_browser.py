@@ -77,7 +77,9 @@ def upload(page, path: Path) -> None:
 
 
 def choose_recipe(page, path: Path) -> None:
+    page.locator(".zs-noise").wait_for()  # the page is at rest again after the upload
     page.get_by_text("Options").click()
+    page.locator("#zs-recipe").wait_for()
     page.locator("#zs-recipe input[type=file]").set_input_files(path)
     page.get_by_text(path.name).wait_for()
 
@@ -196,8 +198,10 @@ def test_an_example_a_stack_and_a_phone(browser, url):
         page.get_by_role("button", name="Stack of four planes").click()
         page.get_by_text("of the first of 4 planes").wait_for()
         assert page.locator("#zs-plane").is_visible()
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= phone["width"] + 2  # nothing sticks out sideways
+        for zoom in ("Fit", "400 %"):
+            page.get_by_text(zoom, exact=True).click()
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= phone["width"] + 2, zoom  # nothing sticks out sideways
         before = shown(page)["under"]
         page.locator("#zs-plane input[type=range]").press("End")
         page.wait_for_function(f"document.querySelector('.zv-under').src != {before!r}")

@@ -35,11 +35,12 @@ def within(report: Report | None, number: int, count: int) -> Report | None:
     if report is None:
         return None
 
+    started = time.perf_counter()
+
     def told(p: Progress) -> None:
         left = p.seconds_left
-        if left is not None:
-            rest = max(1 - p.done / p.total, 1e-9) if p.total else 1.0
-            left += left / rest * (count - 1 - number)
+        if left is not None:  # the others take as long as this one, from its begin to its end
+            left += (time.perf_counter() - started + left) * (count - 1 - number)
         report(Progress(p.stage, number * p.total + p.done, count * p.total, left))
 
     return told
@@ -63,7 +64,8 @@ class Clock:
         self._done = 0.0
         self._started = time.perf_counter()
         if report is not None:
-            report(Progress(next(iter(work)), 0, self._total, None))
+            first = next((stage for stage, (steps, _) in work.items() if steps), next(iter(work)))
+            report(Progress(first, 0, self._total, None))
 
     def tick(self, stage: str) -> None:
         """Count one step of a stage and report; whatever the receiver raises stops the run."""

@@ -24,7 +24,7 @@ def cell() -> np.ndarray:
     """Return a cell under the microscope: counted light, uint16 (H, W)."""
     from skimage.data import cell as picture
 
-    clean = picture()[200 : 200 + SIDE, 180 : 180 + SIDE].astype(np.float64)
+    clean = picture()[278 : 278 + SIDE, 332 : 332 + SIDE].astype(np.float64)
     rng = np.random.default_rng(1)
     counts = rng.poisson(clean / 255 * 60) + rng.normal(0, 2, clean.shape)
     return np.clip(np.rint(400 + 40 * counts), 0, 65535).astype(np.uint16)

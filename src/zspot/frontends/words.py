@@ -60,8 +60,9 @@ def _brightness(report: NoiseReport) -> str:
 def _grain(report: NoiseReport) -> str:
     if report.is_white:
         return "Its grain is one pixel: neighbouring pixels have nothing to do with each other."
+    away = f"{report.correlation_length:.0f}"
     return (
         f"Its grain is coarser than a pixel: neighbours share their noise (correlation "
-        f"{report.lag_one:.2f}), up to {report.correlation_length:.0f} pixels away. Cameras that "
+        f"{report.lag_one:.2f}), up to {away} pixel{'s' * (away != '1')} away. Cameras that "
         "compute colours or compress, and scanning detectors, do this."
     )

@@ -24,9 +24,10 @@ from napari.layers import Image, Layer
 from napari.qt.threading import thread_worker
 from napari.utils.notifications import show_error
 
-from zspot.algorithms import EFFORTS, METHODS
+from zspot.algorithms import EFFORTS
 from zspot.api import DEFAULT_METHOD, OptionError, Result
 from zspot.axes import ImageError
+from zspot.frontends.choices import ONE_IMAGE_METHODS
 from zspot.frontends.job import Cancelled, Job, left_in_words
 from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
 from zspot.frontends.words import explain
@@ -61,7 +62,9 @@ class DenoiseWidget(Container):
         self._asked = 0
         self.layer: Any = create_widget(annotation=Image, label="Layer")
         self.scope = ComboBox(choices=[PLANE, STACK], value=STACK, label="What")
-        self.method = ComboBox(choices=[*METHODS, RECIPE], value=DEFAULT_METHOD, label="Method")
+        self.method = ComboBox(
+            choices=[*ONE_IMAGE_METHODS, RECIPE], value=DEFAULT_METHOD, label="Method"
+        )
         self.recipe = FileEdit(label="Recipe", filter="*.toml", visible=False)
         self.effort = ComboBox(choices=list(EFFORTS), value="balanced", label="Effort")
         self.seed = SpinBox(value=0, min=0, max=2**31 - 1, label="Seed")

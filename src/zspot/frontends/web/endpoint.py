@@ -8,9 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from zspot.algorithms import EFFORTS, METHODS
+from zspot.algorithms import EFFORTS
 from zspot.api import DEFAULT_METHOD, OptionError
 from zspot.axes import ImageError
+from zspot.frontends.choices import ONE_IMAGE_METHODS
 from zspot.frontends.job import Cancelled, left_in_words
 from zspot.frontends.web import texts
 from zspot.frontends.web.session import Sessions, method_of
@@ -30,7 +31,7 @@ def add(sessions: Sessions, jobs: int) -> None:
     """Add both functions to the page that is being built."""
     with gr.Row(visible=False):
         file = gr.File(label="Image file", type="filepath")
-        method = gr.Dropdown(list(METHODS), value=DEFAULT_METHOD, label="Method")
+        method = gr.Dropdown(ONE_IMAGE_METHODS, value=DEFAULT_METHOD, label="Method")
         effort = gr.Radio(list(EFFORTS), value="balanced", label="Effort")
         seed = gr.Number(0, label="Seed, from 0 up", precision=0)
         strength = gr.Slider(0, 1, 1, label="Strength: 0 the input, 1 the full result")
@@ -87,7 +88,7 @@ class Endpoint:
             raise gr.Error(str(error), print_exception=False) from None
         except Cancelled:
             raise gr.Error("cancelled", print_exception=False) from None
-        known = texts.report_of(session.results[-1], session.trust(0))
+        known = texts.report_of(session.results[-1], session.seconds, session.trust(0))
         yield str(path), {"state": "done", **known}
 
     def noise(self, file: str, request: gr.Request) -> dict[str, Any]:

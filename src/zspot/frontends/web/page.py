@@ -8,9 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from zspot.algorithms import EFFORTS, METHODS
+from zspot.algorithms import EFFORTS
 from zspot.api import DEFAULT_METHOD, OptionError
 from zspot.axes import ImageError
+from zspot.frontends.choices import ONE_IMAGE_METHODS
 from zspot.frontends.examples import EXAMPLES
 from zspot.frontends.job import Cancelled
 from zspot.frontends.web import endpoint, texts, views
@@ -81,7 +82,7 @@ class Page:
         self.status = gr.HTML(elem_id="zs-status")
         with gr.Accordion("Options", open=False):
             self.method = gr.Dropdown(
-                list(METHODS),
+                ONE_IMAGE_METHODS,
                 value=DEFAULT_METHOD,
                 label="Method",
                 info="auto looks at the noise and chooses",
@@ -101,7 +102,7 @@ class Page:
             )
 
     def _outputs(self) -> None:
-        self.noise = gr.HTML(elem_id="zs-noise")
+        self.noise = gr.HTML(texts.EMPTY, elem_id="zs-noise")
         self.plane = gr.Slider(
             1, 2, 1, step=1, label="Plane of the stack", visible=False, elem_id="zs-plane"
         )
@@ -172,7 +173,7 @@ class Page:
         """Read a file and show what its noise is like."""
         session = self.sessions.get(request.session_hash)
         nothing = gr.update(visible=False)
-        empty = ["", "", "", gr.update(interactive=False), nothing, "", "", nothing]
+        empty = ["", texts.EMPTY, "", gr.update(interactive=False), nothing, "", "", nothing]
         if path is None:
             session.cancel()
             session.clear()

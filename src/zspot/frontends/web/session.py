@@ -7,17 +7,17 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from zspot.api import DEFAULT_METHOD, Result
-from zspot.files import denoise_file, planes
+from zspot.api import DEFAULT_METHOD, Result, choose, run
+from zspot.axes import ImageError
+from zspot.files import planes
 from zspot.frontends.job import Job
 from zspot.io import FileError, ImageFile, read, write
 from zspot.noise import NoiseReport, analyze_noise
-from zspot.progress import Progress, Report
+from zspot.progress import Progress, Report, within
 from zspot.recipe import Recipe
 from zspot.trust import Trust, assess_images
 
@@ -50,7 +50,7 @@ class Session:
         """Forget the image and its result."""
         self.image: ImageFile | None = None
         self.noise: NoiseReport | None = None
-        self.job: Job[Result] | None = None
+        self.job: Job[list[Result]] | None = None
         self.results: list[Result] = []
 
     def open(self, path: Path) -> ImageFile:
@@ -99,47 +99,46 @@ class Session:
 
     def prepare(self, method: str | Recipe, effort: str, seed: int) -> None:
         """Set up the run that `run` will start, so that it can be cancelled while it waits."""
-
-        def work(report: Report) -> Result:
-            torch.set_num_threads(self._threads)
-            result, _ = denoise_file(
-                self.source,
-                self.target,
-                method,
-                effort=effort,
-                seed=seed,
-                overwrite=True,
-                progress=report,
-            )
-            return result
-
+        choose(method, effort)
         self.results = []
-        self.job = Job(work)
+        self.job = Job(lambda report: self._denoise(method, effort, seed, report))
+
+    def _denoise(
+        self, method: str | Recipe, effort: str, seed: int, report: Report
+    ) -> list[Result]:
+        """Denoise plane by plane and keep all that is known of each, for the pictures."""
+        # Held here: another file may be opened before this one notices that it was cancelled.
+        image, places, name = self.image, self.places, self.source.name
+        assert image is not None
+        torch.set_num_threads(self._threads)
+        results = []
+        for number, (place, channel_axis) in enumerate(places):
+            try:
+                result = run(
+                    image.data[place],
+                    method,
+                    effort=effort,
+                    channel_axis=channel_axis,
+                    seed=seed,
+                    progress=within(report, number, len(places)),
+                )
+            except ImageError as error:
+                which = f", plane {number + 1} of {len(places)}" if len(places) > 1 else ""
+                raise ImageError(f"{name}{which}: {error}") from None
+            results.append(result)
+        return results
 
     def run(self) -> Iterator[Progress]:
         """Denoise the file that is open; see `Job.run`."""
         assert self.job is not None
         job = self.job
         yield from job.run()
-        self._take(job.result)
+        self.results = job.result
 
-    def _take(self, last: Result) -> None:
-        assert self.image is not None
-        if len(self.places) == 1:
-            self.results = [last]
-            return
-        out = read(self.target, max_pixels=self._max_pixels).data
-        self.results = [
-            replace(
-                last,
-                image=out[place],
-                source=self.image.data[place],
-                channel_axis=axis,
-                uncertainty=None,
-                losses=(),
-            )
-            for place, axis in self.places
-        ]
+    @property
+    def seconds(self) -> float:
+        """How long all planes took."""
+        return sum(result.timings["total"] for result in self.results)
 
     def cancel(self) -> None:
         """Stop the run, if there is one."""

@@ -23,6 +23,11 @@ VERDICTS = {
     "unknown": "Cannot be judged",
 }
 
+EMPTY = (
+    '<p class="zs-empty">Choose an image: what its noise is like and the picture itself appear '
+    "here, before and after.</p>"
+)
+
 
 def address(path: Path) -> str:
     """Return where the page finds a file, relative to itself: it may be behind a proxy."""
@@ -103,14 +108,14 @@ def trust_panel(trust: Trust) -> str:
     )
 
 
-def report_of(result: Result, trust: Trust) -> dict[str, object]:
+def report_of(result: Result, seconds: float, trust: Trust) -> dict[str, object]:
     """Return what is known about a run as plain values."""
     return {
         "method": result.method,
         "reason": result.reason,
         "seed": result.seed,
         "device": result.device,
-        "seconds": result.timings["total"],
+        "seconds": seconds,
         "recipe": result.recipe.to_dict() if result.recipe is not None else None,
         "versions": result.versions,
         "trust": trust.to_dict(),

@@ -66,9 +66,8 @@ def _forget(folder: Path, planes: int) -> None:
 def summary(session: Session) -> str:
     """Say in a sentence what ran."""
     result = session.results[-1]
-    seconds = result.timings["total"]
     reason = result.reason[:1].upper() + result.reason[1:]
-    return f"Done in {seconds:.1f} s on {result.device}. {reason}."
+    return f"Done in {session.seconds:.1f} s on {result.device}. {reason}."
 
 
 def _file(session: Session) -> str:
