@@ -1,0 +1,127 @@
+"""Time, memory and quality of `auto` from small to very large photographs.
+
+    python -m benchmarks.large --data DIR [--megapixels 0.06,0.25,1,4,12,48] [--out FILE.csv]
+
+A clean photograph of each size is a mosaic of the development set PolyU's clean images, mirrored
+at every second place so that edges meet, under the noise of a camera (`benchmarks.noises`).
+Each size is a process of its own. `alone` is the mean PSNR of crops of 512 x 512 pixels that are
+denoised by themselves, `same` that of the same crops in the whole result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import datasets, noises
+
+NOISE = "camera:0.005/0.02"
+COLUMNS = (
+    "megapixels", "height", "width", "seconds", "cpu_s", "fit_s", "predict_s", "finish_s", "look_s",
+    "peak_gb", "noisy_psnr", "psnr", "same", "alone", "tile", "reason",
+)  # fmt: skip
+
+
+def photograph(data: Path, height: int, width: int) -> np.ndarray:
+    """Return a clean photograph (height, width, 3) in [0, 1], float32."""
+    names = datasets.find(data, "polyu").names()
+    tiles = []
+    for name in names[::2]:
+        clean = datasets.load(data, datasets.Entry("polyu", ""), name).clean
+        assert clean is not None
+        tiles.append(np.asarray(clean, np.float32))
+    side = min(min(t.shape[:2]) for t in tiles)
+    rows = []
+    for y in range(-(-height // side)):
+        row = [tiles[(7 * y + x) % len(tiles)][:side, :side] for x in range(-(-width // side))]
+        row = [t[:, ::-1] if x % 2 else t for x, t in enumerate(row)]
+        rows.append(np.concatenate([t[::-1] if y % 2 else t for t in row], axis=1))
+    return np.concatenate(rows)[:height, :width]
+
+
+def child(data: Path, megapixels: float, limit: str | None) -> dict[str, object]:
+    """Denoise one photograph in this process and measure it."""
+    import resource
+    import time
+
+    import zspot
+
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
+    width = round(megapixels * 1e6 / height)
+    clean = photograph(data, height, width)
+    noisy = noises.parse(NOISE)(clean, 0)
+    noisy = np.rint(255 * noisy.clip(0, 1)).astype(np.uint8)
+    cpu = time.process_time()
+    done = zspot.run(noisy, channel_axis=-1, max_memory=limit)
+    cpu = time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    crops = [
+        np.s_[y : y + 512, x : x + 512]
+        for y, x in zip((0, (height - 512) // 2), (0, (width - 512) // 2), strict=True)
+        if height > 1024
+    ]
+    alone = [zspot.denoise(np.ascontiguousarray(noisy[c]), channel_axis=-1) for c in crops]
+    tile = done.recipe.predict.tile if done.recipe else 0
+    seconds = {f"{k}_s": round(done.timings[k], 2) for k in ("fit", "predict", "finish", "look")}
+    return {
+        "megapixels": megapixels, "height": height, "width": width,
+        "seconds": round(done.timings["total"], 2), "cpu_s": round(cpu, 2), **seconds,
+        "peak_gb": round(peak / 1e9, 3), "noisy_psnr": _psnr(clean, noisy),
+        "psnr": _psnr(clean, done.image),
+        "same": _mean(_psnr(clean[c], done.image[c]) for c in crops),
+        "alone": _mean(_psnr(clean[c], a) for c, a in zip(crops, alone, strict=True)),
+        "tile": tile, "reason": done.reason,
+    }  # fmt: skip
+
+
+def _psnr(clean: np.ndarray, image: np.ndarray) -> float:
+    total = sum(
+        float(np.square(image[y : y + 256] / 255 - clean[y : y + 256], dtype=np.float64).sum())
+        for y in range(0, len(clean), 256)
+    )
+    return round(-10 * float(np.log10(total / clean.size)), 3)
+
+
+def _mean(values) -> float | str:
+    found = list(values)
+    return round(sum(found) / len(found), 3) if found else ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--megapixels", default="0.06,0.25,1,4,12,48")
+    parser.add_argument("--max-memory", default=None)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        size = float(arguments.megapixels)
+        print(json.dumps(child(arguments.data, size, arguments.max_memory)))
+        return
+    rows = []
+    for size in arguments.megapixels.split(","):
+        words = [sys.executable, "-m", "benchmarks.large", "--child", "--data", str(arguments.data)]
+        words += ["--megapixels", size]
+        words += ["--max-memory", arguments.max_memory] if arguments.max_memory else []
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(size, done.stderr.strip().splitlines()[-1], flush=True)
+            continue
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+        print(*(rows[-1][name] for name in COLUMNS[:-1]), flush=True)
+    if arguments.out:
+        with arguments.out.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
