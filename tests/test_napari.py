@@ -28,16 +28,33 @@ LONG = tiny(bsn_ins.recipe("fast"), steps=5000)
 RNG = np.random.default_rng(0)
 
 
+INSTALL = (
+    "apt-get install xvfb libgl1-mesa-dri libegl1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 "
+    "libxcb-keysyms1 libxcb-render-util0 libxcb-xkb1 libxkbcommon-x11-0"
+)
+
+
+def skip_without_window() -> None:
+    """Skip where Qt lacks a library: it would not raise an error but end the whole process."""
+    command = [sys.executable, "-c", "from qtpy.QtWidgets import QApplication; QApplication([])"]
+    tried = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if tried.returncode != 0:
+        said = " ".join(tried.stderr.split())[-200:]
+        pytest.skip(f"Qt opens no window ({said}): {INSTALL}")
+
+
 @pytest.fixture(scope="module")
 def screen():
-    """A screen that nobody sees. Qt's own off-screen platform has OpenGL only now and then."""
+    """A screen that nobody sees. Qt's own off-screen platform has no OpenGL, which napari needs."""
+    pytest.importorskip("qtpy", reason="no Qt binding for napari", exc_type=ImportError)
     if os.environ.get("DISPLAY") or sys.platform != "linux":
+        skip_without_window()
         yield
         return
     if shutil.which("Xvfb") is None:
-        pytest.skip("no DISPLAY and no Xvfb: apt-get install xvfb libgl1-mesa-dri libxcb-cursor0")
+        pytest.skip(f"no DISPLAY and no Xvfb: {INSTALL}")
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24", "-terminate"]
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24"]
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, **quiet)
     os.close(write)
@@ -49,6 +66,7 @@ def screen():
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("QT_QPA_PLATFORM", "xcb")
             patch.setenv("DISPLAY", f":{number}")
+            skip_without_window()
             yield
     finally:
         server.terminate()
@@ -60,7 +78,6 @@ def napari(screen):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = pytest.importorskip("napari", reason="napari is not installed")
-        pytest.importorskip("qtpy", reason="no Qt binding for napari", exc_type=ImportError)
         try:
             import napari.qt  # noqa: F401
         except Exception as error:

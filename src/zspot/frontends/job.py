@@ -32,6 +32,7 @@ class Job(Generic[T]):
         self._news: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
         self._result: list[T] = []
         self._error: BaseException | None = None
+        self._ended = threading.Event()
 
     def cancel(self) -> None:
         """Stop the work at its next report; before it was started, it never starts."""
@@ -55,7 +56,9 @@ class Job(Generic[T]):
             Whatever the work raised.
         """
         if self.cancelled:
-            raise Cancelled
+            self._error = Cancelled()
+            self._ended.set()
+            raise self._error
         thread = threading.Thread(target=self._thread, daemon=True, name="zspot-job")
         thread.start()
         try:
@@ -66,6 +69,11 @@ class Job(Generic[T]):
             thread.join()
         if self._error is not None:
             raise self._error
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the work ended, not longer than `seconds`; return whether a cancel did it."""
+        self._ended.wait(seconds)
+        return isinstance(self._error, Cancelled)
 
     @property
     def result(self) -> T:
@@ -89,6 +97,7 @@ class Job(Generic[T]):
         except BaseException as error:
             self._error = error
         finally:
+            self._ended.set()
             self._news.put(None)
 
 

@@ -26,6 +26,8 @@ _RAW = [".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", 
 _INTRO = """# zspot
 Removes noise from one image using nothing but itself, and hands back the same kind of file: same \
 size, same pixel type, same metadata. The work is done on the computer that serves this page."""
+_CANCELLED = "Cancelled: nothing was changed."
+_PATIENCE = 60.0  # seconds; a run that waits for a free core may take longer to say that it stopped
 CSS = (_HERE / "viewer.css").read_text() + (_HERE / "page.css").read_text()
 
 
@@ -156,7 +158,9 @@ class Page:
             self.run, [self.plane], ran, concurrency_limit=self.jobs, concurrency_id="denoise",
             **quiet,
         )  # fmt: skip
-        self.stop.click(self.cancel, None, [self.status, self.stop], queue=False, **quiet)
+        self.stop.click(
+            self.cancel, None, [self.status, self.stop], concurrency_limit=None, **quiet
+        )
         blended = [self.viewer, self.download]
         for slider in (self.strength, self.keep):
             slider.input(
@@ -217,8 +221,7 @@ class Page:
                 yield [texts.progress(news), *waiting]
             path = session.blend(1, 0)
         except Cancelled:
-            words = texts.status("Cancelled: nothing was changed.")
-            yield [words, "", same, same, same, same, *idle, same, same]
+            yield [texts.status(_CANCELLED), "", same, same, same, same, *idle, same, same]
             return
         except BAD_INPUT as error:
             yield ["", texts.alert(str(error)), same, same, same, same, *idle, same, same]
@@ -231,10 +234,15 @@ class Page:
             *(*idle, 1, 0),
         ]
 
-    def cancel(self, request: gr.Request) -> list[Any]:
+    def cancel(self, request: gr.Request) -> Iterator[list[Any]]:
         """Stop the run at its next step."""
-        self.sessions.get(request.session_hash).cancel()
-        return [texts.status("stopping"), gr.update(interactive=False)]
+        session = self.sessions.get(request.session_hash)
+        job = session.job
+        session.cancel()
+        yield [texts.status("stopping"), gr.update(interactive=False)]
+        # What `run` says may reach the browser before that: say it once more.
+        if job is not None and job.wait(_PATIENCE):
+            yield [texts.status(_CANCELLED), gr.skip()]
 
     def blend(self, strength: float, keep: float, plane: int, request: gr.Request) -> list[Any]:
         """Show and write the result at another strength."""

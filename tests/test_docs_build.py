@@ -1,0 +1,96 @@
+"""The site builds, its tables are those of the stored rows, docs/adding.md holds."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.docs_help import ROOT, folder
+from zspot import io
+
+__all__ = ["folder"]
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory) -> Path:
+    """A copy of the project to which docs/adding.md was done: one file, one line."""
+    copy = tmp_path_factory.mktemp("copy")
+    for part in ("src", "tests", "benchmarks", "pyproject.toml"):
+        origin = ROOT / part
+        ignore = shutil.ignore_patterns("__pycache__", "test_[!c]*", "test_cli.py")
+        if origin.is_dir():
+            shutil.copytree(origin, copy / part, ignore=ignore)
+        else:
+            shutil.copy(origin, copy / part)
+    algorithms = copy / "src" / "zspot" / "algorithms"
+    shutil.copy(ROOT / "docs" / "examples" / "noise2self.py", algorithms)
+    page = (ROOT / "docs" / "adding.md").read_text()
+    line = re.search(r'^\s*("noise2self": .*,)$', page, re.MULTILINE)
+    assert line is not None
+    registry = algorithms / "__init__.py"
+    text = registry.read_text().replace("    n2v,\n", "    n2v,\n    noise2self,\n")
+    registry.write_text(text.replace('    "n2n":', f'    {line[1]}\n    "n2n":'))
+    return copy
+
+
+def in_copy(copy: Path, *arguments: str, cwd: Path) -> str:
+    paths = os.pathsep.join([str(copy / "src"), str(copy)])
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_method_is_one_file_and_one_line(extended, folder):
+    assert "Batson" in in_copy(extended, "-m", "zspot", "methods", cwd=folder)
+
+
+@pytest.mark.slow
+def test_the_added_method_denoises_and_keeps_the_contracts(extended, folder):
+    options = ["--method", "noise2self", "--effort", "fast"]
+    in_copy(extended, "-m", "zspot", "denoise", "noisy.png", "clean.png", *options, cwd=folder)
+    assert not np.array_equal(io.read("clean.png").data, io.read("noisy.png").data)
+    chosen = ["tests/test_contracts.py", "-k", "noise2self"]
+    said = in_copy(extended, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, cwd=extended)
+    assert "passed" in said
+
+
+def test_stored_tables_are_those_of_the_stored_rows(tmp_path):
+    pd = pytest.importorskip("pandas", reason="the extra bench is not installed")
+    from benchmarks.tables import write_tables
+
+    stored = ROOT / "docs" / "results" / "quick"
+    rows = pd.read_csv(stored / "rows.csv", keep_default_na=False, na_values=[""])
+    rows = rows.fillna({"noise": "", "effort": ""})
+    write_tables(rows, tmp_path, reference="auto", clock="cpu")
+    for table in stored.glob("table-*.md"):
+        assert (tmp_path / table.name).read_text() == table.read_text(), table.name
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_warnings(tmp_path):
+    """With the gallery, whose scripts run."""
+    pytest.importorskip("sphinx", reason="the extra docs is not installed")
+    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("_build"))
+    for name in ("README.md", "benchmarks"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    command = ["-m", "sphinx", "-b", "html", "-W", "--keep-going", "docs", "site"]
+    done = subprocess.run(
+        [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "auto_gallery" / "images").parent.is_dir()
