@@ -25,12 +25,14 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.fuzz_seeds import mutate, seeds
+from zspot.sharing import Sharing
 
 SECONDS = 20
 ROOM = 2**30
@@ -64,8 +66,14 @@ class Unchanged:
     def __init__(self) -> None:
         self.count = 0
         self.job: dict = {}
+        self.sharing: Sharing | None = None
 
-    def __call__(self, plane: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
+        pass
+
+    def __call__(
+        self, plane: np.ndarray, channel_axis: int | None, *, series: int = 0
+    ) -> np.ndarray:
         return plane
 
     def skip(self, count: int) -> None:
