@@ -15,7 +15,7 @@ from zspot.auto import Evidence, choose, examine, warm_start
 from zspot.centre import to_local_median
 from zspot.guard import restore_texture
 from zspot.networks.warm import WarmStart
-from zspot.recipe import Finish, Fit, NoMask, Prior, Recipe, RecipeError, Recorrupted
+from zspot.recipe import Code, Finish, Fit, NoMask, Prior, Recipe, RecipeError, Recorrupted
 from zspot.residual import detail_correlation
 from zspot.targets import noise_deviation, pair
 from zspot.white import white_level
@@ -201,7 +201,7 @@ def test_learning_to_copy_the_noise_is_refused():
     with pytest.raises(RecipeError, match="copy the noise"):
         Recipe("x", mask=NoMask())
     with pytest.raises(RecipeError, match="whole image"):
-        Recipe("x", fit=Fit(crop=64))
+        Recipe("x", fill=Code(), fit=Fit(crop=64))
 
 
 def test_the_choice_follows_the_evidence():

@@ -330,7 +330,7 @@ def test_phases_are_put_back_where_they_were():
         ({"fill": Code(3)}, "mask everything"),
         ({"fill": Code(3), "mask": METHODS["dip"].make("fast").mask}, "hourglass"),
         ({"consistency": 1.0}, "fit.stride"),
-        ({"fit": Fit(10, crop=32), "fill": Refill()}, "whole image"),
+        ({"fit": Fit(10, crop=32), "fill": Code()}, "whole image"),
         ({"target": Shuffled(), "fit": Fit(10, turns=True)}, "shuffled"),
     ],
 )
