@@ -23,7 +23,7 @@ def web(folder: Path) -> None:
 
     from zspot.frontends.web import Settings, serving
 
-    with serving(Settings(port=0, jobs=1)) as (_, url), sync_playwright() as made:
+    with serving(Settings(port=0, jobs=0)) as (_, url), sync_playwright() as made:
         browser = made.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(WAIT)

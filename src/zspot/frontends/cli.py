@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from zspot._version import __version__
+from zspot.frontends.cores import share_cores
 
 if TYPE_CHECKING:
     from zspot.progress import Report
@@ -336,17 +336,8 @@ def _duration(seconds: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with 0, 1 (failure), 2 (bad use or input) or 130 (Ctrl-C)."""
-    _share_cores()
+    share_cores()
     sys.exit(_run(arguments))
-
-
-def _share_cores() -> None:
-    """Let threads that wait sleep: by default they spin, and on a busy computer steal the cores.
-
-    It counts only before torch is loaded; whoever set it already keeps what was set.
-    """
-    if "torch" not in sys.modules:
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _run(arguments: Sequence[str] | None) -> int:
