@@ -55,13 +55,22 @@ class Recorder:
         self.kept: dict[int, torch.Tensor] = {}
         self._keep(0)
 
-    def sample(self, y: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    def sample(
+        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
+    ) -> torch.Tensor:
         """Return what the fill samples."""
-        return self._fill.sample(y, hidden)
+        return self._fill.sample(y, hidden, windows)
 
-    def learn(self, step: int, y: torch.Tensor, maps: MaskMaps, output: torch.Tensor) -> None:
+    def learn(
+        self,
+        step: int,
+        y: torch.Tensor,
+        maps: MaskMaps,
+        output: torch.Tensor,
+        windows: Windows = WHOLE,
+    ) -> None:
         """Let the fill learn, and keep its output if asked."""
-        self._fill.learn(step, y, maps, output)
+        self._fill.learn(step, y, maps, output, windows)
         self._keep(step + 1)
 
     @torch.no_grad()
