@@ -19,7 +19,7 @@ from benchmarks.figures import Options, brightening, save, show
 from zspot import engine
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.axes import Plane, to_plane
-from zspot.fills import Fill, InrFill
+from zspot.fills import WHOLE, Fill, InrFill, Windows
 from zspot.io._atomic import atomic_write
 from zspot.masks import MaskMaps
 from zspot.progress import Clock, Progress
