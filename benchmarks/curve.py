@@ -39,6 +39,8 @@ def stored(
         ]
     images: dict[tuple[str, int], dict[str, dict]] = {}
     for row in rows:
+        if not row["fit_s"]:
+            continue  # its times were lost: it has no place on the curve
         images.setdefault((row["image"], int(row["crop"])), {})[row["variant"]] = row
     return {key: found for key, found in images.items() if len(found) == len(efforts)}
 
