@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -179,21 +180,19 @@ class _Planes:
         series: int = 0,
     ) -> np.ndarray:
         """Denoise the next plane; those of a series may share a fit."""
-        report = within(self._progress, self._number, self.count)
-        try:
-            result = run(
-                plane,
-                self._method,
-                **self._options,
-                channel_axis=channel_axis,
-                progress=report,
-                second=second,
-                max_memory=self._max_memory,
-                after=None if self.sharing is None else self.sharing.first(series),
-            )
-        except ImageError as error:
-            which = f", plane {self._number + 1} of {self.count}" if self.count > 1 else ""
-            raise ImageError(f"{self._source}{which}: {error}") from None
+        result = run_plane(
+            plane,
+            self._method,
+            of=str(self._source),
+            number=self._number,
+            count=self.count,
+            progress=self._progress,
+            **self._options,
+            channel_axis=channel_axis,
+            second=second,
+            max_memory=self._max_memory,
+            after=None if self.sharing is None else self.sharing.first(series),
+        )
         self._number += 1
         self._seconds += result.timings["total"]
         self._last = replace(result, uncertainty=None)
@@ -215,6 +214,43 @@ class _Planes:
             alone = f"{self._last.reason}; a single plane has nothing to share its fit with"
             self._last = replace(self._last, reason=alone)
         return replace(self._last, timings={**self._last.timings, "total": self._seconds})
+
+
+def run_plane(
+    plane: np.ndarray,
+    method: str | Recipe,
+    *,
+    of: str,
+    number: int,
+    count: int,
+    progress: Report | None,
+    **options: Any,
+) -> Result:
+    """Run a method on one of the planes of a file.
+
+    Parameters
+    ----------
+    plane : ndarray
+    method : str or Recipe
+    of : str
+        Name of the file, for what is wrong with the plane.
+    number, count : int
+        Which plane it is, from 0, and how many there are.
+    progress : callable or None
+        Called with a `Progress` over all planes.
+    **options
+        Of `zspot.run`.
+
+    Raises
+    ------
+    ImageError
+        Names the file and the plane.
+    """
+    try:
+        return run(plane, method, progress=within(progress, number, count), **options)
+    except ImageError as error:
+        which = f", plane {number + 1} of {count}" if count > 1 else ""
+        raise ImageError(f"{of}{which}: {error}") from None
 
 
 def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path) -> ImageFile:

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import torch
 
-from zspot.api import DEFAULT_METHOD, Result, choose, run
-from zspot.axes import ImageError
-from zspot.files import planes
+from zspot.api import DEFAULT_METHOD, Result, choose
+from zspot.files import planes, run_plane
 from zspot.frontends.job import Job
 from zspot.io import FileError, ImageFile, read, write
 from zspot.noise import NoiseReport, analyze_noise
-from zspot.progress import Progress, Report, within
+from zspot.progress import Progress, Report
 from zspot.recipe import Recipe
 from zspot.trust import Trust, assess_images
 
@@ -111,22 +110,20 @@ class Session:
         image, places, name = self.image, self.places, self.source.name
         assert image is not None
         torch.set_num_threads(self._threads)
-        results = []
-        for number, (place, channel_axis) in enumerate(places):
-            try:
-                result = run(
-                    image.data[place],
-                    method,
-                    effort=effort,
-                    channel_axis=channel_axis,
-                    seed=seed,
-                    progress=within(report, number, len(places)),
-                )
-            except ImageError as error:
-                which = f", plane {number + 1} of {len(places)}" if len(places) > 1 else ""
-                raise ImageError(f"{name}{which}: {error}") from None
-            results.append(result)
-        return results
+        return [
+            run_plane(
+                image.data[place],
+                method,
+                of=name,
+                number=number,
+                count=len(places),
+                progress=report,
+                effort=effort,
+                channel_axis=channel_axis,
+                seed=seed,
+            )
+            for number, (place, channel_axis) in enumerate(places)
+        ]
 
     def run(self) -> Iterator[Progress]:
         """Denoise the file that is open; see `Job.run`."""
