@@ -16,7 +16,6 @@ from zspot.algorithms import EFFORTS, METHODS
 from zspot.arrays import denoise_foreign, is_foreign, is_lazy
 from zspot.attempts import denoise_within, limit_of
 from zspot.axes import ImageError, Plane, to_plane
-from zspot.budget import MemoryLimitError
 from zspot.denoiser import Denoiser, from_recipe
 from zspot.engine import Denoised
 from zspot.progress import Progress
@@ -168,10 +167,7 @@ def run(
             y = _varying(plane).to(where)
             return denoiser(y, seed=_seed(seed), report=progress, memory=memory)
 
-        try:
-            done = denoise_within(attempt, target, _limit(max_memory))
-        except MemoryLimitError as error:
-            raise OptionError(str(error)) from None
+        done = denoise_within(attempt, target, limit_of(max_memory))
         out, deviation = _back(plane, image, done)
         fitted = sharing.fitted_to(plane, image.shape, done, start, asked)
     return Result(
@@ -179,7 +175,7 @@ def run(
         uncertainty=deviation,
         method=name,
         recipe=done.recipe,
-        reason="; ".join(filter(None, [reason, done.reason])),
+        reason=done.explained(reason).reason,
         losses=done.losses,
         timings={**done.timings, "total": time.perf_counter() - started},
         seed=seed,
@@ -207,13 +203,6 @@ def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, s
         raise OptionError(f"unknown effort {effort!r}: choose one of {', '.join(EFFORTS)}")
     made = METHODS[method].make(effort)
     return method, made, f"method {method} was asked for, effort {effort}"
-
-
-def _limit(max_memory: int | str | None) -> int:
-    try:
-        return limit_of(max_memory)
-    except ValueError as error:
-        raise OptionError(f"max_memory={max_memory!r}: {error}") from None
 
 
 def _check_second(method: str | Recipe, second: np.ndarray | None) -> None:

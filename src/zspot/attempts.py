@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 
 from zspot.budget import MemoryLimitError, half_of_free, in_words, parse_size, resident
 from zspot.engine import Denoised
+from zspot.result import OptionError
 
 _SHARES = (1, 2, 4)  # the limit is divided by these, one after the other
 
@@ -18,12 +18,15 @@ def limit_of(max_memory: int | str | None) -> int:
 
     Raises
     ------
-    ValueError
+    OptionError
         If it is no size of memory.
     """
     if max_memory is None:
         return resident() + half_of_free()
-    return parse_size(str(max_memory))
+    try:
+        return parse_size(str(max_memory))
+    except ValueError as error:
+        raise OptionError(f"max_memory={max_memory!r}: {error}") from None
 
 
 def denoise_within(
@@ -66,7 +69,7 @@ def denoise_within(
         else:
             if told:
                 told.append(f"run again on {where} with {in_words(limit)}")
-            return replace(done, reason="; ".join(filter(None, [*told, done.reason])))
+            return done.explained(*told)
     raise MemoryLimitError(
         f"{', '.join(told)}: close other programs, cut the image, or choose method auto"
     )

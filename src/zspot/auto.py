@@ -259,8 +259,7 @@ def auto(effort: str) -> Denoiser:
             reason = f"{reason}; {found}"
         looked = time.perf_counter() - started
         done = engine.run(recipe, plane, seed=seed, report=report, memory=memory)
-        reason = "; ".join(filter(None, [reason, done.reason]))
-        return replace(done, reason=reason, timings={"look": looked, **done.timings})
+        return replace(done.explained(reason), timings={"look": looked, **done.timings})
 
     return denoiser
 

@@ -16,6 +16,7 @@ import torch
 
 from zspot import specs
 from zspot.recipe import Recipe
+from zspot.result import OptionError
 from zspot.tiles import SIDE, reach
 
 CROP = 512
@@ -30,7 +31,7 @@ _FLOAT = 4
 """Bytes below are from `benchmarks.memory`, rounded up."""
 
 
-class MemoryLimitError(MemoryError):
+class MemoryLimitError(OptionError):
     """More memory is needed than there may be; the message says how much."""
 
 
@@ -59,14 +60,13 @@ def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[
     usual = _usual(recipe, shape)
     if memory is None:
         return usual, ""
+    smaller = usual
     for crop, side in zip(_CROPS, _SIDES, strict=True):
         smaller = _at_most(usual, crop, side, shape)
         if needed(smaller, shape) <= memory:
-            changed = smaller != usual
-            return smaller, _told(smaller, memory) if changed else ""
-    least = needed(_at_most(usual, _CROPS[-1], _SIDES[-1], shape), shape)
-    check(least, memory, shape, recipe.method)
-    raise AssertionError("the smallest sizes did not fit before")
+            break
+    check(needed(smaller, shape), memory, shape, recipe.method)
+    return smaller, _told(smaller, memory) if smaller != usual else ""
 
 
 def check(least: float, memory: int | None, shape: torch.Size, method: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import torch
@@ -54,6 +54,10 @@ class Denoised:
     reason: str = ""
     recipe: Recipe | None = None
     weights: Weights | None = field(default=None, repr=False)
+
+    def explained(self, *before: str) -> Denoised:
+        """Return the same with words said before its own reason."""
+        return replace(self, reason="; ".join(filter(None, [*before, self.reason])))
 
 
 @dataclass
@@ -196,7 +200,7 @@ def _fit(
         base, target = targets.pair(recipe.target, noisy, beside, parts.masking)
         maps = masks.draw(recipe.mask, base.shape, parts.masking)
         seen = network_input(base, maps.hidden, parts.fill.sample(base, maps.hidden, windows))
-        output = _in_phases(parts.network, parts, seen, ~maps.hidden, spec.stride)
+        output = _in_phases(parts.network, parts.dropping, seen, ~maps.hidden, spec.stride)
         loss = masked_mean(output, target, maps.scored, recipe.loss)
         if recipe.consistency:
             loss = loss + recipe.consistency * _disagreement(
@@ -271,7 +275,7 @@ def _views(
 
 def _masked(recipe: Recipe, image: torch.Tensor, parts: _Parts, stride: int) -> torch.Tensor:
     """Predict an image from a freshly drawn part of it."""
-    return _in_phases(parts.whole, parts, *_seen(recipe, image, parts), stride)
+    return _in_phases(parts.whole, parts.dropping, *_seen(recipe, image, parts), stride)
 
 
 def _seen(recipe: Recipe, image: torch.Tensor, parts: _Parts) -> tuple[torch.Tensor, torch.Tensor]:
@@ -297,7 +301,7 @@ def _predict(
             seen, visible = _seen(recipe, image, parts)
             for turn, step in product(range(TURNS if spec.turns else 1), _strides(recipe)):
                 turned = (turned_by(seen, turn), turned_by(visible, turn))
-                mean.add(turn_back(_in_phases(parts.whole, parts, *turned, step), turn))
+                mean.add(turn_back(_in_phases(parts.whole, parts.dropping, *turned, step), turn))
                 clock.tick("predict")
     if spec.refine:
         mean = _refined(recipe, images[0], mean.value, parts, clock)
@@ -318,12 +322,16 @@ def _refined(
 
 
 def _in_phases(
-    network: nn.Module | Tiled, parts: _Parts, x: torch.Tensor, visible: torch.Tensor, step: int
+    network: nn.Module | Tiled,
+    dropping: torch.Generator,
+    x: torch.Tensor,
+    visible: torch.Tensor,
+    step: int,
 ) -> torch.Tensor:
     """Apply the network to each of the step x step phases of (N, C, H, W) by itself."""
     if step == 1:
-        return network(x, parts.dropping, visible)
+        return network(x, dropping, visible)
     height, width = x.shape[2:]
-    output = network(apart(x, step), parts.dropping, apart(visible.to(x.dtype), step))
+    output = network(apart(x, step), dropping, apart(visible.to(x.dtype), step))
     stacked = output.unflatten(0, (len(x), step**2)).transpose(1, 2).flatten(1, 2)
     return F.pixel_shuffle(stacked, step)[..., :height, :width]

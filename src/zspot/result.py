@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zspot.blend import blend, removed_detail
 from zspot.recipe import Recipe
-from zspot.sharing import Fitted
+
+if TYPE_CHECKING:
+    from zspot.sharing import Fitted
 
 
 class OptionError(ValueError):

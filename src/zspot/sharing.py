@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,7 @@ from zspot.axes import Plane
 from zspot.engine import Denoised
 from zspot.learned import Weights
 from zspot.recipe import Code, Recipe, Recorrupted, Shuffled
-
-if TYPE_CHECKING:
-    from zspot.api import Result
+from zspot.result import OptionError, Result
 
 Asked = tuple[str | Recipe, str | None]
 """Method or recipe and effort; a recipe has none."""
@@ -105,8 +103,6 @@ def check(method: str | Recipe) -> None:
     ------
     OptionError
     """
-    from zspot.api import OptionError  # which imports this module
-
     able = ", ".join(name for name, known in METHODS.items() if known.shares_fit)
     if isinstance(method, Recipe):
         if isinstance(method.fill, Code):
@@ -130,8 +126,6 @@ def check_neighbour(
     ------
     OptionError
     """
-    from zspot.api import OptionError
-
     check(asked[0])
     if fitted is None:
         return

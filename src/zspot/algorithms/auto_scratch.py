@@ -71,7 +71,7 @@ def make(effort: str) -> Denoiser:
             )
         done = engine.run(recipe, plane, seed=seed, report=report, memory=memory)
         reason = f"neighbouring pixels of the noise correlate by {near:.2f}: {what}"
-        return replace(done, reason="; ".join(filter(None, [reason, done.reason])))
+        return done.explained(reason)
 
     return run
 

@@ -131,7 +131,7 @@ def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
         if isinstance(recipe.target, Shuffled):
             found += " and shuffles flat tiles"
         done = engine.run(recipe, plane, seed=seed, report=within(report, 2, _RUNS), memory=memory)
-        return replace(done, reason="; ".join(filter(None, [found, done.reason])))
+        return done.explained(found)
 
     return run
 

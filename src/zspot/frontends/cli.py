@@ -355,7 +355,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         if hasattr(error, "format_message"):  # typer's own: unknown option, missing argument, ...
             message = error.format_message()  # type: ignore[attr-defined]
             return _fail(f"{message} (see zspot --help)", 2) if message else 2
-        if type(error).__name__ in _BAD_INPUT:
+        if not _BAD_INPUT.isdisjoint(kind.__name__ for kind in type(error).__mro__):
             return _fail(str(error), 2)
         return _fail(f"{type(error).__name__}: {error}", 1)
 
