@@ -24,11 +24,12 @@ CROP = 512
 
 _SIDES = (SIDE, 512, 256, 128)
 _CROPS = (CROP, 384, 256, 128)
+# Bytes here and in `_per_pixel` are from `benchmarks.memory`, rounded up.
 _PLANES = 13  # copies of the image at the same time, float32
 _FIXED = 150e6
-_SIMILAR = 900e6  # of the non-local estimate's tiles
+_SIMILAR = 1100e6  # of the non-local estimate's tiles
+_CONSISTENCY = 2.5  # the network runs on the whole beside its parts
 _FLOAT = 4
-"""Bytes below are from `benchmarks.memory`, rounded up."""
 
 
 class MemoryLimitError(OptionError):
@@ -89,12 +90,14 @@ def needed(recipe: Recipe, shape: torch.Size) -> int:
     tile = pixels
     if known:
         side = (recipe.predict.tile or SIDE) + 2 * known.pixels
-        tile = min(pixels, side * min(side, max(height, width)))
-    if recipe.predict.phases > 1 or recipe.predict.stride > 1:
-        tile = min(pixels, tile * recipe.predict.stride**2)
+        # Phases that fit into a tile each are shown to the network all at once.
+        phases = max(recipe.predict.phases, recipe.predict.stride) ** 2
+        tile = min(pixels, min(side, height) * min(side, width) * phases)
     fit, predict = _per_pixel(recipe.network, channels)
     if isinstance(recipe.fill, specs.Inr):
         fit += 2.5 * _FLOAT * recipe.fill.features * recipe.fill.layers / max(1, recipe.fit.batch)
+    if recipe.consistency:
+        fit *= _CONSISTENCY
     work = max(fit * crop if recipe.fit.steps else 0, predict * tile)
     fixed = _FIXED + (_SIMILAR if recipe.finish.similar else 0)
     return int(resident() + fixed + _PLANES * _FLOAT * channels * pixels + work)
