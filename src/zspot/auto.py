@@ -29,7 +29,7 @@ from zspot import engine
 from zspot.denoiser import Denoiser
 from zspot.engine import Denoised
 from zspot.finish import finish, finish_work
-from zspot.progress import Clock, Report
+from zspot.progress import Clock, Report, looking
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Prior, Recipe, Recorrupted
 from zspot.residual import detail_correlation
 from zspot.specs import independent
@@ -106,8 +106,8 @@ class Evidence:
     noise : Recorrupted
         The residual's variance as a function of the signal, as noise to draw.
     level : tuple of float
-        Standard deviation of each channel's noise if it is white: of the directions in which
-        patches vary least or, where the image is too small for that, of the residual.
+        Standard deviation of each channel's noise: where it is white and of one strength, of the
+        directions in which patches vary least; else, and in a small image, of the residual.
     """
 
     correlation: float
@@ -120,6 +120,11 @@ class Evidence:
     def is_white(self) -> bool:
         """Whether neighbours are hardly correlated; see `WHITE_BELOW`."""
         return self.correlation < WHITE_BELOW
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the noise is of one strength all over the image."""
+        return self.spread <= _ONE_STRENGTH
 
 
 def examine(noisy: torch.Tensor, estimate: torch.Tensor) -> Evidence:
@@ -139,13 +144,16 @@ def examine(noisy: torch.Tensor, estimate: torch.Tensor) -> Evidence:
     noise = Recorrupted(variance, slope, floor)
     deviation = noise_deviation(noise, estimate)
     darkest_to_brightest = deviation.flatten(1).amax(1) / deviation.flatten(1).amin(1)
-    return Evidence(
+    found = Evidence(
         correlation=_neighbour_correlation(residual / deviation),
         share=float(residual.square().mean() / noisy.square().mean()),
         spread=float(darkest_to_brightest.max()),
         noise=noise,
-        level=white_level(noisy) or tuple(residual.square().mean((1, 2)).sqrt().tolist()),
+        level=tuple(residual.square().mean((1, 2)).sqrt().tolist()),
     )
+    if not (found.is_white and found.is_even):
+        return found  # the level would not be used, and takes as long as a prediction
+    return replace(found, level=white_level(noisy) or found.level)
 
 
 def warm_start(effort: str) -> Recipe:
@@ -176,7 +184,7 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, 
         found += f"; {height * width / 1e6:.0f} megapixels, so no turns and a sparser search"
     if not evidence.is_white:
         return _for_correlated(evidence, warm, channels, effort, found)
-    if evidence.spread > _ONE_STRENGTH:
+    if not evidence.is_even:
         found = f"{found}: white, but of changing strength, so the warm start is used as it is"
         guided = replace(_guided(effort, channels, _WHITE_TIMES), follows=True)
         return replace(warm, finish=guided), f"{found} and guides a non-local estimate"
@@ -251,11 +259,12 @@ def auto(effort: str) -> Denoiser:
     ) -> Denoised:
         started = time.perf_counter()
         sample = _spread(plane)
-        first = engine.run(warm_start("fast"), sample, seed=seed, memory=memory)
+        look = looking(report)
+        first = engine.run(warm_start("fast"), sample, seed=seed, report=look, memory=memory)
         evidence = examine(sample, first.mean)
         recipe, reason = choose(evidence, plane.shape, effort)
         if not evidence.is_white:
-            recipe, found = _without_detail(recipe, plane, _SAMPLE[effort])
+            recipe, found = _without_detail(recipe, plane, _SAMPLE[effort], look)
             reason = f"{reason}; {found}"
         looked = time.perf_counter() - started
         done = engine.run(recipe, plane, seed=seed, report=report, memory=memory)
@@ -279,7 +288,9 @@ def _spread(plane: torch.Tensor) -> torch.Tensor:
     return torch.cat(rows, dim=1)
 
 
-def _without_detail(recipe: Recipe, plane: torch.Tensor, side: int) -> tuple[Recipe, str]:
+def _without_detail(
+    recipe: Recipe, plane: torch.Tensor, side: int, report: Report | None
+) -> tuple[Recipe, str]:
     """Choose how strong the noise is taken to be: as strong as leaves detail alone.
 
     It is tried on the middle `side` x `side` pixels.
@@ -287,11 +298,13 @@ def _without_detail(recipe: Recipe, plane: torch.Tensor, side: int) -> tuple[Rec
     top, left = (max(0, (size - side) // 2) for size in plane.shape[1:])
     sample = plane[:, top : top + side, left : left + side].contiguous()
     predict = replace(recipe.predict, turns=False)
-    pilot = engine.run(replace(recipe, predict=predict, finish=Finish()), sample).mean
-    silent = Clock(None, {"finish": finish_work(recipe.finish, sample)})
+    pilot = engine.run(
+        replace(recipe, predict=predict, finish=Finish()), sample, report=report
+    ).mean
+    clock = Clock(report, {"finish": finish_work(recipe.finish, sample)})
     plain = replace(recipe.finish, search="near", guard=0.0, centre="none")
     for times in _TIMES:
-        estimate = finish(replace(plain, removed=times), pilot, sample, silent)
+        estimate = finish(replace(plain, removed=times), pilot, sample, clock)
         correlation = detail_correlation(sample, estimate, pilot)
         if correlation <= _NO_DETAIL:
             found = f"correlates by {correlation:.2f} with the detail of the picture"

@@ -14,7 +14,7 @@ class Progress:
     Attributes
     ----------
     stage : str
-        What is being done: "fit", "predict", ...
+        What is being done: "look", "fit", "predict", ...
     done, total : int
         Work done and work in all of the whole run, in units of one fit step.
     seconds_left : float or None
@@ -44,6 +44,16 @@ def within(report: Report | None, number: int, count: int) -> Report | None:
         report(Progress(p.stage, number * p.total + p.done, count * p.total, left))
 
     return told
+
+
+def looking(report: Report | None) -> Report | None:
+    """Turn the progress of a first look into a run that has not begun, so that it can be stopped.
+
+    What is found decides what the run is, so how much of it the look is cannot be known yet.
+    """
+    if report is None:
+        return None
+    return lambda _: report(Progress("look", 0.0, 1.0, None))
 
 
 class Clock:

@@ -29,6 +29,14 @@ EMPTY = (
 )
 
 
+_STAGES = {
+    "look": "looking at the noise",
+    "fit": "learning",
+    "predict": "predicting",
+    "finish": "finishing",
+}
+
+
 def address(path: Path) -> str:
     """Return where the page finds a file, relative to itself: it may be behind a proxy."""
     return f"gradio_api/file={path}"
@@ -57,8 +65,7 @@ def status(words: str, done: float | None = None) -> str:
 def progress(news: Progress) -> str:
     """Return bar and words of a run's progress."""
     share = news.done / news.total if news.total else 0.0
-    stage = {"fit": "learning", "predict": "predicting", "finish": "finishing"}
-    return status(f"{stage.get(news.stage, news.stage)}: {left_in_words(news)}", share)
+    return status(f"{_STAGES.get(news.stage, news.stage)}: {left_in_words(news)}", share)
 
 
 def noise_report(report: NoiseReport, correlation: Path, crop: Path, plane: str) -> str:
