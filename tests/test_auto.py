@@ -85,6 +85,68 @@ def test_weak_noise_is_not_made_worse(clean, sigma):
         assert psnr(clean, out) > psnr(clean, noisy)
 
 
+@pytest.mark.parametrize("effort", ["fast", "balanced"])
+@pytest.mark.parametrize("sigma", [0.0, 1.0, 2.0])
+def test_a_nearly_clean_textured_image_is_left_nearly_alone(sigma, effort):
+    """Fur that the warm start alone takes for noise: it would lose 5 dB at noise of 1 of 255."""
+    fur = skimage.data.chelsea()[22:214, 97:289].astype(np.float64)
+    noisy = np.rint(fur + white(fur.shape, sigma)).clip(0, 255).astype(np.uint8)
+    result = zspot.run(noisy, "auto", effort=effort, channel_axis=-1)
+    before, after = (np.mean((image - fur) ** 2) for image in (noisy, result.image))
+    assert after <= before + 0.2**2
+    assert result.recipe.finish.strength < 1
+    assert "may be texture" in result.reason
+    alone = zspot.denoise(noisy, warm_start("fast"), channel_axis=-1)
+    assert np.mean((alone - fur) ** 2) > after
+
+
+def test_finish_strength_takes_back_its_share(clean):
+    noisy = clean + white(clean.shape, 0.1)
+    full = warm_start("fast")
+    out = [
+        zspot.denoise(noisy, replace(full, finish=Finish(strength=s)), channel_axis=-1)
+        for s in (0.0, 0.5, 1.0)
+    ]
+    np.testing.assert_allclose(out[0], noisy, atol=1e-6)
+    np.testing.assert_allclose(out[1], (noisy + out[2]) / 2, atol=1e-6)
+    assert not np.allclose(out[2], noisy, atol=1e-2)
+    with pytest.raises(RecipeError, match=r"finish\.strength"):
+        Finish(strength=1.5)
+
+
+def test_as_weak_noise_on_a_smooth_image_is_removed():
+    x = np.linspace(0, 3, 160)
+    smooth = 128 + 90 * np.sin(x[:, None]) * np.cos(2 * x)
+    noisy = np.rint(smooth + white(smooth.shape, 1.0)).astype(np.uint8)
+    result = zspot.run(noisy, "auto", effort="fast")
+    assert result.recipe.finish.strength == 1
+    assert np.mean((result.image - smooth) ** 2) < np.mean((noisy - smooth) ** 2) / 3
+
+
+def test_the_first_look_is_told_and_can_be_stopped(clean):
+    stages = []
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(news):
+        stages.append((news.stage, news.done))
+        if len(stages) == 3:
+            raise StoppedError
+
+    noisy = clean + correlated(clean.shape, 0.1, 1)
+    with pytest.raises(StoppedError):
+        zspot.denoise(noisy, "auto", channel_axis=-1, progress=stop)
+    assert stages == [("look", 0.0)] * 3
+
+    told = []
+    zspot.denoise(noisy, "auto", effort="fast", channel_axis=-1, progress=told.append)
+    shares = [news.done / news.total for news in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    assert {"look", "predict", "finish"} <= {news.stage for news in told}
+
+
 def test_the_recipe_in_the_result_reruns_exactly(clean):
     noisy = clean + white(clean.shape, 0.1)
     first = zspot.run(noisy, "auto", channel_axis=-1, seed=3)

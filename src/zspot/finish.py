@@ -52,7 +52,7 @@ def finish(spec: Finish, estimate: torch.Tensor, noisy: torch.Tensor, clock: Clo
     if spec.centre == "median":
         centred = to_local_median(estimate, noisy, spec.window)
         estimate = estimate + spec.shift * (centred - estimate)
-    return estimate
+    return estimate if spec.strength == 1 else noisy + spec.strength * (estimate - noisy)
 
 
 def _white_noise(spec: Finish, channels: int) -> PatchNoise:

@@ -1,8 +1,8 @@
-"""Whether what was removed follows the detail of the picture.
+"""Whether what was removed follows the detail of the picture, and how even it is.
 
 Noise does not know where the picture has edges; texture that was taken for noise lies just there.
 A careful estimate removes less at detail than elsewhere, so that the two are anticorrelated; one
-that removes texture turns that round.
+that removes texture turns that round. And noise of one brightness has one strength, texture any.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import torch
 from zspot.windows import LocalAverage
 
 _WINDOW = 4.0
+_WIDER = 6.0  # the window of `unevenness`: noise itself varies little over so many pixels
+_OUTER = 0.1  # share of pixels beyond each end of its range
 _BINS = 8  # of brightness, in which strength and detail are compared: noise may depend on it
 _LEAST = 1e-9  # energy that keeps logarithms finite
 
@@ -33,11 +35,38 @@ def detail_correlation(noisy: torch.Tensor, estimate: torch.Tensor, guide: torch
     average = LocalAverage((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
     removed = average((noisy - estimate).square().mean(0)).clamp(min=_LEAST).log().flatten()
     detail = average(_gradient_energy(guide)).clamp(min=_LEAST).log().flatten()
-    for part in average(guide.mean(0)).flatten().argsort().chunk(_BINS):
+    for part in _bins(average(guide.mean(0))):
         removed[part] -= removed[part].mean()
         detail[part] -= detail[part].mean()
     spread = (removed.square().mean() * detail.square().mean()).sqrt()
     return float((removed * detail).mean() / spread) if spread > _LEAST else 0.0
+
+
+def unevenness(noisy: torch.Tensor, estimate: torch.Tensor) -> float:
+    """Say over what range the local power of what was removed varies at equal brightness.
+
+    Parameters
+    ----------
+    noisy, estimate : float tensor (C, H, W)
+
+    Returns
+    -------
+    float
+        From the lowest to the highest tenth of the pixels, natural logarithm of the power; 0 is
+        even. White noise alone gives about 0.2, for what windows of finite size vary by.
+    """
+    average = LocalAverage((noisy.shape[1], noisy.shape[2]), 1, _WIDER, noisy)
+    removed = average((noisy - estimate).square().mean(0)).clamp(min=_LEAST).log().flatten()
+    for part in _bins(average(estimate.mean(0))):
+        removed[part] -= removed[part].median()
+    removed = removed.sort().values
+    low, high = (round(share * (len(removed) - 1)) for share in (_OUTER, 1 - _OUTER))
+    return float(removed[high] - removed[low])
+
+
+def _bins(brightness: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return the numbers of the pixels of (H, W) in bins of like brightness."""
+    return brightness.flatten().argsort().chunk(_BINS)
 
 
 def _gradient_energy(image: torch.Tensor) -> torch.Tensor:

@@ -50,6 +50,8 @@ class Finish:
         Standard deviation in pixels of the window of that median.
     shift : float
         How much of the way to that median the result is moved, in [0, 1].
+    strength : float
+        Share of what was removed that stays removed, in [0, 1]; 0 returns the input.
     """
 
     guard: float = 0.0
@@ -62,6 +64,7 @@ class Finish:
     centre: str = "none"
     window: float = 24.0
     shift: float = 1.0
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
         between("finish.similar", self.similar, 0, 1)
@@ -86,3 +89,4 @@ class Finish:
         one_of("finish.centre", self.centre, ("none", "median"))
         between("finish.window", self.window, 1, 10**4)
         between("finish.shift", self.shift, 0, 1)
+        between("finish.strength", self.strength, 0, 1)
