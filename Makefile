@@ -24,9 +24,11 @@ demo: $(VENV)/ready
 	$(RUN) examples/before_after.py $(IMAGE)
 
 test: $(VENV)/ready
+	tests/system_packages.sh
 	$(RUN) -m pytest
 
 test-all: $(VENV)/ready
+	tests/system_packages.sh
 	$(RUN) -m pytest -m "slow or not slow"
 
 lint: $(VENV)/ready
