@@ -353,6 +353,8 @@ def test_the_command_line_reports_bad_files_and_goes_on(folder, scheduler, capsy
         (["in/a.png", "o.png", "--workers", "2"], "--workers"),
         (["in", "out", "--workers", "0"], "workers"),
         (["in", "in/a.png"], "in/a.png"),
+        (["in", "out", "--max-memory", "banana"], "'banana' is no size of memory"),
+        (["in/*.png", "out", "--max-memory", "0"], "'0' is no size of memory"),
         (["in/a.png", "o.png", "--axes", "ZYX"], "2 axes"),
     ],
 )
@@ -365,6 +367,7 @@ def test_bad_use_is_one_line(folder, capsys, monkeypatch, arguments, says):
     assert not out
     assert says in err
     assert err.count("\n") == 1
+    assert not (folder / "out").exists()
 
 
 def test_no_scheduler_and_no_dask_are_a_line(folder, monkeypatch):

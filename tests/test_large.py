@@ -149,8 +149,12 @@ def test_a_limit_that_is_too_small_is_one_line(tmp_path, capsys):
     assert "needs about" in said
     assert "--max-memory" in said
     assert not (tmp_path / "out.png").exists()
-    assert cli._run([*words, "much"]) == 2
-    assert "no size of memory" in capsys.readouterr().err
+    zspot.io.write(tmp_path / "even.png", zspot.io.ImageFile(np.zeros((80, 90), np.uint8), "YX"))
+    words[1:3] = [str(tmp_path / "even.png"), str(tmp_path / "out.png")]  # nothing to be run
+    for size in ("much", "0"):
+        assert cli._run([*words, size]) == 2
+        assert "no size of memory" in capsys.readouterr().err
+        assert not (tmp_path / "out.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -133,9 +133,11 @@ def denoise_many(
         If the run as a whole cannot start or go on.
     """
     from zspot.api import choose
+    from zspot.attempts import limit_of
     from zspot.sharing import check
 
     choose(method, effort)
+    limit_of(max_memory)  # what is wrong with it is told once, not of every file
     if share_fit:
         check(method)
     out = Path(out).absolute()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from zspot.api import DEFAULT_METHOD, OptionError, Result, choose, run
+from zspot.attempts import limit_of
 from zspot.axes import ImageError
 from zspot.io import (
     FileError,
@@ -83,6 +84,7 @@ def denoise_file(
     """
     source, target = Path(source), Path(target)
     choose(method, effort)
+    limit_of(max_memory)  # refused before a file is read
     _check_letters(axes)
     planes = _Planes(source, method, effort, seed, device, progress, share_fit, max_memory)
     if second is not None:
