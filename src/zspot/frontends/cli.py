@@ -18,6 +18,7 @@ from zspot.frontends.cores import share_cores
 
 if TYPE_CHECKING:
     from zspot.progress import Report
+    from zspot.result import Result
 
 INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 
@@ -133,65 +134,71 @@ def denoise(
     if recipe is not None and (method is not None or effort is not None):
         raise _BadUseError("--recipe replaces --method and --effort: leave those two out")
     from zspot.api import DEFAULT_METHOD
-    from zspot.files import denoise_file
     from zspot.inputs import is_many
-    from zspot.io._atomic import atomic_write
     from zspot.recipe import Recipe
 
-    if is_many(source):
-        if second is not None:
-            raise _BadUseError("--second goes with one file: pairs of many files are not matched")
-        if save_recipe is not None:
-            raise _BadUseError("--save-recipe goes with one file: the journal holds what ran")
-        if scheduler is not None and workers is not None:
-            raise _BadUseError("--workers is for a local cluster: leave it or --scheduler out")
+    many = is_many(source)
+    if many:
+        _check_many(second, save_recipe, scheduler, workers)
     elif scheduler is not None or workers is not None:
         raise _BadUseError("--scheduler and --workers go with a folder or pattern as INPUT")
     if save_recipe is not None:
-        if share_fit:
-            raise _BadUseError(
-                "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
-                "planes start from; leave one of them out"
-            )
-        _check_free(save_recipe, overwrite)
+        _check_saving(save_recipe, share_fit, overwrite)
     chosen = Recipe.load(recipe) if recipe is not None else (method or DEFAULT_METHOD)
-    if is_many(source):
+    options = {"effort": (effort or Effort.balanced).value, "seed": seed, "device": device}
+    options |= {"axes": axes, "share_fit": share_fit, "max_memory": max_memory}
+    options |= {"overwrite": overwrite}
+    if many:
         from zspot.frontends.many import denoise_and_tell
 
-        options = {"effort": (effort or Effort.balanced).value, "seed": seed, "device": device}
-        options |= {"axes": axes, "threads": threads or 1, "overwrite": overwrite}
-        options |= {"share_fit": share_fit, "max_memory": max_memory}
+        options |= {"threads": threads or 1, "scheduler": scheduler, "workers": workers}
         with _progress_bar(source.name, quiet) as report:
             tell = None if quiet else _tell
-            options |= {"scheduler": scheduler, "workers": workers, "progress": report}
-            denoise_and_tell(source, target, chosen, options, tell)
+            denoise_and_tell(source, target, chosen, {**options, "progress": report}, tell)
         return
+    from zspot.files import denoise_file
+
     _set_threads(threads)
     with _progress_bar(source.name, quiet) as report:
-        result, notes = denoise_file(
-            source,
-            target,
-            chosen,
-            effort=(effort or Effort.balanced).value,
-            seed=seed,
-            device=device,
-            axes=axes,
-            overwrite=overwrite,
-            progress=report,
-            second=second,
-            share_fit=share_fit,
-            max_memory=max_memory,
-        )
+        options |= {"second": second, "progress": report}
+        result, notes = denoise_file(source, target, chosen, **options)
     if save_recipe is not None:
-        if result.recipe is None:
-            raise _BadUseError(f"no recipe ran ({result.reason}): {save_recipe} is not written")
-        with atomic_write(save_recipe, overwrite=overwrite) as handle:
-            handle.write(result.recipe.to_toml().encode())
+        _save(save_recipe, result, overwrite)
     if not quiet:
         for note in notes:
             _tell(f"note: {note}", error=True)
         seconds = result.timings["total"]
         _tell(f"{target}: denoised in {seconds:.1f} s on {result.device} ({result.reason})")
+
+
+def _check_many(
+    second: Path | None, save_recipe: Path | None, scheduler: str | None, workers: int | None
+) -> None:
+    if second is not None:
+        raise _BadUseError("--second goes with one file: pairs of many files are not matched")
+    if save_recipe is not None:
+        raise _BadUseError("--save-recipe goes with one file: the journal holds what ran")
+    if scheduler is not None and workers is not None:
+        raise _BadUseError("--workers is for a local cluster: leave it or --scheduler out")
+
+
+def _check_saving(path: Path, share_fit: bool, overwrite: bool) -> None:
+    if share_fit:
+        raise _BadUseError(
+            "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
+            "planes start from; leave one of them out"
+        )
+    _check_free(path, overwrite)
+
+
+def _save(path: Path, result: Result, overwrite: bool) -> None:
+    """Write the recipe that ran."""
+    from zspot.io._atomic import atomic_write
+
+    if result.recipe is None:
+        raise _BadUseError(f"no recipe ran ({result.reason}): {path} is not written")
+    with atomic_write(path, overwrite=overwrite) as handle:
+        handle.write(result.recipe.to_toml().encode())
 
 
 def _tell(line: str, *, error: bool = False) -> None:
