@@ -25,6 +25,7 @@ from zspot.io._atomic import os_reason
 from zspot.journal import Entry, Journal, fingerprint
 from zspot.progress import Report
 from zspot.recipe import Recipe
+from zspot.result import Blending
 
 _IN_FLIGHT = 2  # files handed out for each worker thread: one in work, one waiting
 
@@ -84,6 +85,8 @@ def denoise_many(
     threads: int = 1,
     share_fit: bool = False,
     max_memory: int | str | None = None,
+    strength: float = 1.0,
+    keep_detail: float = 0.0,
     overwrite: bool = False,
     scheduler: str | None = None,
     workers: int | None = None,
@@ -93,8 +96,9 @@ def denoise_many(
     """Denoise the images of a folder, or those that match a pattern, into another folder.
 
     Names and sub-folders are kept. A journal in the output folder makes a rerun skip what is done
-    and redo files whose input, method, recipe, effort, seed, device, axes, threads, sharing of fits
-    or version of zspot has changed. A file that fails is reported and stops nothing.
+    and redo files whose input, method, recipe, effort, seed, device, axes, threads, sharing of
+    fits, strength, kept detail or version of zspot has changed. A file that fails is reported and
+    stops nothing.
 
     Parameters
     ----------
@@ -112,6 +116,8 @@ def denoise_many(
         As in `zspot.files.denoise_file`, for every file by itself.
     max_memory : int or str, optional
         Of each worker, as in `zspot.denoise`; not part of what makes a rerun redo a file.
+    strength, keep_detail : float in [0, 1]
+        As in `zspot.Result.blend`, for every plane of every file.
     overwrite : bool
         Replace targets that no run of zspot wrote.
     scheduler : str or None
@@ -137,6 +143,7 @@ def denoise_many(
     from zspot.sharing import check
 
     choose(method, effort)
+    blending = Blending(strength, keep_detail)
     limit_of(max_memory)  # what is wrong with it is told once, not of every file
     if share_fit:
         check(method)
@@ -155,6 +162,7 @@ def denoise_many(
         "axes": axes,
         "threads": threads,
         "share_fit": share_fit,
+        **blending.job,
     }
     with Journal(out) as journal:
         run = _Run(found, job, journal, overwrite, progress, ended, max_memory)

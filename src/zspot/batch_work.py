@@ -13,6 +13,7 @@ from zspot.io._atomic import os_reason
 from zspot.journal import fingerprint
 from zspot.progress import Progress, Report
 from zspot.recipe import Recipe
+from zspot.result import Blending
 
 _REPORT_SECONDS = 0.5
 
@@ -78,6 +79,8 @@ def work(
             device=job["device"],
             axes=job["axes"],
             share_fit=job["share_fit"],
+            strength=job.get("strength", Blending.strength),
+            keep_detail=job.get("keep_detail", Blending.keep_detail),
             max_memory=max_memory,
             overwrite=True,  # whose target it is was decided before
             progress=_teller(tag, number),

@@ -25,6 +25,7 @@ from zspot.io import (
 )
 from zspot.progress import Report, within
 from zspot.recipe import Recipe
+from zspot.result import Blending
 from zspot.sharing import Sharing, series
 
 
@@ -42,6 +43,8 @@ def denoise_file(
     second: Path | None = None,
     share_fit: bool = False,
     max_memory: int | str | None = None,
+    strength: float = 1.0,
+    keep_detail: float = 0.0,
 ) -> tuple[Result, tuple[str, ...]]:
     """Denoise an image file into another file of the same dtype, range and metadata.
 
@@ -70,11 +73,14 @@ def denoise_file(
         `zspot.sharing`.
     max_memory : int or str, optional
         As in `zspot.denoise`; a stack may be larger, it is read plane by plane.
+    strength, keep_detail : float in [0, 1]
+        As in `zspot.Result.blend`, for every plane; by default the full result is written.
 
     Returns
     -------
     result : Result
-        Of the last plane, with the `total` time of all.
+        Of the last plane, with the `total` time of all. `image` is the full result whatever was
+        written; `reason` ends with `strength` and `keep_detail` where they are not the defaults.
     notes : tuple of str
         What the user should know of the file.
 
@@ -84,9 +90,12 @@ def denoise_file(
     """
     source, target = Path(source), Path(target)
     choose(method, effort)
+    blending = Blending(strength, keep_detail)
     limit_of(max_memory)  # refused before a file is read
     _check_letters(axes)
-    planes = _Planes(source, method, effort, seed, device, progress, share_fit, max_memory)
+    planes = _Planes(
+        source, method, effort, seed, device, progress, blending, share_fit, max_memory
+    )
     if second is not None:
         if any(map(is_store, (source, second, target))):
             raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
@@ -154,6 +163,7 @@ class _Planes:
         seed: int,
         device: str,
         progress: Report | None,
+        blending: Blending,
         share_fit: bool = False,
         max_memory: int | str | None = None,
     ) -> None:
@@ -163,7 +173,8 @@ class _Planes:
         self._max_memory = max_memory
         self._options = {"effort": effort, "seed": seed, "device": device}
         whole = method.to_dict() if isinstance(method, Recipe) else method
-        self.job = {"method": whole, **self._options, "share_fit": share_fit}
+        self.job = {"method": whole, **self._options, "share_fit": share_fit, **blending.job}
+        self._blending = blending
         self._progress = progress
         self._number = 0
         self._seconds = 0.0
@@ -200,14 +211,14 @@ class _Planes:
         self._last = replace(result, uncertainty=None)
         if self.sharing is not None:
             self.sharing.take(series, result)
-        return result.image
+        return self._blending.of(result)
 
     def skip(self, count: int) -> None:
         """Count planes that an earlier run has done."""
         self._number += count
 
     def result(self) -> Result:
-        """Return the result of the last plane with the time of all."""
+        """Return the result of the last plane with the time of all and how much of it was taken."""
         if self._last is None:  # an earlier run did every plane, or the store has no chunk
             nothing = np.zeros((1, 1), np.uint8)
             self._last = run(nothing, self._method, **self._options)
@@ -215,7 +226,9 @@ class _Planes:
         elif self.sharing is not None and self.sharing.alone:
             alone = f"{self._last.reason}; a single plane has nothing to share its fit with"
             self._last = replace(self._last, reason=alone)
-        return replace(self._last, timings={**self._last.timings, "total": self._seconds})
+        reason = "; ".join(filter(None, (self._last.reason, self._blending.words)))
+        timings = {**self._last.timings, "total": self._seconds}
+        return replace(self._last, reason=reason, timings=timings)
 
 
 def run_plane(

@@ -42,7 +42,8 @@ class Entry:
     output : str
         The same of the output as zspot last wrote it; empty if it never did.
     job : mapping
-        Method, effort, recipe, seed, device, axes, threads and whether planes share a fit.
+        Method, effort, recipe, seed, device, axes, threads and whether planes share a fit; strength
+        and keep_detail where they are not the defaults.
     versions : mapping
         Of zspot, torch, numpy and Python, where it ran.
     error : str

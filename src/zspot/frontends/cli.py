@@ -68,6 +68,7 @@ def _options(
         "zspot denoise stack.tif clean.tif --axes ZYX",
         "zspot denoise stack.tif clean.tif --share-fit",
         "zspot denoise first.png clean.png --method n2n --second other.png",
+        "zspot denoise noisy.png softer.png --strength 0.8 --keep-detail 0.5",
         "zspot denoise noisy.png clean.png --save-recipe used.toml",
         "zspot denoise other.png other-clean.png --recipe used.toml",
         "zspot denoise night/ night-clean/",
@@ -98,6 +99,12 @@ def denoise(
         Path | None,
         typer.Option(metavar="FILE", help="Second noisy image of the scene, for method n2n."),
     ] = None,
+    strength: Annotated[
+        float, typer.Option(metavar="0..1", help="How much of the result: 0 gives the input.")
+    ] = 1.0,
+    keep_detail: Annotated[
+        float, typer.Option(metavar="0..1", help="Share of the detail it removed to put back.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same result on a CPU.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     axes: Annotated[
@@ -147,7 +154,7 @@ def denoise(
     chosen = Recipe.load(recipe) if recipe is not None else (method or DEFAULT_METHOD)
     options = {"effort": (effort or Effort.balanced).value, "seed": seed, "device": device}
     options |= {"axes": axes, "share_fit": share_fit, "max_memory": max_memory}
-    options |= {"overwrite": overwrite}
+    options |= {"strength": strength, "keep_detail": keep_detail, "overwrite": overwrite}
     if many:
         from zspot.frontends.many import denoise_and_tell
 
@@ -163,7 +170,7 @@ def denoise(
         options |= {"second": second, "progress": report}
         result, notes = denoise_file(source, target, chosen, **options)
     if save_recipe is not None:
-        _save(save_recipe, result, overwrite)
+        notes += _save(save_recipe, result, overwrite, strength, keep_detail)
     if not quiet:
         for note in notes:
             _tell(f"note: {note}", error=True)
@@ -191,14 +198,19 @@ def _check_saving(path: Path, share_fit: bool, overwrite: bool) -> None:
     _check_free(path, overwrite)
 
 
-def _save(path: Path, result: Result, overwrite: bool) -> None:
-    """Write the recipe that ran."""
+def _save(
+    path: Path, result: Result, overwrite: bool, strength: float, keep_detail: float
+) -> tuple[str, ...]:
+    """Write the recipe that ran and return what it does not hold, as notes."""
     from zspot.io._atomic import atomic_write
+    from zspot.result import Blending
 
     if result.recipe is None:
         raise _BadUseError(f"no recipe ran ({result.reason}): {path} is not written")
     with atomic_write(path, overwrite=overwrite) as handle:
         handle.write(result.recipe.to_toml().encode())
+    words = Blending(strength, keep_detail).words
+    return (f"{path} does not hold {words}: give them again with --recipe",) if words else ()
 
 
 def _tell(line: str, *, error: bool = False) -> None:

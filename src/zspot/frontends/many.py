@@ -8,6 +8,7 @@ from typing import Any
 
 from zspot.batch import Outcome, Summary, denoise_many
 from zspot.recipe import Recipe
+from zspot.result import Blending
 
 Tell = Callable[..., None]
 
@@ -57,7 +58,8 @@ def denoise_and_tell(
         ) from None
     if tell is not None:
         _tell_notes(summary, tell)
-        tell(_total(summary))
+        blending = Blending(options["strength"], options["keep_detail"])
+        tell(_total(summary, blending.words))
     failed = [outcome.error for outcome in summary.outcomes if outcome.state == "failed"]
     if failed:
         raise SomeFailedError(failed)
@@ -74,7 +76,7 @@ def _tell_notes(summary: Summary, tell: Tell) -> None:
         tell(f"note: {names[0]}{more}: {note}", error=True)
 
 
-def _total(summary: Summary) -> str:
+def _total(summary: Summary, blending: str) -> str:
     parts = [f"{summary.count('done')} denoised"]
     if summary.count("skipped"):
         parts.append(f"{summary.count('skipped')} were done already")
@@ -82,4 +84,6 @@ def _total(summary: Summary) -> str:
         parts.append(f"{summary.count('failed')} failed")
     if summary.others:
         parts.append(f"{summary.others} other files left out")
+    if blending:
+        parts.append(blending)
     return ", ".join(parts)
