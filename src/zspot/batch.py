@@ -140,11 +140,14 @@ def denoise_many(
     """
     from zspot.api import choose
     from zspot.attempts import limit_of
+    from zspot.files import check_letters
     from zspot.sharing import check
 
+    # What is wrong with an option is told once, not of every file.
     choose(method, effort)
     blending = Blending(strength, keep_detail)
-    limit_of(max_memory)  # what is wrong with it is told once, not of every file
+    limit_of(max_memory)
+    check_letters(axes)
     if share_fit:
         check(method)
     out = Path(out).absolute()

@@ -92,7 +92,7 @@ def denoise_file(
     choose(method, effort)
     blending = Blending(strength, keep_detail)
     limit_of(max_memory)  # refused before a file is read
-    _check_letters(axes)
+    check_letters(axes)
     planes = _Planes(
         source, method, effort, seed, device, progress, blending, share_fit, max_memory
     )
@@ -291,7 +291,8 @@ def planes(image: ImageFile) -> Iterator[tuple[tuple[int | slice, ...], int | No
     return _places(image.data.shape, image.axes)
 
 
-def _check_letters(axes: str | None) -> None:
+def check_letters(axes: str | None) -> None:
+    """Raise OptionError if `axes` cannot name the axes of any file."""
     if axes is None:
         return
     named = axes.replace("Q", "")
