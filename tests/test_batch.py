@@ -38,9 +38,9 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and names")
 
 @pytest.fixture(scope="module")
 def scheduler():
-    """A running cluster of two workers, as several machines would be."""
+    """A running cluster of four workers, as several machines would be."""
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=4, threads_per_worker=1, dashboard_address=None, silence_logs=50
     ) as cluster:
         yield cluster.scheduler_address
 
@@ -155,14 +155,14 @@ def test_a_worker_that_dies_is_replaced(folder, scheduler, one_thread):
 
     many = folder / "many"
     many.mkdir()
-    for i in range(3):
+    for i in range(5):
         (many / f"{i}.png").write_bytes((folder / "in/b.png").read_bytes())
     summary = denoise_many(many, folder / "out", LONG, scheduler=scheduler, progress=kill)
-    assert len(killed) == 2
+    assert len(killed) == 4
     assert set(states(summary).values()) == {"done"}
     denoise_file(many / "0.png", folder / "alone.png", LONG)
     expected = (folder / "alone.png").read_bytes()
-    assert tree(folder / "out") == {f"{i}.png": expected for i in range(3)}
+    assert tree(folder / "out") == {f"{i}.png": expected for i in range(5)}
 
 
 def test_a_client_that_leaves_stops_the_workers(folder, scheduler):
