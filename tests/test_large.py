@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -139,6 +141,23 @@ def test_a_limit_makes_tiles_and_crops_smaller_and_says_so():
     assert str(held.predict.tile) in told
     small = torch.Size((3, 256, 256))
     assert budget.plan(recipe, small, 10**11) == (recipe, "")
+
+
+def test_planes_after_the_first_need_no_more_than_it():
+    """What libraries load at the first run is not counted again: a stack would fail in it."""
+    code = (
+        "import numpy as np, torch, zspot\n"
+        "from zspot import budget\n"
+        "from zspot.auto import warm_start\n"
+        "recipe = warm_start('fast')\n"
+        "plane = np.random.default_rng(0).integers(0, 4000, (600, 500), dtype=np.uint16)\n"
+        "limit = budget.needed(recipe, torch.Size((1, 600, 500))) + 30_000_000\n"
+        "for _ in range(3):\n"
+        "    said = zspot.run(plane, recipe, max_memory=limit).reason\n"
+        "    assert 'to stay under' not in said, said\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_limit_that_is_too_small_is_one_line(tmp_path, capsys):

@@ -8,8 +8,11 @@ recipe and the reason say so.
 
 from __future__ import annotations
 
+import ctypes
+import os
 import re
 from dataclasses import replace
+from functools import cache
 
 import psutil
 import torch
@@ -26,7 +29,7 @@ _SIDES = (SIDE, 512, 256, 128)
 _CROPS = (CROP, 384, 256, 128)
 # Bytes here and in `_per_pixel` are from `benchmarks.memory`, rounded up.
 _PLANES = 13  # copies of the image at the same time, float32
-_FIXED = 150e6
+_FIXED = 150e6  # of libraries, from the first run on
 _SIMILAR = 1100e6  # of the non-local estimate's tiles
 _CONSISTENCY = 2.5  # the network runs on the whole beside its parts
 _FLOAT = 4
@@ -74,10 +77,12 @@ def check(least: float, memory: int | None, shape: torch.Size, method: str) -> N
     """Raise a `MemoryLimitError` if the bytes needed `least` are more than there may be."""
     if memory is None or least <= memory:
         return
+    advice = "raise --max-memory (max_memory) or cut the image"
+    if not method.startswith("auto"):
+        advice = "raise --max-memory (max_memory), cut the image, or choose method auto"
     raise MemoryLimitError(
         f"an image of {shape[1]} x {shape[2]} pixels and {shape[0]} channels needs about "
-        f"{in_words(least)} with method {method}, and the limit is {in_words(memory)}: "
-        "raise --max-memory (max_memory), cut the image, or choose method auto"
+        f"{in_words(least)} with method {method}, and the limit is {in_words(memory)}: {advice}"
     )
 
 
@@ -99,8 +104,8 @@ def needed(recipe: Recipe, shape: torch.Size) -> int:
     if recipe.consistency:
         fit *= _CONSISTENCY
     work = max(fit * crop if recipe.fit.steps else 0, predict * tile)
-    fixed = _FIXED + (_SIMILAR if recipe.finish.similar else 0)
-    return int(resident() + fixed + _PLANES * _FLOAT * channels * pixels + work)
+    similar = _SIMILAR if recipe.finish.similar else 0
+    return int(_held() + similar + _PLANES * _FLOAT * channels * pixels + work)
 
 
 def _per_pixel(network: specs.Network, channels: int) -> tuple[float, float]:
@@ -116,7 +121,29 @@ def _per_pixel(network: specs.Network, channels: int) -> tuple[float, float]:
 
 def resident() -> int:
     """Return the bytes that this process holds now."""
+    _give_back()
     return int(psutil.Process().memory_info().rss)
+
+
+@cache
+def _at_first() -> int:
+    return resident()
+
+
+def _held() -> float:
+    """Return the bytes that the process holds beside the work itself.
+
+    What libraries load at their first use is still to come at the first run, and there ever after.
+    """
+    return max(_at_first() + _FIXED, resident())
+
+
+def _give_back() -> None:
+    """Let the allocator return what was freed, where it would keep it for later (glibc)."""
+    if os.name == "posix":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def half_of_free() -> int:
