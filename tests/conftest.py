@@ -80,3 +80,12 @@ def _global_rng_untouched():
     yield
     assert torch.equal(before, torch.random.get_rng_state())
     assert np.array_equal(numpy_before, np.random.get_state()[1])
+
+
+@pytest.fixture
+def one_thread():
+    """As many threads as a worker has: some methods' bytes depend on it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -15,7 +15,6 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
-import torch
 
 pytest.importorskip("distributed")
 
@@ -43,15 +42,6 @@ def scheduler():
         n_workers=4, threads_per_worker=1, dashboard_address=None, silence_logs=50
     ) as cluster:
         yield cluster.scheduler_address
-
-
-@pytest.fixture
-def one_thread():
-    """As many threads as a worker has: some methods' bytes depend on it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

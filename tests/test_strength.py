@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-import torch
 
 import zspot
 from zspot import files, io
@@ -41,15 +40,6 @@ def folder(tmp_path, monkeypatch) -> Path:
     np.save("a.npy", picture(24, 30))
     tifffile.imwrite("stack.tif", picture(3, 24, 30), photometric="minisblack")
     return tmp_path
-
-
-@pytest.fixture
-def one_thread():
-    """As many threads as a worker has: a method's bytes can depend on it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -214,9 +214,13 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, 
         found += f"; {height * width / 1e6:.0f} megapixels, so no turns and a sparser search"
     if evidence.strength < 1:
         finish = Finish(strength=round(evidence.strength, 3))
-        reason = (
-            f"{found}: so little, so uneven and so close to detail that it may be texture, so "
+        left = (
             f"{finish.strength:.0%} of what the warm start removes is taken away"
+            if finish.strength
+            else "the image is left as it is; other methods remove more"
+        )
+        reason = (
+            f"{found}: so little, so uneven or so close to detail that it may be texture: {left}"
         )
         return replace(warm, finish=finish), reason
     if not evidence.is_white:
