@@ -179,7 +179,11 @@ def bound(
     fit = -0.5 * (torch.digamma(alpha) - log_beta - error * precision)
     z = mean + own.sqrt() * noise
     with torch.no_grad():
-        score = (prior(z.flatten(0, 1)).view_as(z) - z) / own
+        removed = prior(z.flatten(0, 1)).view_as(z) - z
+        # A blind denoiser is not told the variance. Where it finds more noise than the posterior
+        # has (a noisy mean, at first), Tweedie's formula holds for what it found.
+        found = removed.square().mean((-3, -2, -1), keepdim=True)
+        score = removed / own.maximum(found)
     image = -0.5 * log_variance - (z * score).mean(0)
     gamma = (
         (alpha - 1) * torch.digamma(alpha)
