@@ -73,7 +73,7 @@ median is no surer a centre than the mean (on half of SIDD it is worse), so the 
 
 _FAINT = 0.012
 _CAMERA = 0.35
-_EVEN, _UNEVEN = 0.55, 0.95
+_EVEN, _UNEVEN = 0.85, 1.05
 """Noise below this share of the image's variance is hard to tell from fine texture and from a
 photograph's own grain, unless it has the correlation between neighbours that cameras leave (0.37
 to 0.75 on PolyU and CC). What a first estimate removed is then judged by how uneven it is and

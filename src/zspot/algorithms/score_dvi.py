@@ -6,8 +6,8 @@ range). Departures: the posterior's mean starts as the noisy image and is predic
 it, the network is the hourglass of the deep image prior, and one prior serves all components where
 the release trains three alike. The release runs a second time where the posterior stays wide; here
 the gradient is clipped instead, and the score is divided by the variance of what the prior removes
-where that exceeds the posterior's: divided by a posterior narrower than the noise left in its mean,
-it ran away on weak noise (a CC crop of 38.5 dB ended at 29.9; now at 38.6). Its prior noise variance is set per data set: `variance` of
+where that exceeds the posterior's: divided by less, it ran away on weak noise (a CC crop of 38.5 dB
+ended at 29.9, now at 38.6). Its prior noise variance is set per data set: `variance` of
 `zspot.score_dvi.Settings`; by default it is measured. Paper and release do not differ otherwise.
 
 The prior was trained by `training/train_prior.py --noise gaussian`; another one can be given to
