@@ -94,6 +94,9 @@ def test_a_nearly_clean_textured_image_is_left_nearly_alone(sigma, effort):
     result = zspot.run(noisy, "auto", effort=effort, channel_axis=-1)
     before, after = (np.mean((image - fur) ** 2) for image in (noisy, result.image))
     assert after <= before + 0.2**2
+    if sigma == 2:  # enough to be told from fur
+        assert after < 0.8 * before
+        return
     assert result.recipe.finish.strength < 1
     assert "may be texture" in result.reason
     alone = zspot.denoise(noisy, warm_start("fast"), channel_axis=-1)
