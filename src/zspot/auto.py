@@ -274,7 +274,7 @@ def _for_white(
     noise = Finish(similar=1.0, guided=True, noise=independent(variance))
     if effort in ("fast", "large"):
         reason = f"{found}: white, so the warm start guides a non-local estimate"
-        return replace(warm, finish=noise), reason
+        return replace(warm, finish=replace(noise, search=_SEARCH[effort][_kind(channels)])), reason
     kind = _kind(channels)
     recipe = replace(warm, finish=replace(noise, similar=_SIMILAR[kind], guided=False))
     seen = _BATCH * min(_CROP, height) * min(_CROP, width)

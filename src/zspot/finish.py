@@ -83,5 +83,5 @@ def _similar(
         return nl_bayes(noisy, noise, passes=passes, pilot=estimate, tick=tick)
     noise = _white_noise(spec, len(noisy))
     if spec.guided:
-        return nl_bayes(noisy, noise, passes=GUIDED, pilot=estimate, tick=tick)
+        return nl_bayes(noisy, noise, passes=GUIDED[spec.search], pilot=estimate, tick=tick)
     return nl_bayes(noisy, noise, tick=tick)
