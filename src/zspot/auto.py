@@ -20,6 +20,7 @@ between neighbouring pixels decides what can be learned on the image itself:
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass, replace
 
@@ -89,6 +90,7 @@ _LARGE = 4_000_000
 """Pixels from which `balanced` works more coarsely, so that time stays in minutes."""
 
 _BLOCK, _ACROSS = 512, 3  # a large image is looked at in so many blocks along each axis
+_PART = 128  # side of the parts of them on which the strength is tried
 
 _STEPS = {
     ("balanced", "grey"): 80,
@@ -314,39 +316,58 @@ def auto(effort: str) -> Denoiser:
     return denoiser
 
 
+def _starts(size: int, side: int) -> list[int]:
+    """Return where `_ACROSS` blocks of `side` pixels begin that spread over `size` pixels."""
+    return [round(i * max(0, size - side) / (_ACROSS - 1)) for i in range(_ACROSS)]
+
+
 def _spread(plane: torch.Tensor) -> torch.Tensor:
     """Return a plane (C, H, W), or of a large one blocks from all over it side by side."""
     if plane[0].numel() <= _LARGE:
         return plane
-    starts = [
-        sorted({round(i * max(0, size - _BLOCK) / (_ACROSS - 1)) for i in range(_ACROSS)})
-        for size in plane.shape[1:]
+    rows, columns = (sorted({*_starts(size, _BLOCK)}) for size in plane.shape[1:])
+    return torch.cat(
+        [
+            torch.cat([plane[:, y : y + _BLOCK, x : x + _BLOCK] for x in columns], dim=2)
+            for y in rows
+        ],
+        dim=1,
+    )
+
+
+def _samples(plane: torch.Tensor, side: int) -> list[torch.Tensor]:
+    """Return the middle `side` x `side` pixels, or of a large plane smaller parts all over it."""
+    if plane[0].numel() > _LARGE:
+        side = min(side, _PART)
+        rows, columns = (_starts(size, side) for size in plane.shape[1:])
+    else:
+        rows, columns = ([max(0, (size - side) // 2)] for size in plane.shape[1:])
+    return [
+        plane[:, y : y + side, x : x + side].contiguous()
+        for y, x in itertools.product(rows, columns)
     ]
-    rows = [
-        torch.cat([plane[:, y : y + _BLOCK, x : x + _BLOCK] for x in starts[1]], dim=2)
-        for y in starts[0]
-    ]
-    return torch.cat(rows, dim=1)
 
 
 def _without_detail(
     recipe: Recipe, plane: torch.Tensor, side: int, report: Report | None
 ) -> tuple[Recipe, str]:
-    """Choose how strong the noise is taken to be: as strong as leaves detail alone.
-
-    It is tried on the middle `side` x `side` pixels.
-    """
-    top, left = (max(0, (size - side) // 2) for size in plane.shape[1:])
-    sample = plane[:, top : top + side, left : left + side].contiguous()
+    """Choose how strong the noise is taken to be: as strong as leaves detail alone, on average."""
     predict = replace(recipe.predict, turns=False)
-    pilot = engine.run(
-        replace(recipe, predict=predict, finish=Finish()), sample, report=report
-    ).mean
-    clock = Clock(report, {"finish": finish_work(recipe.finish, sample)})
+    first = replace(recipe, predict=predict, finish=Finish())
+    samples = _samples(plane, side)
+    pilots = [engine.run(first, sample, report=report).mean for sample in samples]
     plain = replace(recipe.finish, search="near", guard=0.0, centre="none")
+
+    def follows(times: float) -> float:
+        found = 0.0
+        for sample, pilot in zip(samples, pilots, strict=True):
+            clock = Clock(report, {"finish": finish_work(plain, sample)})
+            estimate = finish(replace(plain, removed=times), pilot, sample, clock)
+            found += detail_correlation(sample, estimate, pilot) / len(samples)
+        return found
+
     for times in _TIMES:
-        estimate = finish(replace(plain, removed=times), pilot, sample, clock)
-        correlation = detail_correlation(sample, estimate, pilot)
+        correlation = follows(times)
         if correlation <= _NO_DETAIL:
             found = f"correlates by {correlation:.2f} with the detail of the picture"
             break
