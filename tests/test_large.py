@@ -32,6 +32,7 @@ from zspot.recipe import (
     UNet,
 )
 from zspot.refill import auxiliary
+from zspot.samples import samples, spread
 from zspot.tiles import Tiled, reach
 
 NETWORKS = (
@@ -205,11 +206,27 @@ def _never(device: torch.device, memory: int) -> engine.Denoised:
 
 
 def test_auto_works_more_coarsely_on_large_images(monkeypatch):
-    monkeypatch.setattr("zspot.auto._LARGE", 100 * 100)
-    monkeypatch.setattr("zspot.auto._BLOCK", 48)
+    monkeypatch.setattr("zspot.auto.LARGE", 100 * 100)
+    monkeypatch.setattr("zspot.samples.LARGE", 100 * 100)
+    monkeypatch.setattr("zspot.samples._BLOCK", 48)
     image = camera(120, 136)
     done = zspot.run(image, channel_axis=-1)
     assert done.recipe is not None
     assert not done.recipe.predict.turns
     assert done.recipe.finish.search == "sparse"
     assert "sparser search" in done.reason
+
+
+def test_a_large_image_is_judged_all_over(monkeypatch):
+    monkeypatch.setattr("zspot.samples.LARGE", 1000)
+    monkeypatch.setattr("zspot.samples._PART", 8)
+    plane = torch.arange(2 * 50 * 70.0).view(2, 50, 70)
+    parts = samples(plane, 32)
+    assert len(parts) == 9
+    assert {tuple(part.shape) for part in parts} == {(2, 8, 8)}
+    assert torch.equal(parts[0], plane[:, :8, :8])
+    assert torch.equal(parts[-1], plane[:, -8:, -8:])
+    small = plane[:, :20, :30].contiguous()
+    (middle,) = samples(small, 10)
+    assert torch.equal(middle, small[:, 5:15, 10:20])
+    assert spread(small) is small

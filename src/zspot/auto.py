@@ -20,7 +20,6 @@ between neighbouring pixels decides what can be learned on the image itself:
 
 from __future__ import annotations
 
-import itertools
 import time
 from dataclasses import dataclass, replace
 
@@ -33,6 +32,7 @@ from zspot.finish import finish, finish_work
 from zspot.progress import Clock, Report, looking
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Prior, Recipe, Recorrupted
 from zspot.residual import detail_correlation, unevenness
+from zspot.samples import LARGE, samples, spread
 from zspot.specs import independent
 from zspot.targets import noise_deviation
 from zspot.white import white_level
@@ -86,12 +86,6 @@ WHITE_BELOW = 0.15
 
 _BINS = 16
 _LEAST = 1e-12  # variance that keeps divisions finite where nothing was removed
-_LARGE = 4_000_000
-"""Pixels from which `balanced` works more coarsely, so that time stays in minutes."""
-
-_BLOCK, _ACROSS = 512, 3  # a large image is looked at in so many blocks along each axis
-_PART = 128  # side of the parts of them on which the strength is tried
-
 _STEPS = {
     ("balanced", "grey"): 80,
     ("balanced", "colour"): 0,  # the non-local estimate does more there, in less time
@@ -204,7 +198,7 @@ def warm_start(effort: str) -> Recipe:
 def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, str]:
     """Return the recipe for this noise in an image of shape (C, H, W), and the reason in words."""
     channels, height, width = shape
-    large = effort == "balanced" and height * width > _LARGE
+    large = effort == "balanced" and height * width > LARGE
     found = (
         f"neighbouring pixels of the noise correlate by {evidence.correlation:.2f} "
         f"and it is {evidence.share:.1%} of the image's variance"
@@ -301,7 +295,7 @@ def auto(effort: str) -> Denoiser:
         memory: int | None = None,
     ) -> Denoised:
         started = time.perf_counter()
-        sample = _spread(plane)
+        sample = spread(plane)
         look = looking(report)
         first = engine.run(warm_start("fast"), sample, seed=seed, report=look, memory=memory)
         evidence = examine(sample, first.mean)
@@ -316,54 +310,22 @@ def auto(effort: str) -> Denoiser:
     return denoiser
 
 
-def _starts(size: int, side: int) -> list[int]:
-    """Return where `_ACROSS` blocks of `side` pixels begin that spread over `size` pixels."""
-    return [round(i * max(0, size - side) / (_ACROSS - 1)) for i in range(_ACROSS)]
-
-
-def _spread(plane: torch.Tensor) -> torch.Tensor:
-    """Return a plane (C, H, W), or of a large one blocks from all over it side by side."""
-    if plane[0].numel() <= _LARGE:
-        return plane
-    rows, columns = (sorted({*_starts(size, _BLOCK)}) for size in plane.shape[1:])
-    return torch.cat(
-        [
-            torch.cat([plane[:, y : y + _BLOCK, x : x + _BLOCK] for x in columns], dim=2)
-            for y in rows
-        ],
-        dim=1,
-    )
-
-
-def _samples(plane: torch.Tensor, side: int) -> list[torch.Tensor]:
-    """Return the middle `side` x `side` pixels, or of a large plane smaller parts all over it."""
-    if plane[0].numel() > _LARGE:
-        side = min(side, _PART)
-        rows, columns = (_starts(size, side) for size in plane.shape[1:])
-    else:
-        rows, columns = ([max(0, (size - side) // 2)] for size in plane.shape[1:])
-    return [
-        plane[:, y : y + side, x : x + side].contiguous()
-        for y, x in itertools.product(rows, columns)
-    ]
-
-
 def _without_detail(
     recipe: Recipe, plane: torch.Tensor, side: int, report: Report | None
 ) -> tuple[Recipe, str]:
     """Choose how strong the noise is taken to be: as strong as leaves detail alone, on average."""
     predict = replace(recipe.predict, turns=False)
     first = replace(recipe, predict=predict, finish=Finish())
-    samples = _samples(plane, side)
-    pilots = [engine.run(first, sample, report=report).mean for sample in samples]
+    parts = samples(plane, side)
+    pilots = [engine.run(first, sample, report=report).mean for sample in parts]
     plain = replace(recipe.finish, search="near", guard=0.0, centre="none")
 
     def follows(times: float) -> float:
         found = 0.0
-        for sample, pilot in zip(samples, pilots, strict=True):
+        for sample, pilot in zip(parts, pilots, strict=True):
             clock = Clock(report, {"finish": finish_work(plain, sample)})
             estimate = finish(replace(plain, removed=times), pilot, sample, clock)
-            found += detail_correlation(sample, estimate, pilot) / len(samples)
+            found += detail_correlation(sample, estimate, pilot) / len(parts)
         return found
 
     for times in _TIMES:
