@@ -346,6 +346,8 @@ def test_the_command_line_reports_bad_files_and_goes_on(folder, scheduler, capsy
         (["in", "out", "--max-memory", "banana"], "'banana' is no size of memory"),
         (["in/*.png", "out", "--max-memory", "0"], "'0' is no size of memory"),
         (["in", "out", "--axes", "XX"], "give each axis a letter"),
+        (["in", "out", "--device", "magic"], "unknown device 'magic'"),
+        (["in", "out", "--device", "cuda:99"], "is not there"),
         (["in/a.png", "o.png", "--axes", "ZYX"], "2 axes"),
     ],
 )

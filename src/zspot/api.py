@@ -247,15 +247,27 @@ def _seed(seed: int) -> int:
     return int(seed)
 
 
+def check_device(name: str, *, here: bool = True) -> None:
+    """Raise OptionError if a device has no meaning or, where it is to be `here`, is not there."""
+    if here:
+        _device(name)
+    elif name != "auto":
+        _named(name)
+
+
+def _named(name: str) -> torch.device:
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise OptionError(f"unknown device {name!r}: choose auto, cpu, cuda or mps") from None
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise OptionError(f"unknown device {name!r}: choose auto, cpu, cuda or mps") from None
+    device = _named(name)
     there = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),

@@ -138,7 +138,7 @@ def denoise_many(
     FileError, OptionError, ClusterError
         If the run as a whole cannot start or go on.
     """
-    from zspot.api import choose
+    from zspot.api import check_device, choose
     from zspot.attempts import limit_of
     from zspot.files import check_letters
     from zspot.sharing import check
@@ -148,6 +148,7 @@ def denoise_many(
     blending = Blending(strength, keep_detail)
     limit_of(max_memory)
     check_letters(axes)
+    check_device(device, here=scheduler is None)  # workers elsewhere may have what is not here
     if share_fit:
         check(method)
     out = Path(out).absolute()
