@@ -3,9 +3,9 @@
     python -m benchmarks.weak_noise --data DIR [--sets polyu,cc] [--limit 8] [--out FILE.csv]
 
 Noise of 0, 1 and 2 of 255, white or correlated, is added to the middle of each reference and the
-sum rounded to 8 bits. The references of the camera and microscope sets are means of many shots, as
-good as free of noise. Those of the white-noise sets are single photographs or scans with noise of
-their own, and a denoiser that removes it is counted as wrong: both kinds are shown apart.
+sum rounded to 8 bits. The references of the camera and microscope sets are means of many shots,
+those of the white-noise sets single photographs or scans. Where a reference holds noise of its own,
+a denoiser that removes it is counted as wrong.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def references(data: Path, name: str, limit: int | None):
-    """Yield (image name, clean middle in 0 to 255), evenly chosen if there is a limit."""
+    """Yield (image name, clean middle in 0 to 1), evenly chosen if there is a limit."""
     names = datasets.find(data, name).names()
     some = names[:: -(-len(names) // limit)] if limit else names
     entry = datasets.Entry(name, "white:25" if name in SINGLE else "")

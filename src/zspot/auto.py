@@ -177,7 +177,7 @@ def examine(noisy: torch.Tensor, estimate: torch.Tensor) -> Evidence:
             unevenness=unevenness(noisy, estimate),
             structure=detail_correlation(noisy, estimate, estimate),
         )
-    if not (found.is_white and found.is_even):
+    if found.strength < 1 or not (found.is_white and found.is_even):
         return found  # the level would not be used, and takes as long as a prediction
     return replace(found, level=white_level(noisy) or found.level)
 

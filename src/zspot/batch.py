@@ -25,7 +25,6 @@ from zspot.io._atomic import os_reason
 from zspot.journal import Entry, Journal, fingerprint
 from zspot.progress import Report
 from zspot.recipe import Recipe
-from zspot.result import Blending
 
 _IN_FLIGHT = 2  # files handed out for each worker thread: one in work, one waiting
 
@@ -138,16 +137,12 @@ def denoise_many(
     FileError, OptionError, ClusterError
         If the run as a whole cannot start or go on.
     """
-    from zspot.api import check_device, choose
-    from zspot.attempts import limit_of
-    from zspot.files import check_letters
+    from zspot.api import check_device
+    from zspot.files import check_options
     from zspot.sharing import check
 
     # What is wrong with an option is told once, not of every file.
-    choose(method, effort)
-    blending = Blending(strength, keep_detail)
-    limit_of(max_memory)
-    check_letters(axes)
+    blending = check_options(method, effort, axes, max_memory, strength, keep_detail)
     check_device(device, here=scheduler is None)  # workers elsewhere may have what is not here
     if share_fit:
         check(method)

@@ -64,12 +64,13 @@ def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[
     usual = _usual(recipe, shape)
     if memory is None:
         return usual, ""
-    smaller = usual
+    smaller, least = usual, 0
     for crop, side in zip(_CROPS, _SIDES, strict=True):
         smaller = _at_most(usual, crop, side, shape)
-        if needed(smaller, shape) <= memory:
+        least = needed(smaller, shape)
+        if least <= memory:
             break
-    check(needed(smaller, shape), memory, shape, recipe.method)
+    check(least, memory, shape, recipe.method)
     return smaller, _told(smaller, memory) if smaller != usual else ""
 
 

@@ -89,10 +89,7 @@ def denoise_file(
     zspot.io.FileError, ImageError, OptionError
     """
     source, target = Path(source), Path(target)
-    choose(method, effort)
-    blending = Blending(strength, keep_detail)
-    limit_of(max_memory)  # refused before a file is read
-    check_letters(axes)
+    blending = check_options(method, effort, axes, max_memory, strength, keep_detail)
     planes = _Planes(
         source, method, effort, seed, device, progress, blending, share_fit, max_memory
     )
@@ -291,8 +288,28 @@ def planes(image: ImageFile) -> Iterator[tuple[tuple[int | slice, ...], int | No
     return _places(image.data.shape, image.axes)
 
 
-def check_letters(axes: str | None) -> None:
-    """Raise OptionError if `axes` cannot name the axes of any file."""
+def check_options(
+    method: str | Recipe,
+    effort: str,
+    axes: str | None,
+    max_memory: int | str | None,
+    strength: float,
+    keep_detail: float,
+) -> Blending:
+    """Refuse what can be told to be wrong before a file is read; return what is to be blended.
+
+    Raises
+    ------
+    OptionError
+    """
+    choose(method, effort)
+    blending = Blending(strength, keep_detail)
+    limit_of(max_memory)
+    _check_letters(axes)
+    return blending
+
+
+def _check_letters(axes: str | None) -> None:
     if axes is None:
         return
     named = axes.replace("Q", "")

@@ -33,8 +33,8 @@ def detail_correlation(noisy: torch.Tensor, estimate: torch.Tensor, guide: torch
         Correlation of the logarithms, -1 to 1; 0 for an image without any variation of either.
     """
     average = LocalAverage((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
-    removed = average((noisy - estimate).square().mean(0)).clamp(min=_LEAST).log().flatten()
-    detail = average(_gradient_energy(guide)).clamp(min=_LEAST).log().flatten()
+    removed = _local_log(average, (noisy - estimate).square().mean(0))
+    detail = _local_log(average, _gradient_energy(guide))
     for part in _bins(average(guide.mean(0))):
         removed[part] -= removed[part].mean()
         detail[part] -= detail[part].mean()
@@ -56,12 +56,17 @@ def unevenness(noisy: torch.Tensor, estimate: torch.Tensor) -> float:
         even. White noise alone gives about 0.2, for what windows of finite size vary by.
     """
     average = LocalAverage((noisy.shape[1], noisy.shape[2]), 1, _WIDER, noisy)
-    removed = average((noisy - estimate).square().mean(0)).clamp(min=_LEAST).log().flatten()
+    removed = _local_log(average, (noisy - estimate).square().mean(0))
     for part in _bins(average(estimate.mean(0))):
         removed[part] -= removed[part].median()
     removed = removed.sort().values
     low, high = (round(share * (len(removed) - 1)) for share in (_OUTER, 1 - _OUTER))
     return float(removed[high] - removed[low])
+
+
+def _local_log(average: LocalAverage, energy: torch.Tensor) -> torch.Tensor:
+    """Return the logarithm of the local energy of (H, W), one number a pixel."""
+    return average(energy).clamp(min=_LEAST).log().flatten()
 
 
 def _bins(brightness: torch.Tensor) -> tuple[torch.Tensor, ...]:
