@@ -19,18 +19,18 @@ from training.draw import Draw, filter_each, gaussian_kernels, grey, sum_to_unit
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
-def white(x: torch.Tensor, draw: Draw) -> Pair:
+def white(x: torch.Tensor, draw: Draw, greys: float = 1.0) -> Pair:
     """White Gaussian noise, not clipped, standard deviation 0.3 to 65 of 255; 45 % grey."""
-    x = grey(x, draw, 0.45)
+    x = grey(x, draw, 0.45 * greys)
     n = draw.normal(x.shape)
     n = torch.where(_is_grey(x), n[:, :1], n)
     sigma = torch.where(draw.coin(0.25), draw.log_uniform(0.3, 15), draw.uniform(12, 65))
     return x, x + sigma / 255 * n
 
 
-def microscope(x: torch.Tensor, draw: Draw) -> Pair:
+def microscope(x: torch.Tensor, draw: Draw, greys: float = 1.0) -> Pair:
     """Poisson-Gaussian noise on dark, contrasty, mostly grey images, clipped."""
-    x = _like_microscopy(x, draw)
+    x = _like_microscopy(x, draw, greys)
     gain, read = draw.log_uniform(0.0015, 0.12), draw.log_uniform(0.002, 0.03)
     counts = torch.poisson(x / gain, generator=draw.generator) * gain - x
     n = counts + read * draw.normal(x.shape)
@@ -41,10 +41,10 @@ def microscope(x: torch.Tensor, draw: Draw) -> Pair:
     return x, (x + n).clamp(0, 1)
 
 
-def correlated(x: torch.Tensor, draw: Draw) -> Pair:
+def correlated(x: torch.Tensor, draw: Draw, greys: float = 1.0) -> Pair:
     """Noise of any spatial and channel correlation and any dependence on the signal."""
     # Wide-field microscopes: grey, with resampled noise whose level hardly follows the signal.
-    x = torch.where(draw.coin(0.35), _like_microscopy(x, draw), grey(x, draw, 0.15))
+    x = torch.where(draw.coin(0.35), _like_microscopy(x, draw, greys), grey(x, draw, 0.15 * greys))
     narrow = gaussian_kernels(draw, draw.uniform(0.25, 1.1), 13)
     wide = gaussian_kernels(draw, draw.log_uniform(1.0, 4.0), 13)
     share = torch.where(draw.coin(0.7), draw.uniform(-0.2, 0.5), torch.zeros(()))
@@ -61,28 +61,27 @@ def correlated(x: torch.Tensor, draw: Draw) -> Pair:
     return x, torch.where(draw.coin(0.5), y.clamp(0, 1), y)
 
 
-def phone(x: torch.Tensor, draw: Draw) -> Pair:
+def phone(x: torch.Tensor, draw: Draw, greys: float = 0.0) -> Pair:
     """Strong raw noise of a small sensor on smooth, dim, low-contrast content; no JPEG."""
     x = _out_of_focus(x, draw)
     return camera(x, draw, gain=(4e-4, 0.1), read=(6e-4, 0.03), processed=0.1)
 
 
-def reflex(x: torch.Tensor, draw: Draw) -> Pair:
+def reflex(x: torch.Tensor, draw: Draw, greys: float = 0.0) -> Pair:
     """Weak noise of a large sensor, smoothed and compressed inside the camera."""
     return camera(x, draw, gain=(8e-5, 1e-2), read=(2e-4, 5e-3), processed=0.85)
 
 
-# Shares of a batch. SIDD-like noise is the hardest and gets most.
-MIXTURE: dict[Callable[[torch.Tensor, Draw], Pair], float] = {
-    white: 0.20,
-    microscope: 0.13,
-    phone: 0.23,
-    reflex: 0.29,
-    correlated: 0.15,
+# Shares of a batch, and of its usual grey patches. SIDD-like noise is the hardest and gets most.
+MIXTURES: dict[str, tuple[float, dict[Callable[..., Pair], float]]] = {
+    "mixed": (1.0, {white: 0.20, microscope: 0.13, phone: 0.23, reflex: 0.29, correlated: 0.15}),
+    "colour": (0.15, {white: 0.24, microscope: 0.05, phone: 0.25, reflex: 0.32, correlated: 0.14}),
+    "grey": (1.0, {white: 0.38, microscope: 0.28, phone: 0.04, reflex: 0.04, correlated: 0.26}),
+    "gaussian": (1.0, {white: 1.0}),
 }
 
 
-def simulate(x: torch.Tensor, generator: torch.Generator) -> Pair:
+def simulate(x: torch.Tensor, generator: torch.Generator, mixture: str = "mixed") -> Pair:
     """Turn clean patches into training pairs.
 
     Parameters
@@ -91,29 +90,38 @@ def simulate(x: torch.Tensor, generator: torch.Generator) -> Pair:
         Clean patches in [0, 1]; H and W are multiples of 8.
     generator : torch.Generator
         Draws everything.
+    mixture : str
+        Key of `MIXTURES`; "grey" makes every patch grey, its camera noise too.
 
     Returns
     -------
     clean, noisy : tensor
         Both of the shape of `x`. The clean patches have been darkened, made grey, and so on.
     """
-    shares = torch.tensor(list(MIXTURE.values()))
+    greys, kinds_of = MIXTURES[mixture]
+    x = _mean(x) if mixture == "grey" else x
+    shares = torch.tensor(list(kinds_of.values()))
     kinds = torch.multinomial(shares, len(x), replacement=True, generator=generator)
     clean, noisy = torch.empty_like(x), torch.empty_like(x)
-    for index, kind in enumerate(MIXTURE):
+    for index, kind in enumerate(kinds_of):
         chosen = (kinds == index).nonzero()[:, 0]
         if len(chosen):
-            clean[chosen], noisy[chosen] = kind(x[chosen], Draw(generator, len(chosen)))
-    return clean, noisy
+            draw = Draw(generator, len(chosen))
+            clean[chosen], noisy[chosen] = kind(x[chosen], draw, greys)
+    return (_mean(clean), _mean(noisy)) if mixture == "grey" else (clean, noisy)
+
+
+def _mean(x: torch.Tensor) -> torch.Tensor:
+    return x.mean(1, keepdim=True).expand(x.shape).contiguous()
 
 
 def _is_grey(x: torch.Tensor) -> torch.Tensor:
     return ((x[:, :1] == x[:, 1:2]) & (x[:, :1] == x[:, 2:])).all(-1, True).all(-2, True)
 
 
-def _like_microscopy(x: torch.Tensor, draw: Draw) -> torch.Tensor:
+def _like_microscopy(x: torch.Tensor, draw: Draw, greys: float) -> torch.Tensor:
     """Stretch the contrast, push most of the image into the dark, add a background."""
-    x = grey(x, draw, 0.85)
+    x = grey(x, draw, 0.85 * greys)
     x = torch.where(draw.coin(0.5), 1 - x, x)
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
     x = ((x - low) / (high - low).clamp(min=0.05)).clamp(0, 1)

@@ -18,8 +18,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from training.draw import Draw
-from training.simulate import augment, crops, simulate, white
+from training.simulate import MIXTURES, augment, crops, simulate
 from zspot.networks.prior import BLOCKS, WIDTHS, Prior
 
 _WARM_UP_STEPS = 150
@@ -133,17 +132,17 @@ def train_step(
 ) -> tuple[float, float, float]:
     """Take one step; return the loss, the gradient's norm and the seconds that data took."""
     start = time.perf_counter()
-    large = state.elapsed > 3600 * args.hours * args.large_after
+    large = bool(state.elapsed > 3600 * args.hours * args.large_after)
     size, batch = (args.size * 2, args.batch // 4) if large else (args.size, args.batch)
     with torch.no_grad():
         x = augment(crops(photographs, batch, size, state.generator), state.generator)
-        if args.noise == "gaussian":
-            clean, noisy = white(x, Draw(state.generator, len(x)))
-        else:
-            clean, noisy = simulate(x, state.generator)
+        clean, noisy = simulate(x, state.generator, args.noise)
         clean, noisy = standardise_as_in_use(clean, noisy, state.generator)
     data_seconds = time.perf_counter() - start
-    loss = relative_loss(state.network(noisy), clean, noisy)
+    # Half precision learns as well while steps are coarse; the last ones are to be exact.
+    with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16 and not large):
+        out = state.network(noisy)
+    loss = relative_loss(out.float(), clean, noisy)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), args.clip)
@@ -249,11 +248,14 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="safetensors file of weights to start from")
     parser.add_argument(
         "--noise",
-        choices=("mixed", "gaussian"),
+        choices=tuple(MIXTURES),
         default="mixed",
-        help="gaussian is white noise alone, for the score prior",
+        help="gaussian is white noise alone, for the score prior; grey has no colours",
     )
     parser.add_argument("--hours", type=float, default=1.5, help="length of the schedule")
+    parser.add_argument(
+        "--bf16", action="store_true", help="compute in bfloat16 until patches are large"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="workers")
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
