@@ -13,6 +13,7 @@ from conftest import correlated, psnr
 import zspot
 from zspot.auto import Evidence, choose, examine, warm_start
 from zspot.centre import to_local_median
+from zspot.frontends.job import stage_in_words
 from zspot.guard import restore_texture
 from zspot.networks.warm import WarmStart
 from zspot.recipe import Code, Finish, Fit, NoMask, Prior, Recipe, RecipeError, Recorrupted
@@ -148,6 +149,7 @@ def test_the_first_look_is_told_and_can_be_stopped(clean):
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
     assert {"look", "predict", "finish"} <= {news.stage for news in told}
+    assert all(stage_in_words(news) != news.stage for news in told)  # none is shown raw
 
 
 def test_the_recipe_in_the_result_reruns_exactly(clean):

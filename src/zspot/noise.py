@@ -110,9 +110,9 @@ class NoiseReport:
         """Return the report in one sentence, followed by the notes."""
         if not self.level.any() and not self.level_uncertainty.any():
             return " ".join(["no noise: the image is constant.", *self.notes])
-        level, doubt = _rms(self.level), _rms(self.level_uncertainty)
+        level, doubt = rms(self.level), rms(self.level_uncertainty)
         words = [
-            f"noise level {level:.3g} +- {doubt:.1g} ({100 * _rms(self.level_fraction):.2g} % "
+            f"noise level {level:.3g} +- {doubt:.1g} ({100 * rms(self.level_fraction):.2g} % "
             "of the range)",
             self._dependence(),
             "white"
@@ -299,7 +299,8 @@ def _axis_mean(lags: np.ndarray, lag: int) -> float:
     return (lags[MAX_LAG, MAX_LAG + lag] + lags[MAX_LAG + lag, MAX_LAG]) / 2
 
 
-def _rms(values: np.ndarray) -> float:
+def rms(values: np.ndarray) -> float:
+    """Return the root mean square, of whatever size the values are; infinite if one of them is."""
     largest = float(np.max(np.abs(values)))
     if largest == 0 or not np.isfinite(largest):
         return largest

@@ -329,6 +329,7 @@ def _progress_bar(name: str, quiet: bool) -> Iterator[Report | None]:
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar
 
+    from zspot.frontends.job import stage_in_words
     from zspot.progress import Progress
 
     columns = (
@@ -341,7 +342,9 @@ def _progress_bar(name: str, quiet: bool) -> Iterator[Report | None]:
         task = bar.add_task(escape(name), total=None, left="")
 
         def report(p: Progress) -> None:
-            left = "" if p.seconds_left is None else f"{p.stage}, {_duration(p.seconds_left)} left"
+            left = stage_in_words(p)
+            if p.seconds_left is not None:
+                left += f", {_duration(p.seconds_left)} left"
             bar.update(task, completed=p.done, total=p.total, left=left)
 
         yield report

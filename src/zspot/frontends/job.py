@@ -11,6 +11,14 @@ from zspot.progress import Progress, Report
 
 T = TypeVar("T")
 
+_STAGES = {
+    "look": "looking at the noise",
+    "fit": "learning",
+    "predict": "predicting",
+    "finish": "finishing",
+    "filter": "filtering",
+}
+
 
 class Cancelled(Exception):  # noqa: N818  (it is no error)
     """Raised inside the work, by its progress callback, once somebody cancelled."""
@@ -99,6 +107,11 @@ class Job(Generic[T]):
         finally:
             self._ended.set()
             self._news.put(None)
+
+
+def stage_in_words(progress: Progress) -> str:
+    """Say what is being done; a stage without words of its own is said as it is."""
+    return _STAGES.get(progress.stage, progress.stage)
 
 
 def left_in_words(progress: Progress) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from zspot.noise import NoiseReport
+from zspot.noise import NoiseReport, rms
 
 _STRENGTHS = ((0.01, "weak"), (0.04, "moderate"), (0.1, "strong"))
 _CLIPPED = 0.001  # share of pixels from which it is worth a word
@@ -41,9 +38,9 @@ def explain(report: NoiseReport) -> list[str]:
 
 
 def _strength(report: NoiseReport) -> str:
-    share = float(np.sqrt(np.mean(report.level_fraction**2)))
-    level = float(np.sqrt(np.mean(report.level**2)))
-    doubt = float(np.sqrt(np.mean(report.level_uncertainty**2)))
+    share = rms(report.level_fraction)
+    level = rms(report.level)
+    doubt = rms(report.level_uncertainty)
     word = next((name for limit, name in _STRENGTHS if share < limit), "very strong")
     return (
         f"The noise is {word}: a typical pixel is off by {level:.3g} (give or take {doubt:.1g}), "

@@ -28,7 +28,7 @@ from zspot.algorithms import EFFORTS
 from zspot.api import DEFAULT_METHOD, OptionError, Result
 from zspot.axes import ImageError
 from zspot.frontends.choices import ONE_IMAGE_METHODS
-from zspot.frontends.job import Cancelled, Job, left_in_words
+from zspot.frontends.job import Cancelled, Job, left_in_words, stage_in_words
 from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
 from zspot.frontends.words import explain
 from zspot.noise import analyze_noise
@@ -154,7 +154,7 @@ class DenoiseWidget(Container):
 
     def _progress(self, news: Progress) -> None:
         self.bar.value = round(_STEPS * news.done / news.total) if news.total else 0
-        self.status.value = f"{news.stage}: {left_in_words(news)}"
+        self.status.value = f"{stage_in_words(news)}: {left_in_words(news)}"
 
     def _ended(self, errors: list[Exception], layer: Image, part: Part) -> None:
         if errors:

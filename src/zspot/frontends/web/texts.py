@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zspot.frontends.job import left_in_words
+from zspot.frontends.job import left_in_words, stage_in_words
 from zspot.frontends.words import explain
 from zspot.progress import Progress
 
@@ -27,14 +27,6 @@ EMPTY = (
     '<p class="zs-empty">Choose an image: what its noise is like and the picture itself appear '
     "here, before and after.</p>"
 )
-
-
-_STAGES = {
-    "look": "looking at the noise",
-    "fit": "learning",
-    "predict": "predicting",
-    "finish": "finishing",
-}
 
 
 def address(path: Path) -> str:
@@ -65,7 +57,7 @@ def status(words: str, done: float | None = None) -> str:
 def progress(news: Progress) -> str:
     """Return bar and words of a run's progress."""
     share = news.done / news.total if news.total else 0.0
-    return status(f"{_STAGES.get(news.stage, news.stage)}: {left_in_words(news)}", share)
+    return status(f"{stage_in_words(news)}: {left_in_words(news)}", share)
 
 
 def noise_report(report: NoiseReport, correlation: Path, crop: Path, plane: str) -> str:
