@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -228,9 +229,12 @@ def quality_time(options: Options) -> list[Path]:
 def _curve(axes: Axes, table: pd.DataFrame, names: list[str], clock: str) -> None:
     for number, method in enumerate(names):
         mine = table[table.method == method]
-        marker, colour = "osD^v<>pP*X"[number % 11], f"C{number % 10}"
+        marker, colour = (
+            "osD^v<>pP*X"[number % 11],
+            colormaps["tab20"](2 * number % 20 + number // 10),
+        )
         axes.plot(mine.seconds, mine.psnr, marker=marker, color=colour, label=method)
-        for row in mine.itertuples():
+        for row in mine.itertuples() if len(mine) > 1 else ():  # one point has the usual effort
             axes.annotate(
                 str(row.effort), (row.seconds, row.psnr),  # type: ignore[arg-type]
                 xytext=(4, -9), textcoords="offset points", fontsize=7,

@@ -1,6 +1,9 @@
 """Time, memory and quality of `auto` from small to very large photographs.
 
     python -m benchmarks.large --data DIR [--megapixels 0.06,0.25,1,4,12,48] [--out FILE.csv]
+    python -m benchmarks.large --figure FILE.png --out FILE.csv
+
+The second draws the cost curve of rows that were written before.
 
 A clean photograph of each size is a mosaic of the development set PolyU's clean images, mirrored
 at every second place so that edges meet, under the noise of a camera (`benchmarks.noises`).
@@ -46,26 +49,29 @@ def photograph(data: Path, height: int, width: int) -> np.ndarray:
     return np.concatenate(rows)[:height, :width]
 
 
-def child(data: Path, megapixels: float, limit: str | None) -> dict[str, object]:
+def child(asked: argparse.Namespace) -> dict[str, object]:
     """Denoise one photograph in this process and measure it."""
     import resource
     import time
 
     import zspot
 
+    megapixels = float(asked.megapixels)
+    method = {"method": asked.method, "effort": asked.effort, "channel_axis": -1}
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = round(megapixels * 1e6 / height)
-    clean = photograph(data, height, width)
+    clean = photograph(asked.data, height, width)
     noisy = noises.parse(NOISE)(clean, 0)
     noisy = np.rint(255 * noisy.clip(0, 1)).astype(np.uint8)
     cpu = time.process_time()
-    done = zspot.run(noisy, channel_axis=-1, max_memory=limit)
+    done = zspot.run(noisy, **method, max_memory=asked.max_memory)
     cpu = time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     crops = _crops(height, width)
-    alone = [zspot.denoise(np.ascontiguousarray(noisy[c]), channel_axis=-1) for c in crops]
+    alone = [zspot.denoise(np.ascontiguousarray(noisy[c]), **method) for c in crops]
     tile = done.recipe.predict.tile if done.recipe else 0
-    seconds = {f"{k}_s": round(done.timings[k], 2) for k in ("fit", "predict", "finish", "look")}
+    stages = ("fit", "predict", "finish", "look")
+    seconds = {f"{stage}_s": round(done.timings.get(stage, 0.0), 2) for stage in stages}
     return {
         "megapixels": megapixels, "height": height, "width": width,
         "seconds": round(done.timings["total"], 2), "cpu_s": round(cpu, 2), **seconds,
@@ -99,22 +105,54 @@ def _mean(values) -> float | str:
     return round(sum(found) / len(found), 3) if found else ""
 
 
+def draw(table: Path, out: Path) -> None:
+    """Draw seconds of each stage, and peak memory, against megapixels."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    with table.open(newline="") as stream:
+        rows = sorted(csv.DictReader(stream), key=lambda row: float(row["megapixels"]))
+    sizes = [float(row["megapixels"]) for row in rows]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    names = {"look_s": "look", "fit_s": "fit", "predict_s": "predict", "finish_s": "finish"}
+    for column, name in {"cpu_s": "all", **names}.items():
+        seconds = [float(row[column]) for row in rows]
+        if any(seconds):
+            left.plot(sizes, seconds, marker="o", label=name, lw=2.5 if name == "all" else 1.2)
+    left.set(xscale="log", yscale="log", xlabel="megapixels", ylabel="seconds, one core")
+    right.plot(sizes, [float(row["peak_gb"]) for row in rows], marker="o", color="tab:red")
+    right.set(xscale="log", xlabel="megapixels", ylabel="peak memory of the process, GB", ylim=0)
+    left.legend()
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    figure.savefig(out, dpi=120)
+    plt.close(figure)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--megapixels", default="0.06,0.25,1,4,12,48")
     parser.add_argument("--max-memory", default=None)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--figure", type=Path, help="draw the rows of --out; nothing is run")
+    parser.add_argument("--method", default="auto")
+    parser.add_argument("--effort", default="balanced")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.figure:
+        draw(arguments.out, arguments.figure)
+        return
+    asked = ["--method", arguments.method, "--effort", arguments.effort]
     if arguments.child:
-        size = float(arguments.megapixels)
-        print(json.dumps(child(arguments.data, size, arguments.max_memory)))
+        print(json.dumps(child(arguments)))
         return
     rows = []
     for size in arguments.megapixels.split(","):
         words = [sys.executable, "-m", "benchmarks.large", "--child", "--data", str(arguments.data)]
-        words += ["--megapixels", size]
+        words += ["--megapixels", size, *asked]
         words += ["--max-memory", arguments.max_memory] if arguments.max_memory else []
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
