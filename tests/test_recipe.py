@@ -22,6 +22,7 @@ from zspot.recipe import (
     Recipe,
     RecipeError,
     UNet,
+    Warm,
 )
 
 unit = st.floats(0, 0.9)
@@ -48,6 +49,7 @@ recipes = st.builds(
     loss=st.sampled_from(LOSSES),
     fit=st.builds(Fit, st.integers(1, 5000), st.floats(1e-9, 1), st.sampled_from(SCHEDULES)),
     predict=st.builds(Predict, st.integers(1, 500)),
+    warm=st.builds(Warm, st.floats(0, 1), st.booleans(), st.integers(1, 4)),
 )
 
 

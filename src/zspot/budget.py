@@ -89,6 +89,15 @@ def check(least: float, memory: int | None, shape: torch.Size, method: str) -> N
 
 def needed(recipe: Recipe, shape: torch.Size) -> int:
     """Estimate the bytes that the process takes at most, this program itself included."""
+    work = _work(recipe, shape)
+    if recipe.beside is not None:
+        work = max(work, _work(recipe.beside, shape))
+    similar = _SIMILAR if recipe.finish.similar else 0
+    return int(_held() + similar + _PLANES * _FLOAT * shape.numel() + work)
+
+
+def _work(recipe: Recipe, shape: torch.Size) -> float:
+    """Return the bytes that a fit step or a prediction takes."""
     channels, height, width = shape
     pixels = height * width
     crop = min(pixels, recipe.fit.crop**2 or pixels) * recipe.fit.batch
@@ -104,9 +113,7 @@ def needed(recipe: Recipe, shape: torch.Size) -> int:
         fit += 2.5 * _FLOAT * recipe.fill.features * recipe.fill.layers / max(1, recipe.fit.batch)
     if recipe.consistency:
         fit *= _CONSISTENCY
-    work = max(fit * crop if recipe.fit.steps else 0, predict * tile)
-    similar = _SIMILAR if recipe.finish.similar else 0
-    return int(_held() + similar + _PLANES * _FLOAT * channels * pixels + work)
+    return max(fit * crop if recipe.fit.steps else 0, predict * tile)
 
 
 def _per_pixel(network: specs.Network, channels: int) -> tuple[float, float]:

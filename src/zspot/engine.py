@@ -133,6 +133,7 @@ def run(
         mean, deviation = _predict(
             recipe, [image] if other is None else [image, other], parts, clock
         )
+    mean = _beside(recipe, mean, image, seed, clock)
     predicted = time.perf_counter()
     mean = finish(recipe.finish, mean, y, clock)
     timings = {
@@ -146,15 +147,20 @@ def run(
 
 def _work(recipe: Recipe, y: torch.Tensor) -> dict[str, tuple[int, float]]:
     """Return the number of steps of each stage and what one costs."""
-    spec = recipe.predict
-    views = (TURNS if spec.turns else 1) * len(_strides(recipe))
     images = 2 if isinstance(recipe.target, Second) else 1
-    passes = 0 if recipe.fit.average else spec.passes * views * images + spec.refine
+    passes = 0 if recipe.fit.average else images * _passes(recipe) + recipe.predict.refine
+    if recipe.beside is not None:
+        passes += _passes(recipe.beside)
     return {
         "fit": (recipe.fit.steps, 1.0),
         "predict": (passes, _PASS_COST),
         "finish": finish_work(recipe.finish, y),
     }
+
+
+def _passes(recipe: Recipe) -> int:
+    spec = recipe.predict
+    return spec.passes * (TURNS if spec.turns else 1) * len(_strides(recipe))
 
 
 def network_input(y: torch.Tensor, hidden: torch.Tensor, filling: torch.Tensor) -> torch.Tensor:
@@ -283,6 +289,17 @@ def _seen(recipe: Recipe, image: torch.Tensor, parts: _Parts) -> tuple[torch.Ten
     mask = recipe.mask if recipe.predict.masked else NoMask()
     hidden = masks.draw(mask, image.shape, parts.masking).hidden
     return network_input(image, hidden, parts.fill.sample(image, hidden)), ~hidden
+
+
+def _beside(
+    recipe: Recipe, mean: torch.Tensor, image: torch.Tensor, seed: int, clock: Clock
+) -> torch.Tensor:
+    """Average the warm start's estimate into a prediction (C, H, W), where the recipe asks."""
+    beside = recipe.beside
+    if beside is None:
+        return mean
+    warm, _ = _predict(beside, [image], _build(beside, image, seed), clock)
+    return torch.lerp(mean, warm, recipe.warm.weight)
 
 
 def _strides(recipe: Recipe) -> range:

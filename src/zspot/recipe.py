@@ -53,6 +53,7 @@ from zspot.specs import (
     Stratified,
     Target,
     UNet,
+    Warm,
     between,
     one_of,
     require,
@@ -63,6 +64,7 @@ __all__ = [
     "Everything", "Fill", "Finish", "Fit", "Halves", "Hourglass", "Inr", "Mask", "Neighbour",
     "Network", "NoMask", "Noisy", "PartialUNet", "Predict", "Prior", "Recipe", "RecipeError",
     "Recorrupted", "Refill", "Second", "Shallow", "Shuffled", "Stratified", "Target", "UNet",
+    "Warm",
 ]  # fmt: skip
 
 _KINDS: dict[str, dict[str, type]] = {
@@ -72,7 +74,7 @@ _KINDS: dict[str, dict[str, type]] = {
     "network": NETWORKS,
 }
 _VALUES = {"method": "str", "loss": "str", "consistency": "float"}
-_PLAIN: dict[str, type] = {"fit": Fit, "predict": Predict, "finish": Finish}
+_PLAIN: dict[str, type] = {"fit": Fit, "predict": Predict, "warm": Warm, "finish": Finish}
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Recipe:
         should agree with what it makes of its phases (`fit.stride`) or halves (target halves).
     fit : Fit
     predict : Predict
+    warm : Warm
     finish : Finish
     """
 
@@ -104,6 +107,7 @@ class Recipe:
     consistency: float = 0.0
     fit: Fit = field(default_factory=Fit)
     predict: Predict = field(default_factory=Predict)
+    warm: Warm = field(default_factory=Warm)
     finish: Finish = field(default_factory=Finish)
 
     def __post_init__(self) -> None:
@@ -140,6 +144,19 @@ class Recipe:
             "consistency compares the whole image with its parts: set fit.stride above 1 or "
             "choose target halves",
         )
+
+    @property
+    def beside(self) -> Recipe | None:
+        """The recipe of the warm start's estimate that is averaged in, if there is one."""
+        if self.warm.weight == 0:
+            return None
+        predict = Predict(
+            passes=1, turns=self.warm.turns, phases=self.warm.phases, tile=self.predict.tile
+        )
+        return Recipe(
+            self.method, NoMask(), Constant("mean"), network=Prior(), fit=Fit(steps=0),
+            predict=predict,
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as nested plain values, each part with its `kind`."""

@@ -23,7 +23,7 @@ from zspot.specs.networks import (
     Shallow,
     UNet,
 )
-from zspot.specs.schedules import SCHEDULES, Fit, Predict
+from zspot.specs.schedules import SCHEDULES, Fit, Predict, Warm
 from zspot.specs.targets import TARGETS, Halves, Noisy, Recorrupted, Second, Shuffled, Target
 
 LOSSES = ("l1", "l2")
@@ -33,6 +33,6 @@ __all__ = [
     "TARGETS", "UPRIGHT", "Bernoulli", "BlindSpot", "Code", "Constant", "Everything", "Fill",
     "Finish", "Fit", "Halves", "Hourglass", "Inr", "Mask", "Neighbour", "Network", "NoMask",
     "Noisy", "PartialUNet", "Predict", "Prior", "RecipeError", "Recorrupted", "Refill", "Second",
-    "Shallow", "Shuffled", "Stratified", "Target", "UNet", "between", "independent",
+    "Shallow", "Shuffled", "Stratified", "Target", "UNet", "Warm", "between", "independent",
     "one_of", "require",
 ]  # fmt: skip

@@ -113,3 +113,28 @@ class Predict:
         between("predict.phases", self.phases, 1, 16)
         between("predict.refine", self.refine, 0, 10**4)
         between("predict.refine_share", self.refine_share, 0, 1)
+
+
+@dataclass(frozen=True)
+class Warm:
+    """The warm start's estimate, averaged into the prediction; by default it is not.
+
+    A network trained on photographs and one that learned on the image err differently.
+
+    Parameters
+    ----------
+    weight : float
+        Of the warm start in the average, in [0, 1]; 0 is off.
+    turns : bool
+        Average it over the eight rotations and reflections of the image.
+    phases : int
+        Average it over the whole image and its 2x2, 3x3, ... phases up to this number.
+    """
+
+    weight: float = 0.0
+    turns: bool = True
+    phases: int = 1
+
+    def __post_init__(self) -> None:
+        between("warm.weight", self.weight, 0, 1)
+        between("warm.phases", self.phases, 1, 16)
