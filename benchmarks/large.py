@@ -116,12 +116,12 @@ def draw(table: Path, out: Path) -> None:
         rows = sorted(csv.DictReader(stream), key=lambda row: float(row["megapixels"]))
     sizes = [float(row["megapixels"]) for row in rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-    names = {"look_s": "look", "fit_s": "fit", "predict_s": "predict", "finish_s": "finish"}
-    for column, name in {"cpu_s": "all", **names}.items():
+    for stage in ("all", "look", "fit", "predict", "finish"):
+        column = "seconds" if stage == "all" else f"{stage}_s"
         seconds = [float(row[column]) for row in rows]
         if any(seconds):
-            left.plot(sizes, seconds, marker="o", label=name, lw=2.5 if name == "all" else 1.2)
-    left.set(xscale="log", yscale="log", xlabel="megapixels", ylabel="seconds, one core")
+            left.plot(sizes, seconds, marker="o", label=stage, lw=2.5 if stage == "all" else 1.2)
+    left.set(xscale="log", yscale="log", xlabel="megapixels", ylabel="seconds on the clock")
     right.plot(sizes, [float(row["peak_gb"]) for row in rows], marker="o", color="tab:red")
     right.set(xscale="log", xlabel="megapixels", ylabel="peak memory of the process, GB", ylim=0)
     left.legend()

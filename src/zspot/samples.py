@@ -6,7 +6,7 @@ import itertools
 
 import torch
 
-LARGE = 4_000_000
+LARGE = 2_000_000
 """Pixels from which an image is judged by parts, and worked on more coarsely at `balanced`."""
 
 _BLOCK, _ACROSS = 512, 3  # a large image is looked at in so many blocks along each axis
