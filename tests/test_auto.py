@@ -17,7 +17,7 @@ from zspot.frontends.job import stage_in_words
 from zspot.guard import restore_texture
 from zspot.networks.warm import WarmStart
 from zspot.recipe import Code, Finish, Fit, NoMask, Prior, Recipe, RecipeError, Recorrupted
-from zspot.residual import detail_correlation
+from zspot.residual import channel_correlation, coherence, detail_correlation, likeness
 from zspot.targets import noise_deviation, pair
 from zspot.white import white_level
 
@@ -318,11 +318,25 @@ def test_removed_texture_is_told_from_removed_noise():
     assert detail_correlation(flat, flat, flat) == 0.0
 
 
+def test_picture_has_a_direction_and_channels_that_agree_and_noise_has_not():
+    g = torch.Generator().manual_seed(0)
+    noise = torch.randn(3, 96, 96, generator=g)
+    stripes = torch.linspace(0, 40, 96).sin().expand(3, 96, 96)
+    assert coherence(noise) < 0.1 < 0.9 < coherence(stripes)
+    assert coherence(stripes.mT.contiguous()) > 0.9
+    assert abs(channel_correlation(noise)) < 0.05
+    assert channel_correlation(noise[:1].expand(3, -1, -1)) == pytest.approx(1)
+    assert likeness(noise, noise + noise) == pytest.approx(1)
+    assert likeness(noise, -noise) == pytest.approx(-1)
+    for empty in (torch.zeros(3, 1, 1), torch.zeros(1, 2, 9)):
+        assert coherence(empty) == channel_correlation(empty) == likeness(empty, empty) == 0
+
+
 def test_noise_on_fine_texture_is_not_taken_for_stronger_than_need_be():
     """On fur a stronger estimate would remove hair; on a smooth picture there is none."""
     fur = skimage.data.chelsea()[:192, :192].astype(np.float32) / 255
     noisy = fur + correlated(fur.shape, 6 / 255, 0)
     result = zspot.run(noisy, "auto", effort="fast", channel_axis=-1)
     assert result.recipe.finish.removed < 3
-    assert "with the detail of the picture" in result.reason
+    assert ": picture" in result.reason
     assert psnr(fur, result.image) > psnr(fur, noisy) + 1

@@ -13,7 +13,7 @@ between neighbouring pixels decides what can be learned on the image itself:
   what the drawn noise lacks. The warm start has met such noise in training and is used as it is.
   It takes away less than all of it, but what it took has the correlations of the rest: with them
   as the noise, only stronger, a non-local estimate guided by the first removes what is left. How
-  much stronger is tried out: the removed part must not follow the detail of the picture.
+  much stronger is tried out, see `zspot.stronger`.
   Such noise comes from cameras, whose tone curve moves the mean of strong noise but not its
   median, so the result is moved to the local median, or half the way where the noise is strong.
 """
@@ -28,12 +28,12 @@ import torch
 from zspot import engine
 from zspot.denoiser import Denoiser
 from zspot.engine import Denoised
-from zspot.finish import finish, finish_work
-from zspot.progress import Clock, Report, looking
+from zspot.progress import Report, looking
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Prior, Recipe, Recorrupted
 from zspot.residual import detail_correlation, unevenness
-from zspot.samples import LARGE, samples, spread
+from zspot.samples import LARGE, spread
 from zspot.specs import independent
+from zspot.stronger import TIMES, how_strong
 from zspot.targets import noise_deviation
 from zspot.taught import taught
 from zspot.white import white_level
@@ -51,15 +51,7 @@ _WHITE_TIMES = 1.5
 """Deviation of white noise of changing strength to that of what the warm start removed, as the
 non-local estimate takes it. Found by measurement; the optimum is broad."""
 
-_TIMES = (3.0, 2.0, 1.0)
-"""The same for correlated noise: the largest that does not remove detail is taken, or the last."""
-
-_NO_DETAIL = 0.15
-"""What was removed may correlate with the detail of the picture up to this; see
-`zspot.residual`. On fur with known noise it was 0.4 where the non-local estimate lost 0.5 to 1.4 dB
-against the warm start and 0.17 where an image came out worse than it went in; on CC at most 0.1."""
-
-_SAMPLE = {"fast": 96, "balanced": 256, "best": 256}  # side of the part on which that is tried
+_SAMPLE = {"fast": 128, "balanced": 256, "best": 256}  # part on which the strength is tried
 
 _SEARCH = {
     "fast": {"grey": "coarse", "colour": "coarse"},
@@ -248,7 +240,7 @@ def _for_correlated(
     centre = "median" if channels > 1 else "none"
     weak = evidence.share < _WEAK
     after = replace(
-        _guided(effort, channels, _TIMES[0]),
+        _guided(effort, channels, TIMES[0]),
         guard=_GUARD,
         centre=centre,
         shift=1.0 if weak else 0.5,
@@ -302,7 +294,7 @@ def auto(effort: str) -> Denoiser:
         evidence = examine(sample, first.mean)
         recipe, reason = choose(evidence, plane.shape, effort)
         if recipe.finish.removed > 0 and not evidence.is_white:
-            recipe, found = _without_detail(recipe, plane, _SAMPLE[effort], look)
+            recipe, found = how_strong(recipe, plane, _SAMPLE[effort], look)
             reason = f"{reason}; {found}"
         if effort == "best" and recipe.finish.removed > 0:
             recipe = taught(recipe)
@@ -312,39 +304,6 @@ def auto(effort: str) -> Denoiser:
         return replace(done.explained(reason), timings={"look": looked, **done.timings})
 
     return denoiser
-
-
-def _without_detail(
-    recipe: Recipe, plane: torch.Tensor, side: int, report: Report | None
-) -> tuple[Recipe, str]:
-    """Choose how strong the noise is taken to be: as strong as leaves detail alone, on average."""
-    predict = replace(recipe.predict, turns=False)
-    first = replace(recipe, predict=predict, finish=Finish())
-    parts = samples(plane, side)
-    pilots = [engine.run(first, sample, report=report).mean for sample in parts]
-    plain = replace(recipe.finish, search="near", guard=0.0, centre="none")
-
-    def follows(times: float) -> float:
-        found = 0.0
-        for sample, pilot in zip(parts, pilots, strict=True):
-            clock = Clock(report, {"finish": finish_work(plain, sample)})
-            estimate = finish(replace(plain, removed=times), pilot, sample, clock)
-            found += detail_correlation(sample, estimate, pilot) / len(parts)
-        return found
-
-    for times in _TIMES:
-        correlation = follows(times)
-        if correlation <= _NO_DETAIL:
-            found = f"correlates by {correlation:.2f} with the detail of the picture"
-            break
-    else:
-        times = _TIMES[-1]
-        found = "still follows the detail of the picture, but least"
-    found = (
-        f"taken as {times:g} times as strong as what the warm start removed, for what is "
-        f"removed then {found}"
-    )
-    return replace(recipe, finish=replace(recipe.finish, removed=times)), found
 
 
 def _line(signal: torch.Tensor, residual: torch.Tensor) -> tuple[float, float, float]:

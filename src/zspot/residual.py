@@ -64,6 +64,42 @@ def unevenness(noisy: torch.Tensor, estimate: torch.Tensor) -> float:
     return float(removed[high] - removed[low])
 
 
+def coherence(image: torch.Tensor) -> float:
+    """Say how far the gradients of (C, H, W) agree on one direction in each window, 0 to 1.
+
+    Edges, lines and hair have a direction and noise has none: that of cameras and microscopes gives
+    0.1 to 0.2, for what windows of finite size agree by.
+    """
+    # Differences over two pixels: those of neighbours share one, and would agree by that alone.
+    down = image[:, 2:, 1:-1] - image[:, :-2, 1:-1]
+    across = image[:, 1:-1, 2:] - image[:, 1:-1, :-2]
+    if down.numel() == 0:
+        return 0.0
+    average = LocalAverage((down.shape[1], down.shape[2]), 1, _WINDOW, image)
+    vertical, horizontal = average(down.square().sum(0)), average(across.square().sum(0))
+    slanted = average((down * across).sum(0))
+    agree = ((vertical - horizontal).square() + 4 * slanted.square()).sqrt().sum()
+    energy = (vertical + horizontal).sum()
+    return float(agree / energy) if energy > _LEAST else 0.0
+
+
+def likeness(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Return the cosine of the angle between two images, -1 to 1; 0 if one of them is zero."""
+    size = one.norm() * other.norm()
+    return float((one * other).sum() / size) if size > _LEAST else 0.0
+
+
+def channel_correlation(image: torch.Tensor) -> float:
+    """Return the mean correlation between the channels of (C, H, W); 0 for a single one."""
+    channels = len(image)
+    if channels == 1:
+        return 0.0
+    rows = image.flatten(1)
+    rows = rows - rows.mean(1, keepdim=True)
+    rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=_LEAST)
+    return float(((rows @ rows.T).sum() - channels) / (channels * (channels - 1)))
+
+
 def _local_log(average: LocalAverage, energy: torch.Tensor) -> torch.Tensor:
     """Return the logarithm of the local energy of (H, W), one number a pixel."""
     return average(energy).clamp(min=_LEAST).log().flatten()
