@@ -97,7 +97,8 @@ def channel_correlation(image: torch.Tensor) -> float:
     rows = image.flatten(1)
     rows = rows - rows.mean(1, keepdim=True)
     rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=_LEAST)
-    return float(((rows @ rows.T).sum() - channels) / (channels * (channels - 1)))
+    products = rows @ rows.T
+    return float((products.sum() - products.trace()) / (channels * (channels - 1)))
 
 
 def _local_log(average: LocalAverage, energy: torch.Tensor) -> torch.Tensor:
