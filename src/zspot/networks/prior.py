@@ -103,9 +103,13 @@ def _stage(width: int, blocks: int) -> nn.Sequential:
 
 
 def _pad_to_multiple(x: torch.Tensor, multiple: int) -> torch.Tensor:
-    height, width = x.shape[-2:]
-    pad = (0, -width % multiple, 0, -height % multiple)
-    return F.pad(x, pad, mode="replicate") if any(pad) else x
+    """Mirror the right and lower border: repeated, its noise would look like a picture's lines."""
+    down, right = (-size % multiple for size in x.shape[-2:])
+    if down:
+        x = F.pad(x, (0, 0, 0, down), mode="reflect" if x.shape[-2] > down else "replicate")
+    if right:
+        x = F.pad(x, (0, right, 0, 0), mode="reflect" if x.shape[-1] > right else "replicate")
+    return x
 
 
 def standardise(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
