@@ -4,8 +4,8 @@ A warm start takes away less than all of the noise of real cameras and microscop
 noise it was trained on. So a greater strength is tried on parts of the image, and what it removes
 in addition is looked at: is it noise, or picture?
 
-- In colour it is picture if it has a direction, as edges and hair have, or if its channels agree
-  far more than those of the noise do.
+- In colour it is picture if it has a direction, as edges and hair have, and its channels agree far
+  more than those of the noise do.
 - In grey it is noise if it goes on with what the non-local estimate took from the warm start's.
   Where that estimate rather puts detail back, the strength is the largest at which what is removed
   does not follow the detail of the picture.
@@ -29,13 +29,10 @@ from zspot.samples import samples
 TIMES = (3.0, 2.0, 1.0)
 """Deviations of the noise to those of what the warm start removed that are tried."""
 
-DIRECTED = 0.33
-"""Colour is picture from this coherence on. Measured at side 256: PolyU and CC 0.11 to 0.32 but for
-one image, hair 0.45."""
-
-AGREEING = 0.58
-"""Colour is picture where its channels correlate by this more than those of the noise. On PolyU and
-CC -0.24 to 0.60; photographs with noise that differs between channels 0.5 to 1.05."""
+PICTURE = 0.95
+"""Colour is picture where coherence, and by how much its channels correlate more than those of the
+noise, add up to this. On the middle 256 x 256 of PolyU and CC, where the greatest strength is best,
+at most 0.93; hair 1.05; photographs with noise that differs between channels 0.7 to 1.3."""
 
 NO_DETAIL = 0.15
 """What was removed may correlate with the detail of the picture up to this; see `zspot.residual`.
@@ -106,7 +103,7 @@ def _in_colour(parts: list[_Part]) -> tuple[float, str]:
         agreeing += (channel_correlation(more) - noise) / len(parts)
     words = f"what {strong:g} times removes in addition has coherence {directed:.2f}"
     words += f" and channels that correlate by {agreeing:+.2f} relative to the noise's"
-    if directed <= DIRECTED and agreeing <= AGREEING:
+    if directed + agreeing < PICTURE:
         return strong, f"{words}: noise"
     return weak, f"{words}: picture"
 
