@@ -66,13 +66,17 @@ stronger noise needs the whole image to be told from the picture. Where it is st
 median is no surer a centre than the mean (on half of SIDD it is worse), so the middle is taken."""
 
 _FAINT = 0.012
-_CAMERA = 0.35
-_EVEN, _UNEVEN = 0.85, 1.05
+_CAMERA = 0.3
+_EVEN, _UNEVEN = 0.9, 1.05
 """Noise below this share of the image's variance is hard to tell from fine texture and from a
-photograph's own grain, unless it has the correlation between neighbours that cameras leave (0.37
-to 0.75 on PolyU and CC). What a first estimate removed is then judged by how uneven it is and
+photograph's own grain, unless it has the correlation between neighbours that cameras leave (0.32
+to 0.74 on PolyU and CC). What a first estimate removed is then judged by how uneven it is and
 whether it follows detail, in sum: up to the first bound noise, from the second texture. Measured on
 photographs with noise of 0 to 5 of 255 added, see `benchmarks.weak_noise`."""
+
+_ROUGH, _BROKEN = 2.4, 3.0
+"""The same for how uneven it is where neighbours correlate as a camera's do: at most 2.1 on PolyU
+and CC, 3.7 on a blurred photograph."""
 
 WHITE_BELOW = 0.15
 """Noise with less correlation between neighbours than this is taken as white."""
@@ -121,12 +125,15 @@ class Evidence:
     @property
     def is_faint(self) -> bool:
         """Whether the residual may be texture as well as noise; see `_FAINT`."""
-        return self.share < _FAINT and self.correlation < _CAMERA
+        return self.share < _FAINT
 
     @property
     def strength(self) -> float:
         """Share of what is removed that is taken as noise, 0 to 1; below 1 only if faint."""
-        texture = (self.unevenness + self.structure - _EVEN) / (_UNEVEN - _EVEN)
+        if self.correlation < _CAMERA:
+            texture = (self.unevenness + self.structure - _EVEN) / (_UNEVEN - _EVEN)
+        else:
+            texture = (self.unevenness - _ROUGH) / (_BROKEN - _ROUGH)
         return min(1.0, max(0.0, 1 - texture))
 
     @property
