@@ -32,8 +32,8 @@ TIMES = (3.0, 2.0, 1.0)
 PICTURE = (1.0, 1.2)
 """In colour, coherence and by how much channels correlate more than those of the noise: where both
 add up to less than the first the greatest strength is taken, from the second on the least. On PolyU
-and CC, where the greatest is best or loses 0.2 dB, -0.1 to 0.96, but for one image whose best is the
-middle one, 1.02; on photographs whose noise differs between channels 0.7 to 1.3."""
+and CC, where the greatest is best or loses 0.2 dB, -0.1 to 0.96, but for one image whose best is
+the middle one, 1.02; on photographs whose noise differs between channels 0.7 to 1.3."""
 
 NO_DETAIL = 0.15
 """What was removed may correlate with the detail of the picture up to this; see `zspot.residual`.
