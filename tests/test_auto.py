@@ -160,22 +160,6 @@ def test_the_recipe_in_the_result_reruns_exactly(clean):
     assert again.tobytes() == first.image.tobytes()
 
 
-def test_best_lets_the_image_teach_a_network_beside_the_warm_start(clean, monkeypatch):
-    monkeypatch.setattr("zspot.taught._STEPS", 30)
-    noisy = clean + correlated(clean.shape, 0.1, 1)
-    told = []
-    best = zspot.run(noisy, "auto", effort="best", channel_axis=-1, progress=told.append)
-    assert "learns on the image itself" in best.reason
-    assert len(best.losses) == 30
-    assert told[-1].done == pytest.approx(told[-1].total)
-    assert psnr(clean, best.image) > psnr(clean, noisy) + 5
-    # What it learned is in the result, and is all that differs.
-    without = replace(best.recipe, warm=replace(best.recipe.warm, weight=1.0))
-    again = zspot.denoise(noisy, Recipe.from_toml(best.recipe.to_toml()), channel_axis=-1)
-    assert again.tobytes() == best.image.tobytes()
-    assert zspot.denoise(noisy, without, channel_axis=-1).tobytes() != again.tobytes()
-
-
 def test_the_warm_start_can_be_turned_off(clean):
     noisy = clean + white(clean.shape, 0.1)
     recipe = zspot.run(noisy, "auto", effort="best", channel_axis=-1).recipe

@@ -35,7 +35,6 @@ from zspot.samples import LARGE, spread
 from zspot.specs import independent
 from zspot.stronger import TIMES, how_strong
 from zspot.targets import noise_deviation
-from zspot.taught import taught
 from zspot.white import white_level
 
 _SIMILAR = {"grey": 0.5, "colour": 0.75}
@@ -303,9 +302,6 @@ def auto(effort: str) -> Denoiser:
         if recipe.finish.removed > 0 and not evidence.is_white:
             recipe, found = how_strong(recipe, plane, _SAMPLE[effort], look)
             reason = f"{reason}; {found}"
-        if effort == "best" and recipe.finish.removed > 0:
-            recipe = taught(recipe)
-            reason = f"{reason}; a network that learns on the image itself is averaged in"
         looked = time.perf_counter() - started
         done = engine.run(recipe, plane, seed=seed, report=report, memory=memory)
         return replace(done.explained(reason), timings={"look": looked, **done.timings})
