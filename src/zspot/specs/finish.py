@@ -39,7 +39,7 @@ class Finish:
         away less than all of correlated noise: values above 1 make up for that.
     search : {"coarse", "sparse", "near", "usual", "wide", "widest"}
         How far that looks for similar patches: 12 pixels (coarse: at half the places, for smaller
-        patches), 24, 48 (beyond 8 at every second row and column) or 48 at every place. For white
+        patches), 24, 48 (beyond 12 at every second row and column) or 48 at every place. For white
         noise "coarse" looks 16 pixels far and at fewer places, every other 24.
     follows : bool
         Let the variance of that noise follow the brightness along a line.
