@@ -66,8 +66,8 @@ class Pass:
 
 WHITE = (Pass("bayes", 5, 3, 80), Pass("bayes", 8, 4, 24), Pass("ridge", 7, 5, 64))
 # On 256 x 256 crops of CC: 36.99, 37.06, 37.23, 37.26 and 37.30 dB; on micrographs the wider ones
-# gain nothing. The second widest has 100 members for 80 since, and looks at every place up to 12 for
-# 8: whole CC images 37.598 -> 37.608 dB.
+# gain nothing. The second widest has 100 members for 80 since, and looks at every place up to 12
+# pixels for 8: whole CC images 37.598 -> 37.608 dB.
 GUIDED_CORRELATED = {
     "coarse": (Pass("bayes", 3, 3, 40, split=False, reach=12, dense=4),),
     "sparse": (Pass("bayes", 4, 4, 60, split=False, reach=36, dense=8),),
