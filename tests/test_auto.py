@@ -70,6 +70,14 @@ def test_correlated_noise_is_recognised_and_removed(clean):
     assert psnr(clean, result.image) > psnr(clean, noisy) + 6
 
 
+def test_the_real_noise_of_a_dark_photograph_is_not_taken_for_texture():
+    """The picture of the README's first command: faint next to its stars, plain to see."""
+    stars = skimage.data.hubble_deep_field()[360:616, 500:756]
+    result = zspot.run(stars, "auto", effort="fast", channel_axis=-1)
+    assert result.recipe.finish.strength == 1
+    assert np.std(result.image.astype(float) - stars) > 2
+
+
 def test_grey_poisson_noise(clean):
     grey = clean.mean(-1)
     rng = np.random.default_rng(0)

@@ -64,7 +64,7 @@ _WEAK = 0.05
 stronger noise needs the whole image to be told from the picture. Where it is strong the local
 median is no surer a centre than the mean (on half of SIDD it is worse), so the middle is taken."""
 
-_FAINT = 0.012
+_FAINT = 0.005
 _CAMERA = 0.3
 _EVEN, _UNEVEN = 0.9, 1.05
 """Noise below this share of the image's variance is hard to tell from fine texture and from a
