@@ -229,10 +229,8 @@ def quality_time(options: Options) -> list[Path]:
 def _curve(axes: Axes, table: pd.DataFrame, names: list[str], clock: str) -> None:
     for number, method in enumerate(names):
         mine = table[table.method == method]
-        marker, colour = (
-            "osD^v<>pP*X"[number % 11],
-            colormaps["tab20"](2 * number % 20 + number // 10),
-        )
+        marker = "osD^v<>pP*X"[number % 11]
+        colour = colormaps["tab20"](2 * number % 20 + number // 10)
         axes.plot(mine.seconds, mine.psnr, marker=marker, color=colour, label=method)
         for row in mine.itertuples() if len(mine) > 1 else ():  # one point has the usual effort
             axes.annotate(

@@ -143,13 +143,17 @@ def main() -> None:
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.figure:
+        if arguments.out is None:
+            parser.error("--figure draws the rows of a file: name it with --out")
         draw(arguments.out, arguments.figure)
         return
-    asked = ["--method", arguments.method, "--effort", arguments.effort]
+    if arguments.data is None:
+        parser.error("--data names the folder of the image sets")
     if arguments.child:
         print(json.dumps(child(arguments)))
         return
     rows = []
+    asked = ["--method", arguments.method, "--effort", arguments.effort]
     for size in arguments.megapixels.split(","):
         words = [sys.executable, "-m", "benchmarks.large", "--child", "--data", str(arguments.data)]
         words += ["--megapixels", size, *asked]
