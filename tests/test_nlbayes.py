@@ -95,6 +95,18 @@ def test_constant_image_is_kept() -> None:
     assert torch.allclose(nl_bayes(flat, PatchNoise.white(0.1, 3)), flat, atol=1e-5)
 
 
+@pytest.mark.parametrize("search", GUIDED_CORRELATED)
+def test_even_areas_larger_than_a_group(search: str) -> None:
+    # More patches are equal than a group holds: each must still be in its own.
+    pilot = torch.zeros(1, 48, 48)
+    pilot[:, :, 36:] = 0.5
+    noisy = add_noise(pilot)
+    noise = PatchNoise.white(0.1)
+    result = nl_bayes(noisy, noise, passes=GUIDED_CORRELATED[search], pilot=pilot)
+    assert bool(torch.isfinite(result).all())
+    assert psnr(result, pilot) > psnr(noisy, pilot) + 10
+
+
 def test_same_result_twice_and_nothing_touched() -> None:
     noisy = add_noise(scene(size=40))
     before, state = noisy.clone(), torch.get_rng_state()

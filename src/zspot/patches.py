@@ -75,6 +75,8 @@ def match(
         moved = padded[:, y : y + tall_part, x : x + wide_part]
         square = (moved - own).square_().sum(0, keepdim=True)
         distances.copy_(F.avg_pool2d(square, patch, stride).flatten())
+        if dy == 0 and dx == 0:
+            distances.fill_(-1)  # itself first, however many others are the same
     nearest = table.T.contiguous().topk(members, dim=1, largest=False, sorted=False).indices
     here = (rows[:, None] * wide + cols).reshape(-1, 1)
     moves = torch.tensor([dy * wide + dx for dy, dx in steps], device=guide.device)
