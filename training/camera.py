@@ -120,7 +120,7 @@ def _raw_noise(
     shot = torch.poisson(raw / gain, generator=draw.generator) * gain - raw
     noise = shot + read * draw.normal(raw.shape)
     # Some raw files are cut at the black level, all at the white.
-    floor = torch.where(draw.coin(0.25), torch.zeros(()), torch.full((), -1.0))
+    floor = torch.where(draw.coin(0.1), torch.zeros(()), torch.full((), -1.0))
     noise = torch.minimum(torch.maximum(raw + noise, floor), raw.clamp(min=1.0)) - raw
     blend = torch.where(draw.coin(0.3), draw.uniform(0, 1), draw.coin(0.8).float())
     return blend * _malvar(noise, masks) + (1 - blend) * _bilinear(noise, masks)
@@ -170,7 +170,7 @@ def _process(clean: torch.Tensor, noisy: torch.Tensor, draw: Draw) -> torch.Tens
     chroma = (noise - luma) * draw.uniform(0.4, 1.6)
     # The colour noise of reflex cameras is wide: 0.8 to 0.95 of it is shared by neighbours.
     chroma = filter_each(chroma, gaussian_kernels(draw, draw.uniform(0.5, 3.2), 13))
-    luma = filter_each(luma, gaussian_kernels(draw, draw.uniform(0.3, 1.4), 11))
+    luma = filter_each(luma, gaussian_kernels(draw, draw.uniform(0.35, 1.1), 11))
     done = (clean + luma + chroma).clamp(0, 1)
     return torch.where(draw.coin(0.7), _jpeg(done, draw), done)
 

@@ -44,7 +44,9 @@ def microscope(x: torch.Tensor, draw: Draw, greys: float = 1.0) -> Pair:
 def correlated(x: torch.Tensor, draw: Draw, greys: float = 1.0) -> Pair:
     """Noise of any spatial and channel correlation and any dependence on the signal."""
     # Wide-field microscopes: grey, with resampled noise whose level hardly follows the signal.
-    x = torch.where(draw.coin(0.35), _like_microscopy(x, draw, greys), grey(x, draw, 0.15 * greys))
+    # Their optics pass no detail as fine as that noise, and little contrast above the background.
+    micrograph = _out_of_focus(_like_microscopy(x, draw, greys), draw)
+    x = torch.where(draw.coin(0.4), micrograph, grey(x, draw, 0.15 * greys))
     narrow = gaussian_kernels(draw, draw.uniform(0.25, 1.1), 13)
     wide = gaussian_kernels(draw, draw.log_uniform(1.0, 4.0), 13)
     share = torch.where(draw.coin(0.7), draw.uniform(-0.2, 0.5), torch.zeros(()))
@@ -63,12 +65,17 @@ def correlated(x: torch.Tensor, draw: Draw, greys: float = 1.0) -> Pair:
 
 def phone(x: torch.Tensor, draw: Draw, greys: float = 0.0) -> Pair:
     """Strong raw noise of a small sensor on smooth, dim, low-contrast content; no JPEG."""
-    x = _out_of_focus(x, draw)
-    return camera(x, draw, gain=(4e-4, 0.1), read=(6e-4, 0.03), processed=0.1)
+    # Most dim scenes have weak colours: at these, noise darkens all channels alike.
+    luma = x.mean(1, keepdim=True)
+    weak = torch.where(draw.coin(0.8), draw.uniform(0, 1), torch.zeros(()))
+    x = _out_of_focus(x + (luma - x) * weak, draw)
+    return camera(x, draw, gain=(4e-4, 0.1), read=(6e-4, 0.01), processed=0.1)
 
 
 def reflex(x: torch.Tensor, draw: Draw, greys: float = 0.0) -> Pair:
     """Weak noise of a large sensor, smoothed and compressed inside the camera."""
+    # At the scale of its pixels most of what such a camera sees is soft and even.
+    x = torch.where(draw.coin(0.65), _out_of_focus(x, draw), x)
     return camera(x, draw, gain=(8e-5, 1e-2), read=(2e-4, 5e-3), processed=0.85)
 
 

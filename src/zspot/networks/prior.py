@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 KINDS = ("colour", "grey", "score")
 WIDTHS = (48, 80, 128)
-BLOCKS = (1, 1, 2)
+BLOCKS = (2, 2, 3)
 _SLOPE = 0.1
 _COLOURS = 3
 
@@ -173,7 +173,14 @@ def load(weights: str = "colour") -> Prior:
     else:
         values = load_file(weights)
     with torch.random.fork_rng(devices=[]):  # layers draw weights before they are loaded
-        network = Prior()
+        network = Prior(blocks=_blocks_of(values))
     network.load_state_dict({name: value.float() for name, value in values.items()})
     network = network.eval()
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _blocks_of(weights: dict[str, torch.Tensor]) -> tuple[int, ...]:
+    """Return how many blocks a network has at each resolution, from the names of its weights."""
+    found = {tuple(name.split(".")[1:3]) for name in weights if name.startswith("encoder.")}
+    levels = 1 + max(int(level) for level, _ in found)
+    return tuple(sum(int(level) == i for level, _ in found) for i in range(levels))
