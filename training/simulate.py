@@ -45,8 +45,8 @@ def correlated(x: torch.Tensor, draw: Draw, greys: float = 1.0) -> Pair:
     """Noise of any spatial and channel correlation and any dependence on the signal."""
     # Wide-field microscopes: grey, with resampled noise whose level hardly follows the signal.
     # Their optics pass no detail as fine as that noise, and little contrast above the background.
-    micrograph = _out_of_focus(_like_microscopy(x, draw, greys), draw)
-    x = torch.where(draw.coin(0.4), micrograph, grey(x, draw, 0.15 * greys))
+    micrograph = _out_of_focus(_like_microscopy(x, draw, greys), draw, blurred=0.95)
+    x = torch.where(draw.coin(0.55), micrograph, grey(x, draw, 0.15 * greys))
     narrow = gaussian_kernels(draw, draw.uniform(0.25, 1.1), 13)
     wide = gaussian_kernels(draw, draw.log_uniform(1.0, 4.0), 13)
     share = torch.where(draw.coin(0.7), draw.uniform(-0.2, 0.5), torch.zeros(()))
@@ -83,7 +83,7 @@ def reflex(x: torch.Tensor, draw: Draw, greys: float = 0.0) -> Pair:
 MIXTURES: dict[str, tuple[float, dict[Callable[..., Pair], float]]] = {
     "mixed": (1.0, {white: 0.20, microscope: 0.13, phone: 0.23, reflex: 0.29, correlated: 0.15}),
     "colour": (0.15, {white: 0.24, microscope: 0.05, phone: 0.25, reflex: 0.32, correlated: 0.14}),
-    "grey": (1.0, {white: 0.38, microscope: 0.28, phone: 0.04, reflex: 0.04, correlated: 0.26}),
+    "grey": (1.0, {white: 0.34, microscope: 0.23, phone: 0.04, reflex: 0.03, correlated: 0.36}),
     "gaussian": (1.0, {white: 1.0}),
 }
 
@@ -136,10 +136,10 @@ def _like_microscopy(x: torch.Tensor, draw: Draw, greys: float) -> torch.Tensor:
     return (draw.log_uniform(0.1, 1.0) * x + draw.uniform(0, 0.1)).clamp(0, 1)
 
 
-def _out_of_focus(x: torch.Tensor, draw: Draw) -> torch.Tensor:
-    """Blur most of the patches and lower the contrast of most about their mean."""
-    blurred = filter_each(x, gaussian_kernels(draw, draw.uniform(0.5, 2.5), 13))
-    x = torch.where(draw.coin(0.6), blurred, x)
+def _out_of_focus(x: torch.Tensor, draw: Draw, blurred: float = 0.6) -> torch.Tensor:
+    """Blur a share of the patches and lower the contrast of most about their mean."""
+    soft = filter_each(x, gaussian_kernels(draw, draw.uniform(0.5, 2.5), 13))
+    x = torch.where(draw.coin(blurred), soft, x)
     mean = x.mean((1, 2, 3), keepdim=True)
     return mean + (x - mean) * torch.where(draw.coin(0.7), draw.uniform(0.1, 1), torch.ones(()))
 

@@ -65,20 +65,23 @@ stronger noise needs the whole image to be told from the picture. Where it is st
 median is no surer a centre than the mean (on half of SIDD it is worse), so the middle is taken."""
 
 _FAINT = 0.005
-_CAMERA = 0.3
+_TEXTURE, _CAMERA = 0.24, 0.3
 _EVEN, _UNEVEN = 0.9, 1.05
 """Noise below this share of the image's variance is hard to tell from fine texture and from a
-photograph's own grain, unless it has the correlation between neighbours that cameras leave (0.32
-to 0.74 on PolyU and CC). What a first estimate removed is then judged by how uneven it is and
-whether it follows detail, in sum: up to the first bound noise, from the second texture. Measured on
-photographs with noise of 0 to 5 of 255 added, see `benchmarks.weak_noise`."""
+photograph's own grain, unless it has the correlation between neighbours that cameras leave (0.29
+to 0.75 on PolyU and CC; on 16 references without noise all but two below 0.28). What a first
+estimate removed is then judged by how uneven it is and whether it follows detail, in sum: up to the
+first bound noise, from the second texture. Measured on photographs with noise of 0 to 5 of 255
+added, see `benchmarks.weak_noise`."""
 
-_ROUGH, _BROKEN = 2.4, 3.0
-"""The same for how uneven it is where neighbours correlate as a camera's do: at most 2.1 on PolyU
-and CC, 3.7 on a blurred photograph."""
+_ROUGH, _BROKEN = 2.0, 2.6
+"""The same for how uneven it is where neighbours correlate as a camera's do: at most 1.96 on PolyU
+and CC, 2.4 to 2.8 on blurred photographs without noise."""
 
 WHITE_BELOW = 0.15
 """Noise with less correlation between neighbours than this is taken as white."""
+
+_UNSURE = "so little, so uneven or so close to detail that it may be texture"
 
 _BINS = 16
 _LEAST = 1e-12  # variance that keeps divisions finite where nothing was removed
@@ -129,11 +132,10 @@ class Evidence:
     @property
     def strength(self) -> float:
         """Share of what is removed that is taken as noise, 0 to 1; below 1 only if faint."""
-        if self.correlation < _CAMERA:
-            texture = (self.unevenness + self.structure - _EVEN) / (_UNEVEN - _EVEN)
-        else:
-            texture = (self.unevenness - _ROUGH) / (_BROKEN - _ROUGH)
-        return min(1.0, max(0.0, 1 - texture))
+        camera = _share(self.correlation, _TEXTURE, _CAMERA)
+        texture = _share(self.unevenness + self.structure, _EVEN, _UNEVEN)
+        broken = _share(self.unevenness, _ROUGH, _BROKEN)
+        return camera * (1 - broken) + (1 - camera) * (1 - texture)
 
     @property
     def is_white(self) -> bool:
@@ -207,17 +209,8 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, 
         warm = replace(warm, predict=replace(warm.predict, turns=False))
         effort = "large"
         found += f"; {height * width / 1e6:.0f} megapixels, so no turns and a sparser search"
-    if evidence.strength < 1:
-        finish = Finish(strength=round(evidence.strength, 3))
-        left = (
-            f"{finish.strength:.0%} of what the warm start removes is taken away"
-            if finish.strength
-            else "the image is left as it is; other methods remove more"
-        )
-        reason = (
-            f"{found}: so little, so uneven or so close to detail that it may be texture: {left}"
-        )
-        return replace(warm, finish=finish), reason
+    if evidence.strength == 0 or (evidence.strength < 1 and evidence.is_white):
+        return _for_doubtful(evidence, warm, found)
     if not evidence.is_white:
         return _for_correlated(evidence, warm, channels, effort, found)
     if not evidence.is_even:
@@ -227,6 +220,11 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> tuple[Recipe, 
     return _for_white(evidence, warm, (channels, height, width), effort, found)
 
 
+def _share(value: float, none: float, whole: float) -> float:
+    """Return how far `value` is from `none` to `whole`, 0 to 1."""
+    return min(1.0, max(0.0, (value - none) / (whole - none)))
+
+
 def _kind(channels: int) -> str:
     return "colour" if channels > 1 else "grey"
 
@@ -234,6 +232,17 @@ def _kind(channels: int) -> str:
 def _guided(effort: str, channels: int, times: float) -> Finish:
     """Return the non-local estimate for noise `times` as strong as what the prediction removed."""
     return Finish(similar=1.0, guided=True, removed=times, search=_SEARCH[effort][_kind(channels)])
+
+
+def _for_doubtful(evidence: Evidence, warm: Recipe, found: str) -> tuple[Recipe, str]:
+    """Return the recipe for what is more likely texture than noise."""
+    left = (
+        f"{evidence.strength:.0%} of what the warm start removes is taken away"
+        if evidence.strength
+        else "the image is left as it is; other methods remove more"
+    )
+    finish = Finish(strength=round(evidence.strength, 3))
+    return replace(warm, finish=finish), f"{found}: {_UNSURE}: {left}"
 
 
 def _for_correlated(
@@ -257,6 +266,9 @@ def _for_correlated(
         reason += ", on the whole image and on its 2x2 phases"
     if channels > 1:
         reason += f", moved {'all' if weak else 'half'} the way to the local median"
+    if evidence.strength < 1:
+        after = replace(after, strength=round(evidence.strength, 3))
+        reason += f"; {_UNSURE}: {evidence.strength:.0%} of what is removed is taken away"
     return replace(warm, predict=predict, finish=after), reason
 
 

@@ -80,7 +80,7 @@ def how_strong(
 def _parts(recipe: Recipe, plane: torch.Tensor, side: int, report: Report | None) -> list[_Part]:
     predict = replace(recipe.predict, turns=False)
     first = replace(recipe, predict=predict, finish=Finish())
-    plain = replace(recipe.finish, search="near", guard=0.0, centre="none")
+    plain = replace(recipe.finish, search="near", guard=0.0, centre="none", strength=1.0)
 
     def part(noisy: torch.Tensor) -> _Part:
         pilot = engine.run(first, noisy, report=report).mean
