@@ -94,6 +94,24 @@ def test_weak_noise_is_not_made_worse(clean, sigma):
         assert psnr(clean, out) > psnr(clean, noisy)
 
 
+def test_faint_noise_between_texture_and_camera_is_removed_in_part():
+    """No jump where the correlation of neighbours passes what cameras leave."""
+    noise = Recorrupted((0.01,) * 3, (0.0,) * 3, (0.01,) * 3)
+    size = torch.Size((3, 300, 300))
+    strengths = []
+    for correlation in np.linspace(0.2, 0.35, 16):
+        found = Evidence(float(correlation), 0.002, 1.0, noise, (0.1,) * 3, 1.2, 0.2)
+        recipe, reason = choose(found, size, "balanced")
+        assert recipe.finish.strength == pytest.approx(found.strength, abs=1e-3)
+        assert ("may be texture" in reason) == (found.strength < 1)
+        # What is removed in part is removed with all the means of correlated noise.
+        assert (recipe.finish.similar > 0) == (found.strength > 0)
+        strengths.append(found.strength)
+    assert strengths[0] == 0
+    assert strengths[-1] == 1
+    assert 0 <= min(np.diff(strengths)) <= max(np.diff(strengths)) < 0.25
+
+
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
 @pytest.mark.parametrize("sigma", [0.0, 1.0, 2.0])
 def test_a_nearly_clean_textured_image_is_left_nearly_alone(sigma, effort):
