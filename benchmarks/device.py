@@ -20,12 +20,7 @@ import torch
 
 import zspot
 from benchmarks import metrics
-
-
-def middle(image: np.ndarray, size: int) -> np.ndarray:
-    """Return the middle `size` x `size` pixels."""
-    top, left = ((side - size) // 2 for side in image.shape[:2])
-    return image[top : top + size, left : left + size]
+from benchmarks.datasets import middle
 
 
 def compare(noisy: np.ndarray, clean: np.ndarray, method: str, args: argparse.Namespace) -> dict:

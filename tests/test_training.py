@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from training import train_on_gpu
+from training import train_on_gpu, train_prior
 from training.simulate import MIXTURES, simulate
 from zspot.networks.prior import Prior, load
 
@@ -19,7 +19,7 @@ def test_grown_network_computes_the_same() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         small, large = Prior(blocks=(1, 1, 2)).eval(), Prior().eval()
-    large.load_state_dict(train_on_gpu.grown(small.state_dict(), large))
+    large.load_state_dict(train_prior.grown(small.state_dict(), large))
     x = torch.randn(1, 3, 24, 32, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.allclose(small(x), large(x), atol=1e-6)

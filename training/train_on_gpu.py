@@ -17,12 +17,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
 from training.simulate import MIXTURES, augment, crops, simulate
-from training.train_prior import load_photographs, relative_loss, standardise_as_in_use
+from training.train_prior import (
+    load_photographs,
+    relative_loss,
+    save_weights,
+    scheduled,
+    standardise_as_in_use,
+    start_from,
+)
 from zspot.networks.prior import Prior
 
 _LARGE, _SMALL = 128, 64  # sides of patches in pixels
@@ -49,20 +55,6 @@ def _cut_some(seed: int) -> np.ndarray:
     return crops(_shared, _PER_TASK, _LARGE, generator).mul_(255).round_().byte().numpy()
 
 
-def grown(weights: dict[str, torch.Tensor], network: Prior) -> dict[str, torch.Tensor]:
-    """Return weights for `network` from those of one with fewer blocks, which compute the same.
-
-    Blocks that are missing add nothing at first: their second convolution is 0.
-    """
-    result = network.state_dict()
-    for name, value in result.items():
-        if name in weights:
-            result[name] = weights[name]
-        elif ".second." in name:
-            result[name] = torch.zeros_like(value)
-    return result
-
-
 def batch(pool: torch.Tensor, count: int, size: int, generator: torch.Generator) -> torch.Tensor:
     """Take random patches, a random part of each, all turned alike: (count, 3, size, size)."""
     rolls = torch.randint(2**31, (4,), generator=generator).tolist()
@@ -86,19 +78,6 @@ def _joined(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
     return F.conv2d(x, conv.weight, conv.bias)
 
 
-def save(average: Prior, out: Path) -> None:
-    """Write the averaged weights in one move."""
-    part = out.with_suffix(".part")
-    save_file({k: v.half().cpu().contiguous() for k, v in average.state_dict().items()}, part)
-    part.replace(out.with_suffix(".safetensors"))
-
-
-def rate_at(args: argparse.Namespace, step: int, seconds: float) -> float:
-    """Warm up over steps, then fall along a cosine over time to 0.1 % of the peak."""
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, seconds / args.seconds)))
-    return args.rate * min(1.0, (step + 1) / _WARM_UP_STEPS) * (0.001 + 0.999 * cosine)
-
-
 def train(args: argparse.Namespace, pool: torch.Tensor) -> None:
     """Train until `--seconds` have passed; all that is made inside lies on `--device`."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
@@ -116,7 +95,7 @@ def _train(args: argparse.Namespace, pool: torch.Tensor) -> None:
     step = 0
     while (passed := time.perf_counter() - begun) < args.seconds:
         for group in adam.param_groups:
-            group["lr"] = rate_at(args, step, passed)
+            group["lr"] = scheduled(args.rate, step, passed / args.seconds, _WARM_UP_STEPS)
         losses.append(_step(args, network, adam, pool, generator, passed / args.seconds))
         with torch.no_grad():
             torch._foreach_lerp_(kept, weights, 1 - min(args.ema, step / (step + 10)))
@@ -130,9 +109,9 @@ def _train(args: argparse.Namespace, pool: torch.Tensor) -> None:
         print(line, flush=True)
         losses, logged = [], now
         if now - saved > _SAVE_EVERY_S:
-            save(average, args.out)
+            save_weights(average, args.out)
             saved = now
-    save(average, args.out)
+    save_weights(average, args.out)
 
 
 def _networks(args: argparse.Namespace) -> tuple[Prior, Prior]:
@@ -141,8 +120,7 @@ def _networks(args: argparse.Namespace) -> tuple[Prior, Prior]:
         torch.manual_seed(args.seed)
         network, average = (Prior().to(memory_format=torch.channels_last) for _ in range(2))
     if args.start is not None:
-        start = {name: value.float() for name, value in load_file(args.start).items()}
-        network.load_state_dict(grown(start, network))
+        start_from(args.start, network)
     average.load_state_dict(network.state_dict())
     pad_by_joining(network)
     return network, average

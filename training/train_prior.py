@@ -71,6 +71,34 @@ def relative_loss(out: torch.Tensor, clean: torch.Tensor, noisy: torch.Tensor) -
     return torch.log((error + 0.05 * noise + 1e-6) / (noise + 1e-6)).mean()
 
 
+def save_weights(network: Prior, path: Path) -> None:
+    """Write the weights as float16 to `path` with the ending .safetensors, in one move."""
+    weights = {k: v.half().cpu().contiguous() for k, v in network.state_dict().items()}
+    part = path.with_suffix(".weights.part")
+    save_file(weights, part)
+    part.replace(path.with_suffix(".safetensors"))
+
+
+def grown(weights: dict[str, torch.Tensor], network: Prior) -> dict[str, torch.Tensor]:
+    """Return weights for `network` from those of one with fewer blocks, which compute the same.
+
+    Blocks that are missing add nothing at first: their second convolution is 0.
+    """
+    result = dict(weights)
+    for name, value in network.state_dict().items():
+        if name not in weights and ".first." in name:
+            result[name] = value
+        elif name not in weights and ".second." in name:
+            result[name] = torch.zeros_like(value)
+    return result
+
+
+def start_from(path: Path, network: Prior) -> None:
+    """Load the weights of a safetensors file, of a network with as many blocks or fewer."""
+    weights = {name: value.float() for name, value in load_file(path).items()}
+    network.load_state_dict(grown(weights, network))
+
+
 @dataclass
 class State:
     """What a checkpoint holds; networks, `step` and `elapsed` lie in shared memory."""
@@ -90,10 +118,7 @@ class State:
         part = path.with_suffix(".part")
         torch.save(parts, part)
         part.replace(path)
-        weights = {k: v.half().contiguous() for k, v in self.average.state_dict().items()}
-        part = path.with_suffix(".weights.part")
-        save_file(weights, part)
-        part.replace(path.with_suffix(".safetensors"))
+        save_weights(self.average, path)
 
     def load(self, path: Path) -> None:
         """Take up a checkpoint; the noise goes on from another seed."""
@@ -120,11 +145,15 @@ def fresh_state(args: argparse.Namespace) -> State:
     return State(*shared, optimiser, generator, step, elapsed)
 
 
+def scheduled(peak: float, step: int, progress: float, warm_up: int = _WARM_UP_STEPS) -> float:
+    """Warm up over steps, then fall along a cosine over the progress to 0.1 % of the peak."""
+    cosine = 0.001 + 0.999 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return peak * min(1.0, (step + 1) / warm_up) * cosine
+
+
 def learning_rate(args: argparse.Namespace, state: State) -> float:
-    """Warm up over steps, then fall along a cosine over time to 0.1 % of the peak."""
-    progress = min(1.0, state.elapsed.item() / (3600 * args.hours))
-    cosine = 0.001 + 0.999 * 0.5 * (1 + math.cos(math.pi * progress))
-    return args.rate * min(1.0, (state.step.item() + 1) / _WARM_UP_STEPS) * cosine
+    """Return the rate of the next step; its progress is one of time."""
+    return scheduled(args.rate, state.step.item(), state.elapsed.item() / (3600 * args.hours))
 
 
 def train_step(
@@ -218,9 +247,8 @@ def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     state = fresh_state(args)
     if args.start is not None:
-        weights = {name: value.float() for name, value in load_file(args.start).items()}
-        state.network.load_state_dict(weights)
-        state.average.load_state_dict(weights)
+        start_from(args.start, state.network)
+        state.average.load_state_dict(state.network.state_dict())
     checkpoint = args.out.with_suffix(".pt")
     if args.resume and checkpoint.exists():
         state.load(checkpoint)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from zspot import specs
+from zspot.networks import prior
 
 SIDE = 1024
 """Side of a tile in pixels where memory does not ask for less."""
@@ -47,8 +48,7 @@ def reach(spec: specs.Network) -> Reach | None:
     if isinstance(spec, specs.BlindSpot):
         # 3 x 3 at the entry and, dilated alike, in every module of both branches.
         return Reach(3 * spec.modules + 8, 24)
-    # The prior: 2 + 8 + 16 + 48 + 16 + 8 + 2 pixels by its convolutions, and its grid of 8.
-    known = {specs.Prior: Reach(104, 8), specs.PartialUNet: Reach(160, 32)}
+    known = {specs.Prior: Reach(prior.REACH, prior.GRID), specs.PartialUNet: Reach(160, 32)}
     return {**known, specs.Shallow: Reach(8, 8)}.get(type(spec))
 
 

@@ -11,6 +11,7 @@ The weights beside this package were trained by `training/train_prior.py`.
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib.resources import as_file, files
 from itertools import pairwise
 
@@ -21,6 +22,17 @@ from torch.nn import functional as F
 KINDS = ("colour", "grey", "score")
 WIDTHS = (48, 80, 128)
 BLOCKS = (2, 2, 3)
+# Pixels by the entry and the exit and by two convolutions a block, on the way down and up again.
+_SEEN = 4 + sum(
+    2 * count * 2**level
+    for blocks in (BLOCKS, BLOCKS[:-1])
+    for level, count in enumerate(blocks, 1)
+)
+GRID = 2 ** len(BLOCKS)
+"""The network pools in blocks of this many pixels."""
+REACH = -(-_SEEN // GRID) * GRID
+"""No output pixel depends on an input pixel farther away than this."""
+
 _SLOPE = 0.1
 _COLOURS = 3
 
@@ -182,5 +194,5 @@ def load(weights: str = "colour") -> Prior:
 def _blocks_of(weights: dict[str, torch.Tensor]) -> tuple[int, ...]:
     """Return how many blocks a network has at each resolution, from the names of its weights."""
     found = {tuple(name.split(".")[1:3]) for name in weights if name.startswith("encoder.")}
-    levels = 1 + max(int(level) for level, _ in found)
-    return tuple(sum(int(level) == i for level, _ in found) for i in range(levels))
+    count = Counter(level for level, _ in found)
+    return tuple(count[level] for level in sorted(count))
