@@ -52,6 +52,25 @@ def test_efforts_on_white_colour_noise(clean):
     assert psnr(clean, balanced.image) > psnr(clean, fast.image)
 
 
+@pytest.mark.parametrize("colours", [1, 3])
+def test_weights_for_white_noise_alone_remove_more_of_it(clean, colours):
+    picture = clean if colours == 3 else clean.mean(-1)
+    noisy = picture + white(picture.shape, 25 / 255)
+    channel = -1 if colours == 3 else None
+    general = warm_start("fast")
+    special = replace(general, network=Prior(noise="white"))
+    ours, other = (zspot.denoise(noisy, r, channel_axis=channel) for r in (special, general))
+    assert psnr(picture, ours) > psnr(picture, other)
+    assert zspot.run(noisy, "auto", channel_axis=channel).recipe.network == special.network
+
+
+def test_untrained_weights_know_no_noise():
+    with pytest.raises(RecipeError, match=r"network\.warm"):
+        Prior(warm=False, noise="white")
+    with pytest.raises(RecipeError, match="'any' or 'white'"):
+        Prior(noise="pink")
+
+
 @pytest.mark.parametrize("shape", [(200, 210), (90, 80, 3)])
 def test_level_of_white_noise(shape):
     rng = np.random.default_rng(0)

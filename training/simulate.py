@@ -82,7 +82,7 @@ def reflex(x: torch.Tensor, draw: Draw, greys: float = 0.0) -> Pair:
 # Shares of a batch, and of its usual grey patches. SIDD-like noise is the hardest and gets most.
 MIXTURES: dict[str, tuple[float, dict[Callable[..., Pair], float]]] = {
     "mixed": (1.0, {white: 0.20, microscope: 0.13, phone: 0.23, reflex: 0.29, correlated: 0.15}),
-    "colour": (0.15, {white: 0.24, microscope: 0.05, phone: 0.25, reflex: 0.32, correlated: 0.14}),
+    "colour": (0.15, {white: 0.12, microscope: 0.05, phone: 0.29, reflex: 0.40, correlated: 0.14}),
     "grey": (1.0, {white: 0.34, microscope: 0.23, phone: 0.04, reflex: 0.03, correlated: 0.36}),
     "gaussian": (1.0, {white: 1.0}),
 }

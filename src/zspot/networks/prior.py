@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-KINDS = ("colour", "grey", "score")
+KINDS = ("colour", "grey", "white", "score")
 WIDTHS = (48, 80, 128)
 BLOCKS = (2, 2, 3)
 # Pixels by the entry and the exit and by two convolutions a block, on the way down and up again.
@@ -174,8 +174,8 @@ def load(weights: str = "colour") -> Prior:
     Parameters
     ----------
     weights : str
-        "colour", "grey" or "score" (white noise only) for the weights of this package, or a
-        safetensors file.
+        "colour", "grey", "white" (noise, of either), or "score" (the same, smaller) for the
+        weights of this package, or a safetensors file.
     """
     from safetensors.torch import load_file
 

@@ -28,6 +28,7 @@ class WarmStart(nn.Module):
         super().__init__()
         with seeded(generator):
             kind = "colour" if channels == COLOURS else "grey"
+            kind = "white" if spec.noise == "white" else kind
             self.prior = load(kind) if spec.warm else Prior()
 
     def forward(

@@ -41,10 +41,20 @@ class Prior:
     ----------
     warm : bool
         Start from the trained weights; False starts from random ones.
+    noise : {"any", "white"}
+        What the trained weights know: noise of cameras and microscopes as well, or white noise
+        alone, which they remove better.
     """
 
     blind: ClassVar[bool] = False
     warm: bool = True
+    noise: str = "any"
+
+    def __post_init__(self) -> None:
+        known = self.noise in ("any", "white")
+        require(known, f"network.noise = {self.noise!r}: must be 'any' or 'white'")
+        random = self.noise == "white" and not self.warm
+        require(not random, "network.noise = 'white' names trained weights: set network.warm = true")
 
 
 @dataclass(frozen=True)
