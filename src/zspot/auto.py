@@ -4,8 +4,8 @@ A first estimate by the warm start leaves a residual that is nearly the noise. I
 between neighbouring pixels decides what can be learned on the image itself:
 
 - White noise can be drawn again. Recorrupting the image with noise of the measured variance gives
-  pairs whose noise is independent, from which the network, here one that was trained on white noise
-  alone, learns on with every pixel visible.
+  pairs whose noise is independent, from which the network (in colour with weights for white noise
+  alone) learns on with every pixel visible.
   A closed-form non-local estimate, which errs differently, is averaged in: it lives off repetition
   in the image and does best in colour, where its groups have three times the numbers.
   Where the noise's strength changes with the signal, the variance measured this way is not good
@@ -48,6 +48,10 @@ _GUARD = 1.5
 _ONE_STRENGTH = 1.5
 """Noise whose deviation varies by less than this factor over the image is of one strength."""
 
+_AGREED = 0.75
+"""The warm start learns on where it removes this share of the variance that white noise is measured
+to have. Where it removes less, texture was measured as noise, and it would learn to remove that."""
+
 _WHITE_TIMES = 1.5
 """Deviation of white noise of changing strength to that of what the warm start removed, as the
 non-local estimate takes it. Found by measurement; the optimum is broad."""
@@ -87,12 +91,7 @@ _UNSURE = "so little, so uneven or so close to detail that it may be texture"
 
 _BINS = 16
 _LEAST = 1e-12  # variance that keeps divisions finite where nothing was removed
-_STEPS = {
-    ("balanced", "grey"): 80,
-    ("balanced", "colour"): 150,
-    ("best", "grey"): 300,
-    ("best", "colour"): 300,
-}
+_STEPS = {"balanced": 80, "best": 300}
 _CROP, _BATCH = 128, 2
 _EPOCHS = 40  # a small image is seen no more often than this, or its noise is learned
 
@@ -116,6 +115,8 @@ class Evidence:
         directions in which patches vary least; else, and in a small image, of the residual.
     unevenness, structure : float
         Of the residual where it is faint, else 0; see `zspot.residual`.
+    agreement : float
+        Variance of the residual over that of `level`.
     """
 
     correlation: float
@@ -125,6 +126,7 @@ class Evidence:
     level: tuple[float, ...]
     unevenness: float = 0.0
     structure: float = 0.0
+    agreement: float = 1.0
 
     @property
     def is_faint(self) -> bool:
@@ -182,7 +184,10 @@ def examine(noisy: torch.Tensor, estimate: torch.Tensor) -> Evidence:
         )
     if found.strength < 1 or not (found.is_white and found.is_even):
         return found  # the level would not be used, and takes as long as a prediction
-    return replace(found, level=white_level(noisy) or found.level)
+    level = white_level(noisy) or found.level
+    measured = sum(value**2 for value in level) / len(level)
+    agreement = float(residual.square().mean()) / max(measured, _LEAST)
+    return replace(found, level=level, agreement=agreement)
 
 
 def warm_start(effort: str) -> Recipe:
@@ -280,17 +285,19 @@ def _for_white(
     """Return the recipe for white noise of one strength."""
     channels, height, width = shape
     variance = tuple(level**2 for level in evidence.level)
-    warm = replace(warm, network=Prior(noise="white"))
+    kind = _kind(channels)
+    if kind == "colour":  # in grey the weights for any noise are as good on white noise
+        warm = replace(warm, network=Prior(noise="white"))
     noise = Finish(similar=1.0, guided=True, noise=independent(variance))
     if effort in ("fast", "large"):
         reason = f"{found}: white, so the warm start guides a non-local estimate"
-        return replace(warm, finish=replace(noise, search=_SEARCH[effort][_kind(channels)])), reason
-    kind = _kind(channels)
+        return replace(warm, finish=replace(noise, search=_SEARCH[effort][kind])), reason
     recipe = replace(warm, finish=replace(noise, similar=_SIMILAR[kind], guided=False))
     seen = _BATCH * min(_CROP, height) * min(_CROP, width)
-    steps = min(_STEPS[effort, kind], _EPOCHS * height * width // seen)
+    steps = min(_STEPS[effort], _EPOCHS * height * width // seen)
     averaged = f"is averaged with a non-local estimate of weight {_SIMILAR[kind]}"
-    if steps == 0:
+    if steps == 0 or evidence.agreement < _AGREED:
+        found += f"; {evidence.agreement:.0%} of its measured variance is removed at first"
         return recipe, f"{found}: white, so the warm start {averaged}"
     target = Recorrupted(variance, (0.0,) * channels, variance)
     fit = replace(warm.fit, steps=steps, crop=_CROP, batch=_BATCH)
