@@ -21,7 +21,7 @@ import zspot
 from benchmarks.auto import SETS, pairs
 from benchmarks.datasets import middle
 from benchmarks.metrics import quality
-from zspot.recipe import Finish, Recipe
+from zspot.recipe import Finish, Prior, Recipe
 
 
 def without(recipe: Recipe) -> dict[str, Recipe]:
@@ -33,6 +33,7 @@ def without(recipe: Recipe) -> dict[str, Recipe]:
         "no guard": replace(recipe, finish=replace(recipe.finish, guard=0.0)),
         "no centring": replace(recipe, finish=replace(recipe.finish, centre="none")),
         "no learning on": replace(recipe, fit=replace(recipe.fit, steps=0, crop=0, batch=1)),
+        "weights for any noise": replace(recipe, network=Prior()),
         "warm start alone": replace(
             recipe,
             finish=Finish(),

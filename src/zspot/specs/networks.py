@@ -54,7 +54,9 @@ class Prior:
         known = self.noise in ("any", "white")
         require(known, f"network.noise = {self.noise!r}: must be 'any' or 'white'")
         random = self.noise == "white" and not self.warm
-        require(not random, "network.noise = 'white' names trained weights: set network.warm = true")
+        require(
+            not random, "network.noise = 'white' names trained weights: set network.warm = true"
+        )
 
 
 @dataclass(frozen=True)
