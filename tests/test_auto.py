@@ -116,7 +116,7 @@ def test_faint_noise_between_texture_and_camera_is_removed_in_part():
     noise = Recorrupted((0.01,) * 3, (0.0,) * 3, (0.01,) * 3)
     size = torch.Size((3, 300, 300))
     strengths = []
-    for correlation in np.linspace(0.2, 0.35, 16):
+    for correlation in np.linspace(0.25, 0.4, 16):
         found = Evidence(float(correlation), 0.002, 1.0, noise, (0.1,) * 3, 1.2, 0.2)
         recipe, reason = choose(found, size, "balanced")
         assert recipe.finish.strength == pytest.approx(found.strength, abs=1e-3)
