@@ -3,7 +3,8 @@
     python -m benchmarks.ablation --data DIR --out ablation.csv [--every 4] [--crop 256]
 
 Every n-th image of each set, cut to its middle. "no warm start" is method auto-scratch, which knows
-nothing but the image.
+nothing but the image; `--known TABLE` takes it from an earlier table of the same crops, for it
+depends on no weights and takes most of the time.
 """
 
 from __future__ import annotations
@@ -52,8 +53,10 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--every", type=int, default=4)
     parser.add_argument("--crop", type=int, default=256)
+    parser.add_argument("--known", type=Path, help="earlier table of the same crops")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
+    known = known_of(arguments.known)
     torch.set_num_threads(arguments.threads)
     table: dict[tuple[str, str], list[float]] = defaultdict(list)
     with arguments.out.open("w", newline="") as stream:
@@ -61,7 +64,8 @@ def main() -> None:
         writer.writerow(["set", "image", "variant", "psnr", "ssim", "seconds"])
         for name in arguments.sets.split(","):
             for image, *pair in list(pairs(arguments.data, name, None))[:: arguments.every]:
-                for variant, values in measure(*(middle(x, arguments.crop) for x in pair)):
+                crops = (middle(x, arguments.crop) for x in pair)
+                for variant, values in measure(*crops, scratch=known.get((name, image))):
                     writer.writerow([name, image, variant, *values])
                     stream.flush()
                     table[name, variant].append(float(values[0]))
@@ -70,8 +74,11 @@ def main() -> None:
         print(f"{name:10} {variant:18} {len(values):3} {statistics.mean(values):.3f}")
 
 
-def measure(noisy, clean):
-    """Yield (variant, [PSNR, SSIM, seconds]); a variant that changes nothing has auto's own."""
+def measure(noisy, clean, scratch: list[str] | None = None):
+    """Yield (variant, [PSNR, SSIM, seconds]); a variant that changes nothing has auto's own.
+
+    `scratch` is that of "no warm start", where it is known.
+    """
     axis = -1 if noisy.ndim == 3 else None
     chosen = zspot.run(noisy, "auto", channel_axis=axis)
     own = [*(f"{v:.4f}" for v in quality(clean, chosen.image)), f"{chosen.timings['total']:.1f}"]
@@ -79,16 +86,27 @@ def measure(noisy, clean):
     assert chosen.recipe is not None
     changed = without(chosen.recipe)
     for variant in ("warm start alone", "no turns", "no phases", "no non-local", "no learning on",
-                    "no guard", "no centring"):  # fmt: skip
+                    "no guard", "no centring", "weights for any noise"):  # fmt: skip
         if variant not in changed:
             yield variant, own
             continue
         result = zspot.run(noisy, changed[variant], channel_axis=axis)
         seconds = f"{result.timings['total']:.1f}"
         yield variant, [*(f"{v:.4f}" for v in quality(clean, result.image)), seconds]
-    result = zspot.run(noisy, "auto-scratch", channel_axis=axis)
-    seconds = f"{result.timings['total']:.1f}"
-    yield "no warm start", [*(f"{v:.4f}" for v in quality(clean, result.image)), seconds]
+    if scratch is None:
+        result = zspot.run(noisy, "auto-scratch", channel_axis=axis)
+        seconds = f"{result.timings['total']:.1f}"
+        scratch = [*(f"{v:.4f}" for v in quality(clean, result.image)), seconds]
+    yield "no warm start", scratch
+
+
+def known_of(path: Path | None) -> dict[tuple[str, str], list[str]]:
+    """Return (set, image) -> [PSNR, SSIM, seconds] of "no warm start" in an earlier table."""
+    if path is None:
+        return {}
+    with path.open(newline="") as stream:
+        rows = [r for r in csv.DictReader(stream) if r["variant"] == "no warm start"]
+    return {(r["set"], r["image"]): [r["psnr"], r["ssim"], r["seconds"]] for r in rows}
 
 
 if __name__ == "__main__":

@@ -77,10 +77,10 @@ _TEXTURE, _CAMERA = 0.28, 0.36
 _EVEN, _UNEVEN = 0.9, 1.05
 """Noise below this share of the image's variance is hard to tell from fine texture and from a
 photograph's own grain, unless it has the correlation between neighbours that cameras leave (0.37
-to 0.75 on PolyU and CC, but for one of 0.27; on references without noise mostly below 0.28). What a first
-estimate removed is then judged by how uneven it is and whether it follows detail, in sum: up to the
-first bound noise, from the second texture. Measured on photographs with noise of 0 to 5 of 255
-added, see `benchmarks.weak_noise`."""
+to 0.75 on PolyU and CC, but for one of 0.27; on references without noise mostly below 0.28). What a
+first estimate removed is then judged by how uneven it is and whether it follows detail, in sum: up
+to the first bound noise, from the second texture. Measured on photographs with noise of 0 to 5 of
+255 added, see `benchmarks.weak_noise`."""
 
 _ROUGH, _BROKEN = 2.0, 2.6
 """The same for how uneven it is where neighbours correlate as a camera's do: at most 1.96 on PolyU
