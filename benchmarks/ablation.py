@@ -81,7 +81,7 @@ def measure(noisy, clean, scratch: list[str] | None = None):
     """
     axis = -1 if noisy.ndim == 3 else None
     chosen = zspot.run(noisy, "auto", channel_axis=axis)
-    own = [*(f"{v:.4f}" for v in quality(clean, chosen.image)), f"{chosen.timings['total']:.1f}"]
+    own = _values(clean, chosen)
     yield "auto", own
     assert chosen.recipe is not None
     changed = without(chosen.recipe)
@@ -90,14 +90,15 @@ def measure(noisy, clean, scratch: list[str] | None = None):
         if variant not in changed:
             yield variant, own
             continue
-        result = zspot.run(noisy, changed[variant], channel_axis=axis)
-        seconds = f"{result.timings['total']:.1f}"
-        yield variant, [*(f"{v:.4f}" for v in quality(clean, result.image)), seconds]
+        yield variant, _values(clean, zspot.run(noisy, changed[variant], channel_axis=axis))
     if scratch is None:
-        result = zspot.run(noisy, "auto-scratch", channel_axis=axis)
-        seconds = f"{result.timings['total']:.1f}"
-        scratch = [*(f"{v:.4f}" for v in quality(clean, result.image)), seconds]
+        scratch = _values(clean, zspot.run(noisy, "auto-scratch", channel_axis=axis))
     yield "no warm start", scratch
+
+
+def _values(clean, result: zspot.Result) -> list[str]:
+    psnr, ssim = quality(clean, result.image)
+    return [f"{psnr:.4f}", f"{ssim:.4f}", f"{result.timings['total']:.1f}"]
 
 
 def known_of(path: Path | None) -> dict[tuple[str, str], list[str]]:
