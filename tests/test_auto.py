@@ -321,6 +321,10 @@ def test_the_choice_follows_the_evidence():
             Evidence(correlation, 0.2, 1.0, noise, (0.3,)), torch.Size((1, 300, 300)), "balanced"
         )
         assert recipe.fit.steps > 0
+    texture = Evidence(0.0, 0.2, 1.0, noise, (0.3,), agreement=0.5)
+    recipe, reason = choose(texture, torch.Size((1, 300, 300)), "balanced")
+    assert recipe.fit.steps == 0
+    assert "50% of its measured variance" in reason
     dependent = Evidence(0.0, 0.2, 4.0, noise, (0.3,))
     assert choose(dependent, torch.Size((1, 300, 300)), "balanced")[0].fit.steps == 0
     for correlation in (0.2, 0.8):

@@ -298,7 +298,7 @@ def _for_white(
     seen = _BATCH * min(_CROP, height) * min(_CROP, width)
     steps = min(_STEPS[effort], _EPOCHS * height * width // seen)
     averaged = f"is averaged with a non-local estimate of weight {_SIMILAR[kind]}"
-    if steps == 0 or evidence.agreement < _AGREED:
+    if evidence.agreement < _AGREED:
         found += f"; {evidence.agreement:.0%} of its measured variance is removed at first"
         return recipe, f"{found}: white, so the warm start {averaged}"
     target = Recorrupted(variance, (0.0,) * channels, variance)
