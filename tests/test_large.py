@@ -100,7 +100,7 @@ def test_fits_of_large_images_see_crops(method, monkeypatch):
         engine, "masked_mean", lambda *a: sizes.append(a[0].shape[2:].numel()) or loss(*a)
     )
     image = camera(100, 132)
-    made = zspot.methods()[method].make("fast")
+    made = zspot.methods()[method].make("best")
     if not isinstance(made, Recipe):
         made = replace(mash.base("fast"), target=Shuffled(after=10))
     fit = replace(made.fit, steps=30, lr=5e-3)
@@ -131,7 +131,7 @@ def test_refilling_in_bands_changes_nothing(monkeypatch):
 
 
 def test_a_limit_makes_tiles_and_crops_smaller_and_says_so():
-    recipe = zspot.methods()["bsn-ins"].make("balanced")
+    recipe = zspot.methods()["bsn-ins"].make("best")
     shape = torch.Size((3, 3000, 4000))
     free, told = budget.plan(recipe, shape)
     assert (free.fit.crop, free.predict.tile, told) == (512, 1024, "")
@@ -142,6 +142,9 @@ def test_a_limit_makes_tiles_and_crops_smaller_and_says_so():
     assert str(held.predict.tile) in told
     small = torch.Size((3, 256, 256))
     assert budget.plan(recipe, small, 10**11) == (recipe, "")
+    windows = zspot.methods()["bsn-ins"].make("balanced")
+    assert budget.plan(windows, shape) == (windows, "")
+    assert budget.needed(windows, shape) < budget.needed(free, shape)
 
 
 def test_planes_after_the_first_need_no_more_than_it():

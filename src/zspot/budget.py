@@ -18,6 +18,7 @@ import psutil
 import torch
 
 from zspot import specs
+from zspot.overlap import AT_ONCE
 from zspot.recipe import Recipe
 from zspot.result import OptionError
 from zspot.tiles import SIDE, reach
@@ -103,7 +104,9 @@ def _work(recipe: Recipe, shape: torch.Size) -> float:
     crop = min(pixels, recipe.fit.crop**2 or pixels) * recipe.fit.batch
     known = reach(recipe.network)
     tile = pixels
-    if known:
+    if recipe.predict.window:
+        tile = min(pixels, max(AT_ONCE, recipe.predict.window**2))
+    elif known:
         side = (recipe.predict.tile or SIDE) + 2 * known.pixels
         # Phases that fit into a tile each are shown to the network all at once.
         phases = max(recipe.predict.phases, recipe.predict.stride) ** 2
@@ -179,7 +182,8 @@ def _usual(recipe: Recipe, shape: torch.Size) -> Recipe:
     whole = recipe.fit.average > 0 or isinstance(recipe.fill, specs.Code)
     if recipe.fit.steps and not recipe.fit.crop and not whole and height * width > CROP**2:
         recipe = replace(recipe, fit=replace(recipe.fit, crop=CROP))
-    if not recipe.predict.tile and max(height, width) > SIDE and reach(recipe.network):
+    tiled = reach(recipe.network) and not recipe.predict.window
+    if tiled and not recipe.predict.tile and max(height, width) > SIDE:
         recipe = replace(recipe, predict=replace(recipe.predict, tile=SIDE))
     return recipe
 
@@ -188,14 +192,16 @@ def _at_most(recipe: Recipe, crop: int, side: int, shape: torch.Size) -> Recipe:
     """Return the recipe with crops and tiles no larger than these, where it has or allows them."""
     if recipe.fit.crop > crop:
         recipe = replace(recipe, fit=replace(recipe.fit, crop=crop))
-    if reach(recipe.network) and max(shape[1:]) > side and (recipe.predict.tile or SIDE) > side:
+    tiled = reach(recipe.network) and not recipe.predict.window
+    if tiled and max(shape[1:]) > side and (recipe.predict.tile or SIDE) > side:
         recipe = replace(recipe, predict=replace(recipe.predict, tile=side))
     return recipe
 
 
 def _told(recipe: Recipe, memory: int) -> str:
-    crops = f"crops of {recipe.fit.crop} and " if recipe.fit.crop else ""
-    return f"{crops}tiles of {recipe.predict.tile} pixels, to stay under {in_words(memory)}"
+    sizes = {"crops": recipe.fit.crop, "tiles": recipe.predict.tile}
+    parts = " and ".join(f"{name} of {size}" for name, size in sizes.items() if size)
+    return f"{parts} pixels, to stay under {in_words(memory)}"
 
 
 def in_words(size: float) -> str:

@@ -15,6 +15,7 @@ from zspot.fills import WHOLE, Fill, Windows
 from zspot.finish import finish, finish_work
 from zspot.learned import Weights
 from zspot.losses import masked_mean
+from zspot.overlap import Windowed
 from zspot.progress import Clock, Report
 from zspot.random import bernoulli, derive
 from zspot.rates import rate_schedule
@@ -60,12 +61,15 @@ class Denoised:
         return replace(self, reason="; ".join(filter(None, [*before, self.reason])))
 
 
+Whole = nn.Module | Tiled | Windowed
+
+
 @dataclass
 class _Parts:
     """A recipe turned into working parts for one image."""
 
     network: nn.Module
-    whole: nn.Module | Tiled  # the same for whole images, without gradient
+    whole: Whole  # the same for whole images, without gradient
     fill: Fill
     masking: torch.Generator
     dropping: torch.Generator
@@ -181,9 +185,15 @@ def _build(recipe: Recipe, image: torch.Tensor, seed: int) -> _Parts:
     network = network.to(device)
     dropping = derive(seed, 3, device)
     fill = fills.build(recipe.fill, image, derive(seed, 1, cpu), dropping)
-    known = reach(recipe.network)
-    whole = Tiled(network, known, recipe.predict.tile or SIDE) if known else network
+    whole = _for_whole_images(recipe, network)
     return _Parts(network, whole, fill, derive(seed, 2, device), dropping, derive(seed, 4, cpu))
+
+
+def _for_whole_images(recipe: Recipe, network: nn.Module) -> Whole:
+    if recipe.predict.window:
+        return Windowed(network, recipe.predict.window)
+    known = reach(recipe.network)
+    return Tiled(network, known, recipe.predict.tile or SIDE) if known else network
 
 
 def _fit(
@@ -339,7 +349,7 @@ def _refined(
 
 
 def _in_phases(
-    network: nn.Module | Tiled,
+    network: Whole,
     dropping: torch.Generator,
     x: torch.Tensor,
     visible: torch.Tensor,

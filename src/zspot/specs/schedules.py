@@ -92,6 +92,10 @@ class Predict:
     tile : int
         Side in pixels of the tiles in which a large image is shown to the network, without
         effect on the result where no dropout is drawn; 0 is the usual side, see `zspot.tiles`.
+    window : int
+        Side in pixels of overlapping windows that the network is shown one by one, for networks
+        that learned on crops of that size, see `zspot.overlap`; 0 is the whole image. Where
+        `stride` is above 1 they are cut from the phases.
     """
 
     passes: int = 400
@@ -102,8 +106,17 @@ class Predict:
     refine: int = 0
     refine_share: float = 0.16
     tile: int = 0
+    window: int = 0
 
     def __post_init__(self) -> None:
+        require(
+            self.window == 0 or 16 <= self.window <= 10**5,
+            f"predict.window = {self.window}: must be 0 or lie from 16 to 100000",
+        )
+        require(
+            self.window == 0 or self.tile == 0,
+            "predict.window: windows are shown one by one anyway; set predict.tile = 0",
+        )
         require(
             self.tile == 0 or 64 <= self.tile <= 10**5,
             f"predict.tile = {self.tile}: must be 0 or lie from 64 to 100000",

@@ -1,0 +1,74 @@
+"""Predicting an image in overlapping windows, each by itself.
+
+A network that learned on crops has seen their borders as near to every pixel as these were.
+Shown more around a pixel than it ever saw, it may get even the brightness of large areas wrong
+(measured: up to 6 dB). So it is shown windows of the size of its crops, and what it makes of them
+is averaged where they overlap, with weights that fall towards the windows' borders.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import torch
+from torch import nn
+
+AT_ONCE = 256**2
+"""Pixels that the network is shown at once."""
+
+
+class Windowed:
+    """A network that is shown an image window by window; for use without gradient.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Called as `network(x, generator, visible)`.
+    side : int
+        Of the windows, pixels; along an axis that is shorter they are as long as it.
+    """
+
+    def __init__(self, network: nn.Module, side: int) -> None:
+        self._network, self._side = network, side
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        x: torch.Tensor,
+        generator: torch.Generator | None = None,
+        visible: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (N, C, H, W) to what the network makes of it."""
+        sides = [min(self._side, size) for size in x.shape[2:]]
+        starts = [_starts(n, side) for n, side in zip(x.shape[2:], sides, strict=True)]
+        cuts = [
+            (n, slice(None), slice(i, i + sides[0]), slice(j, j + sides[1]))
+            for n, i, j in product(range(len(x)), *starts)
+        ]
+        if len(cuts) == len(x):
+            return self._network(x, generator, visible)
+        weight = _ramp(sides[0], x)[:, None] * _ramp(sides[1], x)
+        total, weights = torch.zeros_like(x), torch.zeros_like(x[:, :1])
+        for batch in _batches(cuts, max(1, AT_ONCE // (sides[0] * sides[1]))):
+            seen = None if visible is None else torch.stack([visible[at] for at in batch])
+            outputs = self._network(torch.stack([x[at] for at in batch]), generator, seen)
+            for at, output in zip(batch, outputs, strict=True):
+                total[at] += weight * output
+                weights[at] += weight
+        return total / weights
+
+
+def _starts(size: int, side: int) -> list[int]:
+    """Return where windows start along an axis: evenly, overlapping by a quarter or more."""
+    steps = -(-(size - side) // max(1, side * 3 // 4))
+    return [round(step * (size - side) / max(1, steps)) for step in range(steps + 1)]
+
+
+def _ramp(side: int, like: torch.Tensor) -> torch.Tensor:
+    """Return weights along an axis that rise over the quarter at each end."""
+    at = torch.arange(side, dtype=like.dtype, device=like.device)
+    return torch.minimum(at + 1, side - at).clamp(max=max(1, side // 4))
+
+
+def _batches(cuts: list, count: int) -> list[list]:
+    return [cuts[start : start + count] for start in range(0, len(cuts), count)]

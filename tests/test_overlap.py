@@ -1,0 +1,84 @@
+"""Images that are predicted in overlapping windows, for networks that learned on small crops."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import zspot
+from zspot.overlap import Windowed
+from zspot.recipe import Fit, Predict, Recipe, RecipeError, UNet
+
+
+class _Same(nn.Module):
+    """A network that returns what it sees and remembers how large that was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[torch.Size] = []
+
+    def forward(self, x, generator=None, visible=None):
+        self.seen.append(x.shape)
+        assert visible is None or visible.shape == x.shape
+        return x
+
+
+class _Mean(nn.Module):
+    """A network whose every pixel depends on all it sees."""
+
+    def forward(self, x, generator=None, visible=None):
+        return x.mean((2, 3), keepdim=True).expand_as(x)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 2), st.integers(1, 3), st.integers(1, 90), st.integers(1, 90), st.integers(1, 40)
+)
+def test_every_pixel_comes_back_once_whatever_the_sizes(count, channels, height, width, side):
+    x = torch.randn(count, channels, height, width, generator=torch.Generator().manual_seed(0))
+    network = _Same()
+    assert torch.allclose(Windowed(network, side)(x, None, x > 0), x, atol=1e-5)
+    assert {tuple(shape[2:]) for shape in network.seen} == {(min(side, height), min(side, width))}
+
+
+def test_a_pixel_depends_on_no_more_than_the_windows_that_hold_it():
+    x = torch.zeros(1, 1, 96, 96)
+    x[..., 0, 0] = 1
+    changed = Windowed(_Mean(), 32)(x)[0, 0] != 0
+    assert changed[:32, :32].all()
+    assert changed.sum() == 32 * 32
+
+
+def _recipe(window: int) -> Recipe:
+    fit = Fit(steps=4, lr=1e-3, schedule="one-cycle", crop=32)
+    return Recipe("bsn-ins", network=UNet(8), fit=fit, predict=Predict(2, window=window))
+
+
+@pytest.mark.parametrize("size", [(80, 96), (33, 100), (20, 20)])
+def test_windows_change_what_the_network_is_shown_and_nothing_else(size):
+    noisy = np.random.default_rng(0).random(size, dtype=np.float32)
+    whole, windows = (zspot.run(noisy, _recipe(n), seed=1) for n in (0, 32))
+    assert windows.losses == whole.losses
+    assert windows.image.shape == size
+    assert np.isfinite(windows.image).all()
+    assert np.array_equal(windows.image, whole.image) == (max(size) <= 32)
+    again = zspot.run(noisy, _recipe(32), seed=1)
+    assert np.array_equal(again.image, windows.image)
+
+
+def test_windows_within_phases():
+    noisy = np.random.default_rng(0).random((96, 80), dtype=np.float32)
+    recipe = _recipe(16)
+    recipe = replace(recipe, predict=replace(recipe.predict, stride=2))
+    assert zspot.denoise(noisy, recipe).shape == noisy.shape
+
+
+def test_windows_and_tiles_exclude_each_other():
+    with pytest.raises(RecipeError, match=r"predict.window.*set predict.tile = 0"):
+        Predict(window=64, tile=512)
+    with pytest.raises(RecipeError, match=r"predict.window = 5"):
+        Predict(window=5)
