@@ -45,7 +45,10 @@ def variants() -> dict[str, Recipe]:
         recipe = METHODS["bsn-ins"].make(effort)
         assert isinstance(recipe, Recipe)
         out[effort] = recipe
-    for effort in ("balanced", "best"):
+    # What balanced was before it learned on small crops.
+    whole = Fit(300, 2e-3, "one-cycle")
+    out["whole"] = replace(out["balanced"], fit=whole, predict=Predict(32))
+    for effort in ("balanced", "whole", "best"):
         base = out[effort]
         assert isinstance(base.fill, Inr)
         ablations = {
