@@ -224,6 +224,8 @@ def _fit(
             )
         adam.zero_grad(set_to_none=True)
         loss.backward()
+        if spec.clip:
+            nn.utils.clip_grad_norm_(parts.network.parameters(), spec.clip)
         adam.step()
         rates.step()
         parts.fill.learn(step, base, maps, output.detach(), windows)

@@ -37,6 +37,9 @@ class Fit:
         take the mean as it was there; 0 is never. Needs `average`. The variance falls while the
         picture is learned and rises with the noise (Wang et al., Early Stopping for Deep Image
         Prior, TMLR 2023).
+    clip : float
+        Largest norm of the gradient of a step, longer ones are shortened; 0 is off. A small crop
+        with strong contrast can throw a high learning rate off for good.
     """
 
     steps: int = 1200
@@ -48,6 +51,7 @@ class Fit:
     stride: int = 1
     average: float = 0.0
     patience: int = 0
+    clip: float = 0.0
 
     def __post_init__(self) -> None:
         between("fit.steps", self.steps, 0, 10**7)
@@ -57,6 +61,7 @@ class Fit:
         between("fit.patience", self.patience, 0, 10**7)
         require(self.crop > 0 or self.batch == 1, "fit.batch: needs fit.crop; 0 is one image")
         require(self.lr > 0, f"fit.lr = {self.lr}: must be positive")
+        between("fit.clip", self.clip, 0, 10**6)
         require(0 <= self.average < 1, f"fit.average = {self.average}: must lie in [0, 1)")
         require(self.patience == 0 or self.average > 0, "fit.patience: needs fit.average above 0")
         require(
