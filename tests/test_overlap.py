@@ -1,4 +1,4 @@
-"""Images that are predicted in overlapping windows, for networks that learned on small crops."""
+"""Learning on small crops, and prediction in overlapping windows of their size."""
 
 from dataclasses import replace
 
@@ -82,3 +82,22 @@ def test_windows_and_tiles_exclude_each_other():
         Predict(window=64, tile=512)
     with pytest.raises(RecipeError, match=r"predict.window = 5"):
         Predict(window=5)
+
+
+def test_no_gradient_is_longer_than_clip(monkeypatch):
+    noisy = np.random.default_rng(0).random((40, 40), dtype=np.float32)
+    step, norms = torch.optim.Adam.step, []
+
+    def recorded(self, closure=None):
+        grads = [p.grad.norm() for group in self.param_groups for p in group["params"]]
+        norms.append(float(torch.stack(grads).norm()))
+        return step(self, closure)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", recorded)
+    recipe = _recipe(32)
+    zspot.run(noisy, recipe)
+    free = norms.copy()
+    norms.clear()
+    clip = 0.5 * min(free)
+    zspot.run(noisy, replace(recipe, fit=replace(recipe.fit, clip=clip)))
+    assert norms == pytest.approx([clip] * len(free), rel=1e-3)
