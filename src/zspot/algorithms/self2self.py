@@ -49,5 +49,5 @@ METHOD = Method(
     citation="Quan, Chen, Pang, Ji. Self2Self With Dropout: Learning Self-Supervised Denoising "
     "From Single Image. CVPR 2020, pp. 1890-1898.",
     make=recipe,
-    seconds=136,
+    seconds=90,
 )
