@@ -12,6 +12,7 @@ from torch import nn
 import zspot
 from zspot.overlap import Windowed
 from zspot.recipe import Constant, Fit, Predict, Recipe, RecipeError, UNet
+from zspot.views import crops
 
 
 class _Same(nn.Module):
@@ -101,3 +102,20 @@ def test_no_gradient_is_longer_than_clip(monkeypatch):
     clip = 0.5 * min(free)
     zspot.run(noisy, replace(recipe, fit=replace(recipe.fit, clip=clip)))
     assert norms == pytest.approx([clip] * len(free), rel=1e-3)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 50), st.sampled_from([1, 4]))
+def test_crops_lie_in_the_image(height, width, side, grid):
+    places = torch.Generator().manual_seed(height)
+    for rows, columns in crops((height, width), side, 20, places, grid):
+        for cut, full in ((rows, height), (columns, width)):
+            assert cut.start % grid == 0
+            assert 0 <= cut.start <= full - min(side, full)
+            assert cut.stop - cut.start == min(side, full)
+
+
+def test_crops_show_the_border_as_often_as_the_middle():
+    seen = np.zeros((60, 40))
+    for rows, columns in crops((60, 40), 16, 20000, torch.Generator().manual_seed(0)):
+        seen[rows, columns] += 1
+    assert seen.min() > 0.9 * seen[30, 20]

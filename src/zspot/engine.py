@@ -23,7 +23,7 @@ from zspot.recipe import Recipe
 from zspot.running import Mean, RunningMean
 from zspot.specs import Halves, NoMask, Recorrupted, Second, Shuffled, require
 from zspot.tiles import SIDE, Tiled, reach
-from zspot.views import TURNS, apart, turn_back, turned_by
+from zspot.views import TURNS, apart, crops, turn_back, turned_by
 
 _PASS_COST = 0.3  # of a prediction relative to a fit step, for the time left
 
@@ -277,12 +277,7 @@ def _views(
     # Pixels are shuffled within the tiles that were found flat: crops start where these do.
     grid = recipe.target.tile if isinstance(recipe.target, Shuffled) else 1
     turn = int(torch.randint(TURNS, (1,), generator=places)) if spec.turns else 0
-    sizes = [min(spec.crop or size, size) for size in image.shape[2:]]
-    room = [full - size + 1 for full, size in zip(image.shape[2:], sizes, strict=True)]
-    windows: list[tuple[slice, slice]] = []
-    for _ in range(spec.batch if spec.crop else 0):
-        i, j = (int(torch.randint(n, (1,), generator=places)) // grid * grid for n in room)
-        windows.append((slice(i, i + sizes[0]), slice(j, j + sizes[1])))
+    windows = crops(image.shape[2:], spec.crop, spec.batch, places, grid) if spec.crop else []
 
     def view(whole: torch.Tensor) -> torch.Tensor:
         cuts = [whole[..., rows, columns] for rows, columns in windows]

@@ -1,11 +1,43 @@
-"""Other views of the same pixels: turned, or apart in phases."""
+"""Other views of the same pixels: crops, turned, or apart in phases."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F
 
 TURNS = 8  # rotations and reflections of a square
+
+
+def crops(
+    shape: Sequence[int], side: int, count: int, generator: torch.Generator, grid: int = 1
+) -> list[tuple[slice, slice]]:
+    """Draw crops of an image: any squares that touch it, moved inside.
+
+    Were every place as likely as any other, pixels at the image's border would be in few of the
+    crops and hardly be learned (measured: 10 dB worse than in the middle).
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Height and width of the image.
+    side : int
+        Of the crops; along an axis that is shorter they are as long as it.
+    count : int
+    generator : torch.Generator
+        On the CPU.
+    grid : int
+        Rows and columns at which crops start are multiples of this.
+    """
+
+    def along(full: int) -> slice:
+        size = min(side, full)
+        start = int(torch.randint(full + size - 1, (1,), generator=generator)) - size + 1
+        start = min(max(start, 0), full - size) // grid * grid
+        return slice(start, start + size)
+
+    return [(along(shape[0]), along(shape[1])) for _ in range(count)]
 
 
 def apart(x: torch.Tensor, step: int) -> torch.Tensor:
