@@ -8,6 +8,10 @@ blind-spot network of 64 filters and 4 modules, 2000 steps, mean of 10.
 The auxiliary image is made from all pixels, so that a hidden pixel reaches the network through
 patches of the pooled image that hold it: blindness does not hold to the bit. A test measures the
 leak.
+
+The shorter efforts learn on small crops, where steps are cheap (measured: up to 2 dB more on 128 x
+128 pixels than 200 steps on the whole). The network sees a few pixels around each, not the whole,
+so that its predictions need no windows.
 """
 
 from __future__ import annotations
@@ -15,9 +19,10 @@ from __future__ import annotations
 from zspot.algorithms.method import Method
 from zspot.recipe import Bernoulli, BlindSpot, Fit, Predict, Recipe, Refill
 
+_SIDE, _CLIP = 64, 0.5
 _EFFORTS = {
-    "fast": (BlindSpot(24, 2), Fit(100, 3e-3, "one-cycle", stride=2)),
-    "balanced": (BlindSpot(32, 3), Fit(200, 3e-3, "one-cycle", stride=2)),
+    "fast": (BlindSpot(24, 2), Fit(300, 3e-3, "one-cycle", _SIDE, stride=2, clip=_CLIP)),
+    "balanced": (BlindSpot(32, 3), Fit(1000, 3e-3, "one-cycle", _SIDE, stride=2, clip=_CLIP)),
     "best": (BlindSpot(64, 4), Fit(2000, 4e-4, "cosine", stride=2)),
 }
 
@@ -44,5 +49,5 @@ METHOD = Method(
     citation="Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling. "
     "NeurIPS 2025.",
     make=recipe,
-    seconds=83,
+    seconds=80,
 )
