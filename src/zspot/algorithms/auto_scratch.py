@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zspot.progress import Report
 
 _TIMES = 0.7  # deviation of the noise to that of what the network removed, some of it picture
+_STEPS = {"fast": 100, "balanced": 200}
 
 
 def white(level: tuple[float, ...]) -> Recipe:
@@ -39,9 +40,17 @@ def white(level: tuple[float, ...]) -> Recipe:
 
 
 def correlated(effort: str) -> Recipe:
-    """Return the recipe for correlated noise."""
+    """Return the recipe for correlated noise.
+
+    The shorter efforts learn on the whole image: the many steps on small crops that `refill` takes
+    learn the noise of small images (measured: a block of SIDD, its middle 128 x 128, 31.8 dB on
+    the whole and 27.9 on crops).
+    """
+    recipe = refill.recipe(effort)
+    if effort in _STEPS:
+        recipe = replace(recipe, fit=Fit(_STEPS[effort], 3e-3, "one-cycle", stride=2))
     finish = Finish(similar=1.0, guided=True, removed=_TIMES)
-    return replace(refill.recipe(effort), method="auto-scratch", finish=finish)
+    return replace(recipe, method="auto-scratch", finish=finish)
 
 
 def make(effort: str) -> Denoiser:
