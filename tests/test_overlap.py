@@ -119,3 +119,11 @@ def test_crops_show_the_border_as_often_as_the_middle():
     for rows, columns in crops((60, 40), 16, 20000, torch.Generator().manual_seed(0)):
         seen[rows, columns] += 1
     assert seen.min() > 0.9 * seen[30, 20]
+
+
+def test_crops_of_nearly_all_still_start_anywhere():
+    places = torch.Generator().manual_seed(0)
+    starts = [rows.start for rows, _ in crops((128, 128), 120, 3000, places)]
+    share = np.bincount(starts, minlength=9) / 3000
+    assert share[[0, 8]] == pytest.approx(9 / 25, abs=0.05)
+    assert share[1:8] == pytest.approx(1 / 25, abs=0.02)
