@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import datasets
-from benchmarks.compare import entry_of
+from benchmarks.figures import load_pair
 from benchmarks.store import load_image, read_rows
 
 BANDS = (0, 1, 2, 4, 8, 16, 32)  # pixels from the border at which a band starts
@@ -34,22 +33,20 @@ def profile(clean: np.ndarray, image: np.ndarray) -> list[float]:
 
 def measure(rows: pd.DataFrame, folder: Path, data: Path) -> pd.DataFrame:
     """Return the profile of each row that worked, and of each noisy input once."""
-    found = []
-    for _, row in rows[rows["error"].isna()].iterrows():
-        names = {key: row[key] for key in ("set", "noise", "image", "crop")}
-        pair = datasets.load(
-            data, entry_of(row), str(row["image"]),
-            crop=int(row["crop"]) or None, noise_seed=int(row["noise_seed"]),
-        )  # fmt: skip
+    found, images = [], ["set", "noise", "noise_seed", "image", "crop"]
+    for _, group in rows[rows["error"].isna()].groupby(images):
+        first = group.iloc[0]
+        pair = load_pair(data, first)
         assert pair.clean is not None
-        output = load_image(folder, str(row["output"]))
-        for method, image in ((str(row["method"]), output), ("noisy", pair.noisy)):
-            bands = {
-                f"from_{k}": round(v, 2)
-                for k, v in zip(BANDS, profile(pair.clean, image), strict=True)
-            }
-            found.append({**names, "method": method, **bands})
-    return pd.DataFrame(found).drop_duplicates(["set", "noise", "image", "method"])
+        shown = [("noisy", "", pair.noisy)]
+        for _, row in group[group["method"] != "noisy"].iterrows():
+            output = load_image(folder, str(row["output"]))
+            shown.append((str(row["method"]), str(row["effort"]), output))
+        for method, effort, image in shown:
+            bands = zip(BANDS, profile(pair.clean, image), strict=True)
+            values = {f"from_{start}": round(psnr, 2) for start, psnr in bands}
+            found.append({**first[images], "method": method, "effort": effort, **values})
+    return pd.DataFrame(found)
 
 
 def main() -> None:
@@ -60,7 +57,12 @@ def main() -> None:
     arguments = parser.parse_args()
     found = measure(read_rows(arguments.rows), arguments.rows, arguments.data)
     found.to_csv(arguments.out, index=False)
-    print(found.groupby(["method", "set"]).mean(numeric_only=True).round(1).to_string())
+    print(
+        found.groupby(["method", "effort", "set"])[[f"from_{k}" for k in BANDS]]
+        .mean()
+        .round(1)
+        .to_string()
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ channel mean, last iterate.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import zspot
 from benchmarks import datasets
 from benchmarks.metrics import quality
+from benchmarks.rows import Rows
 from zspot.algorithms import METHODS
 from zspot.recipe import Bernoulli, Constant, Fit, Inr, Predict, Recipe, UNet
 
@@ -124,30 +124,20 @@ def main() -> None:
     known = variants()
     chosen = {name: known[name] for name in filter(None, arguments.variants.split(","))}
     chosen |= {text: custom(text) for text in arguments.custom}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = not arguments.out.exists()
-    done = set()
-    if not fresh:
-        with arguments.out.open(newline="") as rows:
-            done = {(r["image"], r["crop"], r["variant"]) for r in csv.DictReader(rows)}
-    with arguments.out.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, FIELDS)
-        if fresh:
-            writer.writeheader()
-        for image in arguments.images.split(","):
-            for name, recipe in chosen.items():
-                if (image, str(arguments.crop), name) in done:
-                    continue
-                noisy, clean = load(arguments.data, image, arguments.crop)
-                row, result = measure(recipe, noisy, clean)
-                writer.writerow({"image": image, "crop": arguments.crop, "variant": name, **row})
-                stream.flush()
-                print(time.strftime("%H:%M"), image, name, row, flush=True)
-                if arguments.pictures:
-                    arguments.pictures.mkdir(parents=True, exist_ok=True)
-                    words = (image, arguments.crop, name)
-                    stem = "_".join(map(str, words)).replace("/", "_").replace(" ", "_")
-                    iio.imwrite(arguments.pictures / f"{stem}.png", result.image)
+    rows = Rows(arguments.out, FIELDS, 3)
+    for image in arguments.images.split(","):
+        for name, recipe in chosen.items():
+            if rows.has(image, arguments.crop, name):
+                continue
+            noisy, clean = load(arguments.data, image, arguments.crop)
+            row, result = measure(recipe, noisy, clean)
+            rows.append([{"image": image, "crop": arguments.crop, "variant": name, **row}])
+            print(time.strftime("%H:%M"), image, name, row, flush=True)
+            if arguments.pictures:
+                arguments.pictures.mkdir(parents=True, exist_ok=True)
+                words = (image, arguments.crop, name)
+                stem = "_".join(map(str, words)).replace("/", "_").replace(" ", "_")
+                iio.imwrite(arguments.pictures / f"{stem}.png", result.image)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ in `benchmarks.metrics`; seconds are those of the processor.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from dataclasses import fields, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ import torch
 import zspot
 from benchmarks import datasets
 from benchmarks.metrics import quality
+from benchmarks.rows import Rows
 from zspot.algorithms import METHODS
 from zspot.recipe import Recipe
 
@@ -90,26 +90,16 @@ def main() -> None:
     parser.add_argument("--settings", nargs="+", default=[""])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = not arguments.out.exists()
-    done = set()
-    if not fresh:
-        with arguments.out.open(newline="") as rows:
-            done = {tuple(row[name] for name in FIELDS[:4]) for row in csv.DictReader(rows)}
-    with arguments.out.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, FIELDS)
-        if fresh:
-            writer.writeheader()
-        for setting in arguments.settings:
-            for image in arguments.images:
-                key = (image, str(arguments.crop), arguments.method, setting)
-                if key in done:
-                    continue
-                noisy, clean = load(arguments.data, image, arguments.crop)
-                row = measure(arguments.method, setting, noisy, clean)
-                writer.writerow({**dict(zip(FIELDS[:4], key, strict=True)), **row})
-                stream.flush()
-                print(*key, row, flush=True)
+    rows = Rows(arguments.out, FIELDS, 4)
+    for setting in arguments.settings:
+        for image in arguments.images:
+            key = (image, arguments.crop, arguments.method, setting)
+            if rows.has(*key):
+                continue
+            noisy, clean = load(arguments.data, image, arguments.crop)
+            row = measure(arguments.method, setting, noisy, clean)
+            rows.append([{**dict(zip(FIELDS[:4], key, strict=True)), **row}])
+            print(*key, row, flush=True)
 
 
 if __name__ == "__main__":

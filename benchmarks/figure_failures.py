@@ -48,7 +48,7 @@ def failures(options: Options) -> list[Path]:
 
 def _windows(options: Options, row: pd.Series) -> Iterator[dict[str, object]]:
     """Yield the dark windows of one image with their errors, in units of 1/255."""
-    pair = load_pair(options, row)
+    pair = load_pair(options.data, row)
     assert pair.clean is not None
     output = load_image(options.rows, str(row["output"]))
     noisy, clean = np.clip(pair.noisy, 0, 1), pair.clean
@@ -74,7 +74,7 @@ def _draw(options: Options, rows: pd.DataFrame, worst: pd.DataFrame, found: pd.D
     for axes, (_, window) in zip(grid, worst.iterrows(), strict=True):
         same = (rows["set"] == window["set"]) & (rows["image"] == window["image"])
         row = rows[same & (rows["noise"] == window["noise"])].iloc[0]
-        pair = load_pair(options, row)
+        pair = load_pair(options.data, row)
         assert pair.clean is not None
         cut = np.s_[window["y"] : window["y"] + WINDOW, window["x"] : window["x"] + WINDOW]
         clean, noisy = pair.clean[cut], np.clip(pair.noisy[cut], 0, 1)

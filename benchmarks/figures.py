@@ -83,10 +83,10 @@ def stored(options: Options) -> pd.DataFrame:
     return rows[rows["error"].isna()]
 
 
-def load_pair(options: Options, row: pd.Series) -> datasets.Pair:
+def load_pair(data: Path, row: pd.Series) -> datasets.Pair:
     """Return the noisy and clean image of a row."""
     return datasets.load(
-        options.data,
+        data,
         entry_of(row),
         str(row["image"]),
         crop=int(row["crop"]) or None,
@@ -158,7 +158,7 @@ def panels(name: str, options: Options) -> list[Path]:
     rows = rows[rows["image"] == _median_image(rows)]
     order = sorted(range(len(rows)), key=lambda i: suites.rank(str(rows["method"].iloc[i])))
     rows = rows.iloc[order]
-    pair = load_pair(options, rows.iloc[0])
+    pair = load_pair(options.data, rows.iloc[0])
     assert pair.clean is not None
     pictures = [(load_image(options.rows, str(r.output)), _label(r)) for r in rows.itertuples()]
     pictures.append((pair.clean, "clean\n"))
