@@ -13,7 +13,7 @@ from benchmarks.compare import entry_of, one_kind
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Options, load_pair, save, show, stored, strongest
 from benchmarks.store import load_image
-from zspot.io._atomic import atomic_write
+from zspot.io.atomic import atomic_write
 
 WINDOW, STRIDE = 32, 16
 _SHOWN = 3  # images, the worst window of each

@@ -16,14 +16,14 @@ from rich.progress import Progress as Bar
 from benchmarks import datasets
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Options, brightening, save, show
-from zspot import engine
 from zspot.algorithms import EFFORTS, METHODS
-from zspot.axes import Plane, to_plane
-from zspot.fills import WHOLE, Fill, InrFill, Windows
-from zspot.io._atomic import atomic_write
-from zspot.masks import MaskMaps
-from zspot.progress import Clock, Progress
+from zspot.core.plane import Plane, to_plane
+from zspot.core.progress import Clock, Progress
+from zspot.engine import runner as engine
+from zspot.io.atomic import atomic_write
 from zspot.recipe import Inr, Recipe
+from zspot.recipe.fills import WHOLE, Fill, InrFill, Windows
+from zspot.recipe.masks import MaskMaps
 
 _MEASURED = 24  # moments at which the correlations are measured
 _SHOWN = (0.0, 0.1, 0.3, 1.0)  # shares of the training at which the output is shown

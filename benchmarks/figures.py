@@ -19,7 +19,7 @@ from benchmarks.compare import entry_of, one_kind, set_title, split
 from benchmarks.errors import BenchmarkError
 from benchmarks.store import load_image, read_rows
 from benchmarks.tables import chosen, means
-from zspot.io._atomic import atomic_write
+from zspot.io.atomic import atomic_write
 
 PANELS = {
     "3": ("sidd_val", ""),

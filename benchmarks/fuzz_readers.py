@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fuzz_seeds import mutate, seeds
-from zspot.sharing import Sharing
+from zspot.engine.shared_fit import Sharing
 
 SECONDS = 20
 ROOM = 2**30
@@ -82,8 +82,8 @@ class Unchanged:
 
 def through(path: Path, folder: Path) -> None:
     """Read a file and write it back, as `zspot denoise` does."""
+    from zspot.files.store import denoise_store
     from zspot.io import is_store, open_stack, read, write
-    from zspot.store import denoise_store
 
     if is_store(path):
         denoise_store(path, folder / "out.zarr", Unchanged(), axes=None, overwrite=False)
@@ -102,7 +102,7 @@ def through(path: Path, folder: Path) -> None:
 
 def judge(path: Path, folder: Path) -> tuple[str, str]:
     """Return the outcome of one input and its message."""
-    from zspot.io import FileError
+    from zspot.core.errors import FileError
 
     try:
         through(path, folder)
@@ -151,8 +151,9 @@ def preload() -> None:
     import bioio_nd2  # noqa: F401
     import rawpy  # noqa: F401
 
-    import zspot.store  # noqa: F401
-    from zspot.io import _tiff_stack, bmp, jpeg, npy, png, raw, webp  # noqa: F401
+    import zspot.files.store  # noqa: F401
+    from zspot.io import bmp, jpeg, npy, png, raw, webp  # noqa: F401
+    from zspot.io.tiff import stack as _  # noqa: F401
 
     assert bioio
     assert bioio_czi

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.io
 
 from benchmarks.errors import BenchmarkError
-from zspot.io._atomic import atomic_write
+from zspot.io.atomic import atomic_write
 
 
 def read(path: Path, key: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Peak memory of each method, for the estimates in `zspot.budget`.
+"""Peak memory of each method, for the estimates in `zspot.engine.budget`.
 
     python -m benchmarks.memory [--methods bsn-ins,auto] [--sides 256,512]
 
@@ -15,8 +15,8 @@ _CHILD = """
 import resource, sys, torch
 from dataclasses import replace
 import zspot
-from zspot import budget
-from zspot.denoiser import from_recipe
+from zspot.engine import budget
+from zspot.engine.denoiser import from_recipe
 name, side, channels = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(1)
 y = torch.randn(channels, side, side, generator=torch.Generator().manual_seed(0))

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.metrics import quality
-from zspot.nlbayes import Pass, nl_bayes
-from zspot.patch_noise import PatchNoise, patch_noise
+from zspot.filters.nonlocal_bayes import Pass, nl_bayes
+from zspot.filters.patch_noise import PatchNoise, patch_noise
 
 SIGMA = {"set9": 25, "bsd68": 25, "mcmaster": 50}
 SCALES = {"sidd_val": 2, "cc": 1, "polyu": 1}

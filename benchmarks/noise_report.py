@@ -26,7 +26,7 @@ import imageio.v3 as iio
 import numpy as np
 from scipy.ndimage import convolve, gaussian_filter
 
-from zspot.noise import MAX_LAG, analyze_noise
+from zspot.noise.report import MAX_LAG, analyze_noise
 
 PAIRS = ("sidd_val", "cc", "polyu", "fmdd")
 CLEAN = ("bsd68", "set9", "mcmaster")

@@ -23,8 +23,8 @@ import numpy as np
 import skimage.data
 import tifffile
 
-from zspot.auto import warm_start
-from zspot.budget import parse_size
+from zspot.algorithms.auto.choice import warm_start
+from zspot.engine.budget import parse_size
 
 SIDE = 2048
 

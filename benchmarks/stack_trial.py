@@ -8,7 +8,7 @@ mirrored at its borders, its brightness falls (bleaching), and every plane gets 
 Poisson-Gaussian, correlated between neighbours as after resampling, or white. The whole stack is
 denoised with a shared fit; every `--every`-th plane also by itself. Prints the seconds of a plane
 and the PSNR of those planes. `--chain` starts each plane from the one before instead, `--share` and
-`--rate` try other settings of `zspot.sharing`.
+`--rate` try other settings of `zspot.engine.shared_fit`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import torch
 
 import zspot
 from benchmarks import metrics
-from zspot import sharing
+from zspot.engine import shared_fit as sharing
 from zspot.files import denoise_file
 
 PEAK = 40.0  # photons of the brightest pixel

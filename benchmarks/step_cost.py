@@ -15,11 +15,11 @@ import time
 
 import torch
 
-from zspot import engine
 from zspot.algorithms import METHODS
-from zspot.losses import masked_mean
-from zspot.masks import draw
+from zspot.engine import runner as engine
 from zspot.recipe import Recipe
+from zspot.recipe.losses import masked_mean
+from zspot.recipe.masks import draw
 
 
 def main() -> None:

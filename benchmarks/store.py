@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.evaluation import CONVENTIONS, columns
-from zspot.io._atomic import atomic_write
+from zspot.io.atomic import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd  # loaded where it is used: processes that make rows do without

@@ -1,4 +1,4 @@
-"""How strong is correlated noise, and does `auto` know? See `zspot.stronger`.
+"""How strong is correlated noise, and does `auto` know? See `zspot.algorithms.auto.strength`.
 
     python -m benchmarks.strengths --data DIR [--sets polyu,cc] [--effort balanced] [--out FILE.csv]
 
@@ -25,7 +25,7 @@ from benchmarks.auto import pairs
 from benchmarks.datasets import middle
 from benchmarks.metrics import quality
 from benchmarks.noises import parse
-from zspot.stronger import TIMES
+from zspot.algorithms.auto.strength import TIMES
 
 REAL = ("sidd_val", "fmdd", "polyu", "cc")
 MADE = ("set9", "bsd68", "mcmaster")

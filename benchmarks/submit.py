@@ -13,7 +13,7 @@ from benchmarks import datasets, mat
 from benchmarks.compare import split
 from benchmarks.errors import BenchmarkError
 from benchmarks.store import load_image, read_rows
-from zspot.io._atomic import atomic_write
+from zspot.io.atomic import atomic_write
 
 
 def write_submission(

@@ -14,7 +14,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.evaluation import CONVENTIONS, DEFAULT, columns
 from benchmarks.published import PUBLISHED, SECONDS
 from benchmarks.store import COLUMNS
-from zspot.io._atomic import atomic_write
+from zspot.io.atomic import atomic_write
 
 REAL = (("sidd_val", ""), ("fmdd", ""), ("polyu", ""), ("cc", ""))
 WHITE = (("set9", "white:25"), ("bsd68", "white:25"))

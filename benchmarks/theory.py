@@ -27,8 +27,9 @@ from benchmarks.correlations import IMAGE_FIELDS, LAG_FIELDS, image_row, lag_row
 from benchmarks.metrics import quality
 from benchmarks.rows import Rows
 from zspot.algorithms import METHODS
-from zspot.axes import to_plane
-from zspot.recipe import Bernoulli, Fit, Predict, Recipe, RecipeError, UNet
+from zspot.core.errors import RecipeError
+from zspot.core.plane import to_plane
+from zspot.recipe import Bernoulli, Fit, Predict, Recipe, UNet
 from zspot.theory import BlindSpot, Moments, over_masks
 
 SETS = ("sidd_val", "cc", "polyu", "fmdd")

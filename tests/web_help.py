@@ -15,7 +15,7 @@ import pytest
 import skimage.data
 from PIL import Image, PngImagePlugin
 
-from tests.conftest import tiny
+from tests.images import tiny
 from zspot.algorithms import bsn_ins
 from zspot.frontends import cli
 

@@ -19,7 +19,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 from torch.nn import functional as F
 
-from zspot.networks.prior import denoise, load
+from zspot.networks.pretrained import denoise, load
 
 # Standard deviation of the white noise to add, of 255; None where the set has noisy images.
 SETS: dict[str, int | None] = {

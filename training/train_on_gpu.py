@@ -29,7 +29,7 @@ from training.train_prior import (
     standardise_as_in_use,
     start_from,
 )
-from zspot.networks.prior import Prior
+from zspot.networks.pretrained import Prior
 
 _LARGE, _SMALL = 128, 64  # sides of patches in pixels
 _PER_TASK = 250

@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from training.simulate import MIXTURES, augment, crops, simulate
-from zspot.networks.prior import BLOCKS, WIDTHS, Prior
+from zspot.networks.pretrained import BLOCKS, WIDTHS, Prior
 
 _WARM_UP_STEPS = 150
 _LOG_EVERY = 50

@@ -14,8 +14,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from zspot.algorithms import METHODS
-from zspot.frontends.cli import app
-from zspot.io._files import _FORMATS, _WRITTEN_AS
+from zspot.frontends.cli.main import app
+from zspot.io.open import _FORMATS, _WRITTEN_AS
 
 
 class Commands(SphinxDirective):

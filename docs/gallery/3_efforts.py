@@ -12,7 +12,7 @@ import skimage.data
 from skimage.metrics import peak_signal_noise_ratio
 
 import zspot
-from zspot.frontends.examples import SIDE, cat
+from zspot.frontends.sample_images import SIDE, cat
 
 part = np.s_[50:146, 60:156]
 noisy = cat()[part]

@@ -14,27 +14,27 @@ from zspot._version import __version__
 if TYPE_CHECKING:
     from zspot.algorithms import Method
     from zspot.api import OptionError, Result, denoise, run
-    from zspot.axes import ImageError
+    from zspot.api.trust import Trust, assess
+    from zspot.core.plane import ImageError
+    from zspot.core.progress import Progress
     from zspot.noise import NoiseReport, analyze_noise
-    from zspot.progress import Progress
     from zspot.recipe import Recipe, RecipeError
-    from zspot.trust import Trust, assess
 
 # Loaded on first use, so that `import zspot` does not wait for torch.
 _HOME = {
-    "OptionError": "zspot.api",
+    "OptionError": "zspot.core.errors",
     "Result": "zspot.api",
     "denoise": "zspot.api",
     "run": "zspot.api",
-    "ImageError": "zspot.axes",
+    "ImageError": "zspot.core.errors",
     "NoiseReport": "zspot.noise",
     "analyze_noise": "zspot.noise",
     "Method": "zspot.algorithms",
-    "Progress": "zspot.progress",
+    "Progress": "zspot.core.progress",
     "Recipe": "zspot.recipe",
-    "RecipeError": "zspot.recipe",
-    "Trust": "zspot.trust",
-    "assess": "zspot.trust",
+    "RecipeError": "zspot.core.errors",
+    "Trust": "zspot.api.trust",
+    "assess": "zspot.api.trust",
 }
 
 __all__ = [

@@ -18,9 +18,9 @@ from zspot.specs import independent
 if TYPE_CHECKING:
     import torch
 
-    from zspot.denoiser import Denoiser
+    from zspot.core.progress import Report
     from zspot.engine import Denoised
-    from zspot.progress import Report
+    from zspot.engine.denoiser import Denoiser
 
 _TIMES = 0.7  # deviation of the noise to that of what the network removed, some of it picture
 _STEPS = {"fast": 100, "balanced": 200}
@@ -65,7 +65,7 @@ def make(effort: str) -> Denoiser:
     ) -> Denoised:
         from zspot import engine
         from zspot.noise import analyze_noise
-        from zspot.white import white_level
+        from zspot.noise.pca_level import white_level
 
         found = analyze_noise(plane.cpu().numpy(), channel_axis=0)
         near = found.lag_one

@@ -1,6 +1,7 @@
 """BM3D through the package `bm3d` (extra `bm3d`; its licence is non-commercial).
 
-The package is told zspot's own estimate of the level of white noise, `zspot.white`, and, of noise
+The package is told zspot's own estimate of the level of white noise, `zspot.noise.pca_level`, and,
+of noise
 that the estimate cannot be made of, the deviation of what the warm start removes. Three channels
 are denoised together by the package's colour version, any other number one by one. Nothing is
 fitted or random, and all efforts are the same: the package has nothing to trade.
@@ -15,9 +16,9 @@ from zspot.algorithms.method import Method
 if TYPE_CHECKING:
     import torch
 
-    from zspot.denoiser import Denoiser
+    from zspot.core.progress import Report
     from zspot.engine import Denoised
-    from zspot.progress import Report
+    from zspot.engine.denoiser import Denoiser
 
 _BYTES = 600  # per number of the image: `benchmarks.memory`
 _COLOURS = 3
@@ -43,9 +44,8 @@ def make(effort: str) -> Denoiser:
         import numpy as np
         import torch
 
-        from zspot import budget
-        from zspot.engine import Denoised
-        from zspot.progress import Clock
+        from zspot.core.progress import Clock
+        from zspot.engine import Denoised, budget
 
         bm3d = _package()
         least = budget.resident() + _BYTES * plane.numel()
@@ -78,7 +78,7 @@ def make(effort: str) -> Denoiser:
 
 def _package():
     """Return the package, or say how to get it."""
-    from zspot.api import OptionError
+    from zspot.core.errors import OptionError
 
     try:
         import bm3d
@@ -92,8 +92,8 @@ def _package():
 
 def _levels(plane: torch.Tensor) -> tuple[float, ...]:
     from zspot import engine
-    from zspot.auto import warm_start
-    from zspot.white import white_level
+    from zspot.algorithms.auto.choice import warm_start
+    from zspot.noise.pca_level import white_level
 
     level = white_level(plane)
     if level is None:

@@ -35,9 +35,9 @@ from zspot.recipe import Bernoulli, Constant, Fit, Noisy, Predict, Recipe, Shuff
 if TYPE_CHECKING:
     import torch
 
-    from zspot.denoiser import Denoiser
+    from zspot.core.progress import Report
     from zspot.engine import Denoised
-    from zspot.progress import Report
+    from zspot.engine.denoiser import Denoiser
 
 PROBES = (0.8, 0.2)  # keep probabilities
 _RUNS = len(PROBES) + 1
@@ -112,7 +112,7 @@ def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
         memory: int | None = None,
     ) -> Denoised:
         from zspot import engine
-        from zspot.progress import within
+        from zspot.core.progress import within
 
         unit = float(plane.max() - plane.min()) / 255
         levels = []

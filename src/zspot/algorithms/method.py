@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zspot.recipe import Recipe
 
 if TYPE_CHECKING:
-    from zspot.denoiser import Denoiser
+    from zspot.engine.denoiser import Denoiser
 
 EFFORTS = ("fast", "balanced", "best")
 
@@ -30,7 +30,8 @@ class Method:
     needs_second : bool
         Whether it learns from a second noisy image of the same scene.
     shares_fit : bool
-        Whether the fit to one plane of a stack can start from that to another; see `zspot.sharing`.
+        Whether the fit to one plane of a stack can start from that to another; see
+        `zspot.engine.shared_fit`.
     seconds : float or None
         Measured on one AVX2 core for a colour image of 128 x 128 pixels at effort "balanced";
         None if it was not. Grows with the number of pixels where the method sees whole images.

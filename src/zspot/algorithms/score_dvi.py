@@ -8,7 +8,8 @@ the release trains three alike. The release runs a second time where the posteri
 the gradient is clipped instead, and the score is divided by the variance of what the prior removes
 where that exceeds the posterior's: divided by less, it ran away on weak noise (a CC crop of 38.5 dB
 ended at 29.9, now at 38.6). Its prior noise variance is set per data set: `variance` of
-`zspot.score_dvi.Settings`; by default it is measured. Paper and release do not differ otherwise.
+`zspot.algorithms.score_dvi_posterior.Settings`; by default it is measured. Paper and release do not
+differ otherwise.
 
 The prior was trained by `training/train_prior.py --noise gaussian`; another one can be given to
 `make` as a file or a callable.
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from zspot.algorithms.method import Method
 
 if TYPE_CHECKING:
-    from zspot.denoiser import Denoiser
+    from zspot.engine.denoiser import Denoiser
 
 _EFFORTS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 60, "components": 1, "samples": 1, "width": 24, "lr": 2e-3},
@@ -32,7 +33,7 @@ _EFFORTS: dict[str, dict[str, Any]] = {
 
 def make(effort: str, prior: Any = "score") -> Denoiser:
     """Return the denoiser of an effort: "fast", "balanced" or "best" (as published)."""
-    from zspot.score_dvi import Settings, score_dvi  # loads torch
+    from zspot.algorithms.score_dvi_posterior import Settings, score_dvi  # loads torch
 
     return score_dvi(Settings(**_EFFORTS[effort]), prior)
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from zspot.progress import Progress, Report
+from zspot.core.progress import Progress, Report
 
 T = TypeVar("T")
 

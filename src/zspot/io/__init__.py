@@ -5,9 +5,10 @@ kind of file with the same metadata. `open_stack` does both plane by plane. Ever
 `FileError` of one line.
 """
 
-from ._core import MAX_PIXELS, FileError, ImageFile, printable
-from ._files import SUFFIXES, check_target, is_store, open_stack, output_name, read, write
-from ._stack import Stack
+from zspot.core.errors import FileError, printable
+from zspot.io.image_file import MAX_PIXELS, ImageFile
+from zspot.io.open import SUFFIXES, check_target, is_store, open_stack, output_name, read, write
+from zspot.io.stack import Stack
 
 __all__ = [
     "MAX_PIXELS",

@@ -7,8 +7,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import _pillow
-from ._core import FileError, ImageFile, check_header, interleaved, plain_refusal, split_alpha
+from zspot.core.errors import FileError
+from zspot.io import pillow as _pillow
+from zspot.io.image_file import ImageFile, check_header, interleaved, plain_refusal, split_alpha
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:

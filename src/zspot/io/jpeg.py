@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import _pillow
-from ._core import FileError, ImageFile, check_header, interleaved, plain_refusal
+from zspot.core.errors import FileError
+from zspot.io import pillow as _pillow
+from zspot.io.image_file import ImageFile, check_header, interleaved, plain_refusal
 
 _SOI, _EOI, _SOS, _APP0, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE, 0xFE
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}

@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ._core import FileError, ImageFile, check_header, check_pixel_type
+from zspot.core.errors import FileError
+from zspot.io.image_file import ImageFile, check_header, check_pixel_type
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 import imagecodecs
 import numpy as np
 
-from ._core import (
-    FileError,
+from zspot.core.errors import FileError
+from zspot.io.image_file import (
     ImageFile,
     check_density,
     check_header,

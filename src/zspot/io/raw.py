@@ -10,8 +10,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import ImageCms
 
-from ._core import FileError, ImageFile, check_header
-from ._tiff_exif import exif_of_tiff
+from zspot.core.errors import FileError
+from zspot.io.image_file import ImageFile, check_header
+from zspot.io.tiff.exif import exif_of_tiff
 
 # The tone curve of sRGB, as LibRaw takes it: power 1/2.4, slope 12.92 at black.
 _SRGB_CURVE = (2.4, 12.92)

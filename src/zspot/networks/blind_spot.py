@@ -16,9 +16,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from zspot.networks.phases import join_phases, split_phases
+from zspot.core.rng import seeded
+from zspot.networks.layers import join_phases, split_phases
 from zspot.networks.weights import he_weights
-from zspot.random import seeded
 from zspot.specs import BlindSpot as BlindSpotSpec
 
 

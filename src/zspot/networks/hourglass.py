@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from zspot.random import seeded
+from zspot.core.rng import seeded
 from zspot.specs import Hourglass as HourglassSpec
 
 _SLOPE = 0.2

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from zspot.core.rng import dropout, seeded
 from zspot.networks.weights import he_weights
-from zspot.random import dropout, seeded
 from zspot.specs import PartialUNet as PartialUNetSpec
 
 _SLOPE = 0.1

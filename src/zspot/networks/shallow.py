@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from zspot.random import seeded
+from zspot.core.rng import seeded
 from zspot.specs import Shallow as ShallowSpec
 
 _SLOPE = 0.2

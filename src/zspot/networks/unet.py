@@ -15,8 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from zspot.networks.phases import join_phases, split_phases
-from zspot.random import dropout
+from zspot.core.rng import dropout
+from zspot.networks.layers import join_phases, split_phases
 from zspot.specs import UNet as UNetSpec
 
 _SLOPE = 0.1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from zspot.networks.prior import Prior, load
-from zspot.random import seeded
+from zspot.core.rng import seeded
+from zspot.networks.pretrained import Prior, load
 from zspot.specs import Prior as PriorSpec
 
 COLOURS = 3

@@ -1,6 +1,7 @@
 """The parts of a recipe as plain data, each checked when it is made. Nothing here imports torch."""
 
-from zspot.specs.checks import RecipeError, between, one_of, require
+from zspot.core.errors import RecipeError
+from zspot.core.ranges import between, one_of, require
 from zspot.specs.fills import FILLS, UPRIGHT, Code, Constant, Fill, Inr, Neighbour, Refill
 from zspot.specs.finish import SEARCHES, Finish, independent
 from zspot.specs.masks import (

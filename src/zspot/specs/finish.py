@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from zspot.specs.checks import between, one_of, require
+from zspot.core.ranges import between, one_of, require
 
 SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
 
@@ -23,10 +23,12 @@ class Finish:
     Parameters
     ----------
     guard : float
-        Where more than this many times the usual was removed, it comes back (`zspot.guard`);
+        Where more than this many times the usual was removed, it comes back
+        (`zspot.filters.texture`);
         0 is off.
     similar : float
-        Weight in [0, 1] of a closed-form non-local estimate (`zspot.nlbayes`), which errs
+        Weight in [0, 1] of a closed-form non-local estimate (`zspot.filters.nonlocal_bayes`), which
+        errs
         differently from a network; needs `noise` or `removed`.
     guided : bool
         Let the prediction guide the non-local estimate: one pass instead of three.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zspot.specs.checks import between, one_of, require
+from zspot.core.ranges import between, one_of, require
 
 EXCLUSION_SIZE = {"none": 1, "cross": 5, "square": 9}
 """Pixels that must all be hidden for the centre to be scored, by exclusion shape."""

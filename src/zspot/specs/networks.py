@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from zspot.specs.checks import between, require
+from zspot.core.ranges import between, require
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zspot.specs.checks import between, one_of, require
+from zspot.core.ranges import between, one_of, require
 
 SCHEDULES = ("cosine", "one-cycle", "constant")
 
@@ -96,10 +96,11 @@ class Predict:
         That share.
     tile : int
         Side in pixels of the tiles in which a large image is shown to the network, without
-        effect on the result where no dropout is drawn; 0 is the usual side, see `zspot.tiles`.
+        effect on the result where no dropout is drawn; 0 is the usual side, see
+        `zspot.engine.tiling`.
     window : int
         Side in pixels of overlapping windows that the network is shown one by one, for networks
-        that learned on crops of that size, see `zspot.overlap`; 0 is the whole image. Where
+        that learned on crops of that size, see `zspot.engine.overlap`; 0 is the whole image. Where
         `stride` is above 1 they are cut from the phases.
     """
 

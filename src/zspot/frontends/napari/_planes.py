@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zspot.api import Result, run
-from zspot.axes import ImageError
-from zspot.progress import Report, within
+from zspot.core.errors import ImageError
+from zspot.core.progress import Report, within
 from zspot.recipe import Recipe
 
 if TYPE_CHECKING:

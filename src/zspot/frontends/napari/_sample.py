@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zspot.frontends.examples import EXAMPLES
+from zspot.frontends.sample_images import EXAMPLES
 
 LayerData = tuple[Any, dict[str, Any], str]
 

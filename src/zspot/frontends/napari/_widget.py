@@ -25,16 +25,16 @@ from napari.qt.threading import thread_worker
 from napari.utils.notifications import show_error
 
 from zspot.algorithms import EFFORTS
-from zspot.api import DEFAULT_METHOD, OptionError, Result
-from zspot.axes import ImageError
+from zspot.api import DEFAULT_METHOD, Result
+from zspot.api.trust import assess
+from zspot.core.errors import ImageError, OptionError, RecipeError
+from zspot.core.progress import Progress
 from zspot.frontends.choices import ONE_IMAGE_METHODS
 from zspot.frontends.job import Cancelled, Job, left_in_words, stage_in_words
 from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
-from zspot.frontends.words import explain
+from zspot.frontends.noise_words import explain
 from zspot.noise import analyze_noise
-from zspot.progress import Progress
-from zspot.recipe import Recipe, RecipeError
-from zspot.trust import assess
+from zspot.recipe import Recipe
 
 if TYPE_CHECKING:
     import napari

@@ -158,7 +158,7 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
 
 
 def _examples(folder: Path) -> dict[str, Path]:
-    from zspot.frontends.examples import EXAMPLES
+    from zspot.frontends.sample_images import EXAMPLES
     from zspot.io import ImageFile, write
 
     made = {}

@@ -9,14 +9,12 @@ from typing import Any
 import gradio as gr
 
 from zspot.algorithms import EFFORTS
-from zspot.api import DEFAULT_METHOD, OptionError
-from zspot.axes import ImageError
+from zspot.api import DEFAULT_METHOD
+from zspot.core.errors import FileError, ImageError, OptionError, RecipeError
 from zspot.frontends.choices import ONE_IMAGE_METHODS
 from zspot.frontends.job import Cancelled, left_in_words
 from zspot.frontends.web import texts
 from zspot.frontends.web.session import Sessions, method_of
-from zspot.io import FileError
-from zspot.recipe import RecipeError
 
 _BAD_INPUT = (FileError, ImageError, OptionError, RecipeError)
 _DENOISE = """Denoise an image file into the same kind of file, with its metadata. Sends

@@ -9,15 +9,13 @@ from typing import Any
 import gradio as gr
 
 from zspot.algorithms import EFFORTS
-from zspot.api import DEFAULT_METHOD, OptionError
-from zspot.axes import ImageError
+from zspot.api import DEFAULT_METHOD
+from zspot.core.errors import FileError, ImageError, OptionError, RecipeError
 from zspot.frontends.choices import ONE_IMAGE_METHODS
-from zspot.frontends.examples import EXAMPLES
 from zspot.frontends.job import Cancelled
+from zspot.frontends.sample_images import EXAMPLES
 from zspot.frontends.web import endpoint, texts, views
 from zspot.frontends.web.session import Sessions, method_of
-from zspot.io import FileError
-from zspot.recipe import RecipeError
 
 _HERE = Path(__file__).parent
 BAD_INPUT = (FileError, ImageError, OptionError, RecipeError)
@@ -38,7 +36,7 @@ class Page:
     ----------
     sessions : Sessions
     examples : dict of str to Path
-        Files to try, by their names in `zspot.frontends.examples`.
+        Files to try, by their names in `zspot.frontends.sample_images`.
     jobs : int
         Runs at the same time.
     """

@@ -12,13 +12,14 @@ from pathlib import Path
 import torch
 
 from zspot.api import DEFAULT_METHOD, Result, choose
-from zspot.files import planes, run_plane
+from zspot.api.trust import Trust, assess_images
+from zspot.core.errors import FileError
+from zspot.core.progress import Progress, Report
+from zspot.files.file import planes, run_plane
 from zspot.frontends.job import Job
-from zspot.io import FileError, ImageFile, read, write
+from zspot.io import ImageFile, read, write
 from zspot.noise import NoiseReport, analyze_noise
-from zspot.progress import Progress, Report
 from zspot.recipe import Recipe
-from zspot.trust import Trust, assess_images
 
 IDLE_SECONDS = 3600.0
 """Files of a visitor who left without a word (curl does) are removed after this."""

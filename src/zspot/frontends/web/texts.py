@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zspot.core.progress import Progress
 from zspot.frontends.job import left_in_words, stage_in_words
-from zspot.frontends.words import explain
-from zspot.progress import Progress
+from zspot.frontends.noise_words import explain
 
 if TYPE_CHECKING:
     from zspot.api import Result
+    from zspot.api.trust import Trust
     from zspot.noise import NoiseReport
-    from zspot.trust import Trust
 
 VERDICTS = {
     "good": "Looks right",

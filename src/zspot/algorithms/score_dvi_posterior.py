@@ -1,0 +1,298 @@
+"""Deep variational inference guided by a score prior (ScoreDVI).
+
+The clean image is a Gaussian whose mean and variance a network predicts from the noisy image; the
+noise of each pixel is a mixture of Gaussians whose precisions (Gamma), weights (Dirichlet) and
+membership (categorical) small networks predict. All are fitted to the one image by the evidence
+lower bound. What it needs to know of clean images, the gradient of their log density, comes from a
+blind Gaussian denoiser D: (D(z) - z) / v at a sample z of variance v (Tweedie).
+
+Source: Cheng, Liu, Tan, Score Priors Guided Deep Variational Inference for Unsupervised Real-World
+Single Image Denoising, ICCV 2023; settings as released.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from zspot import specs
+from zspot.core.progress import Clock, Report
+from zspot.core.rng import derive, seeded
+from zspot.engine import Denoised, budget
+from zspot.engine.augment import apart
+from zspot.networks.hourglass import Hourglass
+from zspot.networks.pretrained import load
+from zspot.networks.warm import COLOURS, any_channels
+
+Prior = Callable[[torch.Tensor], torch.Tensor]
+
+_LOWEST, _HIGHEST = math.log(1e-8), math.log(1e4)  # of every exponent, as released
+_BYTES = 200  # per pixel, component, sample and channel of the network: `benchmarks.memory`
+_PHASES = 4  # pixel-shuffle stride at which the noise level is measured, as released
+_WEAK, _STRONG = 10.0, 25.0  # noise levels, 255ths of the range, between which the weight is 1
+_PRIOR_WEIGHT = 0.5  # below; its inverse above
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and how large.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps.
+    components : int
+        Gaussians of the mixture.
+    samples : int
+        Of the posterior, per step, at which the score is taken.
+    width : int
+        Filters of the network of the image's posterior.
+    lr : float
+        Learning rate of Adam.
+    average : float
+        Decay of the running mean of the posterior's mean, which is the result.
+    variance : float or None
+        Mean of the noise variance before anything is seen, of the image's; the release sets it
+        per data set (0.01, 0.005 and 0.02 of the squared range for CC, PolyU and SIDD). None takes
+        the variance that is measured.
+    """
+
+    steps: int = 400
+    components: int = 3
+    samples: int = 5
+    width: int = 64
+    lr: float = 1e-3
+    average: float = 0.9
+    variance: float | None = None
+
+
+class Posterior(nn.Module):
+    """The networks that predict the posterior of image and noise from the noisy image.
+
+    Parameters
+    ----------
+    channels : int
+        Of the image.
+    settings : Settings
+    variance : float
+        Noise variance to start from.
+    generator : torch.Generator
+        Draws the initial weights.
+    """
+
+    def __init__(
+        self, channels: int, settings: Settings, variance: float, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        count = settings.components
+        self.shape = (count, channels)
+        body = specs.Hourglass(settings.width, 16, 4)
+        self.image = Hourglass(body, 2 * count * channels, generator, channels)
+        with seeded(generator):
+            self.precision = _chain(channels, 2 * count * channels)
+            self.member = _chain(channels, count * channels)
+            self.share = _chain(channels, count * channels)
+        start = math.log(variance)
+        # The image starts as it is, and both variances at that of the noise.
+        with torch.no_grad():
+            self.image.exit.weight.mul_(0.1)
+        _start(self.image.exit, start)
+        _start(self.precision[-1], start)
+
+    def forward(self, y: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the posterior's parameters, each (K, C, H, W), for the image `y` (1, C, H, W)."""
+        shift, log_variance = self._parts(self.image(y), 2)
+        alpha, beta = self._parts(self.precision(y), 2)
+        (member,) = self._parts(self.member(y), 1)
+        (share,) = self._parts(self.share(y), 1)
+        return {
+            "mean": y + shift,
+            "log_variance": log_variance.clamp(_LOWEST, _HIGHEST),
+            "log_alpha": alpha.clamp(_LOWEST, _HIGHEST),
+            "log_beta": beta.clamp(_LOWEST, _HIGHEST),
+            "member": member.softmax(0),
+            "share": share.clamp(_LOWEST, _HIGHEST).exp(),
+        }
+
+    def _parts(self, out: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
+        return tuple(out[0].unflatten(0, (count, *self.shape)).unbind(0))
+
+
+def _start(layer: nn.Module, value: float) -> None:
+    """Let the first half of a layer's outputs start at 0 and the second at `value`."""
+    assert isinstance(layer, nn.Conv2d)
+    assert layer.bias is not None
+    half = layer.out_channels // 2
+    with torch.no_grad():
+        layer.bias[:half] = 0
+        layer.bias[half:] = value
+
+
+def _chain(channels: int, outputs: int, width: int = 32, layers: int = 5) -> nn.Sequential:
+    sizes = [channels, *[width] * (layers - 1)]
+    parts: list[nn.Module] = []
+    for fan_in, fan_out in pairwise(sizes):
+        parts += [nn.Conv2d(fan_in, fan_out, 3, padding=1), nn.ReLU(inplace=True)]
+    last = nn.Conv2d(width, outputs, 3, padding=1)
+    with torch.no_grad():
+        last.weight.mul_(0.1)
+    return nn.Sequential(*parts, last)
+
+
+def bound(
+    q: dict[str, torch.Tensor],
+    y: torch.Tensor,
+    prior: Prior,
+    weight: float,
+    variance: float,
+    noise: torch.Tensor,
+) -> torch.Tensor:
+    """Return the negative evidence lower bound per pixel, up to a constant.
+
+    Parameters
+    ----------
+    q : dict of tensor
+        Of `Posterior`.
+    y : float tensor (1, C, H, W)
+    prior : callable
+        Blind Gaussian denoiser of images (N, C, H, W).
+    weight : float
+        Of the prior.
+    variance : float
+        Prior mean of the noise variance; the precision's prior is Gamma(1, variance).
+    noise : float tensor (S, K, C, H, W)
+        Standard normal: the samples of the posterior.
+    """
+    member, mean, log_variance = q["member"], q["mean"], q["log_variance"]
+    own = log_variance.exp()
+    alpha, log_beta = q["log_alpha"].exp(), q["log_beta"]
+    precision = (q["log_alpha"] - log_beta).exp()
+    error = (mean - y).square() + own
+    fit = -0.5 * (torch.digamma(alpha) - log_beta - error * precision)
+    z = mean + own.sqrt() * noise
+    with torch.no_grad():
+        removed = prior(z.flatten(0, 1)).view_as(z) - z
+        # A blind denoiser is not told the variance. Where it finds more noise than the posterior
+        # has (a noisy mean, at first), Tweedie's formula holds for what it found.
+        found = removed.square().mean((-3, -2, -1), keepdim=True)
+        score = removed / own.maximum(found)
+    image = -0.5 * log_variance - (z * score).mean(0)
+    gamma = (
+        (alpha - 1) * torch.digamma(alpha)
+        - torch.lgamma(alpha)
+        + log_beta
+        - math.log(variance)
+        + variance * precision
+        - alpha
+    )
+    per_component = fit + weight * image + gamma
+    share = q["share"]
+    total = share.sum(0)
+    expected = torch.digamma(share) - torch.digamma(total)
+    membership = (member * ((member + 1e-8).log() - expected)).sum(0)
+    dirichlet = torch.lgamma(total) - torch.lgamma(share).sum(0) + ((share - 1) * expected).sum(0)
+    return ((member * per_component).sum(0) + membership + dirichlet).mean()
+
+
+def score_dvi(settings: Settings, prior: str | Path | Prior = "score"):
+    """Return the denoiser.
+
+    Parameters
+    ----------
+    settings : Settings
+    prior : str, Path or callable
+        "score" for the denoiser that zspot trained, a safetensors file of the same network, or
+        any blind Gaussian denoiser from (N, C, H, W) to the same shape.
+    """
+
+    def denoiser(
+        plane: torch.Tensor,
+        *,
+        seed: int,
+        report: Report | None = None,
+        memory: int | None = None,
+    ) -> Denoised:
+        started = time.perf_counter()
+        y = plane[None]
+        per_pixel = _BYTES * settings.width * settings.components * settings.samples
+        least = budget.resident() + per_pixel * plane[0].numel()
+        budget.check(least, memory, plane.shape, "score-dvi")
+        denoise = prior if callable(prior) else _as_prior(str(prior), y)
+        measured = noise_variance(y, denoise)
+        variance = max(settings.variance or measured, 1e-6)
+        level = 255 * math.sqrt(measured) / float(y.max() - y.min())
+        weight = _PRIOR_WEIGHT if level <= _WEAK else 1.0
+        weight = 1 / _PRIOR_WEIGHT if level > _STRONG else weight
+        clock = Clock(report, {"fit": (settings.steps, 1.0)})
+        mean, deviation, losses = _fit(settings, y, denoise, weight, variance, seed, clock)
+        return Denoised(
+            mean,
+            deviation,
+            losses,
+            {"fit": time.perf_counter() - started},
+            f"noise level {level:.1f} of 255 by the prior on 4x4 phases: it weighs {weight:g}",
+        )
+
+    return denoiser
+
+
+def _fit(
+    settings: Settings,
+    y: torch.Tensor,
+    prior: Prior,
+    weight: float,
+    variance: float,
+    seed: int,
+    clock: Clock,
+) -> tuple[torch.Tensor, torch.Tensor, tuple[float, ...]]:
+    """Fit the posterior; return its mean and deviation, each (C, H, W), and the bound."""
+    posterior = Posterior(y.shape[1], settings, variance, derive(seed, 0, torch.device("cpu")))
+    posterior = posterior.to(y.device)
+    draws = derive(seed, 1, y.device)
+    adam = torch.optim.Adam(posterior.parameters(), lr=settings.lr)
+    shape = (settings.samples, settings.components, *y.shape[1:])
+    mean, spread, losses = y[0].clone(), torch.zeros_like(y[0]), []
+    for _ in range(settings.steps):
+        q = posterior(y)
+        noise = torch.empty(shape, device=y.device).normal_(generator=draws)
+        loss = bound(q, y, prior, weight, variance, noise)
+        adam.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(posterior.parameters(), 1.0)
+        adam.step()
+        losses.append(float(loss.detach()))
+        with torch.no_grad():
+            now = (q["mean"] * q["member"]).sum(0)
+            mean = settings.average * mean + (1 - settings.average) * now
+            spread = (q["log_variance"].exp() * q["member"]).sum(0).sqrt()
+        clock.tick("fit")
+    return mean, spread, tuple(losses)
+
+
+@torch.no_grad()
+def noise_variance(y: torch.Tensor, prior: Prior) -> float:
+    """Measure the noise variance by what the prior removes from pixel-shuffled phases.
+
+    There correlated noise is nearly white, which is all that a Gaussian denoiser removes.
+    """
+    step = min(_PHASES, max(1, min(y.shape[2:]) // 16))
+    phases = apart(y, step)
+    return float((phases - prior(phases)).square().mean())
+
+
+def _as_prior(weights: str, y: torch.Tensor) -> Prior:
+    """Load a denoiser of standardised images like `y`.
+
+    The score prior learned colour; grey images get the warm start's weights for grey.
+    """
+    grey = weights == "score" and y.shape[1] != COLOURS
+    network = load("grey" if grey else weights).to(y.device)
+    return partial(any_channels, network)

@@ -1,0 +1,163 @@
+"""What is known about a denoised image."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zspot.core.errors import OptionError
+from zspot.filters.detail import blend, removed_detail
+from zspot.recipe import Recipe
+
+if TYPE_CHECKING:
+    from zspot.engine.shared_fit import Fitted
+
+
+@dataclass(frozen=True)
+class Result:
+    """A denoised image and how it came about.
+
+    Attributes
+    ----------
+    image : ndarray
+        Shape, dtype and intensity scale of the input.
+    uncertainty : float32 or float64 ndarray, or None
+        Standard deviation of each pixel over the averaged predictions, in the image's units and
+        shape; None where only one prediction was made. It shows where the method wavers; it is
+        not the error against the truth.
+    method : str
+    recipe : Recipe or None
+        What ran, complete but for the weights of `after`; None for methods that are not recipes or
+        where nothing ran.
+    reason : str
+        Why that was run.
+    losses : tuple of float
+        The fit's loss at each step, in standardised intensities.
+    timings : dict of str to float
+        Seconds of each stage and in `total`.
+    seed : int
+    device : str
+    versions : dict of str to str
+    source : ndarray or None
+        The input itself, not a copy: changing it changes what `blend` returns.
+    channel_axis : int or None
+        As it was passed.
+    fitted : Fitted or None
+        What `run` can start from with a neighbouring plane, see `zspot.engine.shared_fit`; None
+        where
+        nothing can be shared.
+    """
+
+    image: np.ndarray
+    uncertainty: np.ndarray | None
+    method: str
+    recipe: Recipe | None
+    reason: str
+    losses: tuple[float, ...]
+    timings: dict[str, float]
+    seed: int
+    device: str
+    versions: dict[str, str] = field(default_factory=dict)
+    source: np.ndarray | None = None
+    channel_axis: int | None = None
+    fitted: Fitted | None = field(default=None, repr=False)
+
+    @cached_property
+    def removed_detail(self) -> np.ndarray:
+        """What `blend` can put back, float64, shape and units of the image.
+
+        Made when first asked for. The removed part, input - image, is cut into overlapping windows
+        of 8 x 8 pixels and written as cosines; what stands out of the strength that the removed
+        noise usually has at that frequency is structure. It is cut so that image + removed_detail
+        lies between the image and the input everywhere.
+
+        Raises
+        ------
+        ValueError
+            If the result does not hold the input.
+        """
+        return removed_detail(self._input(), self.image, self.channel_axis)
+
+    def blend(self, strength: float = 1.0, keep_detail: float = 0.0) -> np.ndarray:
+        """Return less than the full result, without running anything again.
+
+        Parameters
+        ----------
+        strength : float in [0, 1]
+            0 returns the input exactly; with `keep_detail` 0, 1 returns `image` exactly. In between
+            every pixel moves from the one to the other and never turns back.
+        keep_detail : float in [0, 1]
+            Share of `removed_detail` (edges and texture found in what was removed) to put back.
+            Pixels stay between input and image.
+
+        Returns
+        -------
+        ndarray
+            A new array of the shape, dtype and intensity scale of the input:
+            input + strength * (image - input + keep_detail * removed_detail).
+
+        Raises
+        ------
+        OptionError
+            If a value is outside [0, 1].
+        ValueError
+            If the result does not hold the input.
+        """
+        for name, value in (("strength", strength), ("keep_detail", keep_detail)):
+            _check_share(f"{name}={value!r}", value)
+        detail = self.removed_detail if keep_detail > 0 and strength > 0 else None
+        return blend(self._input(), self.image, detail, strength, keep_detail)
+
+    def _input(self) -> np.ndarray:
+        if self.source is None:
+            raise ValueError("this result does not hold its input: nothing to blend with")
+        return self.source
+
+
+@dataclass(frozen=True)
+class Blending:
+    """How much of each result is wanted, told before the run: for files, folders and stores.
+
+    Parameters
+    ----------
+    strength, keep_detail : float in [0, 1]
+        As in `Result.blend`.
+
+    Raises
+    ------
+    OptionError
+        If a value is outside [0, 1]; it names the option of the command line.
+    """
+
+    strength: float = 1.0
+    keep_detail: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_share(f"--strength {self.strength}", self.strength)
+        _check_share(f"--keep-detail {self.keep_detail}", self.keep_detail)
+
+    def of(self, result: Result) -> np.ndarray:
+        """Return what is wanted of a result."""
+        return result.blend(self.strength, self.keep_detail) if self.job else result.image
+
+    @property
+    def job(self) -> dict[str, float]:
+        """What tells one run from another: the values that are not the defaults.
+
+        Jobs that earlier versions noted hold neither, and were of the full result.
+        """
+        values = {name: float(value) for name, value in asdict(self).items()}
+        return {name: value for name, value in values.items() if value != getattr(Blending, name)}
+
+    @property
+    def words(self) -> str:
+        """For the reason; empty for the full result."""
+        return f"strength {self.strength:g}, keep detail {self.keep_detail:g}" if self.job else ""
+
+
+def _check_share(said: str, value: float) -> None:
+    if not 0 <= value <= 1:  # NaN is not either
+        raise OptionError(f"{said}: must be from 0 to 1")

@@ -1,0 +1,210 @@
+"""Whether a result can be trusted, in numbers and one sentence, from image and result alone.
+
+A good result took away noise and nothing else. Noise has the strength and the correlation that
+the noise report finds, and does not know where the picture has edges.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from zspot.core.plane import to_plane
+from zspot.noise import NoiseReport, analyze_noise
+from zspot.noise.residual import detail_correlation
+
+if TYPE_CHECKING:
+    from zspot.api.denoising import Result
+
+STRUCTURE = (0.15, 0.4)
+"""Up to the first, what was removed leaves detail alone; from the second it follows it. The first
+is the limit that `auto` keeps to in grey; see `zspot.algorithms.auto.strength` for what was
+measured at both."""
+
+REMOVED = (0.5, 1.6)
+"""Removed strength relative to the noise's; outside of this, too little or too much was removed.
+The noise report itself can be a third off on textured pictures."""
+
+UNLIKE_NOISE = 0.3
+"""Allowed difference between the neighbour correlations of what was removed and of the noise."""
+
+_WINDOW_AREA = 4 * math.pi * 4.0**2
+"""Pixels that a Gaussian window of `zspot.noise.residual` averages over."""
+
+_TAIL = 0.1  # share of the fit's steps that count as its begin and its end
+_LARGEST = 4.0  # deviations; outliers beyond do not decide the correlation
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far a result can be trusted.
+
+    Attributes
+    ----------
+    verdict : {"good", "check", "poor", "unknown"}
+    sentence : str
+        The verdict for a reader who knows nothing of the method.
+    whiteness : float
+        1 minus the magnitude of the correlation of neighbouring pixels in what was removed, 0 to
+        1: 1 is white.
+    correlation : float
+        That correlation itself, -1 to 1; mean of down, across and channels.
+    noise_correlation : float
+        The same of the noise according to the noise report.
+    structure : float
+        Correlation of the local strength of what was removed with the detail of the result,
+        -1 to 1; see `zspot.noise.residual`. Around 0 or below if only noise was removed.
+    removed_level : float
+        Root mean square of what was removed, image units.
+    noise_level : float
+        Of the noise according to the noise report, image units.
+    held_out_first, held_out_last : float or None
+        Mean loss on pixels that the network was to predict without seeing their noise, over the
+        first and the last tenth of the fit, standardised intensities; None where nothing was
+        fitted.
+    """
+
+    verdict: str
+    sentence: str
+    whiteness: float
+    correlation: float
+    noise_correlation: float
+    structure: float
+    removed_level: float
+    noise_level: float
+    held_out_first: float | None = None
+    held_out_last: float | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def assess(result: Result) -> Trust:
+    """Judge a result of `zspot.run`.
+
+    Raises
+    ------
+    ValueError
+        If the result does not hold its input.
+    """
+    if result.source is None:
+        raise ValueError("this result does not hold its input: nothing to judge it by")
+    return assess_images(
+        result.source, result.image, channel_axis=result.channel_axis, losses=result.losses
+    )
+
+
+def assess_images(
+    noisy: np.ndarray,
+    denoised: np.ndarray,
+    *,
+    channel_axis: int | None = None,
+    losses: tuple[float, ...] = (),
+    noise: NoiseReport | None = None,
+) -> Trust:
+    """Judge a denoised image, whatever made it.
+
+    Parameters
+    ----------
+    noisy, denoised : ndarray (H, W), or 3-D with `channel_axis`
+    channel_axis : int or None
+    losses : tuple of float
+        Of the fit, if there was one.
+    noise : NoiseReport or None
+        Of `noisy`, if it is at hand; measured otherwise.
+
+    Returns
+    -------
+    Trust
+
+    Raises
+    ------
+    ImageError
+        If the images cannot be analysed.
+    """
+    noise = noise if noise is not None else analyze_noise(noisy, channel_axis=channel_axis)
+    plane = to_plane(noisy, channel_axis)
+    axis = 0 if plane.channel_axis is None else plane.channel_axis
+    after = denoised[None] if plane.channel_axis is None else np.moveaxis(denoised, axis, 0)
+    values = (after.astype(np.float64) - plane.offset[:, None, None]) / plane.scale
+    before = torch.from_numpy(plane.values[plane.varying])
+    estimate = torch.from_numpy(values.astype(np.float32)[plane.varying])
+    removed = before - estimate
+    level = float(removed.square().mean().sqrt()) * plane.scale if removed.numel() else 0.0
+    correlation = _neighbours(removed) if level > 0 else 0.0
+    structure = detail_correlation(before, estimate, estimate) if level > 0 else 0.0
+    noise_level = float(np.sqrt(np.mean(np.square(noise.level[plane.varying])))) if level else 0.0
+    known = bool(np.isfinite(noise.level_uncertainty).all())
+    first, last = _ends(losses)
+    # A small image has few windows, and chance alone makes their strength follow its detail.
+    chance = math.sqrt(_WINDOW_AREA / before[0].numel()) if level > 0 else 0.0
+    verdict, sentence = _judge(
+        level, noise_level if known else 0.0, structure - chance, correlation - noise.lag_one
+    )
+    return Trust(
+        verdict=verdict,
+        sentence=sentence,
+        whiteness=1 - abs(correlation),
+        correlation=correlation,
+        noise_correlation=noise.lag_one,
+        structure=structure,
+        removed_level=level,
+        noise_level=noise_level,
+        held_out_first=first,
+        held_out_last=last,
+    )
+
+
+def _judge(level: float, noise: float, structure: float, difference: float) -> tuple[str, str]:
+    if level == 0:
+        return "unknown", "Nothing was removed: the image is as it was."
+    if noise == 0:
+        return "unknown", (
+            "The image is too small or too even to judge: compare before and after by eye."
+        )
+    if structure > STRUCTURE[1]:
+        return "poor", (
+            "What was removed follows the edges and texture of the picture, so real detail went "
+            "with the noise: lower the strength or keep detail."
+        )
+    if level > REMOVED[1] * noise:
+        return "poor", (
+            "Much more was removed than there is noise, so real detail went with it: lower the "
+            "strength or keep detail."
+        )
+    if level < REMOVED[0] * noise:
+        return "check", "Much of the noise is still there; what was removed did no harm."
+    if structure > STRUCTURE[0]:
+        return "check", (
+            "Some of what was removed lies where the picture has detail: compare fine detail "
+            "before you rely on it."
+        )
+    if abs(difference) > UNLIKE_NOISE:
+        return "check", (
+            "What was removed has another grain than the noise in flat areas: compare before and "
+            "after before you rely on fine detail."
+        )
+    return "good", ("What was removed looks like noise and leaves the detail of the picture alone.")
+
+
+def _neighbours(removed: torch.Tensor) -> float:
+    """Correlation between neighbours of (C, H, W), down and across."""
+    unit = removed - removed.mean((1, 2), keepdim=True)
+    unit = unit / unit.square().mean((1, 2), keepdim=True).sqrt().clamp(min=1e-12)
+    unit = unit.clamp(-_LARGEST, _LARGEST)
+    power = float(unit.square().mean())
+    pairs = [unit[:, 1:] * unit[:, :-1], unit[..., 1:] * unit[..., :-1]]
+    found = [float(p.mean()) for p in pairs if p.numel()]
+    return sum(found) / len(found) / power if found and power > 0 else 0.0
+
+
+def _ends(losses: tuple[float, ...]) -> tuple[float | None, float | None]:
+    if not losses:
+        return None, None
+    count = max(1, round(_TAIL * len(losses)))
+    return float(np.mean(losses[:count])), float(np.mean(losses[-count:]))

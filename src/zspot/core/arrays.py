@@ -1,0 +1,122 @@
+"""`denoise` for arrays that are not NumPy's: torch tensors, dask arrays, xarray's DataArray.
+
+Only libraries that the caller has imported already are looked at, so none of them is needed.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from zspot.core.errors import ImageError
+
+PlaneDenoiser = Callable[[np.ndarray, int | None], np.ndarray]
+"""(plane, channel axis) -> denoised plane."""
+
+
+def is_foreign(image: Any) -> bool:
+    """Whether an image is one of the arrays that `denoise_foreign` takes."""
+    return isinstance(image, torch.Tensor) or _is_dask(image) or _is_xarray(image)
+
+
+def is_lazy(image: Any) -> bool:
+    """Whether an image is denoised only when its values are asked for."""
+    return _is_dask(image.data if _is_xarray(image) else image)
+
+
+def denoise_foreign(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> Any:
+    """Denoise an image into an array of its own kind.
+
+    Parameters
+    ----------
+    image : torch.Tensor, dask.array.Array or xarray.DataArray
+        A tensor has the axes of `zspot.denoise`; the others may have more in front, and each
+        plane is denoised by itself.
+    channel_axis : int or None
+    denoise : callable
+        Denoises one plane.
+
+    Returns
+    -------
+    The kind, shape and dtype of `image`. A tensor is on the same device, without gradient; a dask
+    array is lazy, in one chunk for each plane; a DataArray keeps dims, coords, attrs and name.
+
+    Raises
+    ------
+    ImageError
+        If the axes do not fit; for lazy arrays, what is wrong with the values is raised when they
+        are computed.
+    """
+    if isinstance(image, torch.Tensor):
+        return _tensor(image, channel_axis, denoise)
+    if _is_xarray(image):
+        inner = image.data
+        if _is_dask(inner):
+            return image.copy(data=_dask(inner, channel_axis, denoise))
+        return image.copy(data=_planes(np.asarray(inner), channel_axis, denoise))
+    return _dask(image, channel_axis, denoise)
+
+
+def _is_dask(image: Any) -> bool:
+    module = sys.modules.get("dask.array")
+    return module is not None and isinstance(image, module.Array)
+
+
+def _is_xarray(image: Any) -> bool:
+    module = sys.modules.get("xarray")
+    return module is not None and isinstance(image, module.DataArray)
+
+
+def _tensor(image: torch.Tensor, channel_axis: int | None, denoise: PlaneDenoiser) -> torch.Tensor:
+    values = image.detach().cpu()
+    if values.dtype == torch.bfloat16:  # which NumPy does not know; float32 holds it exactly
+        values = values.float()
+    out = torch.from_numpy(denoise(values.numpy(), channel_axis))
+    return out.to(device=image.device, dtype=image.dtype)
+
+
+def _dask(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> Any:
+    axes = _plane_axes(image.ndim, image.shape, channel_axis)
+    if any(math.isnan(size) for size in image.shape):
+        raise ImageError("image has chunks of unknown size: call compute_chunk_sizes() first")
+    whole = image.rechunk({axis: -1 if axis in axes else 1 for axis in range(image.ndim)})
+    nothing = np.empty((0,) * image.ndim, dtype=image.dtype)  # keeps dask from trying it out
+    return whole.map_blocks(_planes, channel_axis, denoise, dtype=image.dtype, meta=nothing)
+
+
+def _planes(image: np.ndarray, channel_axis: int | None, denoise: PlaneDenoiser) -> np.ndarray:
+    axes = _plane_axes(image.ndim, image.shape, channel_axis)
+    inner = None if channel_axis is None else axes.index(channel_axis % image.ndim)
+    others = [axis for axis in range(image.ndim) if axis not in axes]
+    out = np.empty_like(image)
+    for place in np.ndindex(*(image.shape[axis] for axis in others)):
+        index: list[Any] = [slice(None)] * image.ndim
+        for axis, i in zip(others, place, strict=True):
+            index[axis] = i
+        out[tuple(index)] = denoise(image[tuple(index)], inner)
+    return out
+
+
+def _plane_axes(ndim: int, shape: tuple[int, ...], channel_axis: int | None) -> list[int]:
+    """Return the axes of a plane: the last two, and that of the channels."""
+    needed = 2 if channel_axis is None else 3
+    if ndim < needed:
+        raise ImageError(
+            f"image has {ndim} axes (shape {shape}): {needed} are needed"
+            + (" with channel_axis" if channel_axis is not None else "")
+        )
+    if channel_axis is None:
+        return [ndim - 2, ndim - 1]
+    if not -ndim <= channel_axis < ndim:
+        raise ImageError(
+            f"channel_axis={channel_axis} does not fit shape {shape}: "
+            "pass the number of its channel axis"
+        )
+    channel = channel_axis % ndim
+    spatial = [axis for axis in range(ndim) if axis != channel][-2:]
+    return sorted([*spatial, channel])

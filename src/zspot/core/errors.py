@@ -1,0 +1,44 @@
+"""Every error that a user can meet."""
+
+from __future__ import annotations
+
+
+class ZspotError(Exception):
+    """What zspot refuses; the message says in one line what is wrong and what to do."""
+
+
+class ImageError(ZspotError, ValueError):
+    """An array that cannot be denoised."""
+
+
+class OptionError(ZspotError, ValueError):
+    """An option that does not exist or cannot be used here."""
+
+
+class RecipeError(ZspotError, ValueError):
+    """A recipe that cannot be run; the message says which value and what is allowed."""
+
+
+class MemoryLimitError(OptionError):
+    """More memory is needed than there may be; the message says how much."""
+
+
+class FileError(ZspotError):
+    """A file that cannot be read or written."""
+
+    def __init__(self, message: object):
+        super().__init__(" ".join(printable(str(message)).split()))
+
+
+class ClusterError(ZspotError, RuntimeError):
+    """There is no cluster to work on."""
+
+
+def printable(text: str) -> str:
+    """Return text that any terminal can show.
+
+    File names may hold bytes that are not UTF-8, line ends and escape sequences; they come out as
+    backslash escapes.
+    """
+    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c.isspace() else f"\\x{ord(c):02x}" for c in shown)

@@ -1,0 +1,138 @@
+"""Between an array as the user has it and the standardised plane that denoisers work on.
+
+A plane is float32 (C, H, W) with each channel's mean subtracted and all divided by one standard
+deviation, so no method can depend on the intensity scale. One for all, because channels are taken
+as the colours of one picture, whose relation means something.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zspot.core.errors import ImageError
+
+MAX_CHANNELS = 4
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A standardised plane and the way back to the user's array.
+
+    Attributes
+    ----------
+    values : float32 ndarray (C, H, W)
+        (image - offset) / scale.
+    offset : float64 ndarray (C,)
+        Mean of each channel.
+    scale : float
+        Root mean square of the channels' standard deviations.
+    varying : bool ndarray (C,)
+        Which channels are not constant.
+    dtype : numpy.dtype
+        Of the user's array.
+    channel_axis : int or None
+        Where the channels were, counted from the front.
+    """
+
+    values: np.ndarray
+    offset: np.ndarray
+    scale: float
+    varying: np.ndarray
+    dtype: np.dtype
+    channel_axis: int | None
+
+    def to_image(self, values: np.ndarray) -> np.ndarray:
+        """Return standardised `values` (C, H, W) as an array like the user's: layout, dtype.
+
+        Integers are rounded to the nearest and cut to the dtype's range.
+        """
+        out = self.offset[:, None, None] + values.astype(np.float64) * self.scale
+        return _cast(self._layout(out), self.dtype)
+
+    def to_deviation(self, values: np.ndarray) -> np.ndarray:
+        """Return standardised deviations (C, H, W) in the user's units and layout.
+
+        float32, or float64 where the user's dtype needs it.
+        """
+        precise = np.result_type(self.dtype, np.float32)
+        return self._layout(values.astype(np.float64) * self.scale).astype(precise)
+
+    def _layout(self, out: np.ndarray) -> np.ndarray:
+        return out[0] if self.channel_axis is None else np.moveaxis(out, 0, self.channel_axis)
+
+
+def to_plane(image: np.ndarray, channel_axis: int | None) -> Plane:
+    """Standardise an image.
+
+    Parameters
+    ----------
+    image : ndarray (H, W), or 3-D with `channel_axis` naming the axis of 1 to 4 channels
+        Any real dtype; it is not modified.
+    channel_axis : int or None
+
+    Raises
+    ------
+    ImageError
+        For other numbers of axes or channels, empty arrays, dtypes that are not real numbers,
+        NaN and infinity.
+    """
+    axis = _check(image, channel_axis)
+    channels = image[None] if axis is None else np.moveaxis(image, axis, 0)
+    channels = channels.astype(np.float64)
+    # Dividing by the largest magnitude first keeps the squares of extreme values finite.
+    largest = float(np.abs(channels).max()) or 1.0
+    channels /= largest
+    varying = (channels != channels[:, :1, :1]).any(axis=(1, 2))
+    offset = np.where(varying, channels.mean(axis=(1, 2)), channels[:, 0, 0])
+    channels -= offset[:, None, None]
+    scale = float(np.sqrt(np.square(channels[varying]).mean())) if varying.any() else 1.0
+    channels /= scale
+    values = channels.astype(np.float32)
+    return Plane(values, offset * largest, scale * largest, varying, image.dtype, axis)
+
+
+def _check(image: np.ndarray, channel_axis: int | None) -> int | None:
+    """Check an image and return its channel axis counted from the front."""
+    if image.dtype.kind not in "uif":
+        raise ImageError(
+            f"image has dtype {image.dtype}: convert it to an integer or floating-point type"
+        )
+    if image.size == 0:
+        raise ImageError(f"image is empty (shape {image.shape}): nothing to denoise")
+    if channel_axis is None:
+        if image.ndim != 2:
+            raise ImageError(
+                f"image has {image.ndim} axes (shape {image.shape}): pass a 2-D image, "
+                "or channel_axis=-1 if the last axis holds the colours"
+            )
+    elif image.ndim != 3 or not -3 <= channel_axis < 3:
+        raise ImageError(
+            f"channel_axis={channel_axis} does not fit shape {image.shape}: "
+            "pass a 3-D image and the number of its channel axis"
+        )
+    elif image.shape[channel_axis] > MAX_CHANNELS:
+        raise ImageError(
+            f"axis {channel_axis} of shape {image.shape} has {image.shape[channel_axis]} "
+            f"entries: up to {MAX_CHANNELS} channels are denoised together; check channel_axis"
+        )
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        bad = int(image.size - np.isfinite(image).sum())
+        raise ImageError(
+            f"image has {bad} NaN or infinite values: replace them first, "
+            "for instance with numpy.nan_to_num"
+        )
+    return None if channel_axis is None else channel_axis % 3
+
+
+def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if dtype.kind == "f":
+        limit = float(np.finfo(dtype).max)
+        return np.clip(values, -limit, limit).astype(dtype)
+    limits = np.iinfo(dtype)
+    # float64 cannot hold the largest 64-bit integers: clip, cast, and mend the top afterwards.
+    rounded = np.rint(values)
+    out = np.clip(rounded, float(limits.min), np.nextafter(float(limits.max), 0)).astype(dtype)
+    out[rounded >= float(limits.max)] = limits.max
+    return out

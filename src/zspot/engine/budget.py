@@ -1,0 +1,205 @@
+"""How much of a large image is worked on at a time, decided before anything runs.
+
+Fitting does not grow with the image: beyond 512 x 512 pixels each step sees a random crop of that
+size. Neither depends on how much memory happens to be free, so the same recipe gives the same
+bytes everywhere; crops and tiles become smaller only where a limit asks for it, and then the
+recipe and the reason say so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from dataclasses import replace
+from functools import cache
+
+import psutil
+import torch
+
+from zspot import specs
+from zspot.core.errors import MemoryLimitError
+from zspot.engine.overlap import AT_ONCE
+from zspot.engine.tiling import SIDE, reach
+from zspot.recipe import Recipe
+
+CROP = 512
+"""Side of the crops that a step sees of a larger image, pixels."""
+
+_SIDES = (SIDE, 512, 256, 128)
+_CROPS = (CROP, 384, 256, 128)
+# Bytes here and in `_per_pixel` are from `benchmarks.memory`, rounded up.
+_PLANES = 13  # copies of the image at the same time, float32
+_FIXED = 150e6  # of libraries, from the first run on
+_SIMILAR = 1100e6  # of the non-local estimate's tiles
+_CONSISTENCY = 2.5  # the network runs on the whole beside its parts
+_FLOAT = 4
+
+
+def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[Recipe, str]:
+    """Fit a recipe to the size of an image and to a limit of memory.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    shape : (C, H, W)
+    memory : int, optional
+        Bytes that the process may take; by default sizes are not bounded.
+
+    Returns
+    -------
+    recipe : Recipe
+        The same, with `fit.crop` and `predict.tile` set where the image is large.
+    reason : str
+        What a limit changed, in words; empty if nothing.
+
+    Raises
+    ------
+    MemoryLimitError
+        If the smallest crops and tiles take more than `memory`.
+    """
+    usual = _usual(recipe, shape)
+    if memory is None:
+        return usual, ""
+    smaller, least = usual, 0
+    for crop, side in zip(_CROPS, _SIDES, strict=True):
+        smaller = _at_most(usual, crop, side, shape)
+        least = needed(smaller, shape)
+        if least <= memory:
+            break
+    check(least, memory, shape, recipe.method)
+    return smaller, _told(smaller, memory) if smaller != usual else ""
+
+
+def check(least: float, memory: int | None, shape: torch.Size, method: str) -> None:
+    """Raise a `MemoryLimitError` if the bytes needed `least` are more than there may be."""
+    if memory is None or least <= memory:
+        return
+    advice = "raise --max-memory (max_memory) or cut the image"
+    if not method.startswith("auto"):
+        advice = "raise --max-memory (max_memory), cut the image, or choose method auto"
+    raise MemoryLimitError(
+        f"an image of {shape[1]} x {shape[2]} pixels and {shape[0]} channels needs about "
+        f"{in_words(least)} with method {method}, and the limit is {in_words(memory)}: {advice}"
+    )
+
+
+def needed(recipe: Recipe, shape: torch.Size) -> int:
+    """Estimate the bytes that the process takes at most, this program itself included."""
+    work = _work(recipe, shape)
+    if recipe.beside is not None:
+        work = max(work, _work(recipe.beside, shape))
+    similar = _SIMILAR if recipe.finish.similar else 0
+    return int(_held() + similar + _PLANES * _FLOAT * shape.numel() + work)
+
+
+def _work(recipe: Recipe, shape: torch.Size) -> float:
+    """Return the bytes that a fit step or a prediction takes."""
+    channels, height, width = shape
+    pixels = height * width
+    crop = min(pixels, recipe.fit.crop**2 or pixels) * recipe.fit.batch
+    known = reach(recipe.network)
+    tile = pixels
+    if recipe.predict.window:
+        tile = min(pixels, max(AT_ONCE, recipe.predict.window**2))
+    elif known:
+        side = (recipe.predict.tile or SIDE) + 2 * known.pixels
+        # Phases that fit into a tile each are shown to the network all at once.
+        phases = max(recipe.predict.phases, recipe.predict.stride) ** 2
+        tile = min(pixels, min(side, height) * min(side, width) * phases)
+    fit, predict = _per_pixel(recipe.network, channels)
+    if isinstance(recipe.fill, specs.Inr):
+        fit += 2.5 * _FLOAT * recipe.fill.features * recipe.fill.layers / max(1, recipe.fit.batch)
+    if recipe.consistency:
+        fit *= _CONSISTENCY
+    return max(fit * crop if recipe.fit.steps else 0, predict * tile)
+
+
+def _per_pixel(network: specs.Network, channels: int) -> tuple[float, float]:
+    """Return the bytes per pixel that a fit step and a prediction take."""
+    if isinstance(network, specs.Prior):
+        return 1800.0, 350.0 * (1 if channels == 3 else channels)
+    if isinstance(network, specs.Hourglass):
+        return 160.0 * network.width, 40.0 * network.width
+    if isinstance(network, specs.BlindSpot):
+        return 80.0 * network.width * network.modules / 9 * 4, 40.0 * network.width
+    return 80.0 * network.width, 40.0 * network.width
+
+
+def resident() -> int:
+    """Return the bytes that this process holds now."""
+    _give_back()
+    return int(psutil.Process().memory_info().rss)
+
+
+@cache
+def _at_first() -> int:
+    return resident()
+
+
+def _held() -> float:
+    """Return the bytes that the process holds beside the work itself.
+
+    What libraries load at their first use is still to come at the first run, and there ever after.
+    """
+    return max(_at_first() + _FIXED, resident())
+
+
+def _give_back() -> None:
+    """Let the allocator return what was freed, where it would keep it for later (glibc)."""
+    if os.name == "posix":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def half_of_free() -> int:
+    """Return half of the bytes that are free on this machine: the limit where none is given."""
+    return int(psutil.virtual_memory().available) // 2
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that "2GB", "500 MB", "1.5GiB" or "2000000000" name.
+
+    Raises
+    ------
+    ValueError
+        If the text names no size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
+    if not found or float(found[1]) == 0:
+        raise ValueError(f"{text!r} is no size of memory: write it as 2GB or 500MB")
+    power = " kmgt".index(found[2] or " ")
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+def _usual(recipe: Recipe, shape: torch.Size) -> Recipe:
+    height, width = shape[1:]
+    whole = recipe.fit.average > 0 or isinstance(recipe.fill, specs.Code)
+    if recipe.fit.steps and not recipe.fit.crop and not whole and height * width > CROP**2:
+        recipe = replace(recipe, fit=replace(recipe.fit, crop=CROP))
+    tiled = reach(recipe.network) and not recipe.predict.window
+    if tiled and not recipe.predict.tile and max(height, width) > SIDE:
+        recipe = replace(recipe, predict=replace(recipe.predict, tile=SIDE))
+    return recipe
+
+
+def _at_most(recipe: Recipe, crop: int, side: int, shape: torch.Size) -> Recipe:
+    """Return the recipe with crops and tiles no larger than these, where it has or allows them."""
+    if recipe.fit.crop > crop:
+        recipe = replace(recipe, fit=replace(recipe.fit, crop=crop))
+    tiled = reach(recipe.network) and not recipe.predict.window
+    if tiled and max(shape[1:]) > side and (recipe.predict.tile or SIDE) > side:
+        recipe = replace(recipe, predict=replace(recipe.predict, tile=side))
+    return recipe
+
+
+def _told(recipe: Recipe, memory: int) -> str:
+    sizes = {"crops": recipe.fit.crop, "tiles": recipe.predict.tile}
+    parts = " and ".join(f"{name} of {size}" for name, size in sizes.items() if size)
+    return f"{parts} pixels, to stay under {in_words(memory)}"
+
+
+def in_words(size: float) -> str:
+    """Return bytes as "2.0 GB"."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,147 @@
+"""Dask, started and stopped: a local cluster of processes, or one that runs already."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+from zspot.core.errors import ClusterError
+
+CONNECT_SECONDS = 10
+START_SECONDS = 120
+_CLOSE_SECONDS = 0.5
+
+
+@contextlib.contextmanager
+def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
+    """Open a Dask client.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        Address of a running cluster, such as "tcp://10.0.0.1:8786"; None starts a local one with
+        a process of one thread for each worker.
+    workers : int or None
+        Processes of the local cluster; not used with a scheduler.
+
+    Yields
+    ------
+    distributed.Client
+
+    Raises
+    ------
+    ClusterError
+        If Dask is not installed, or the cluster does not answer.
+    """
+    try:
+        import dask.config
+        import distributed
+    except ImportError as error:
+        raise ClusterError('folders need Dask; run: pip install "zspot[batch]"') from error
+    # A worker holds no data between files, so only the last limit, its end, makes sense.
+    memory = {f"distributed.worker.memory.{part}": False for part in ("target", "spill", "pause")}
+    quiet = {"distributed.admin.log-format": "%(message)s", "logging.distributed": "critical"}
+    with dask.config.set(memory | quiet), _silence():
+        opened = _remote(distributed, scheduler) if scheduler else _local(distributed, workers)
+        with opened as client:
+            yield client
+
+
+@contextlib.contextmanager
+def _remote(distributed: Any, scheduler: str) -> Iterator[Any]:
+    try:
+        client = distributed.Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {scheduler}; start one or leave --scheduler out"
+        ) from error
+    try:
+        yield client
+    finally:
+        # The scheduler forgets the work of a client that leaves; its workers then stop theirs.
+        client.close(timeout=_CLOSE_SECONDS)
+
+
+@contextlib.contextmanager
+def _local(distributed: Any, workers: int | None) -> Iterator[Any]:
+    before = set(multiprocessing.active_children())
+    runner = _loop_without_interrupts(distributed)
+    cluster = client = None
+    try:
+        cluster = distributed.LocalCluster(
+            n_workers=0,  # started below: Ctrl-C in here would leave a cluster nobody can close
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # the usual port may be taken
+            silence_logs=logging.CRITICAL,
+            loop=runner.loop,
+        )
+        client = distributed.Client(cluster, set_as_default=False)
+        cluster.scale(workers)
+        _wait_for_a_worker(client)
+        yield client
+    except BaseException:
+        # A worker in the middle of an image would keep a polite end waiting.
+        _kill(cluster, before)
+        raise
+    finally:
+        for opened in (client, cluster):
+            with contextlib.suppress(Exception):
+                if opened is not None:
+                    opened.close(timeout=_CLOSE_SECONDS)
+        runner.stop(timeout=_CLOSE_SECONDS)
+
+
+def _loop_without_interrupts(distributed: Any) -> Any:
+    """Start the thread that starts the workers; they inherit from it that Ctrl-C is not theirs.
+
+    A terminal sends Ctrl-C to every process; only this one, which knows what to do, shall act.
+    """
+    runner = distributed.utils.LoopRunner()
+    if not hasattr(signal, "pthread_sigmask"):
+        runner.start()
+        return runner
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        runner.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
+    return runner
+
+
+def _wait_for_a_worker(client: Any) -> None:
+    try:
+        client.wait_for_workers(1, timeout=START_SECONDS)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"no worker process started within {START_SECONDS} s; is the machine overloaded?"
+        ) from error
+
+
+def _kill(cluster: Any, before: set[Any]) -> None:
+    """End the worker processes of a local cluster at once."""
+    if cluster is not None:
+        cluster.shutdown_on_close = False  # Dask would try again when Python exits
+        for nanny in cluster.workers.values():
+            nanny.auto_restart = False
+    for process in set(multiprocessing.active_children()) - before:
+        process.kill()
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the log lines of a cluster that is being stopped from the user's terminal."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,134 @@
+"""Which files a folder or a pattern names, and where their outputs go."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from zspot.core.errors import FileError
+from zspot.io import SUFFIXES, is_store, output_name
+
+
+@dataclass(frozen=True)
+class Item:
+    """One input of a run.
+
+    Attributes
+    ----------
+    name : str
+        Of the input, relative to where the search began; also its key in the journal.
+    source, target : Path
+        Absolute.
+    size : int
+        Bytes, at least 1; 1 for a Zarr folder and where the system does not say.
+    error : str
+        Why it cannot be denoised, where that is known already.
+    """
+
+    name: str
+    source: Path
+    target: Path
+    size: int
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The inputs of a run in order, and how many other files lie among them."""
+
+    items: tuple[Item, ...]
+    others: int
+
+
+def is_many(source: str | os.PathLike[str]) -> bool:
+    """Say whether an input names a folder or a pattern and not one file."""
+    path = Path(source)
+    if path.exists():
+        return path.is_dir() and not is_store(path)
+    return glob.has_magic(os.fspath(path))
+
+
+def find(source: str | os.PathLike[str], out: Path) -> Found:
+    """List the images of a folder with its sub-folders, or those that match a pattern.
+
+    Links to folders are not followed, hidden files and the output folder are left out. A file that
+    is named by a pattern is taken whatever its suffix, so that a wrong one is reported.
+
+    Parameters
+    ----------
+    source : str or path-like
+        Folder, or a pattern as in a shell; `**` reaches into sub-folders.
+    out : Path
+        Output folder; it may be inside the input folder.
+
+    Raises
+    ------
+    FileError
+        If there is nothing to denoise, or the folder would be written into itself.
+    """
+    out = Path(os.path.realpath(out))
+    pattern = not Path(source).is_dir()
+    base = _base(os.fspath(source)) if pattern else Path(source)
+    if Path(os.path.realpath(base)) == out:
+        raise FileError(f"{out} holds the inputs; name another output folder")
+    paths = _matches(os.fspath(source)) if pattern else _walk(base)
+    chosen, others = [], 0
+    for path in paths:
+        if out in (real := Path(os.path.realpath(path.parent)), *real.parents):
+            continue
+        if pattern or path.suffix.lower() in SUFFIXES:
+            chosen.append(path)
+        else:
+            others += 1
+    if not chosen:
+        raise FileError(f"{source}: there is no image; zspot takes {', '.join(sorted(SUFFIXES))}")
+    return Found(_items(sorted(chosen, key=lambda p: p.parts), base, out), others)
+
+
+def _base(pattern: str) -> Path:
+    """Return the folder part of a pattern before its first wildcard."""
+    parts = Path(pattern).parts
+    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    return Path(*parts[:first]) if first else Path()
+
+
+def _matches(pattern: str) -> Iterator[Path]:
+    base = _base(pattern)
+    rest = Path(*Path(pattern).parts[len(base.parts) :])
+    for path in base.glob(str(rest)):
+        if not path.name.startswith(".") and (not path.is_dir() or is_store(path)):
+            yield path
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        raise FileError(f"{error.filename} cannot be read: no permission") from error
+
+    for where, folders, names in os.walk(folder, onerror=unreadable):
+        stores = [name for name in folders if is_store(Path(where, name))]
+        folders[:] = [n for n in folders if n not in stores and not n.startswith(".")]
+        for name in (*stores, *names):
+            if not name.startswith("."):
+                yield Path(where, name)
+
+
+def _items(paths: list[Path], base: Path, out: Path) -> tuple[Item, ...]:
+    items, taken = [], {}
+    for path in paths:
+        relative = path.relative_to(base)
+        target = out / output_name(relative)
+        other = taken.setdefault(target, relative)
+        error = "" if other is relative else f"{path}: {other} has the same output, {target}"
+        source = path.absolute()  # not resolved: a link keeps its name
+        items.append(Item(str(relative), source, target, _size(path), error))
+    return tuple(items)
+
+
+def _size(path: Path) -> int:
+    try:
+        return 1 if path.is_dir() else max(1, path.stat().st_size)
+    except OSError:
+        return 1

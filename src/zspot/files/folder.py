@@ -1,0 +1,358 @@
+"""Folders: every image denoised on Dask, one bad file stops nothing, a rerun goes on where it was.
+
+The journal is written here, by one process; workers only turn one file into another. A target is
+replaced only if the journal shows that a run of zspot wrote it, or if that is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zspot._version import __version__
+from zspot.core.errors import ClusterError, FileError, printable
+from zspot.core.progress import Report
+from zspot.engine.budget import half_of_free
+from zspot.files.cluster import connect
+from zspot.files.discovery import Found, Item, find
+from zspot.files.journal import Entry, Journal, fingerprint
+from zspot.files.worker import Meter, work
+from zspot.io.atomic import os_reason
+from zspot.recipe import Recipe
+
+_IN_FLIGHT = 2  # files handed out for each worker thread: one in work, one waiting
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file.
+
+    Attributes
+    ----------
+    item : Item
+    state : {"done", "skipped", "failed"}
+        Skipped: an earlier run has done it and nothing has changed since.
+    error : str
+        One line; empty unless failed.
+    notes : tuple of str
+        What the user should know of the file.
+    seconds : float
+    """
+
+    item: Item
+    state: str
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run over many files.
+
+    Attributes
+    ----------
+    outcomes : tuple of Outcome
+        In the order of the inputs.
+    others : int
+        Files among the inputs that are no images.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    others: int
+
+    def count(self, state: str) -> int:
+        """Return how many files ended in a state."""
+        return sum(outcome.state == state for outcome in self.outcomes)
+
+
+def denoise_many(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    method: str | Recipe = "auto",
+    *,
+    effort: str = "balanced",
+    seed: int = 0,
+    device: str = "auto",
+    axes: str | None = None,
+    threads: int = 1,
+    share_fit: bool = False,
+    max_memory: int | str | None = None,
+    strength: float = 1.0,
+    keep_detail: float = 0.0,
+    overwrite: bool = False,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    progress: Report | None = None,
+    ended: Callable[[Outcome], None] | None = None,
+) -> Summary:
+    """Denoise the images of a folder, or those that match a pattern, into another folder.
+
+    Names and sub-folders are kept. A journal in the output folder makes a rerun skip what is done
+    and redo files whose input, method, recipe, effort, seed, device, axes, threads, sharing of
+    fits, strength, kept detail or version of zspot has changed. A file that fails is reported and
+    stops nothing.
+
+    Parameters
+    ----------
+    source : str or path-like
+        Folder or pattern, see `zspot.files.discovery.find`.
+    out : str or path-like
+        Output folder; made if it is not there.
+    method, effort, seed, device
+        As in `zspot.denoise`.
+    axes : str or None
+        As in `zspot.files.denoise_file`, for every file.
+    threads : int
+        CPU threads for each file.
+    share_fit : bool
+        As in `zspot.files.denoise_file`, for every file by itself.
+    max_memory : int or str, optional
+        Of each worker, as in `zspot.denoise`; not part of what makes a rerun redo a file.
+    strength, keep_detail : float in [0, 1]
+        As in `zspot.Result.blend`, for every plane of every file.
+    overwrite : bool
+        Replace targets that no run of zspot wrote.
+    scheduler : str or None
+        Address of a Dask cluster that sees the same folders; None starts a local one.
+    workers : int or None
+        Processes of the local cluster; None is one for each core divided by `threads`.
+    progress : callable, optional
+        Called with a `Progress` over all files, in bytes of input.
+    ended : callable, optional
+        Called with the `Outcome` of each file as it ends.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    FileError, OptionError, ClusterError
+        If the run as a whole cannot start or go on.
+    """
+    from zspot.api import check_device
+    from zspot.engine.shared_fit import check
+    from zspot.files.file import check_options
+
+    # What is wrong with an option is told once, not of every file.
+    blending = check_options(method, effort, axes, max_memory, strength, keep_detail)
+    check_device(device, here=scheduler is None)  # workers elsewhere may have what is not here
+    if share_fit:
+        check(method)
+    out = Path(out).absolute()
+    found = find(source, out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{out} cannot be made: {os_reason(error)}") from error
+    job = {
+        "method": method.method if isinstance(method, Recipe) else method,
+        "effort": None if isinstance(method, Recipe) else effort,
+        "recipe": method.to_dict() if isinstance(method, Recipe) else None,
+        "seed": seed,
+        "device": device,
+        "axes": axes,
+        "threads": threads,
+        "share_fit": share_fit,
+        **blending.job,
+    }
+    with Journal(out) as journal:
+        run = _Run(found, job, journal, overwrite, progress, ended, max_memory)
+        run.go(scheduler, workers)
+    return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), found.others)
+
+
+class _Run:
+    """The state of one run: what is handed out, what has ended, how far it is."""
+
+    def __init__(
+        self,
+        found: Found,
+        job: Mapping[str, Any],
+        journal: Journal,
+        overwrite: bool,
+        progress: Report | None,
+        ended: Callable[[Outcome], None] | None,
+        max_memory: int | str | None,
+    ) -> None:
+        self._items = found.items
+        self._job, self._journal, self._overwrite = dict(job), journal, overwrite
+        self._max_memory = max_memory
+        self._ended = ended
+        self.outcomes: dict[int, Outcome] = {}
+        self._meter = Meter(found.items, progress)
+
+    def go(self, scheduler: str | None, workers: int | None) -> None:
+        """Work through all files; a cluster is started only if there is something to do."""
+        _remove_leftovers(self._items)
+        waiting = self._to_do()
+        first = next(waiting, None)
+        if first is None:
+            return
+        if workers is None and scheduler is None:
+            workers = max(1, cores() // self._job["threads"])
+        if workers is not None and self._max_memory is None:
+            self._max_memory = half_of_free() // workers
+        try:
+            with connect(scheduler, workers) as client:
+                self._work(client, _chain(first, waiting))
+        finally:
+            _remove_leftovers(self._items)
+
+    def _to_do(self) -> Iterator[tuple[int, str]]:
+        """Yield the number and fingerprint of each file to denoise; settle the others."""
+        for number, item in enumerate(self._items):
+            try:
+                mark = self._mark(item)
+            except (FileError, OSError) as error:
+                text = str(error)
+                if not isinstance(error, FileError):
+                    text = f"{item.source} cannot be read: {os_reason(error)}"
+                self._settle(number, Outcome(item, "failed", printable(text)), "")
+                continue
+            if mark is None:
+                self._settle(number, Outcome(item, "skipped"), "")
+            else:
+                yield number, mark
+
+    def _mark(self, item: Item) -> str | None:
+        """Return the fingerprint of an input, or None if its output is there already."""
+        if item.error:
+            raise FileError(item.error)
+        last = self._journal.last(item.name)
+        if not item.source.is_dir() and not item.source.is_file():
+            item.source.stat()  # says why: no such file, a circle of links, ...
+            raise FileError(f"{item.source} is not a file but a pipe, socket or device")
+        mark = fingerprint(item.source)
+        there = os.path.lexists(item.target)
+        known = last.output if last is not None and last.target == self._name(item) else ""
+        same = there and known != "" and fingerprint(item.target) == known
+        if same and last is not None and last.fits(mark, self._job, __version__):
+            return None
+        interrupted = last is not None and last.state == "started"
+        if there and not (same or interrupted or self._overwrite):
+            why = "changed since zspot wrote it" if known else "exists and zspot did not write it"
+            raise FileError(f"{item.target} {why}; move it away, or overwrite it")
+        return mark
+
+    def _name(self, item: Item) -> str:
+        return os.path.relpath(item.target, self._journal.path.parent)
+
+    def _work(self, client: Any, waiting: Iterator[tuple[int, str]]) -> None:
+        from distributed import as_completed
+
+        tag = f"zspot-{secrets.token_hex(6)}"
+        client.subscribe_topic(tag, self._meter.hear)
+        pending = as_completed(loop=client.loop)
+        running: dict[Any, tuple[int, str]] = {}
+        more = True
+        while more or running:
+            while more and len(running) < self._room(client):
+                following = next(waiting, None)
+                if following is None:
+                    more = False
+                    break
+                future = self._submit(client, tag, *following)
+                running[future] = following
+                pending.add(future)
+            if running:
+                future = next(pending)
+                self._take(future, *running.pop(future))
+
+    def _room(self, client: Any) -> int:
+        """Return how many files to hand out: enough for every worker, few enough to cancel."""
+        return max(_IN_FLIGHT, _IN_FLIGHT * sum(client.nthreads().values()))
+
+    def _submit(self, client: Any, tag: str, number: int, mark: str) -> Any:
+        item = self._items[number]
+        self._journal.add(self._entry(item, "started", mark))
+        with contextlib.suppress(OSError):  # the worker says what is wrong with the folder
+            item.target.parent.mkdir(parents=True, exist_ok=True)
+        return client.submit(
+            work,
+            number,
+            item,
+            self._job,
+            tag,
+            self._max_memory,
+            key=f"{tag}-{number}",
+            priority=-number,
+            pure=False,
+        )
+
+    def _take(self, future: Any, number: int, mark: str) -> None:
+        """Book what a worker hands back, or that it died over the file again and again."""
+        item = self._items[number]
+        if future.status in ("cancelled", "lost"):
+            raise ClusterError("the connection to the Dask scheduler broke; run again to go on")
+        if future.status == "finished":
+            state, details = future.result()
+        else:
+            error = future.exception()
+            state, details = "failed", {"error": f"{item.source}: {_worker_lost(error)}"}
+        details: dict[str, Any] = dict(details)
+        error = printable(details.get("error", ""))
+        notes = tuple(details.pop("notes", ()))
+        outcome = Outcome(item, state, error, notes, details.get("seconds", 0.0))
+        self._settle(number, outcome, mark, details)
+
+    def _entry(self, item: Item, state: str, mark: str, **details: Any) -> Entry:
+        last = self._journal.last(item.name)
+        written = last.output if last is not None else ""
+        values = {"output": written, "error": "", **details}
+        return Entry(item.name, self._name(item), state, mark, job=self._job, **values)
+
+    def _settle(
+        self, number: int, outcome: Outcome, mark: str, details: Mapping[str, Any] | None = None
+    ) -> None:
+        item = outcome.item
+        if outcome.state != "skipped":
+            details = {"error": outcome.error, **(details or {})}
+            # Of a file refused before it was begun, the earlier entry tells whose target it is.
+            if mark or self._journal.last(item.name) is None:
+                self._journal.add(self._entry(item, outcome.state, mark, **details))
+        self.outcomes[number] = outcome
+        self._meter.end(number, worked=bool(mark))
+        if self._ended is not None:
+            self._ended(outcome)
+
+
+def _worker_lost(error: BaseException | None) -> str:
+    if type(error).__name__ == "KilledWorker":
+        return (
+            "the worker died over it again and again, most likely for lack of memory; use fewer "
+            "workers or cut the image into parts"
+        )
+    return f"the worker failed ({type(error).__name__}: {error})"
+
+
+def _remove_leftovers(items: tuple[Item, ...]) -> None:
+    """Remove the hidden files that killed workers leave beside their targets."""
+    starts: dict[Path, set[str]] = {}
+    for item in items:
+        starts.setdefault(item.target.parent, set()).add(item.target.name[:40])
+    for folder, names in starts.items():
+        with contextlib.suppress(OSError):
+            for path in folder.iterdir():
+                match = re.fullmatch(r"\.(.*)\.[0-9a-f]{12}\.tmp", path.name, re.DOTALL)
+                if match and match[1] in names and path.is_file():
+                    path.unlink(missing_ok=True)
+
+
+def cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _chain(first: tuple[int, str], rest: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    yield first
+    yield from rest

@@ -1,0 +1,203 @@
+"""What a folder run has done, one line of JSON for each change of state, beside the outputs.
+
+A line is appended and fsynced when a file is started, done or failed; of several lines for one file
+the last counts. A line cut short by a crash is ignored, so the journal is right at every moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from zspot.core.errors import FileError
+from zspot.io.atomic import atomic_write, os_reason
+
+NAME = "zspot-journal.jsonl"
+_LOCK = ".zspot-lock"
+_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The state of one file.
+
+    Attributes
+    ----------
+    source : str
+        Input, relative to the folder it was found in.
+    target : str
+        Output, relative to the folder of the journal.
+    state : {"started", "done", "failed"}
+    input : str
+        SHA-256 of the input's bytes; of names, sizes and times for a Zarr folder.
+    output : str
+        The same of the output as zspot last wrote it; empty if it never did.
+    job : mapping
+        Method, effort, recipe, seed, device, axes, threads and whether planes share a fit; strength
+        and keep_detail where they are not the defaults.
+    versions : mapping
+        Of zspot, torch, numpy and Python, where it ran.
+    error : str
+        One line; empty unless failed.
+    seconds : float
+    """
+
+    source: str
+    target: str
+    state: str
+    input: str
+    output: str = ""
+    job: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    seconds: float = 0.0
+
+    def fits(self, fingerprint: str, job: Mapping[str, Any], version: str) -> bool:
+        """Say whether this is a finished run of the same input, job and version of zspot."""
+        same = (self.input, dict(self.job), self.versions.get("zspot"))
+        return self.state == "done" and same == (fingerprint, dict(job), version)
+
+
+class Journal:
+    """The journal of an output folder, held by one run at a time.
+
+    Parameters
+    ----------
+    folder : Path
+        Output folder; it must exist.
+
+    Raises
+    ------
+    FileError
+        If the folder or its journal cannot be read or written, or another run holds it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._lock = FileLock(folder / _LOCK, timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise FileError(
+                f"{folder} is the output folder of another run; wait for its end"
+            ) from None
+        except OSError as error:
+            raise FileError(f"{folder} cannot be written: {os_reason(error)}") from error
+        try:
+            self._entries = _load(self.path)
+            self._handle = self._fresh()
+        except BaseException:
+            self.close()
+            raise
+
+    def _fresh(self):
+        """Rewrite the journal with one line for each file, and open it for more."""
+        with atomic_write(self.path, overwrite=True) as handle:
+            for entry in self._entries.values():
+                handle.write(_line(entry))
+        try:
+            self._length = self.path.stat().st_size
+            return self.path.open("ab", buffering=0)
+        except OSError as error:
+            raise FileError(f"{self.path} cannot be written: {os_reason(error)}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the folder."""
+        if hasattr(self, "_handle"):
+            self._handle.close()
+        self._lock.release()
+        with contextlib.suppress(OSError):
+            Path(self._lock.lock_file).unlink()
+
+    def last(self, source: str) -> Entry | None:
+        """Return the last entry of an input, if there is one."""
+        return self._entries.get(source)
+
+    def add(self, entry: Entry) -> None:
+        """Append an entry; it is on the disk when this returns.
+
+        Raises
+        ------
+        FileError
+            If it cannot be written, such as on a full disk.
+        """
+        line = _line(entry)
+        try:
+            if self._handle.write(line) != len(line):
+                raise OSError(errno.ENOSPC, "")  # part of a line is what fitted on the disk
+            os.fsync(self._handle.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._handle.fileno(), self._length)
+            raise FileError(f"{self.path} cannot be written: {os_reason(error)}") from error
+        self._length += len(line)
+        self._entries[entry.source] = entry
+
+
+def fingerprint(path: Path) -> str:
+    """Return what tells whether a file, or a Zarr folder, has changed.
+
+    The SHA-256 of a file's bytes. Of a folder, of the names, sizes and times of its files: hashing
+    terabytes of chunks would take as long as reading them.
+
+    Raises
+    ------
+    OSError
+    """
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for name, stat in sorted(_tree(path)):
+            line = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
+        return "tree:" + digest.hexdigest()
+    with path.open("rb", buffering=0) as handle:
+        while block := handle.read(_BLOCK):
+            digest.update(block)
+    return "sha256:" + digest.hexdigest()
+
+
+def _tree(path: Path):
+    for folder, _, names in os.walk(path):
+        for name in names:
+            full = Path(folder, name)
+            yield str(full.relative_to(path)), full.stat()
+
+
+def _line(entry: Entry) -> bytes:
+    # ASCII only: names that are not UTF-8 become escapes, which come back as they were.
+    return json.dumps(asdict(entry), sort_keys=True).encode("ascii") + b"\n"
+
+
+def _load(path: Path) -> dict[str, Entry]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {os_reason(error)}") from error
+    entries = {}
+    lines = content.split(b"\n")
+    for number, line in enumerate(lines[:-1], 1):  # after the last line end: nothing, or a torn one
+        try:
+            entry = Entry(**json.loads(line))
+        except (ValueError, TypeError):
+            raise FileError(
+                f"{path} is damaged in line {number}; move it away to start over"
+            ) from None
+        entries[entry.source] = entry
+    return entries

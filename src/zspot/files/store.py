@@ -1,0 +1,338 @@
+"""Zarr folders, OME-Zarr among them (v2 and v3): denoised block by block, with resume.
+
+The new store grows in a hidden folder beside the target: first everything of the source but the
+pixels, byte for byte, then block after block, then the reduced copies made anew. It takes its name
+when it is whole. What is done is noted after each block, so a rerun goes on from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from zspot._version import __version__
+from zspot.core.errors import FileError
+from zspot.engine.shared_fit import Sharing, series
+from zspot.files.journal import fingerprint
+from zspot.io import MAX_PIXELS
+from zspot.io.atomic import os_reason
+from zspot.io.decoding import first_line, one_kind_of_error
+from zspot.io.image_file import check_header, check_pixel_type
+from zspot.io.ome_zarr import Level, Picture, pictures
+
+_STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
+
+
+class Planes(Protocol):
+    """What denoises the planes, see `zspot.files`."""
+
+    count: int
+    job: dict[str, Any]
+    sharing: Sharing | None
+
+    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
+        """Take the planes that follow as those of one stack, which may share a fit."""
+        ...
+
+    def __call__(
+        self, plane: np.ndarray, channel_axis: int | None, *, series: int = 0
+    ) -> np.ndarray:
+        """Denoise the next plane; those of a series may share a fit."""
+        ...
+
+    def skip(self, count: int) -> None:
+        """Count planes that an earlier run has done."""
+        ...
+
+
+def denoise_store(
+    source: Path, target: Path, planes: Planes, *, axes: str | None, overwrite: bool
+) -> tuple[str, ...]:
+    """Denoise every image of a Zarr folder into another one.
+
+    Parameters
+    ----------
+    source, target : Path
+        Folders ending in .zarr.
+    planes : Planes
+        Called with each plane in order.
+    axes : str or None
+        Names of the axes, where the store does not say or says wrong.
+    overwrite : bool
+        Replace an existing target once the new one is whole.
+
+    Returns
+    -------
+    tuple of str
+        What the user should know.
+
+    Raises
+    ------
+    FileError, ImageError
+    """
+    _check(source, target, overwrite)
+    try:
+        found = pictures(source, axes)
+        for picture in found:
+            _check_sizes(picture)
+        with _workplace(target) as place:
+            new = place / _STORE
+            job = {**planes.job, "input": fingerprint(source)}
+            with contextlib.closing(_Noted(place / _NOTED, job)) as noted:
+                if noted.fresh:
+                    shutil.rmtree(new, ignore_errors=True)
+                    _copy_all_but_pixels(source, new, found)
+                    noted.begin()
+                planes.count = sum(_plane_count(picture.levels[0]) for picture in found)
+                for picture in found:
+                    _denoise(picture, new, planes, noted)
+            _take_place(new, target, place)
+    except OSError as error:
+        raise FileError(f"{target} cannot be written: {os_reason(error)}") from error
+    reduced = any(len(picture.levels) > 1 for picture in found)
+    return ("The reduced copies (pyramid levels) are made anew by averaging.",) if reduced else ()
+
+
+def _check(source: Path, target: Path, overwrite: bool) -> None:
+    if not source.is_dir():
+        reason = "is not a Zarr folder" if source.exists() else "does not exist; check the name"
+        raise FileError(f"{source} {reason}")
+    if target.suffix.lower() != ".zarr" or source.suffix.lower() != ".zarr":
+        raise FileError(f"{target}: from a Zarr folder to a Zarr folder; end both names in .zarr")
+    real, inside = Path(os.path.realpath(target)), Path(os.path.realpath(source))
+    if inside == real or inside in real.parents:
+        raise FileError(f"{target} is inside the source; choose another folder")
+    if os.path.lexists(target) and not (overwrite and target.is_dir()):
+        raise FileError(f"{target} exists; choose another name or overwrite it")
+    if not target.parent.is_dir():
+        raise FileError(f"{target}: the folder {target.parent} does not exist; create it first")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise FileError(f"{target}: the folder {target.parent} is not writable; choose another one")
+
+
+def _check_sizes(picture: Picture) -> None:
+    for level in picture.levels:
+        check_pixel_type(level.path, level.dtype)
+        block = [
+            size if letter in "YXS" else chunk
+            for letter, size, chunk in zip(picture.axes, level.shape, level.chunks, strict=True)
+        ]
+        check_header(level.path, level.shape, 2**63)
+        # A chunk is decoded whole, and may be larger than the image.
+        for shape in (block, level.chunks):
+            check_header(level.path, tuple(shape), MAX_PIXELS)
+
+
+@contextlib.contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    """Hold the hidden folder in which the new store grows."""
+    place = target.with_name(f".{target.name}.zspot")
+    place.mkdir(exist_ok=True)
+    lock = FileLock(place / _LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise FileError(f"{target} is being written by another run; wait for its end") from None
+    try:
+        if (place / _OLD).is_dir() and not target.exists():  # stopped between two renamings
+            (place / _OLD).rename(target)
+        yield place
+    except BaseException:
+        with contextlib.suppress(OSError):
+            noted = place / _NOTED
+            if (
+                not noted.exists() or noted.read_bytes().count(b"\n") < 2
+            ):  # nothing that a rerun could use
+                shutil.rmtree(place, ignore_errors=True)
+        raise
+    else:
+        shutil.rmtree(place, ignore_errors=True)
+    finally:
+        lock.release()
+
+
+class _Noted:
+    """Which blocks are done, for one job on one input."""
+
+    def __init__(self, path: Path, job: dict[str, Any]) -> None:
+        self._path = path
+        self._head = json.dumps({"zspot": __version__, **job}, sort_keys=True).encode() + b"\n"
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        self.fresh = not lines or lines[0] != self._head
+        self._done = set() if self.fresh else {line for line in lines[1:] if line.endswith(b"\n")}
+        self._handle: Any = None if self.fresh else path.open("ab", buffering=0)
+
+    def begin(self) -> None:
+        """Start over: the copy of everything but the pixels is complete."""
+        self._handle = self._path.open("wb", buffering=0)
+        self._write(self._head)
+
+    def has(self, *key: Any) -> bool:
+        """Say whether a block is done."""
+        return self._line(key) in self._done
+
+    def add(self, *key: Any) -> None:
+        """Note that a block is on the disk."""
+        self._write(self._line(key))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._handle is not None:
+            self._handle.close()
+
+    @staticmethod
+    def _line(key: tuple[Any, ...]) -> bytes:
+        return json.dumps(key).encode() + b"\n"
+
+    def _write(self, line: bytes) -> None:
+        self._handle.write(line)
+        os.fsync(self._handle.fileno())
+
+
+def _copy_all_but_pixels(source: Path, new: Path, found: list[Picture]) -> None:
+    pixels = {path for picture in found for level in picture.levels for path in level.files()}
+    for folder, folders, names in os.walk(source):
+        here = Path(folder)
+        for name in folders:
+            if (here / name).is_symlink():
+                raise FileError(f"{here / name} is a link to a folder; copy what it points to")
+        there = new / here.relative_to(source)
+        there.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            if here / name not in pixels:
+                shutil.copyfile(here / name, there / name)
+                _sync(there / name)
+
+
+def _plane_count(level: Level) -> int:
+    return sum(
+        int(np.prod([part.stop - part.start for part in level.region(block) if part.stop]))
+        for block in level.blocks()
+    )
+
+
+def _denoise(picture: Picture, new: Path, planes: Planes, noted: _Noted) -> None:
+    """Denoise the full size of a picture, then make its reduced copies."""
+    planes.begin_stack(picture.axes, picture.levels[0].shape)
+    left = any(not noted.has(picture.levels[0].name, b) for b in picture.levels[0].blocks())
+    for number, level in enumerate(picture.levels):
+        old, fresh = level.open("r"), level.open("r+", new)
+        above = picture.levels[number - 1].open("r", new) if number else None
+        for block in level.blocks():
+            region = level.region(block)
+            if noted.has(level.name, block):
+                if above is None:
+                    _pass_over(picture, block, old, planes, left)
+                continue
+            if above is None:
+                values = _planes(picture, block, old, planes)
+            else:
+                values = _reduced(above, level, region)
+            _store(fresh, region, values, new / level.name)
+            level.sync(block, fresh)
+            noted.add(level.name, block)
+
+
+def _planes(picture: Picture, block: tuple[int, ...], old: Any, planes: Planes) -> np.ndarray:
+    """Return a block of the full size, denoised."""
+    data = _read(picture.levels[0], block, old)
+    values = np.empty_like(data)
+    for place, channel in _places(picture, block):
+        values[place] = planes(data[place], _channel_axis(picture), series=channel)
+    return values
+
+
+def _pass_over(
+    picture: Picture, block: tuple[int, ...], old: Any, planes: Planes, left: bool
+) -> None:
+    """Pass over a block that an earlier run has done.
+
+    Its planes are denoised again only where those that are left start from their fit.
+    """
+    sharing, data = planes.sharing, None
+    for place, channel in _places(picture, block):
+        if left and sharing is not None and sharing.first(channel) is None:
+            data = _read(picture.levels[0], block, old) if data is None else data
+            planes(data[place], _channel_axis(picture), series=channel)
+        else:
+            planes.skip(1)
+
+
+def _read(level: Level, block: tuple[int, ...], old: Any) -> np.ndarray:
+    level.check_chunks(block, old)
+    with one_kind_of_error(level.path):
+        return np.asarray(old[level.region(block)])
+
+
+def _places(
+    picture: Picture, block: tuple[int, ...]
+) -> Iterator[tuple[tuple[int | slice, ...], int]]:
+    """Yield (index of a plane inside a block, which series it belongs to)."""
+    counts: list[Any] = []
+    starts = []
+    for letter, part in zip(picture.axes, picture.levels[0].region(block), strict=True):
+        counts.append([slice(None)] if letter in "YXS" else range(part.stop - part.start))
+        starts.append(part.start or 0)
+    first = series(picture.axes, starts)
+    for place in itertools.product(*counts):
+        yield place, first + series(picture.axes, place)
+
+
+def _channel_axis(picture: Picture) -> int | None:
+    kept = "".join(letter for letter in picture.axes if letter in "YXS")
+    return kept.index("S") if "S" in kept else None
+
+
+def _store(array: Any, region: tuple[slice, ...], values: np.ndarray, path: Path) -> None:
+    try:
+        array[region] = values
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # codecs raise what they like
+        raise FileError(f"{path} cannot be written ({first_line(error)})") from error
+
+
+def _reduced(above: Any, level: Level, region: tuple[slice, ...]) -> np.ndarray:
+    """Average the next larger copy down to a block of this one."""
+    starts, window = [], []
+    for part, size, larger in zip(region, level.shape, above.shape, strict=True):
+        stop = size if part.stop is None else part.stop
+        edges = [i * larger // size for i in range(part.start or 0, stop + 1)]
+        starts.append(np.array(edges) - edges[0])
+        window.append(slice(edges[0], edges[-1]))
+    values = np.asarray(above[tuple(window)], dtype=np.float64)
+    for axis, edges in enumerate(starts):
+        if len(edges) - 1 == values.shape[axis]:
+            continue
+        sizes = np.diff(edges).reshape([-1 if a == axis else 1 for a in range(values.ndim)])
+        values = np.add.reduceat(values, edges[:-1], axis=axis) / sizes
+    return (
+        np.rint(values).astype(level.dtype)
+        if level.dtype.kind in "iu"
+        else values.astype(level.dtype)
+    )
+
+
+def _take_place(new: Path, target: Path, place: Path) -> None:
+    if target.exists():
+        shutil.rmtree(place / _OLD, ignore_errors=True)
+        target.rename(place / _OLD)
+    new.rename(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

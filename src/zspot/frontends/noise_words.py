@@ -1,0 +1,65 @@
+"""The noise report for a reader who knows nothing of noise statistics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zspot.noise.report import NoiseReport, rms
+
+_STRENGTHS = ((0.01, "weak"), (0.04, "moderate"), (0.1, "strong"))
+_CLIPPED = 0.001  # share of pixels from which it is worth a word
+
+
+def explain(report: NoiseReport) -> list[str]:
+    """Return the report in plain sentences, the most important first."""
+    if not report.level.any() and not report.level_uncertainty.any():
+        return ["There is no noise: the image is one even colour."]
+    if not np.isfinite(report.level_uncertainty).all():
+        return ["The image is too small to measure its noise.", *report.notes]
+    channels = len(report.level)
+    words = [_strength(report), _brightness(report), _grain(report)]
+    if channels > 1:
+        mean = float(report.channel_correlation[np.triu_indices(channels, 1)].mean())
+        words.append(
+            "The colours share part of their noise."
+            if mean > 0.2
+            else "Each colour has noise of its own."
+        )
+    for share, where in (
+        (float(report.clipped_low.max()), "darkest"),
+        (float(report.clipped_high.max()), "brightest"),
+    ):
+        if share > _CLIPPED:
+            words.append(
+                f"{100 * share:.1f} % of the pixels are cut off at the {where} value: what was "
+                "there is lost."
+            )
+    return [*words, *report.notes]
+
+
+def _strength(report: NoiseReport) -> str:
+    share = rms(report.level_fraction)
+    level = rms(report.level)
+    doubt = rms(report.level_uncertainty)
+    word = next((name for limit, name in _STRENGTHS if share < limit), "very strong")
+    return (
+        f"The noise is {word}: a typical pixel is off by {level:.3g} (give or take {doubt:.1g}), "
+        f"{100 * share:.2g} % of the way from the darkest to the brightest pixel."
+    )
+
+
+def _brightness(report: NoiseReport) -> str:
+    if report.grows:
+        return "Bright parts are noisier than dark ones, as when light is counted."
+    return "It is about as strong in dark parts as in bright ones."
+
+
+def _grain(report: NoiseReport) -> str:
+    if report.is_white:
+        return "Its grain is one pixel: neighbouring pixels have nothing to do with each other."
+    away = f"{report.correlation_length:.0f}"
+    return (
+        f"Its grain is coarser than a pixel: neighbours share their noise (correlation "
+        f"{report.lag_one:.2f}), up to {away} pixel{'s' * (away != '1')} away. Cameras that "
+        "compute colours or compress, and scanning detectors, do this."
+    )

@@ -1,0 +1,132 @@
+"""ND2 and CZI: read only, plane by plane through bioio (extra `bioio`), written as OME-TIFF."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import logging
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import tifffile
+
+from zspot.core.errors import FileError
+from zspot.io.atomic import atomic_write
+from zspot.io.czi import check_directory
+from zspot.io.image_file import ImageFile, check_header, check_pixel_type
+from zspot.io.stack import Stack
+
+# bioio logs each failure; without a handler Python prints that to stderr.
+logging.getLogger("bioio").addHandler(logging.NullHandler())
+
+_HEAD = 2**24  # bytes that tell one file from another
+_READERS = {".nd2": "bioio_nd2", ".czi": "bioio_czi"}
+
+
+def read(path: Path, max_pixels: int) -> ImageFile:
+    """Read the first scene of an ND2 or CZI file as a whole."""
+    stack = open_stack(path, max_pixels)
+    try:
+        check_header(path, stack.shape, max_pixels)
+        data = np.stack([stack.read(number) for number in range(len(stack))])
+        return ImageFile(data.reshape(stack.shape), stack.axes, None, "tiff", {}, path, stack.notes)
+    finally:
+        stack.close()
+
+
+def refusal(image: ImageFile) -> str | None:
+    """Say that these files cannot be written."""
+    return "ND2 and CZI files cannot be written; write an .ome.tif file"
+
+
+def write(handle: BinaryIO, image: ImageFile) -> None:
+    """Refuse: the formats belong to microscopes."""
+    raise FileError("ND2 and CZI files cannot be written; write an .ome.tif file")
+
+
+def open_stack(path: Path, max_pixels: int) -> BioStack:
+    """Open the first scene of an ND2 or CZI file."""
+    return BioStack(path, max_pixels)
+
+
+class BioStack(Stack):
+    """The first scene of an ND2 or CZI file, axes TCZYX or TCZYXS.
+
+    Parameters
+    ----------
+    path : Path
+    max_pixels : int
+        Largest number of values of a plane.
+    """
+
+    def __init__(self, path: Path, max_pixels: int) -> None:
+        self.path = path
+        package = _READERS[path.suffix.lower()]
+        try:
+            from bioio import BioImage
+
+            reader = importlib.import_module(package).Reader
+        except ImportError as error:
+            kind = path.suffix[1:].upper()
+            raise FileError(f'{path} is a {kind} file; run: pip install "zspot[bioio]"') from error
+        if path.suffix.lower() == ".czi":
+            check_directory(path, max_pixels)
+        self._image = BioImage(path, reader=reader)
+        self.axes = self._image.dims.order
+        self.shape = tuple(self._image.shape)
+        self.plane_axes = "YXS" if self.axes.endswith("S") else "YX"
+        if set(self.axes) - set("TCZYXS"):
+            raise FileError(f"{path} has axes {self.axes}, of which some are unknown; convert it")
+        check_header(path, self.shape, 2**63)
+        check_header(path, self.shape[-len(self.plane_axes) :], max_pixels)
+        check_pixel_type(path, np.dtype(self._image.dtype))
+        self.notes = ("The file is written as OME-TIFF with pixel sizes and channel names.",)
+        scenes = len(self._image.scenes)
+        if scenes > 1:
+            self.notes += (f"Only the first of {scenes} scenes is denoised and written.",)
+
+    def _read(self, number: int) -> np.ndarray:
+        t, c, z = np.unravel_index(number, self.shape[:3])
+        plane = self._image.get_image_dask_data(
+            self.plane_axes, T=int(t), C=int(c), Z=int(z)
+        ).compute(scheduler="synchronous")
+        return np.ascontiguousarray(plane)
+
+    def _write(self, target: Path, planes: Iterator[np.ndarray], overwrite: bool) -> None:
+        with (
+            atomic_write(target, overwrite=overwrite) as handle,
+            tifffile.TiffWriter(handle, bigtiff=True, ome=True) as writer,
+        ):
+            writer.write(
+                planes,
+                shape=self.shape,
+                dtype=np.dtype(self._image.dtype),
+                photometric="rgb" if self.plane_axes == "YXS" else "minisblack",
+                compression="zlib",
+                metadata=self._metadata(),
+            )
+
+    def _metadata(self) -> dict[str, Any]:
+        # A random identifier would make each run's bytes differ.
+        found: dict[str, Any] = {"axes": self.axes, "UUID": str(self._identifier())}
+        sizes = self._image.physical_pixel_sizes
+        for letter in "XYZ":
+            size = getattr(sizes, letter)
+            if size:
+                found |= {f"PhysicalSize{letter}": float(size), f"PhysicalSize{letter}Unit": "µm"}
+        names = [str(name) for name in self._image.channel_names or ()]
+        if len(names) == self.shape[1]:
+            found["Channel"] = {"Name": names}
+        return found
+
+    def _identifier(self) -> uuid.UUID:
+        with self.path.open("rb") as handle:
+            head = hashlib.sha256(handle.read(_HEAD))
+        head.update(str(self.path.stat().st_size).encode())
+        return uuid.uuid5(uuid.NAMESPACE_OID, head.hexdigest())
+
+    def close(self) -> None:
+        """Nothing stays open: bioio opens the file for each plane."""

@@ -1,0 +1,218 @@
+"""What every format shares: the image record, the error, and checks made before decoding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from zspot.core.errors import FileError
+
+#: Largest number of values (pixels times samples times planes) that `read` decodes by default.
+MAX_PIXELS = 2**31
+
+#: Pixel types that can be denoised and written back.
+PIXEL_TYPES = frozenset(
+    {"uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64"}
+)
+
+# Deflate packs at most 1032 bytes into one.
+_DENSEST = 1032
+_SLACK = 2**16
+
+_AXES = frozenset("TZCYXSQ")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFile:
+    """The pixels of an image file and everything needed to write the same file again.
+
+    Attributes
+    ----------
+    data : numpy.ndarray
+        Pixels without alpha, in the intensity scale of the file. One of uint8, uint16, uint32,
+        int8, int16, int32, float16, float32, float64, in native byte order.
+    axes : str
+        One letter for each axis of `data`: T, Z, C, Y, X as in OME, S for colour samples, and Q
+        for a stack whose meaning the file does not say. For example "YX", "YXS", "TZCYX", "QYX".
+    alpha : numpy.ndarray or None
+        Transparency, shaped as `data` without its S axis; written back bit for bit.
+    format : str
+        "png", "jpeg", "tiff", "webp", "bmp", "npy" or "raw".
+    metadata : mapping
+        Read-only. Common keys, present where the file has them: "icc" (bytes), "exif" (bytes,
+        starting with the TIFF header), "xmp" (bytes), "resolution" (x, y, unit), with unit
+        "inch", "cm" or "none", "description" (str). TIFF adds "imagej" (dict) and
+        "ome_xml" (str). The key named like the format holds what its writer needs.
+    path : pathlib.Path or None
+        File that was read.
+    notes : tuple of str
+        What the user should know, one sentence each, such as a change that writing makes.
+    """
+
+    data: np.ndarray
+    axes: str
+    alpha: np.ndarray | None = None
+    format: str = "npy"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if len(self.axes) != self.data.ndim or not set(self.axes) <= _AXES:
+            raise ValueError(f"axes {self.axes!r} do not describe an array of {self.data.shape}")
+        if "Y" not in self.axes or "X" not in self.axes or ("S" in self.axes and "C" in self.axes):
+            raise ValueError(f"axes {self.axes!r} need Y, X and at most one of S and C")
+        if self.alpha is not None and self.alpha.shape != self.plane_shape:
+            raise ValueError(f"alpha is {self.alpha.shape}, the image is {self.plane_shape}")
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    @property
+    def channel_axis(self) -> int | None:
+        """Index of the S or C axis in `data`, or None."""
+        return next((i for i, letter in enumerate(self.axes) if letter in "SC"), None)
+
+    @property
+    def plane_shape(self) -> tuple[int, ...]:
+        """Shape of `data` without its S axis."""
+        pairs = zip(self.data.shape, self.axes, strict=True)
+        return tuple(size for size, letter in pairs if letter != "S")
+
+    def replace(self, data: np.ndarray) -> ImageFile:
+        """Return the same file with other pixel values.
+
+        Parameters
+        ----------
+        data : numpy.ndarray
+            New pixels, of the shape and dtype of the present ones.
+
+        Returns
+        -------
+        ImageFile
+            Record with `data` replaced; alpha, axes, metadata and notes are shared.
+
+        Raises
+        ------
+        ValueError
+            If shape or dtype differ.
+        """
+        data = np.asarray(data)
+        if data.shape != self.data.shape or data.dtype != self.data.dtype:
+            raise ValueError(
+                f"new pixels are {data.dtype} {data.shape}, "
+                f"the file holds {self.data.dtype} {self.data.shape}"
+            )
+        return replace(self, data=data)
+
+
+def check_header(path: Path, shape: tuple[int, ...], limit: int) -> None:
+    """Refuse an image that has no pixels, or more than `limit` values, before decoding it."""
+    if not shape or any(size < 1 for size in shape):
+        raise FileError(f"{path}: the image has no pixels (its size is {size_text(shape)})")
+    if math.prod(shape) > limit:
+        raise FileError(
+            f"{path}: the header promises {size_text(shape)} values, more than the limit of "
+            f"{limit}; check the file, or raise max_pixels"
+        )
+
+
+def check_density(path: Path, stored: int, promised: int) -> None:
+    """Refuse a header that promises more bytes than deflate can have packed into `stored`."""
+    if promised > _DENSEST * stored + _SLACK:
+        raise FileError(
+            f"{path} is truncated: {stored} bytes of pixels cannot make the {promised} bytes that "
+            "its header promises; copy it again"
+        )
+
+
+def check_pixel_type(path: Path, dtype: np.dtype) -> None:
+    """Refuse pixel types that have no noise to remove or cannot be written back."""
+    if dtype.name not in PIXEL_TYPES:
+        raise FileError(
+            f"{path}: pixels of type {dtype.name} are not supported; convert them to 8-bit or "
+            "16-bit integers or to float32"
+        )
+
+
+def size_text(shape: tuple[int, ...]) -> str:
+    """Write a shape as 480 x 640 x 3."""
+    return " x ".join(str(size) for size in shape) or "0"
+
+
+def split_alpha(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Split interleaved pixels of 1 to 4 samples into data, alpha and axes.
+
+    Two samples are grey and alpha, four are red, green, blue and alpha.
+    """
+    if pixels.ndim == 2:
+        return pixels, None, "YX"
+    samples = pixels.shape[2]
+    if samples in (2, 4):
+        data, _, axes = split_alpha(pixels[..., : samples - 1])
+        return np.ascontiguousarray(data), np.ascontiguousarray(pixels[..., -1]), axes
+    return (pixels[..., 0], None, "YX") if samples == 1 else (pixels, None, "YXS")
+
+
+def interleaved(image: ImageFile) -> np.ndarray | None:
+    """Return one plane as (Y, X) or (Y, X, samples) with alpha last, or None for a stack.
+
+    An S axis of any position moves to the end; axes of length one other than Y and X are dropped.
+    """
+    data, axes = image.data, image.axes
+    keep = [i for i, letter in enumerate(axes) if letter in "YXS" or data.shape[i] > 1]
+    if any(axes[i] not in "YXS" for i in keep) or axes.index("Y") > axes.index("X"):
+        return None
+    rows, columns = data.shape[axes.index("Y")], data.shape[axes.index("X")]
+    pixels: Any = data.reshape([data.shape[i] for i in keep])
+    axes = "".join(axes[i] for i in keep)
+    if "S" in axes:
+        pixels = np.moveaxis(pixels, axes.index("S"), -1)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if image.alpha is not None:
+        pixels = np.dstack([pixels, image.alpha.reshape(rows, columns)])
+    return np.ascontiguousarray(pixels)
+
+
+def plain_refusal(
+    image: ImageFile, name: str, dtypes: tuple[str, ...], samples: tuple[int, ...]
+) -> str | None:
+    """Say why a single-plane format cannot hold the image, or None if it can.
+
+    Parameters
+    ----------
+    image : ImageFile
+        What is to be written.
+    name : str
+        Format, as the user knows it.
+    dtypes : tuple of str
+        Pixel types that the format holds.
+    samples : tuple of int
+        Numbers of samples for each pixel, alpha included, that the format holds.
+    """
+    if image.data.dtype.name not in dtypes:
+        return f"{name} cannot hold {image.data.dtype.name} pixels; write a .tif file"
+    # A view of one value: the answer must not cost a copy of the image.
+    pixels = interleaved(_probe(image))
+    if pixels is None:
+        return f"{name} cannot hold a stack or separate channels ({image.axes}); write a .tif file"
+    count = 1 if pixels.ndim == 2 else pixels.shape[2]
+    # Two or four samples mean alpha in these formats, so a second or fourth colour has no place.
+    if count not in samples or (count in (2, 4)) != (image.alpha is not None):
+        what = "transparency" if image.alpha is not None else f"{count} samples a pixel"
+        return f"{name} cannot hold {what}; write a .png or .tif file"
+    return None
+
+
+def _probe(image: ImageFile) -> ImageFile:
+    cut = tuple([slice(1) if letter in "YX" else slice(None) for letter in image.axes])
+    alpha = image.alpha
+    if alpha is not None:
+        plane_axes = image.axes.replace("S", "")
+        alpha = alpha[tuple(slice(1) if a in "YX" else slice(None) for a in plane_axes)]
+    return replace(image, data=image.data[cut], alpha=alpha)

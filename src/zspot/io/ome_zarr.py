@@ -1,0 +1,263 @@
+"""What lies where in a Zarr folder: its images, their axes, reduced copies and chunk files."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zspot.core.errors import FileError
+
+_METADATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"})
+_LARGEST_METADATA = 2**26  # bytes; more is no description of an image
+_BLOSC = struct.Struct("<BBBBIII")  # versions, flags, item size; bytes unpacked, of a part, packed
+_DEEPEST = 6  # plate, row, column, field, image, level
+
+
+@dataclass(frozen=True)
+class Level:
+    """One array: an image, or a reduced copy of it.
+
+    Attributes
+    ----------
+    name : str
+        Path inside the store, "" for a store that is an array.
+    path : Path
+    shape, chunks : tuple of int
+        Of the array and of the chunks or shards that are files.
+    dtype : numpy.dtype
+    leading : tuple of bool
+        Which axes count planes.
+    """
+
+    name: str
+    path: Path
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    dtype: np.dtype
+    leading: tuple[bool, ...]
+
+    def open(self, mode: str, root: Path | None = None) -> Any:
+        """Open the array, in another copy of the store if `root` is given."""
+        import zarr
+
+        return zarr.open_array(self.path if root is None else root / self.name, mode=mode)  # type: ignore[arg-type]
+
+    def files(self) -> dict[Path, tuple[int, ...]]:
+        """Return the files that hold chunks and their places in the grid."""
+        found = {}
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                path = Path(folder, name)
+                parts = re.split(r"[./\\]", str(path.relative_to(self.path)))
+                parts = parts[1:] if parts[0] == "c" else parts
+                if name not in _METADATA and all(part.isdecimal() for part in parts):
+                    index = tuple(map(int, parts))
+                    found[path] = index if len(index) == len(self.shape) else ()
+        return found
+
+    def blocks(self) -> list[tuple[int, ...]]:
+        """Return the places of the blocks with any chunk, along the axes that count planes.
+
+        A chunk that is not there holds one value everywhere and needs no work.
+        """
+        inside = [-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
+        places = set()
+        for index in self.files().values():
+            if index and all(i < n for i, n in zip(index, inside, strict=True)):
+                places.add(tuple(i for i, leads in zip(index, self.leading, strict=True) if leads))
+        return sorted(places)
+
+    def region(self, block: tuple[int, ...]) -> tuple[slice, ...]:
+        """Return the part of the array that a block covers: a few planes, whole."""
+        along = iter(block)
+        out = []
+        for size, chunk, leads in zip(self.shape, self.chunks, self.leading, strict=True):
+            if leads:
+                start = next(along) * chunk
+                out.append(slice(start, min(start + chunk, size)))
+            else:
+                out.append(slice(None))
+        return tuple(out)
+
+    def sync(self, block: tuple[int, ...], array: Any) -> None:
+        """Bring the chunk files of a block of the open `array` of another copy onto the disk."""
+        for path in self._chunk_files(block, array):
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+    def check_chunks(self, block: tuple[int, ...], array: Any) -> None:
+        """Refuse chunks of a block whose Blosc header does not fit: Blosc believes it blindly."""
+        metadata = array.metadata
+        last = getattr(metadata, "compressor", None) or getattr(metadata, "codecs", (None,))[-1]
+        if "Blosc" not in type(last).__name__:
+            return
+        most = math.prod(self.chunks) * self.dtype.itemsize
+        for path in self._chunk_files(block, array):
+            with path.open("rb") as handle:
+                head = handle.read(_BLOSC.size)
+            size = path.stat().st_size
+            fits = len(head) == _BLOSC.size
+            if fits:
+                *_, unpacked, part, packed = _BLOSC.unpack(head)
+                fits = packed == size and unpacked <= most and part <= max(unpacked, 1)
+            if not fits:
+                raise FileError(f"{path} is damaged: its header does not fit; copy it again")
+
+    def _chunk_files(self, block: tuple[int, ...], array: Any) -> Iterator[Path]:
+        along = iter(block)
+        cells = [
+            [next(along)] if leads else range(-(-size // chunk))
+            for size, chunk, leads in zip(self.shape, self.chunks, self.leading, strict=True)
+        ]
+        root = Path(array.store.root, array.path)
+        for index in itertools.product(*cells):
+            path = root / array.metadata.encode_chunk_key(index)
+            if path.exists():  # a chunk of one value is not written
+                yield path
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of a store: its axes, letters as in `zspot.io`, and its sizes, largest first."""
+
+    axes: str
+    levels: tuple[Level, ...]
+
+
+def pictures(root: Path, axes: str | None) -> list[Picture]:
+    """Find the images of a store; labels are none.
+
+    Raises
+    ------
+    FileError
+        If there is none, or the description is damaged.
+    """
+    found = [_picture(root, path, axes, listed) for path, listed in _search(root)]
+    if not found:
+        raise FileError(f"{root} holds no OME-Zarr image and is no Zarr array; check the folder")
+    return found
+
+
+def _search(root: Path) -> Iterator[tuple[Path, Mapping[str, Any] | None]]:
+    """Yield the arrays and multiscale groups of a store with their description."""
+    folders = [(root, 0)]
+    while folders:
+        folder, depth = folders.pop(0)
+        kind, attributes = _node(folder)
+        if kind == "array" and folder == root:
+            yield folder, None
+        if kind != "group":
+            continue
+        scales = attributes.get("ome", attributes).get("multiscales")
+        if isinstance(scales, list) and scales and isinstance(scales[0], dict):
+            yield folder, scales[0]
+        elif depth < _DEEPEST:
+            inner = (p for p in sorted(folder.iterdir()) if p.is_dir() and not p.is_symlink())
+            folders += [(path, depth + 1) for path in inner if path.name != "labels"]
+
+
+def _node(folder: Path) -> tuple[str, dict[str, Any]]:
+    """Return "array", "group" or "", and the attributes."""
+    if (folder / "zarr.json").is_file():
+        text = _json(folder / "zarr.json")
+        attributes = text.get("attributes")
+        return str(text.get("node_type")), attributes if isinstance(attributes, dict) else {}
+    attributes = _json(folder / ".zattrs") if (folder / ".zattrs").is_file() else {}
+    if (folder / ".zarray").is_file():
+        return "array", attributes
+    return ("group" if (folder / ".zgroup").is_file() else ""), attributes
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _LARGEST_METADATA:
+            raise FileError(f"{path} is too large for a description of an image; check the folder")
+        values = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise FileError(f"{path} is damaged: it is not JSON; copy the folder again") from None
+    if not isinstance(values, dict):
+        raise FileError(f"{path} is damaged: it describes nothing; copy the folder again")
+    return values
+
+
+def _picture(root: Path, path: Path, axes: str | None, listed: Mapping[str, Any] | None) -> Picture:
+    folders = [path] if listed is None else _levels(root, path, listed)
+    arrays = [_array(folder) for folder in folders]
+    shape = arrays[0].shape
+    letters = axes or _axes(path, listed, arrays[0], len(shape))
+    if len(letters) != len(shape):
+        raise FileError(
+            f"{path} has {len(shape)} axes, of sizes {' x '.join(map(str, shape))}, "
+            f"not {len(letters)} ({letters}); name them with --axes"
+        )
+    leading = tuple(letter not in "YXS" for letter in letters)
+    levels = []
+    for folder, array in zip(folders, arrays, strict=True):
+        larger = levels[-1].shape if levels else array.shape
+        if len(array.shape) != len(larger) or any(map(int.__gt__, array.shape, larger)):
+            raise FileError(f"{folder} is no reduced copy: it is larger than the level before it")
+        chunks = tuple(array.shards or array.chunks)
+        name = "" if folder == root else str(folder.relative_to(root))
+        levels.append(Level(name, folder, array.shape, chunks, np.dtype(array.dtype), leading))
+    return Picture(letters, tuple(levels))
+
+
+def _levels(root: Path, path: Path, listed: Mapping[str, Any]) -> list[Path]:
+    try:
+        names = [entry["path"] for entry in listed["datasets"]]
+        folders = [Path(os.path.normpath(path / name)) for name in names]
+    except (KeyError, TypeError):
+        raise FileError(f"{path} is damaged: it does not list its images") from None
+    inside = Path(os.path.realpath(root))
+    for folder in folders:
+        if inside not in Path(os.path.realpath(folder)).parents:
+            raise FileError(f"{path} is damaged: it lists an image outside of the store")
+    if not folders or len(set(folders)) != len(folders):
+        raise FileError(f"{path} is damaged: it lists no image, or one twice")
+    return folders
+
+
+def _array(folder: Path) -> Any:
+    import zarr
+
+    if not folder.is_dir():
+        raise FileError(f"{folder} is listed but not there; copy the folder again")
+    try:
+        array = zarr.open_array(folder, mode="r")
+        bad = any(size < 1 for size in (*array.shape, *(array.shards or array.chunks)))
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise FileError(f"{folder} cannot be opened ({reason}); copy the folder again") from error
+    if bad:
+        raise FileError(f"{folder}: the image has no pixels (its size is {array.shape})")
+    return array
+
+
+def _axes(path: Path, listed: Mapping[str, Any] | None, array: Any, count: int) -> str:
+    """Return the letters of the axes as the store names them."""
+    named = listed.get("axes") if listed is not None else None
+    if listed is not None and named is None:  # OME-Zarr before version 0.3
+        named = "tczyx"[-count:] if count == 5 else None
+    if named is None:
+        named = getattr(array.metadata, "dimension_names", None)
+        named = named or array.attrs.get("_ARRAY_DIMENSIONS") or ["q"] * (count - 2) + ["y", "x"]
+    try:
+        names = [a["name"] if isinstance(a, dict) else a for a in named]
+        letters = "".join(n[:1].upper() if n and n[:1] in "tzcyxTZCYX" else "Q" for n in names)
+    except (TypeError, KeyError):
+        raise FileError(f"{path} is damaged: its axes are no names; give --axes") from None
+    if any(letters.count(letter) != 1 for letter in "YX"):
+        raise FileError(f"{path} names its axes {names}; name them with --axes, such as TCZYX")
+    return letters

@@ -1,0 +1,259 @@
+"""`read`, `write`, `open_stack`, `check_target`: choosing the format by name and content."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zspot.core.errors import FileError
+from zspot.io.atomic import atomic_write, os_reason
+from zspot.io.decoding import first_line, one_kind_of_error
+from zspot.io.image_file import MAX_PIXELS, ImageFile
+from zspot.io.stack import Stack
+
+_RAW_SUFFIXES = (
+    *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf"),
+    *(".rw2", ".pef", ".srw", ".3fr", ".erf", ".iiq", ".mrw"),
+)
+# Format: name suffixes and the module with read, refusal and write, imported on first use.
+_FORMATS: dict[str, tuple[tuple[str, ...], str]] = {
+    "png": ((".png",), "png"),
+    "jpeg": ((".jpg", ".jpeg", ".jpe"), "jpeg"),
+    "tiff": ((".tif", ".tiff", ".btf"), "tiff.reading"),
+    "webp": ((".webp",), "webp"),
+    "bmp": ((".bmp",), "bmp"),
+    "npy": ((".npy",), "npy"),
+    "raw": (_RAW_SUFFIXES, "raw"),
+    "nd2": ((".nd2",), "bioio"),
+    "czi": ((".czi",), "bioio"),
+}
+_BY_SUFFIX = {suffix: name for name, (suffixes, _) in _FORMATS.items() for suffix in suffixes}
+_STORE = ".zarr"
+#: Suffixes of the files and folders that hold images.
+SUFFIXES = frozenset(_BY_SUFFIX) | {_STORE}
+# Formats that are read only, and what is written in their place.
+_WRITTEN_AS = {"raw": ".tif", "nd2": ".ome.tif", "czi": ".ome.tif"}
+_NAMES = {name: name.upper() for name in _FORMATS} | {"webp": "WebP"}
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> ImageFile:
+    """Read an image file: PNG, JPEG, TIFF, WebP, BMP, NPY, camera RAW, ND2 or CZI.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to read. Its suffix must agree with its content.
+    max_pixels : int
+        Largest number of values (pixels times samples times planes) to decode, checked against the
+        header before decoding.
+
+    Returns
+    -------
+    ImageFile
+        Pixels of shape and axes as in the file, in its dtype and intensity scale, and the rest.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, unreadable, truncated, damaged, mislabelled, empty, too large, or
+        of an unsupported kind.
+    """
+    path = Path(path)
+    with one_kind_of_error(path):
+        return _module(_identify(path)).read(path, max_pixels)
+
+
+@contextlib.contextmanager
+def open_stack(
+    path: str | os.PathLike[str], target: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS
+) -> Iterator[Stack | None]:
+    """Open a file whose planes can be read and written one by one.
+
+    Parameters
+    ----------
+    path : str or path-like
+        TIFF of several planes, ND2 or CZI.
+    target : str or path-like
+        File to be written.
+    max_pixels : int
+        Largest number of values of one plane.
+
+    Yields
+    ------
+    Stack or None
+        None where the file must be read and written whole (`read`, `write`).
+
+    Raises
+    ------
+    FileError
+        As `read`.
+    """
+    path = Path(path)
+    stack = None
+    with one_kind_of_error(path):
+        name = _identify(path)
+        module = _module(name)
+        if hasattr(module, "open_stack") and _BY_SUFFIX.get(Path(target).suffix.lower()) == "tiff":
+            stack = module.open_stack(path, max_pixels)
+    if stack is None:
+        yield None
+        return
+    try:
+        yield stack
+    finally:
+        stack.close()
+
+
+def write(path: str | os.PathLike[str], image: ImageFile, *, overwrite: bool = False) -> None:
+    """Write an image file, complete or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Target. Its suffix chooses the format; the format of the source keeps everything, another
+        one keeps what it can hold (pixels, alpha, ICC profile, EXIF, XMP, resolution).
+    image : ImageFile
+        As `read` gave it, usually with `ImageFile.replace` applied.
+    overwrite : bool
+        Replace an existing file. Its permissions are kept.
+
+    Raises
+    ------
+    FileError
+        If the target exists and `overwrite` is false, cannot be written, or its format cannot hold
+        the pixels. An existing target is then unchanged and nothing else is left behind.
+    """
+    path = Path(path)
+    check_target(path, overwrite, image)
+    module = _module(_BY_SUFFIX[path.suffix.lower()])
+    try:
+        with atomic_write(path, overwrite=overwrite) as handle:
+            module.write(handle, image)
+    except FileError as error:
+        text = str(error)
+        if str(path) in text:
+            raise
+        raise FileError(f"{path} cannot be written: {text}") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = first_line(error)
+        raise FileError(f"{path} cannot be written ({reason}); try a .tif file") from error
+
+
+def check_target(
+    path: str | os.PathLike[str], overwrite: bool = False, source: ImageFile | None = None
+) -> None:
+    """Check that a file can be written, before the work whose result it is to hold.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Target file.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    source : ImageFile, optional
+        What is to be written; its dtype, axes and alpha must fit the format of the target.
+
+    Raises
+    ------
+    FileError
+        If the folder is missing or not writable, the target is a folder or exists, the suffix is
+        unknown or cannot be written, or the format cannot hold `source`.
+    """
+    path = Path(path)
+    name = _BY_SUFFIX.get(path.suffix.lower())
+    try:
+        if name is None:
+            raise FileError(
+                f"{path}: cannot tell the format from the name; end it in {_suffixes()}"
+            )
+        if name in _WRITTEN_AS:
+            kind = _NAMES[name]
+            other = output_name(path).name
+            raise FileError(f"{path}: {kind} files cannot be written; write {other} instead")
+        if path.is_dir():
+            raise FileError(f"{path} is a folder; name a file in it")
+        if not path.parent.is_dir():
+            raise FileError(f"{path}: the folder {path.parent} does not exist; create it first")
+        if path.exists() and not overwrite:
+            raise FileError(f"{path} exists; choose another name or overwrite it")
+        folder = Path(os.path.realpath(path)).parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise FileError(f"{path}: the folder {folder} is not writable; choose another one")
+    except (OSError, ValueError) as error:
+        reason = os_reason(error) if isinstance(error, OSError) else first_line(error)
+        raise FileError(f"{path} cannot be written: {reason}") from error
+    reason = _module(name).refusal(source) if source is not None else None
+    if reason:
+        raise FileError(f"{path}: {reason}")
+
+
+def output_name(path: Path) -> Path:
+    """Return the name of the output in a run over many files: the same where it can be written."""
+    other = _WRITTEN_AS.get(_BY_SUFFIX.get(path.suffix.lower(), ""))
+    return path.with_suffix(other) if other else path
+
+
+def is_store(path: str | os.PathLike[str]) -> bool:
+    """Say whether a path is, or by its name would be, a Zarr folder."""
+    return Path(path).suffix.lower() == _STORE and not Path(path).is_file()
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"zspot.io.{_FORMATS[name][1]}")
+
+
+def _suffixes() -> str:
+    return ", ".join(suffixes[0] for n, (suffixes, _) in _FORMATS.items() if n not in _WRITTEN_AS)
+
+
+def _identify(path: Path) -> str:
+    """Return the format that both the suffix and the first bytes name."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise FileError(f"{path} is a folder; name a file in it")
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+        raise FileError(f"{path} is not a file but a pipe, socket or device; name a file")
+    with path.open("rb") as handle:
+        head = handle.read(16)
+    expected = _BY_SUFFIX.get(path.suffix.lower())
+    if expected is None:
+        raise FileError(
+            f"{path}: cannot tell the format from the name; it must end in {_suffixes()} "
+            "or the suffix of a camera RAW file"
+        )
+    if not head:
+        raise FileError(f"{path} is empty (0 bytes); copy the file again")
+    found = _by_content(head)
+    if found == expected or (expected == "raw" and found in (None, "tiff")):
+        return expected
+    if found is None:
+        label = _NAMES[expected]
+        raise FileError(f"{path} is not a {label} file, whatever its name says; check its origin")
+    suffix = _FORMATS[found][0][0]
+    raise FileError(f"{path} is a {_NAMES[found]} file; rename it to {path.stem}{suffix}")
+
+
+def _by_content(head: bytes) -> str | None:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head.startswith(_TIFF_MAGIC):
+        return "tiff"
+    if head.startswith(b"\xda\xce\xbe\x0a"):
+        return "nd2"
+    if head.startswith(b"ZISRAWFILE"):
+        return "czi"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "webp"
+    if head.startswith(b"\x93NUMPY"):
+        return "npy"
+    return "bmp" if head.startswith(b"BM") else None

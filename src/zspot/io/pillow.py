@@ -1,0 +1,57 @@
+"""Decoding with Pillow under the limits of `zspot.io` instead of Pillow's own."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from PIL import ImageFile as PillowFile
+
+from zspot.core.errors import FileError
+from zspot.io.image_file import check_header
+
+_LOCK = threading.Lock()
+_MOST_BYTES_PER_PIXEL = 8
+
+
+def decode(
+    path: Path, content: bytes, name: str, max_pixels: int
+) -> tuple[Image.Image, np.ndarray]:
+    """Decode with Pillow; return its image (for the header) and the pixels.
+
+    Pillow warns above 89 million pixels and refuses above twice that. Those limits are process-wide
+    state, so they are lifted only here, under a lock; the size is checked from the header instead.
+    """
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, truncated = Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES
+        Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = None, False
+        try:
+            image = Image.open(io.BytesIO(content), formats=(name,))
+            check_header(path, (image.height, image.width, len(image.getbands())), max_pixels)
+            if getattr(image, "is_animated", False) and name != "JPEG":
+                raise FileError(f"{path}: animated images are not supported; extract one frame")
+            image.load()
+            return image, np.asarray(image)
+        finally:
+            Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = limit, truncated
+
+
+def encode(pixels: np.ndarray, handle: Any, name: str, **options: Any) -> None:
+    """Encode (Y, X) or (Y, X, samples) uint8 pixels with Pillow into a file object."""
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    with _LOCK:
+        block = PillowFile.MAXBLOCK
+        if options.get("progressive"):
+            # libjpeg then needs the whole file in one buffer; Pillow's guess of two bytes a pixel
+            # is too small for noise at full quality.
+            PillowFile.MAXBLOCK = max(block, _MOST_BYTES_PER_PIXEL * picture.width * picture.height)
+        try:
+            picture.save(handle, format=name, **options)
+        finally:
+            PillowFile.MAXBLOCK = block

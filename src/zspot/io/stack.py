@@ -1,0 +1,94 @@
+"""What is common to files that are read and written plane by plane."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from zspot.core.errors import FileError
+from zspot.io.decoding import first_line, one_kind_of_error
+
+
+class Stack(ABC):
+    """An open file of many planes, of which only one is in memory at a time.
+
+    Attributes
+    ----------
+    path : Path
+    axes : str
+        As in `ImageFile`; the plane's axes come last.
+    shape : tuple of int
+        Sizes of `axes`.
+    plane_axes : str
+        "YX", "YXS" or "SYX".
+    notes : tuple of str
+    """
+
+    path: Path
+    axes: str
+    shape: tuple[int, ...]
+    plane_axes: str
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Return the number of planes."""
+        return int(np.prod(self.shape[: len(self.shape) - len(self.plane_axes)], dtype=object))
+
+    def read(self, number: int) -> np.ndarray:
+        """Return a plane without alpha; planes count from 0, the last axis fastest.
+
+        Raises
+        ------
+        FileError
+        """
+        with one_kind_of_error(self.path):
+            return self._read(number)
+
+    def write(self, target: Path, planes: Iterator[np.ndarray], *, overwrite: bool) -> None:
+        """Write a file like this one, complete or not at all, around new planes.
+
+        Parameters
+        ----------
+        target : Path
+        planes : iterator of ndarray
+            All planes in order, each drawn when it is needed.
+        overwrite : bool
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written. What `planes` raises comes through.
+        """
+        foreign: list[BaseException] = []
+
+        def watched() -> Iterator[np.ndarray]:
+            try:
+                yield from planes
+            except BaseException as error:
+                foreign.append(error)
+                raise
+
+        try:
+            self._write(target, watched(), overwrite)
+        except (FileError, MemoryError):
+            raise
+        except Exception as error:
+            if error in foreign:
+                raise
+            raise FileError(f"{target} cannot be written ({first_line(error)})") from error
+
+    @abstractmethod
+    def _read(self, number: int) -> np.ndarray: ...
+
+    @abstractmethod
+    def _write(self, target: Path, planes: Iterator[np.ndarray], overwrite: bool) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file."""
+
+    def _short(self) -> FileError:
+        return FileError(f"{self.path} changed while it was read; run again")

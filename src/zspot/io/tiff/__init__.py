@@ -1,0 +1,1 @@
+"""TIFF: pages, stacks and metadata, read and written back."""

@@ -1,0 +1,82 @@
+"""A TIFF file of many planes, read and written plane by plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from zspot.core.errors import FileError
+from zspot.io.atomic import atomic_write
+from zspot.io.stack import Stack
+from zspot.io.tiff import reading as tiff
+from zspot.io.tiff.layout import capture, rewrite
+
+
+class TiffStack(Stack):
+    """The first series of an open TIFF file.
+
+    Parameters
+    ----------
+    path : Path
+    tif : tifffile.TiffFile
+        Closed by `close`.
+    max_pixels : int
+        Largest number of values of a plane.
+    """
+
+    def __init__(self, path: Path, tif: tifffile.TiffFile, max_pixels: int) -> None:
+        series = tif.series[0]
+        key = series.keyframe
+        self.path, self._tif = path, tif
+        self._stored_plane: tuple[int, ...] = tuple(key.shape)
+        tiff.check(path, tif, series, self._stored_plane, max_pixels)
+        self._layout, notes = capture(path, tif, series, in_memory=False)
+        self._pages: list[Any] = [] if self._layout.contiguous is not None else list(series.pages)
+        self._stored_axes = key.axes
+        self._extra = key.extrasamples
+        leading = len(series.shape) - len(self._stored_plane)
+        probe = np.broadcast_to(np.zeros((), key.dtype), self._stored_plane)
+        plane, self.plane_axes, _ = tiff.split(probe, self._stored_axes, self._extra)
+        self.axes = tiff.axes_of(path, series)[:leading] + self.plane_axes
+        self.shape = (*series.shape[:leading], *plane.shape)
+        self.notes = (*notes, *tiff.other_notes(tif, series))
+        if not self._layout.contiguous and len(self._pages) != len(self):
+            raise FileError(f"{path} is damaged: it has fewer planes than it says; copy it again")
+
+    def _read(self, number: int) -> np.ndarray:
+        return tiff.split(self._stored(number), self._stored_axes, self._extra)[0]
+
+    def _stored(self, number: int) -> np.ndarray:
+        start = self._layout.contiguous
+        if start is None:
+            plane = np.asarray(self._pages[number].asarray(maxworkers=1))
+            plane = plane.reshape(self._stored_plane)
+        else:
+            dtype = self._layout.dtype
+            count = int(np.prod(self._stored_plane))
+            self._tif.filehandle.seek(start + number * count * dtype.itemsize)
+            content = self._tif.filehandle.read(count * dtype.itemsize)
+            if len(content) < count * dtype.itemsize:
+                raise self._short()
+            plane = np.frombuffer(content, dtype).reshape(self._stored_plane)
+        return plane.astype(plane.dtype.newbyteorder("="), copy=False)
+
+    def _write(self, target: Path, planes: Iterator[np.ndarray], overwrite: bool) -> None:
+        joined = (self._joined(number, plane) for number, plane in enumerate(planes))
+        with atomic_write(target, overwrite=overwrite) as handle:
+            rewrite(handle, self._layout, joined, self._tif.filehandle)
+
+    def _joined(self, number: int, plane: np.ndarray) -> np.ndarray:
+        if plane.shape == self._stored_plane:
+            return plane
+        stored = self._stored(number)
+        _, _, alpha = tiff.split(stored, self._stored_axes, self._extra)
+        return tiff.join(plane, self.plane_axes, alpha, self._stored_axes)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._tif.close()

@@ -1,0 +1,116 @@
+"""Implicit neural representation of an image: a SIREN evaluated on sub-pixel grids.
+
+Source: Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
+NeurIPS 2020; lifting and dropout as in Quan et al., CVPR 2025.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from zspot.core.rng import dropout
+from zspot.recipe import Inr
+
+PHASES = 4
+_ALL = (slice(None), slice(None))
+_BAND = 1 << 18  # pixels at a time where no gradient is needed: hundreds of numbers for each
+
+
+class Siren(nn.Module):
+    """Coordinate MLP with sine activations on a grid twice as fine as the image in each axis.
+
+    The first layer is linear in features that each depend on one coordinate only, so it is
+    computed once per row and once per column and added: the lifted coordinates of the whole
+    grid are never stored.
+
+    Parameters
+    ----------
+    spec : Inr
+    channels : int
+        Channels of the image.
+    generator : torch.Generator
+        Draws the initial weights, on the CPU.
+    """
+
+    def __init__(self, spec: Inr, channels: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.spec = spec
+        lifted = 1 + 2 * spec.bands if spec.gamma else 1
+        sizes = [2 * lifted, *[spec.features] * (spec.layers - 1), channels]
+        self.weights = nn.ParameterList()
+        self.biases = nn.ParameterList()
+        for index, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+            bound = 1 / fan_in if index == 0 else math.sqrt(6 / fan_in) / spec.w0
+            weight = torch.empty(fan_out, fan_in).uniform_(-bound, bound, generator=generator)
+            limit = 1 / math.sqrt(fan_in)
+            bias = torch.empty(fan_out).uniform_(-limit, limit, generator=generator)
+            self.weights.append(nn.Parameter(weight))
+            self.biases.append(nn.Parameter(bias))
+
+    def phase(
+        self,
+        height: int,
+        width: int,
+        index: int,
+        generator: torch.Generator | None = None,
+        window: tuple[slice, slice] = _ALL,
+    ) -> torch.Tensor:
+        """Evaluate one of the four 2x2 phases of the fine grid.
+
+        Parameters
+        ----------
+        height, width : int
+            Size of the image.
+        index : int in 0..3
+            Row offset is `index // 2`, column offset `index % 2`, in half pixels.
+        generator : torch.Generator, optional
+            Draws the dropout; None switches it off.
+        window : (slice, slice)
+            Rows and columns of the image to evaluate.
+
+        Returns
+        -------
+        float tensor (1, C, height, width), or of the window's size
+        """
+        rows = self._lift(_fine_axis(height, index // 2, self.weights[0])[window[0]])
+        cols = self._lift(_fine_axis(width, index % 2, self.weights[0])[window[1]])
+        if torch.is_grad_enabled():
+            return self._evaluate(rows, cols, generator)
+        bands = rows.split(max(1, _BAND // len(cols)))
+        return torch.cat([self._evaluate(band, cols, generator) for band in bands], dim=2)
+
+    def _evaluate(
+        self, rows: torch.Tensor, cols: torch.Tensor, generator: torch.Generator | None
+    ) -> torch.Tensor:
+        """Return the values at all pairs of lifted rows (H, F) and columns (W, F), (1, C, H, W)."""
+        w0, p = self.spec.w0, self.spec.dropout
+        height, width = len(rows), len(cols)
+        # The factor w0 multiplies the small weights, not the large activations.
+        first, half = w0 * self.weights[0], self.weights[0].shape[1] // 2
+        by_row = F.linear(rows, first[:, :half], w0 * self.biases[0])
+        by_col = F.linear(cols, first[:, half:])
+        x = (by_row[:, None] + by_col[None]).reshape(height * width, -1)
+        x = dropout(torch.sin(x), p[0], generator)
+        for weight, bias, rate in zip(self.weights[1:-1], self.biases[1:-1], p[1:], strict=True):
+            x = dropout(torch.sin(F.linear(x, w0 * weight, w0 * bias)), rate, generator)
+        x = F.linear(x, self.weights[-1], self.biases[-1])
+        return x.reshape(1, height, width, -1).permute(0, 3, 1, 2)
+
+    def _lift(self, axis: torch.Tensor) -> torch.Tensor:
+        """Gamma(p) of one coordinate axis, (n,) -> (n, features)."""
+        if not self.spec.gamma:
+            return axis[:, None]
+        octaves = 2.0 ** torch.arange(self.spec.bands, dtype=axis.dtype, device=axis.device)
+        angles = math.pi * axis[:, None] * octaves
+        return torch.cat([axis[:, None], angles.sin(), angles.cos()], dim=1)
+
+
+def _fine_axis(size: int, offset: int, like: torch.Tensor) -> torch.Tensor:
+    """Every second coordinate in [-1, 1] of an axis with 2 * size points."""
+    fine = torch.linspace(-1, 1, 2 * size, dtype=like.dtype, device=like.device)
+    return fine[offset::2]

@@ -1,0 +1,5 @@
+"""What the noise of one image is like."""
+
+from zspot.noise.report import NoiseReport, analyze_noise, plot_noise
+
+__all__ = ["NoiseReport", "analyze_noise", "plot_noise"]

@@ -1,0 +1,264 @@
+"""From the power spectra of flat blocks to level, signal dependence and correlations.
+
+Where nothing is quite flat, even the flattest blocks hold texture. How much is read off the next
+flattest ones: from class to class noise stays and texture grows, so the growth is extrapolated
+backwards. Growth common to all frequencies is left alone: stronger noise grows so too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+
+import numpy as np
+
+from zspot.noise.blocks import (
+    GROUPS,
+    MAX_LAG,
+    Blocks,
+    Spectra,
+    frequency,
+    lag_operator,
+    measure,
+)
+
+_DRAWS = 40
+_RELIABLE = frequency() >= 5
+_EXCESS = 2.0
+"""A bin whose variance exceeds the fitted line by more than this factor counts as texture."""
+_CORRELATED = 0.1
+_BANDS = [
+    (frequency() >= low) & (frequency() < high)
+    for low, high in pairwise((5, 9, 13, 18, 25, 34, 45, 60, 99))
+]
+_REST = 2.0
+"""Texture in the flattest blocks over its growth to the next flattest: 1 to 3 on clean pictures
+with known noise of all kinds, more for stronger noise."""
+_GROWTH_VARIANCE = 8 / 3
+"""Variance of growth over power by chance, for one coefficient of one block and one of the three
+in the next class: 2 (1 + 1/3). Growth within one standard deviation is not believed."""
+_CUTS = ((5, 0.05), (4, 0.03), (9, 0.1))
+"""(u^2 + v^2 that a trusted frequency must reach, ridge): the one used, then two for the doubt."""
+_CROSS = (5, 0.01)
+_RELATIVE = {"level": 0.2, "gain": 0.4, "read": 0.2, "variance": 0.4}
+_FLOOR = {"level": 0.03, "gain": 0.06, "read": 0.03, "variance": 0.06}
+"""Doubt that is left where all is flat: real noise differs between flat and textured areas."""
+_ABSOLUTE = {"autocorrelation": 0.1, "length": 0.5, "channels": 0.1}
+"""Doubt per doubling of a usual block's energy over a chosen one's: typical errors on simulated
+noise of all kinds on BSD68 and Set9 (`python -m benchmarks.noise_report`)."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Everything that follows from one set of spectra, in standardised intensities.
+
+    Attributes
+    ----------
+    level, gain, read : float64 ndarray (C,)
+        `read` is the standard deviation at the lowest intensity; `gain` variance per intensity.
+    variance : float64 ndarray (C, B)
+        Level function at the spectra's intensities.
+    autocorrelation : float64 ndarray (9, 9)
+    length : float64 ndarray ()
+    channels : float64 ndarray (C, C)
+    """
+
+    level: np.ndarray
+    gain: np.ndarray
+    read: np.ndarray
+    variance: np.ndarray
+    autocorrelation: np.ndarray
+    length: np.ndarray
+    channels: np.ndarray
+
+
+def spectra_of(blocks: Blocks) -> Spectra:
+    """Measure twice: the second time against the noise that the first time found."""
+    first = measure(blocks, np.ones((1, 1, 64), np.float32))
+    power = np.maximum(np.einsum("bccf->bcf", first.mean()[0]), 0)
+    pooled = np.einsum("b,bcf->cf", first.weight, power)
+    floor = 0.05 * pooled[:, 1:].mean(axis=1, keepdims=True) + 1e-12
+    shape = np.maximum(pooled, floor) / np.maximum(pooled[:, 1:].mean(axis=1), 1e-12)[:, None]
+    total = power[..., 1:].mean(axis=2)
+    local = np.empty_like(blocks.mean)
+    for c in range(local.shape[1]):
+        order = np.argsort(first.intensity[:, c])
+        local[:, c] = np.interp(blocks.mean[:, c], first.intensity[order, c], total[order, c])
+    local = np.maximum(local, floor[:, 0])
+    return measure(blocks, local[:, :, None] * shape.astype(np.float32))
+
+
+def estimate(spectra: Spectra, black: np.ndarray) -> tuple[Estimate, Estimate]:
+    """Return the estimate and its uncertainty (one standard deviation, as an `Estimate`).
+
+    The uncertainty joins the scatter over bootstrap draws of the groups of tiles with half the
+    distance between a bolder and a more timid extrapolation to low frequencies, half of what the
+    extrapolation to no texture changed, and a calibrated term that grows as flat blocks get rarer.
+
+    Parameters
+    ----------
+    spectra : Spectra
+    black : ndarray (C,)
+        Lowest intensity of each channel, where the read noise is stated.
+    """
+    power = spectra.mean()
+    best, bold, timid = (_solve(spectra, power, black, *cut) for cut in _CUTS)
+    raw = _solve(spectra, power, black, *_CUTS[0], rest=0.0)
+    rng = np.random.default_rng(0)
+    present = np.flatnonzero(spectra.count[0].sum(axis=(1, 2)) > 0)
+    draws = []
+    for _ in range(_DRAWS if len(present) > 1 else 0):
+        drawn = np.bincount(rng.choice(present, len(present)), minlength=GROUPS)
+        draws.append(_solve(spectra, spectra.mean(drawn.astype(float)), black, *_CUTS[0]))
+    doubt = {}
+    for name in (f.name for f in fields(Estimate)):
+        value, one, two, three = (getattr(e, name) for e in (best, bold, timid, raw))
+        if not draws:
+            doubt[name] = np.full_like(value, np.inf)
+            continue
+        scatter = np.stack([getattr(d, name) for d in draws]).std(axis=0)
+        doubt[name] = np.sqrt(scatter**2 + ((one - two) / 2) ** 2 + ((value - three) / 2) ** 2)
+    return best, _with_texture(best, replace(best, **doubt), spectra)
+
+
+def _with_texture(best: Estimate, doubt: Estimate, spectra: Spectra) -> Estimate:
+    """Join the uncertainty with what texture is wont to add where little is flat."""
+    doublings = float(np.clip(np.log2(max(1.0, spectra.weight @ spectra.busy)), 0, 4))
+    wide = {}
+    for name in (f.name for f in fields(Estimate)):
+        # Read noise may be 0, yet is no surer for it: its doubt goes with the level.
+        value = best.level if name == "read" else getattr(best, name)
+        size = _RELATIVE[name] * value if name in _RELATIVE else _ABSOLUTE[name]
+        floor = _FLOOR.get(name, 0.0) * value
+        wide[name] = np.sqrt(getattr(doubt, name) ** 2 + (doublings * size) ** 2 + floor**2)
+    centre = best.autocorrelation == 1
+    wide["autocorrelation"] = np.where(centre, 0.0, wide["autocorrelation"])
+    np.fill_diagonal(wide["channels"], 0.0)
+    return replace(doubt, **wide)
+
+
+def _noise_power(power: np.ndarray, spectra: Spectra, rest: float) -> np.ndarray:
+    """Return the noise power (B, C) of trusted frequencies, `rest` times the growth removed.
+
+    `power` is (2, B, C, C, 64) as by `Spectra.mean`.
+    """
+    own, grown = (np.stack([p[..., b].sum(axis=2) for b in _BANDS]) for p in _diagonals(power))
+    own = np.maximum(own, 1e-12)
+    growth = np.maximum(grown / own - 1, 0)
+    wide = (own[::2] + own[1::2], grown[::2] + grown[1::2])
+    common = np.maximum(wide[1] / wide[0] - 1, 0).min(axis=0)
+    members = np.array([b.sum() for b in _BANDS])
+    chance = np.sqrt(_GROWTH_VARIANCE / (max(1.0, spectra.blocks) * members))
+    texture = np.maximum(growth - common - chance[:, None, None], 0)
+    return (own / (1 + rest * texture)).sum(axis=0)
+
+
+def _diagonals(power: np.ndarray) -> np.ndarray:
+    return np.einsum("kbccf->kbcf", power)
+
+
+def _solve(
+    spectra: Spectra,
+    power: np.ndarray,
+    black: np.ndarray,
+    cut: float,
+    ridge: float,
+    rest: float = _REST,
+) -> Estimate:
+    total = _noise_power(power, spectra, rest)
+    raw = _noise_power(power, spectra, 0.0)
+    ends = np.stack(
+        [
+            envelope(spectra.intensity[:, c] - black[c], total[:, c], spectra)
+            for c in range(len(black))
+        ]
+    )
+    fitted = ends[:, :1] + ends[:, 1:] * (spectra.intensity.T - black[:, None])  # (C, B)
+    fitted = np.maximum(fitted, 1e-12)
+    usual = np.median(total, axis=0)[:, None]
+    capped = np.minimum(total.T, np.maximum(_EXCESS * fitted, usual))
+    trust = _trust(spectra, total, raw, fitted)
+    root = np.sqrt(raw)
+    shape = power[0] / (root[:, :, None] * root[:, None])[..., None]
+    shape = np.einsum("b,bcdf->cdf", trust, shape) / trust.sum()
+    lags = shape @ _operator(cut, ridge).T
+    own = np.maximum(np.einsum("ccl->cl", lags), 0)[:, 0]
+    auto = np.einsum("ccl->cl", lags) / np.maximum(own, 1e-12)[:, None]
+    auto[:, 0] = 1.0
+    auto = np.clip(auto.mean(axis=0).reshape(MAX_LAG + 1, -1), -1, 1)
+    return Estimate(
+        level=np.sqrt(own * (capped @ spectra.weight)),
+        gain=own * ends[:, 1],
+        read=np.sqrt(own * ends[:, 0]),
+        variance=own[:, None] * total.T,
+        autocorrelation=_mirror(auto),
+        length=np.asarray(_length(auto)),
+        channels=_channels(shape),
+    )
+
+
+def _trust(spectra: Spectra, total: np.ndarray, raw: np.ndarray, fitted: np.ndarray) -> np.ndarray:
+    """Return how much each bin (B,) counts for the shape of the spectrum.
+
+    The shape keeps its texture: bins that hold much of it count little instead.
+    """
+    alive = np.quantile(total, 0.75, axis=0)[:, None]
+    excess = total.T / np.maximum(fitted, 0.1 * alive)
+    trust = spectra.weight * spectra.share / np.maximum(1, excess.mean(axis=0)) ** 4
+    trust *= (total.T / (total.T + 0.1 * alive)).min(axis=0)  # JPEG leaves some bins no noise
+    return trust * (total / raw).mean(axis=1) ** 4
+
+
+def _operator(cut: float, ridge: float) -> np.ndarray:
+    weights = np.where(frequency() >= cut, 1.0, 0.0)
+    return lag_operator(weights, ridge * weights.mean())
+
+
+def _channels(shape: np.ndarray) -> np.ndarray:
+    lag0 = shape @ _operator(*_CROSS)[0]
+    deviation = np.sqrt(np.maximum(np.diag(lag0), 1e-12))
+    out = np.clip(lag0 / (deviation[:, None] * deviation), -1, 1)
+    np.fill_diagonal(out, 1.0)
+    return out
+
+
+def _mirror(quarter: np.ndarray) -> np.ndarray:
+    half = np.concatenate([quarter[:0:-1], quarter])
+    return np.concatenate([half[:, :0:-1], half], axis=1)
+
+
+def _length(quarter: np.ndarray) -> float:
+    axes = (quarter[0] + quarter[:, 0]) / 2
+    over = np.abs(axes) > _CORRELATED
+    return float(np.argmin(over) - 1) if not over.all() else float(MAX_LAG)
+
+
+def envelope(x: np.ndarray, variance: np.ndarray, spectra: Spectra) -> np.ndarray:
+    """Fit variance = a + b x with a, b >= 0; bins above the line lose weight, bins below keep it.
+
+    Signal can only add variance, so what lies above is suspected of texture. Bins with clipped
+    pixels show too little variance and do not count where others are left.
+    """
+    clean = spectra.clipped.max(axis=1) <= 0.01
+    base = spectra.weight * spectra.share * (clean if clean.any() else 1.0)
+    floor = 0.3 * np.median(variance)
+    fit = np.full_like(variance, np.quantile(variance, 0.2))
+    ends = np.array([fit[0], 0.0])
+    for _ in range(10):
+        above = np.maximum(variance - fit, 0) / np.maximum(fit, 1e-12)
+        weight = base / (fit**2 + floor**2) / (1 + (above / 0.15) ** 2)
+        ends = _nonnegative_line(x, variance, weight / weight.sum())
+        fit = ends[0] + ends[1] * x
+    return ends
+
+
+def _nonnegative_line(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Weighted least squares of y = a + b x with a, b >= 0; `w` sums to 1."""
+    mx, my = w @ x, w @ y
+    spread = w @ (x - mx) ** 2
+    slope = (w @ ((x - mx) * (y - my))) / spread if spread > 1e-12 else 0.0
+    if slope <= 0:
+        return np.array([my, 0.0])
+    if my - slope * mx < 0:
+        return np.array([0.0, (w @ (x * y)) / max(w @ x**2, 1e-12)])
+    return np.array([my - slope * mx, slope])

@@ -1,0 +1,73 @@
+"""The picture of a noise report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from zspot.noise.report import NoiseReport
+
+_CROP = 128
+_COLOURS = ("tab:red", "tab:green", "tab:blue", "tab:gray")
+
+
+def draw(
+    report: NoiseReport, image: np.ndarray, path: str | Path, channel_axis: int | None
+) -> None:
+    """Write the picture; see `zspot.noise.plot_noise`."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError('pictures need matplotlib: pip install "zspot[plot]"') from None
+    figure = Figure(figsize=(12, 8), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, 2)
+    _level_function(axes[0, 0], report)
+    _matrix(axes[0, 1], report.autocorrelation, "autocorrelation (lag, px)", 4.5)
+    _matrix(axes[1, 0], report.channel_correlation, "correlation between channels", None)
+    axes[1, 1].imshow(_crop(image, channel_axis), cmap="gray", interpolation="nearest")
+    axes[1, 1].set_title("crop from the centre")
+    axes[1, 1].set_axis_off()
+    figure.suptitle(report.summary(), fontsize=10, wrap=True)
+    figure.savefig(path, dpi=100)
+
+
+def _level_function(axis: Any, report: NoiseReport) -> None:
+    colours = _COLOURS if len(report.level) > 1 else ("black",)
+    for c, colour in zip(range(len(report.level)), colours, strict=False):
+        x, y = report.intensity[c], report.variance[c]
+        error = report.variance_uncertainty[c]
+        axis.errorbar(x, y, np.where(np.isfinite(error), error, 0), fmt="o", color=colour)
+        line = report.read_noise[c] ** 2 + report.gain[c] * (np.sort(x) - report.black[c])
+        axis.plot(np.sort(x), line, color=colour, label=f"channel {c}")
+    axis.set(xlabel="intensity", ylabel="noise variance", title="level function: bins and fit")
+    axis.set_ylim(bottom=0)
+    axis.legend()
+
+
+def _matrix(axis: Any, values: np.ndarray, title: str, reach: float | None) -> None:
+    extent = None if reach is None else (-reach, reach, reach, -reach)
+    axis.imshow(values, vmin=-1, vmax=1, cmap="RdBu_r", extent=extent)
+    if reach is None:
+        for (row, column), value in np.ndenumerate(values):
+            colour = "white" if abs(value) > 0.7 else "black"
+            axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
+        axis.set_xticks(range(len(values)))
+        axis.set_yticks(range(len(values)))
+    axis.set_title(title)
+
+
+def _crop(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """Return the centre of the image scaled to 0-1: (H, W), or (H, W, 3)."""
+    last = image if channel_axis is None else np.moveaxis(image, channel_axis, -1)
+    y, x = (max(0, (n - _CROP) // 2) for n in last.shape[:2])
+    crop = last[y : y + _CROP, x : x + _CROP].astype(np.float64)
+    low, high = crop.min(), crop.max()
+    crop = (crop - low) / (high - low) if high > low else np.zeros_like(crop)
+    if crop.ndim == 2:
+        return crop
+    return crop[..., :3] if crop.shape[2] >= 3 else crop.mean(axis=2)

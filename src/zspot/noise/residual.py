@@ -1,0 +1,118 @@
+"""Whether what was removed follows the detail of the picture, and how even it is.
+
+Noise does not know where the picture has edges; texture that was taken for noise lies just there.
+A careful estimate removes less at detail than elsewhere, so that the two are anticorrelated; one
+that removes texture turns that round. And noise of one brightness has one strength, texture any.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from zspot.filters.local_mean import LocalAverage
+
+_WINDOW = 4.0
+_WIDER = 6.0  # the window of `unevenness`: noise itself varies little over so many pixels
+_OUTER = 0.1  # share of pixels beyond each end of its range
+_BINS = 8  # of brightness, in which strength and detail are compared: noise may depend on it
+_LEAST = 1e-9  # energy that keeps logarithms finite
+
+
+def detail_correlation(noisy: torch.Tensor, estimate: torch.Tensor, guide: torch.Tensor) -> float:
+    """Correlate the local strength of what was removed with the local detail, at equal brightness.
+
+    Parameters
+    ----------
+    noisy, estimate : float tensor (C, H, W)
+    guide : float tensor (C, H, W)
+        A first estimate, whose gradients tell where detail is.
+
+    Returns
+    -------
+    float
+        Correlation of the logarithms, -1 to 1; 0 for an image without any variation of either.
+    """
+    average = LocalAverage((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
+    removed = _local_log(average, (noisy - estimate).square().mean(0))
+    detail = _local_log(average, _gradient_energy(guide))
+    for part in _bins(average(guide.mean(0))):
+        removed[part] -= removed[part].mean()
+        detail[part] -= detail[part].mean()
+    spread = (removed.square().mean() * detail.square().mean()).sqrt()
+    return float((removed * detail).mean() / spread) if spread > _LEAST else 0.0
+
+
+def unevenness(noisy: torch.Tensor, estimate: torch.Tensor) -> float:
+    """Say over what range the local power of what was removed varies at equal brightness.
+
+    Parameters
+    ----------
+    noisy, estimate : float tensor (C, H, W)
+
+    Returns
+    -------
+    float
+        From the lowest to the highest tenth of the pixels, natural logarithm of the power; 0 is
+        even. White noise alone gives about 0.2, for what windows of finite size vary by.
+    """
+    average = LocalAverage((noisy.shape[1], noisy.shape[2]), 1, _WIDER, noisy)
+    removed = _local_log(average, (noisy - estimate).square().mean(0))
+    for part in _bins(average(estimate.mean(0))):
+        removed[part] -= removed[part].median()
+    removed = removed.sort().values
+    low, high = (round(share * (len(removed) - 1)) for share in (_OUTER, 1 - _OUTER))
+    return float(removed[high] - removed[low])
+
+
+def coherence(image: torch.Tensor) -> float:
+    """Say how far the gradients of (C, H, W) agree on one direction in each window, 0 to 1.
+
+    Edges, lines and hair have a direction and noise has none: white noise gives less than 0.1, for
+    what windows of finite size agree by.
+    """
+    # Differences over two pixels: those of neighbours share one, and would agree by that alone.
+    down = image[:, 2:, 1:-1] - image[:, :-2, 1:-1]
+    across = image[:, 1:-1, 2:] - image[:, 1:-1, :-2]
+    if down.numel() == 0:
+        return 0.0
+    average = LocalAverage((down.shape[1], down.shape[2]), 1, _WINDOW, image)
+    vertical, horizontal = average(down.square().sum(0)), average(across.square().sum(0))
+    slanted = average((down * across).sum(0))
+    agree = ((vertical - horizontal).square() + 4 * slanted.square()).sqrt().sum()
+    energy = (vertical + horizontal).sum()
+    return float(agree / energy) if energy > _LEAST else 0.0
+
+
+def likeness(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Return the cosine of the angle between two images, -1 to 1; 0 if one of them is zero."""
+    return float(F.cosine_similarity(one.flatten(), other.flatten(), dim=0))
+
+
+def channel_correlation(image: torch.Tensor) -> float:
+    """Return the mean correlation between the channels of (C, H, W); 0 for a single one."""
+    channels = len(image)
+    if channels == 1:
+        return 0.0
+    rows = image.flatten(1)
+    rows = rows - rows.mean(1, keepdim=True)
+    rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=_LEAST)
+    products = rows @ rows.T
+    return float((products.sum() - products.trace()) / (channels * (channels - 1)))
+
+
+def _local_log(average: LocalAverage, energy: torch.Tensor) -> torch.Tensor:
+    """Return the logarithm of the local energy of (H, W), one number a pixel."""
+    return average(energy).clamp(min=_LEAST).log().flatten()
+
+
+def _bins(brightness: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return the numbers of the pixels of (H, W) in bins of like brightness."""
+    return brightness.flatten().argsort().chunk(_BINS)
+
+
+def _gradient_energy(image: torch.Tensor) -> torch.Tensor:
+    energy = torch.zeros_like(image[0])
+    energy[:-1] += (image[:, 1:] - image[:, :-1]).square().mean(0)
+    energy[:, :-1] += (image[:, :, 1:] - image[:, :, :-1]).square().mean(0)
+    return energy

@@ -1,0 +1,178 @@
+"""What is read off an image's stored values before its noise is measured: ends, steps, a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zspot.core.plane import Plane, to_plane
+from zspot.noise.blocks import MAX_BLOCKS, SIDE
+
+_PILE = 2e-3
+_LARGE = 4_000_000  # pixels
+_VALUES = 65_536
+_WINDOW = 1024
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An image's values, standardised, and what is known of how they are stored.
+
+    Attributes
+    ----------
+    values : float32 ndarray (C, H, W)
+        Mean 0 and deviation 1 in each channel; 0 in a constant one.
+    clipped : bool ndarray (C, H, W)
+    offset, scale : float64 ndarray (C,)
+        From `values` to the image's units; scale 0 for a constant channel.
+    black, white : float64 ndarray (C,)
+        Smallest and largest of all values, standardised.
+    lowest, low, high, quantum : float64 ndarray (C,)
+        Smallest value in units, shares of clipped pixels, step between values in units.
+    blockiness : float
+    step : int
+        Between the blocks to cut, 0 if free.
+    """
+
+    values: np.ndarray
+    clipped: np.ndarray
+    offset: np.ndarray
+    scale: np.ndarray
+    black: np.ndarray
+    white: np.ndarray
+    lowest: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    quantum: np.ndarray
+    blockiness: float
+    step: int
+
+    @classmethod
+    def of(cls, image: np.ndarray, channel_axis: int | None) -> Stored:
+        """Read `image`; raises what `to_plane` raises, for the whole of it."""
+        stored, some, step, plane = _sampled(image, channel_axis)
+        deviation = plane.values.std(axis=(1, 2), dtype=np.float64)
+        deviation = np.where(plane.varying, deviation, 0.0)
+        unit = np.where(deviation > 0, deviation, 1.0)
+        scale = deviation * plane.scale
+        lowest, highest = (f(stored, axis=(1, 2)).astype(np.float64) for f in (np.min, np.max))
+        low, high = zip(*(ends(c) for c in stored), strict=True)
+        clipped = np.zeros(some.shape, bool)
+        for c, channel in enumerate(stored):
+            if low[c]:
+                clipped[c] |= some[c] == channel.min()
+            if high[c]:
+                clipped[c] |= some[c] == channel.max()
+        safe = np.where(scale > 0, scale, 1.0)
+        with np.errstate(all="ignore"):
+            black, white = (
+                np.where(scale > 0, e / safe - plane.offset / safe, 0.0) for e in (lowest, highest)
+            )
+        return cls(
+            plane.values / unit[:, None, None].astype(np.float32),
+            clipped,
+            plane.offset,
+            scale,
+            black,
+            white,
+            lowest,
+            np.array(low),
+            np.array(high),
+            np.array([quantum(c) for c in stored]),
+            blockiness(stored if step else plane.values),
+            step,
+        )
+
+
+def _sampled(
+    image: np.ndarray, channel_axis: int | None
+) -> tuple[np.ndarray, np.ndarray, int, Plane]:
+    """Return all stored values (C, H, W), those to analyse, the step of blocks and their plane.
+
+    Raises what `to_plane` raises, for the whole image.
+    """
+    flat = image.ndim == 2 and channel_axis is None
+    cubic = image.ndim == 3 and channel_axis is not None and -3 <= channel_axis < 3
+    if not (flat or cubic) or image.dtype.kind not in "uif" or image.size == 0:
+        to_plane(image, channel_axis)  # raises
+    stored = image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
+    some, step = sample(stored)
+    if step and not (np.isfinite(stored.min()) and np.isfinite(stored.max())):
+        to_plane(image, channel_axis)  # raises
+    return stored, some, step, to_plane(some, 0)
+
+
+def sample(channels: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return what is analysed of `channels` (C, H, W), and the step between blocks, 0 if free.
+
+    Above 4 megapixels that is a mosaic of 8x8 blocks from all over the image, so that time does
+    not grow with the image. Their distance is odd: all phases of a colour mosaic are met equally.
+    """
+    if channels[0].size <= _LARGE:
+        return channels, 0
+    step = int(np.sqrt(channels[0].size / MAX_BLOCKS)) // 2 * 2 + 1
+    windows = np.lib.stride_tricks.sliding_window_view(channels, (SIDE, SIDE), axis=(1, 2))
+    windows = windows[:, ::step, ::step].swapaxes(2, 3)
+    count, rows, _, columns, _ = windows.shape
+    return windows.reshape(count, rows * SIDE, columns * SIDE), SIDE
+
+
+def ends(channel: np.ndarray) -> tuple[float, float]:
+    """Return the shares of pixels at the smallest and largest value where they pile up, else 0.
+
+    A pile holds more than 0.2 % of all pixels and half as many again as the value beside it.
+    """
+    shares = []
+    for end, nearest in ((channel.min(), np.min), (channel.max(), np.max)):
+        at_end = channel == end
+        count = int(np.count_nonzero(at_end))
+        piled = _PILE * channel.size < count < channel.size
+        if piled:
+            beside = np.count_nonzero(channel == nearest(channel[~at_end]))
+            piled = count > 1.5 * beside
+        shares.append(count / channel.size if piled else 0.0)
+    return shares[0], shares[1]
+
+
+def quantum(channel: np.ndarray) -> float:
+    """Return the step between stored values, in units; 0 where none is seen.
+
+    Looks at 65536 pixels. Integers that use only every 16th value have a step of 16.
+    """
+    flat = channel.ravel()[:: max(1, channel.size // _VALUES)]
+    values = np.unique(flat)
+    if len(values) < 3 or len(values) > len(flat) / 2:
+        return 0.0
+    if values.dtype.kind in "iu":
+        native = values.astype(values.dtype.newbyteorder("="))
+        gaps = np.diff(native).view(f"u{native.dtype.itemsize}")  # of int8, gaps reach 255
+        return float(np.gcd.reduce(gaps))
+    with np.errstate(all="ignore"):
+        gaps = np.diff(values.astype(np.float64))
+        steps = gaps / gaps.min()
+        even = np.abs(steps - np.rint(steps)).max() < 0.05
+    return float(np.median(gaps / np.rint(steps))) if even and steps.max() < 1e4 else 0.0
+
+
+def blockiness(values: np.ndarray) -> float:
+    """Return how much JPEG's 8x8 grid stands out of `values` (C, H, W): 1 not at all.
+
+    The kink between pixels at the most marked of the 8 positions over that at the positions two,
+    four and six pixels on (a colour mosaic repeats after two), mean of both directions. NaN
+    below 64 pixels.
+    """
+    grey = values[:, :_WINDOW, :_WINDOW].mean(axis=0, dtype=np.float64)
+    if min(grey.shape) < 64:
+        return float("nan")
+    return (_grid(grey) + _grid(grey.T)) / 2
+
+
+def _grid(grey: np.ndarray) -> float:
+    step = np.diff(grey, axis=1)
+    kink = np.abs(step[:, 1:-1] - (step[:, :-2] + step[:, 2:]) / 2).mean(axis=0)
+    if not kink.any():
+        return 1.0
+    phases = kink[: len(kink) // 8 * 8].reshape(-1, 8).mean(axis=0)
+    rest = np.array([np.roll(phases, -p)[2::2].mean() for p in range(8)])
+    return float((phases / np.maximum(rest, 1e-12 + 1e-6 * phases.max())).max())

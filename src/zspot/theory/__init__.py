@@ -1,0 +1,3 @@
+"""Linear blind-spot theory."""
+
+from zspot.theory.closed_form import *  # noqa: F403

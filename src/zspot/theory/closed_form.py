@@ -1,0 +1,292 @@
+"""What a linear blind-spot denoiser can reach: the paper's Proposition 1, and where it holds.
+
+A hidden pixel y_0 = x_0 + n_0 is guessed as sum_j a_j y_j from M visible ones y_j = x_j + n_j:
+
+- the clean values deviate from x_0 independently, with mean 0 and variance `deviation`^2
+  sigma^2 ("additive") or `deviation`^2 sigma^2 x_0^2 ("multiplicative");
+- the noise has variance sigma^2 everywhere and n_j = `noise_correlation` n_0 + independent rest.
+
+The weights minimise the self-supervised loss E(sum_j a_j y_j - y_0)^2; the risk is what they reach
+against the clean value, E(sum_j a_j y_j - x_0)^2. The printed risk is that of the additive model.
+`BlindSpot` has the closed forms, `Neighbours` other correlations for each visible pixel, and
+`zspot.theory.linear` any correlations at all.
+
+Source: Quan, Zheng, Ma, Ji. Zero-Shot Blind-spot Image Denoising via Implicit Neural Sampling.
+CVPR 2025, Proposition 1 and Lemma 1. torch is imported only by the functions named after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from zspot.theory.linear import (
+    MODELS,
+    Estimate,
+    MaskRisk,
+    Moments,
+    Neighbours,
+    Solution,
+    TheoryError,
+    check_choice,
+    check_number,
+    check_parameters,
+    over_masks,
+    torch_solve,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "FORMS",
+    "MODELS",
+    "BlindSpot",
+    "Estimate",
+    "MaskRisk",
+    "Moments",
+    "Neighbours",
+    "Slopes",
+    "Solution",
+    "TheoryError",
+    "over_masks",
+    "rank_one_inverse",
+    "torch_risk",
+    "torch_solve",
+]
+
+FORMS = ("difference", "fraction")
+
+
+class Slopes(NamedTuple):
+    """How the risk changes with each parameter; float64 ndarrays of the parameters' shape.
+
+    Attributes
+    ----------
+    noise_correlation : ndarray
+        dR / d(noise_correlation^2): never negative.
+    deviation : ndarray
+        dR / d(deviation^2): of the sign of `BlindSpot.advantage`.
+    visible : ndarray
+        dR / dM: 0 or of the opposite sign of `BlindSpot.advantage`.
+    sigma : ndarray
+        dR / d(sigma^2) with `deviation` kept, so that the values deviate more too: never negative.
+    """
+
+    noise_correlation: np.ndarray
+    deviation: np.ndarray
+    visible: np.ndarray
+    sigma: np.ndarray
+
+
+class _Parts(NamedTuple):
+    """Terms of the closed form, of whatever type the parameters have."""
+
+    power: Any  # x_0^2
+    noise: Any  # sigma^2
+    common: Any  # noise_correlation^2
+    spread: Any  # variance of the deviations / sigma^2
+    whole: Any  # the denominator
+
+
+def _parts(value: Any, sigma: Any, correlation: Any, deviation: Any, m: Any, model: str) -> _Parts:
+    power, noise, common = value**2, sigma**2, correlation**2
+    spread = deviation**2 * (power if model == "multiplicative" else 1.0)
+    whole = m * power + (m - 1) * common * noise + spread * noise + noise
+    return _Parts(power, noise, common, spread, whole)
+
+
+def _risk(p: _Parts, m: Any, form: str) -> Any:
+    if form == "difference":
+        return p.power - m * (p.power**2 - p.common * p.noise**2) / p.whole
+    kept = p.power * p.noise * ((m - 1) * p.common + p.spread + 1)
+    return (kept + m * p.common * p.noise**2) / p.whole
+
+
+@dataclass(frozen=True)
+class BlindSpot:
+    """The setting of Proposition 1: all visible pixels are alike.
+
+    Every parameter but `model` may be a number or an array; arrays broadcast.
+
+    Parameters
+    ----------
+    value : float or ndarray
+        Clean value x_0 of the hidden pixel, in intensities from the zero the denoiser works with.
+    sigma : float or ndarray
+        Standard deviation of the noise, intensities, at least 0.
+    noise_correlation : float or ndarray
+        lambda_n, correlation of each visible pixel's noise with the hidden one's, in [-1, 1].
+    deviation : float or ndarray
+        lambda_v, at least 0: standard deviation of x_j - x_0 in units of `sigma` (additive) or of
+        `sigma` times `value` (multiplicative).
+    visible : float or ndarray
+        M, at least 0; a fraction is meant as a mean over masks and is only an approximation.
+    model : {"additive", "multiplicative"}
+        How values deviate.
+
+    Raises
+    ------
+    TheoryError
+        If a parameter is out of range, or value and noise are both 0 and nothing is defined.
+    """
+
+    value: Any
+    sigma: Any
+    noise_correlation: Any
+    deviation: Any
+    visible: Any
+    model: str = "additive"
+
+    def __post_init__(self) -> None:
+        check_parameters(self)
+        check_number("visible", self.visible, 0)
+        if not (self._terms().whole > 0).all():
+            raise TheoryError(
+                "nothing is uncertain: value, or sigma and what varies, must not be 0"
+            )
+
+    def _numbers(self) -> list[np.ndarray]:
+        five = (self.value, self.sigma, self.noise_correlation, self.deviation, self.visible)
+        return [np.asarray(x, dtype=np.float64) for x in five]
+
+    def _terms(self) -> _Parts:
+        value, sigma, correlation, deviation, m = self._numbers()
+        return _parts(value, sigma, correlation, deviation, m, self.model)
+
+    def weight(self) -> np.ndarray:
+        """Return the weight that every visible pixel gets; float64 ndarray."""
+        p = self._terms()
+        return (p.power + np.asarray(self.noise_correlation) * p.noise) / p.whole
+
+    def risk(self, form: str = "fraction") -> np.ndarray:
+        """Return the risk, squared intensities; float64 ndarray of the parameters' shape.
+
+        Parameters
+        ----------
+        form : {"fraction", "difference"}
+            "difference" is x_0^2 minus what the visible pixels explain, as printed; "fraction" is
+            the same over one denominator, which loses no digits where the risk is small.
+
+        Raises
+        ------
+        TheoryError
+            If there is no such form.
+        """
+        check_choice("form", form, FORMS)
+        return _risk(self._terms(), np.asarray(self.visible, dtype=np.float64), form)
+
+    def loss(self) -> np.ndarray:
+        """Return the self-supervised loss that the weights reach, squared intensities."""
+        p, m = self._terms(), np.asarray(self.visible, dtype=np.float64)
+        shared = p.power + np.asarray(self.noise_correlation) * p.noise
+        return p.power + p.noise - m * shared**2 / p.whole
+
+    def limit(self) -> np.ndarray:
+        """Return the risk for infinitely many visible pixels: what noise correlation costs."""
+        p = self._terms()
+        bottom = p.power + p.common * p.noise
+        # With a value of 0 and independent noise all weights are 0, and so is the error.
+        safe = np.where(bottom > 0, bottom, 1.0)
+        return np.where(bottom > 0, p.common * p.noise * (p.power + p.noise) / safe, 0.0)
+
+    def advantage(self) -> np.ndarray:
+        """Return ``x_0^2 - |lambda_n| sigma^2``; guessing 0 would be better below 0.
+
+        That the risk grows with the deviation and falls with the number of pixels is true where
+        it is positive, and reversed where it is negative.
+        """
+        p = self._terms()
+        return p.power - np.abs(self.noise_correlation) * p.noise
+
+    def slopes(self) -> Slopes:
+        """Return the exact derivatives of the risk."""
+        p, m = self._terms(), np.asarray(self.visible, dtype=np.float64)
+        gain = p.power**2 - p.common * p.noise**2
+        unit = p.power if self.model == "multiplicative" else 1.0
+        rest = (m - 1) * p.common + p.spread + 1
+        bottom = p.whole**2
+        return Slopes(
+            m * p.noise * ((m - 1) * gain + p.noise * p.whole) / bottom,
+            m * gain * p.noise * unit / bottom,
+            -gain * p.noise * (1 + p.spread - p.common) / bottom,
+            m * (2 * p.common * p.noise * p.whole + gain * rest) / bottom,
+        )
+
+    def neighbours(self) -> Neighbours:
+        """Return the same setting pixel by pixel; needs plain numbers and a whole `visible`.
+
+        Raises
+        ------
+        TheoryError
+            If a parameter is an array or `visible` is not a whole number from 1 up.
+        """
+        numbers = self._numbers()
+        if any(x.ndim for x in numbers) or numbers[4] < 1 or numbers[4] % 1:
+            raise TheoryError(
+                f"visible={self.visible!r}: must be a whole number from 1 up, and all else numbers"
+            )
+        value, sigma, correlation, deviation, visible = (float(x) for x in numbers)
+        every = np.ones(int(visible))
+        return Neighbours(value, sigma, correlation * every, deviation * every, self.model)
+
+
+def rank_one_inverse(a: float, b: float, size: int) -> np.ndarray:
+    """Return the inverse of a I + b 1 1^T (Lemma 1): (I - b / (a + size b) 1 1^T) / a.
+
+    Parameters
+    ----------
+    a, b : float
+    size : int
+        Rows, at least 1.
+
+    Returns
+    -------
+    float64 ndarray (size, size)
+
+    Raises
+    ------
+    TheoryError
+        If the matrix cannot be inverted: `a` or `a + size * b` is 0.
+    """
+    if size < 1:
+        raise TheoryError(f"size={size}: must be at least 1")
+    if a == 0 or a + size * b == 0:
+        raise TheoryError(f"a={a}, b={b}, size={size}: a and a + size * b must not be 0")
+    return (np.eye(size) - b / (a + size * b)) / a
+
+
+def torch_risk(
+    value: Any,
+    sigma: Any,
+    noise_correlation: Any,
+    deviation: Any,
+    visible: Any,
+    model: str = "additive",
+    form: str = "fraction",
+) -> torch.Tensor:
+    """Return `BlindSpot.risk` as a float64 tensor that can be differentiated.
+
+    Parameters
+    ----------
+    value, sigma, noise_correlation, deviation, visible : tensor or float
+        As in `BlindSpot`; they broadcast. Ranges are not checked: an optimiser may step outside.
+    model, form : str
+        As in `BlindSpot`.
+
+    Raises
+    ------
+    TheoryError
+        If there is no such model or form.
+    """
+    import torch
+
+    check_choice("model", model, MODELS)
+    check_choice("form", form, FORMS)
+    five = (value, sigma, noise_correlation, deviation, visible)
+    value, sigma, noise_correlation, deviation, m = (
+        torch.as_tensor(x, dtype=torch.float64) for x in five
+    )
+    return _risk(_parts(value, sigma, noise_correlation, deviation, m, model), m, form)

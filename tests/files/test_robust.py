@@ -1,0 +1,252 @@
+"""Full disks, read-only folders, lying headers, a torn journal: one line, nothing damaged."""
+
+from __future__ import annotations
+
+import os
+import resource
+import struct
+import subprocess
+import sys
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zspot.core.errors import FileError, printable
+from zspot.files import denoise_file
+from zspot.files.folder import denoise_many
+from zspot.files.journal import NAME, Entry, Journal, fingerprint
+from zspot.io import open_stack, read
+from zspot.recipe import Fit, Predict, Recipe, UNet
+
+RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(1), predict=Predict(1))
+
+
+def noise(*shape, dtype="uint16") -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 4000, shape).astype(dtype)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 200 kB; needs root."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", place], check=False,
+        capture_output=True,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def refusal(source: Path, target: Path, **options) -> str:
+    with pytest.raises(FileError) as caught:
+        denoise_file(source, target, RECIPE, **options)
+    assert "\n" not in str(caught.value)
+    assert str(target.parent) in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_full_disk_is_a_line_for_a_file_a_stack_and_a_store(tmp_path, small_disk):
+    zarr = pytest.importorskip("zarr")
+    sources = [tmp_path / "a.npy", tmp_path / "a.tif", tmp_path / "a.zarr"]
+    np.save(sources[0], noise(320, 400))
+    tifffile.imwrite(sources[1], noise(2, 320, 400), photometric="minisblack")
+    zarr.create_array(sources[2], data=noise(2, 320, 400), chunks=(1, 320, 400), compressors=None)
+    (small_disk / "old.npy").write_bytes(b"precious")
+    for source in sources:
+        target = small_disk / f"old{source.suffix}"
+        assert "the disk is full" in refusal(source, target, overwrite=True)
+    assert sorted(p.name for p in small_disk.iterdir()) == ["old.npy"]
+    assert (small_disk / "old.npy").read_bytes() == b"precious"
+
+
+def test_a_read_only_disk_is_a_line(tmp_path, small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in/a.npy", noise(20, 24))
+    assert "writable" in refusal(tmp_path / "in/a.npy", small_disk / "b.npy")
+    for out in (small_disk, small_disk / "new"):
+        with pytest.raises(FileError, match="read-only"):
+            denoise_many(tmp_path / "in", out, RECIPE)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
+def test_a_file_that_may_not_grow_leaves_nothing(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", noise(4, 80, 80), photometric="minisblack")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    try:
+        said = refusal(tmp_path / "a.tif", tmp_path / "b.tif")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "too large for this file system" in said
+    assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
+
+
+def _png(path: Path, width: int, height: int, pixels: bytes) -> None:
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0))]
+    chunks += [(b"IDAT", pixels), (b"IEND", b"")]
+    with path.open("wb") as handle:
+        handle.write(b"\x89PNG\r\n\x1a\n")
+        for name, body in chunks:
+            check = zlib.crc32(name + body)
+            handle.write(struct.pack(">I", len(body)) + name + body + struct.pack(">I", check))
+
+
+def test_headers_that_promise_more_than_there_is(tmp_path):
+    """Refused before room is made: the limit below would be passed by any such allocation."""
+    _png(tmp_path / "huge.png", 200_000, 100_000, zlib.compress(bytes(1000)))
+    _png(tmp_path / "large.png", 20_000, 20_000, zlib.compress(bytes(1000)))
+    with (tmp_path / "huge.npy").open("wb") as handle:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (10**5, 125_000)}
+        np.lib.format.write_array_header_1_0(handle, header)
+    for name, options in (("a.tif", {}), ("deflated.tif", {"compression": "zlib"})):
+        path = tmp_path / name
+        tifffile.imwrite(path, noise(20, 24), metadata=None, **options)
+        with tifffile.TiffFile(path, mode="r+b") as tif:
+            for code in ("ImageWidth", "ImageLength", "RowsPerStrip"):
+                tif.pages[0].tags[code].overwrite(30_000)
+    code = (
+        "import resource, sys, warnings; import zspot.io; from zspot.io import tiff, png, npy\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**30 + 2**28,) * 2)\n"
+        "for path in sys.argv[1:]:\n"
+        "    try: zspot.io.read(path)\n"
+        "    except zspot.io.FileError as error: print(error)\n"
+    )
+    paths = sorted(p for p in tmp_path.iterdir())
+    done = subprocess.run(
+        [sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(paths) == 5
+    assert all("promises" in line or "truncated" in line for line in lines), lines
+
+
+def test_a_circle_of_tiff_directories_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(20, 24), metadata=None)
+    content = bytearray(path.read_bytes())
+    place = struct.unpack_from("<I", content, 4)[0]
+    count = struct.unpack_from("<H", content, place)[0]
+    content += bytes(len(content) % 2) + struct.pack("<HI", 0, len(content) + len(content) % 2)
+    struct.pack_into("<I", content, place + 2 + 12 * count, len(content) - 6)
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="circle"):
+        read(path)
+
+
+def test_a_tiff_with_fewer_strips_than_rows_is_refused_before_room_is_made(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(3, 20, 24), photometric="minisblack", compression="zlib")
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        for page in tif.pages:
+            page.tags["RowsPerStrip"].overwrite(2)
+    for opened in (lambda: read(path), lambda: open_stack(path, "b.tif").__enter__()):
+        with pytest.raises(FileError, match="fewer strips"):
+            opened()
+
+
+def test_a_czi_directory_that_promises_millions_of_planes_is_refused(tmp_path):
+    czi = pytest.importorskip("pylibCZIrw.czi")
+    path = tmp_path / "a.czi"
+    with czi.create_czi(str(path)) as document:
+        for z in range(2):
+            document.write(noise(12, 14), plane={"T": 0, "C": 0, "Z": z})
+    content = bytearray(path.read_bytes())
+    place = content.index(b"Z\0\0\0", content.index(b"ZISRAWDIRECTORY"))
+    struct.pack_into("<i", content, place + 4, 2**24)
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="promises"):
+        read(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX names")
+def test_a_pipe_is_refused_at_once_and_names_are_made_printable(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(FileError, match="pipe"):
+        read(tmp_path / "a.png")
+    odd = os.fsdecode(b"\xff\x1b[2J.png")
+    with pytest.raises(FileError) as caught:
+        read(tmp_path / odd)
+    assert r"\xff\x1b[2J.png" in str(caught.value)
+    assert printable("plain äö") == "plain äö"
+
+
+names = st.text(min_size=1, max_size=8)
+entries = st.lists(
+    st.builds(
+        Entry,
+        source=names,
+        target=names,
+        state=st.sampled_from(["started", "done", "failed"]),
+        input=st.text(),
+        error=st.text(),
+    ),
+    max_size=6,
+)
+
+
+@given(entries, st.integers(0, 4000))
+def test_a_journal_cut_anywhere_holds_what_was_whole(tmp_path_factory, made, cut):
+    folder = tmp_path_factory.mktemp("journal")
+    with Journal(folder) as journal:
+        for entry in made:
+            journal.add(entry)
+    path = folder / NAME
+    content = path.read_bytes()[:cut]
+    path.write_bytes(content)
+    whole = content.count(b"\n")
+    expected = {entry.source: entry for entry in made[:whole]}
+    for _ in range(2):
+        with Journal(folder) as journal:
+            for entry in made:
+                assert journal.last(entry.source) == expected.get(entry.source)
+
+
+def test_a_journal_is_for_one_run_at_a_time_and_a_damaged_one_is_named(tmp_path):
+    with Journal(tmp_path), pytest.raises(FileError, match="another run"):
+        Journal(tmp_path)
+    (tmp_path / NAME).write_text("nonsense\n{}\n")
+    with pytest.raises(FileError, match="damaged in line 1"):
+        Journal(tmp_path)
+    assert (tmp_path / NAME).read_text() == "nonsense\n{}\n"
+
+
+def _fill(journal: Journal, entry: Entry) -> None:
+    for number in range(1000):
+        journal.add(replace(entry, source=str(number)))
+
+
+def test_a_full_disk_stops_the_journal_with_a_line(small_disk):
+    entry = Entry("a", "a", "done", "x" * 1000)
+    with Journal(small_disk) as journal:
+        journal.add(entry)
+        (small_disk / "filler").write_bytes(bytes(1000))
+        with pytest.raises(FileError, match="full"):
+            _fill(journal, entry)
+    subprocess.run(["mount", "-o", "remount,size=900k", small_disk], check=True)
+    with Journal(small_disk) as journal:
+        assert journal.last("a") == entry
+        journal.add(replace(entry, source="b"))
+    with Journal(small_disk) as journal:
+        assert journal.last("b") is not None
+
+
+@given(st.binary(max_size=2000))
+def test_a_fingerprint_tells_files_apart(tmp_path_factory, content):
+    folder = tmp_path_factory.mktemp("marks")
+    (folder / "a").write_bytes(content)
+    (folder / "b").write_bytes(content + b"x")
+    assert fingerprint(folder / "a") != fingerprint(folder / "b")
+    before = fingerprint(folder)
+    (folder / "b").write_bytes(content)
+    assert fingerprint(folder / "a") == fingerprint(folder / "b")
+    assert fingerprint(folder) != before

@@ -1,0 +1,237 @@
+"""Closed-form non-local denoising: equivariance, sizes, gain, determinism, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from zspot.core.progress import Clock
+from zspot.filters.nonlocal_bayes import (
+    CORRELATED,
+    GUIDED_CORRELATED,
+    WHITE,
+    Pass,
+    nl_bayes,
+)
+from zspot.filters.patch_noise import PatchNoise, patch_noise
+from zspot.filters.patches import aggregate, match, patch_rows, reflect_pad, search_steps
+from zspot.recipe.postprocess import finish, finish_work
+from zspot.specs import Finish
+
+SMALL = (Pass("bayes", 5, 3, 60), Pass("bayes", 6, 4, 16), Pass("ridge", 6, 4, 24))
+JOINT = (Pass("bayes", 3, 2, 60, split=False), Pass("bayes", 3, 2, 60, split=False))
+
+
+def scene(channels: int = 3, size: int = 64) -> torch.Tensor:
+    data = pytest.importorskip("skimage.data")
+    image = data.astronaut()[60 : 60 + size, 180 : 180 + size].astype(np.float32) / 255
+    return torch.from_numpy(image).permute(2, 0, 1)[:channels].contiguous()
+
+
+def add_noise(clean: torch.Tensor, sigma: float = 0.1) -> torch.Tensor:
+    return clean + sigma * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+
+
+def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float(-10 * (a - b).square().mean().log10())
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_white_noise_is_removed(channels: int) -> None:
+    clean = scene(channels)
+    noisy = add_noise(clean)
+    assert psnr(nl_bayes(noisy, PatchNoise.white(0.1, channels)), clean) > psnr(noisy, clean) + 7
+
+
+def test_knowing_the_correlation_helps() -> None:
+    clean = scene()
+    kernel = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
+    kernel = kernel / kernel.norm()
+    white = add_noise(torch.zeros_like(clean))
+    noise = torch.nn.functional.conv2d(white[:, None], kernel[None, None], padding=1)[:, 0]
+    lags = torch.nn.functional.conv2d(kernel[None, None], kernel[None, None], padding=2)[0, 0]
+    told = PatchNoise(0.01 * torch.eye(3), lags)
+    blind = nl_bayes(clean + noise, PatchNoise.white(0.1, 3), passes=JOINT)
+    assert psnr(nl_bayes(clean + noise, told, passes=JOINT), clean) > psnr(blind, clean) + 0.5
+
+
+def test_knowing_the_signal_dependence_helps() -> None:
+    clean = scene(1)
+    noisy = clean + add_noise(torch.zeros_like(clean)) * (0.02 + clean).sqrt() * 2
+    level = clean.mean((1, 2))
+    variance = 0.04 * (0.02 + level)
+    told = PatchNoise(torch.diag(variance), slope=torch.tensor([0.04]), level=level)
+    flat = PatchNoise(torch.diag(variance))
+    steps = tuple(Pass("bayes", 5, 2, 60, split=False) for _ in range(2))
+    gain = psnr(nl_bayes(noisy, told, passes=steps), clean)
+    assert gain > psnr(nl_bayes(noisy, flat, passes=steps), clean)
+
+
+@pytest.mark.parametrize("passes", [SMALL, JOINT])
+def test_scale_and_shift_of_intensities(passes: tuple[Pass, ...]) -> None:
+    noisy = add_noise(scene(size=40))
+    plain = nl_bayes(noisy, PatchNoise.white(0.1, 3), passes=passes)
+    moved = nl_bayes(50 * noisy + 30, PatchNoise.white(5.0, 3), passes=passes)
+    # Rounding may swap patches at equal distance, in a pixel here and there.
+    assert float((((moved - 30) / 50) - plain).abs().mean()) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (3, 1, 1), (1, 1, 9), (2, 2, 3), (4, 7, 5), (3, 17, 23)]
+)
+@pytest.mark.parametrize("passes", [WHITE, CORRELATED])
+def test_every_size_has_a_result(shape: tuple[int, ...], passes: tuple[Pass, ...]) -> None:
+    noisy = add_noise(torch.full(shape, 0.5))
+    result = nl_bayes(noisy, PatchNoise.white(0.1, shape[0]), passes=passes)
+    assert result.shape == noisy.shape
+    assert result.dtype == torch.float32
+    assert bool(torch.isfinite(result).all())
+    assert float((result - 0.5).abs().max()) < 0.5
+
+
+def test_constant_image_is_kept() -> None:
+    flat = torch.full((3, 20, 21), 0.3)
+    assert torch.allclose(nl_bayes(flat, PatchNoise.white(0.1, 3)), flat, atol=1e-5)
+
+
+@pytest.mark.parametrize("search", GUIDED_CORRELATED)
+def test_even_areas_larger_than_a_group(search: str) -> None:
+    # More patches are equal than a group holds: each must still be in its own.
+    pilot = torch.zeros(1, 48, 48)
+    pilot[:, :, 36:] = 0.5
+    noisy = add_noise(pilot)
+    noise = PatchNoise.white(0.1)
+    result = nl_bayes(noisy, noise, passes=GUIDED_CORRELATED[search], pilot=pilot)
+    assert bool(torch.isfinite(result).all())
+    assert psnr(result, pilot) > psnr(noisy, pilot) + 10
+
+
+def test_same_result_twice_and_nothing_touched() -> None:
+    noisy = add_noise(scene(size=40))
+    before, state = noisy.clone(), torch.get_rng_state()
+    first = nl_bayes(noisy, PatchNoise.white(0.1, 3), passes=SMALL)
+    assert torch.equal(first, nl_bayes(noisy, PatchNoise.white(0.1, 3), passes=SMALL))
+    assert torch.equal(noisy, before)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_few_patches_give_the_same_bayes_estimate() -> None:
+    # The solve between patches and the solve between pixels are one estimator.
+    from zspot.filters.nonlocal_bayes import _bayes, _Local
+
+    draw = torch.Generator().manual_seed(1)
+    group, model = torch.randn(2, 3, 1, 12, 25, generator=draw)
+    covariance = 0.5 * torch.eye(25)[None]
+    short = _bayes(group, model, _Local(covariance, torch.tensor([0.5])), False)[0]
+    full = _bayes(group, model, _Local(covariance, None), False)[0]
+    assert torch.allclose(short, full, atol=1e-2)
+
+
+def test_match_finds_the_nearest() -> None:
+    image = torch.rand(1, 12, 13, generator=torch.Generator().manual_seed(0))
+    rows = patch_rows(image, 3)
+    places = match(image, 3, 2, search_steps((10, 11), 20, 20), 5)
+    corner = (rows - rows[0]).square().sum(1).topk(5, largest=False).indices
+    assert set(places[0].tolist()) == set(corner.tolist())
+
+
+def test_cut_and_put_back() -> None:
+    image = torch.rand(2, 9, 11, generator=torch.Generator().manual_seed(0))
+    rows = patch_rows(image, 4)
+    weight = torch.ones(rows.shape[0], 1)
+    assert torch.allclose(aggregate(rows, weight, image.shape, 4), image, atol=1e-6)
+    padded = reflect_pad(image, 4, 3)
+    assert torch.equal(padded[:, :9, :11], image)
+    assert all((n - 4) % 3 == 0 for n in padded.shape[1:])
+
+
+def test_bad_input_is_refused() -> None:
+    noise, image = PatchNoise.white(0.1), torch.zeros(1, 8, 8)
+    slope = PatchNoise(torch.eye(1), slope=torch.ones(1), level=torch.zeros(1))
+    for bad in (image[0], image.double(), image[:, :0], image + torch.nan, image.repeat(2, 1, 1)):
+        with pytest.raises(ValueError):
+            nl_bayes(bad, noise)
+    with pytest.raises(ValueError, match="pass"):
+        nl_bayes(image, noise, passes=())
+    with pytest.raises(ValueError, match="split"):
+        nl_bayes(image, slope, passes=WHITE)
+    with pytest.raises(ValueError, match="positive"):
+        PatchNoise.white(0.0)
+    with pytest.raises(ValueError, match="odd"):
+        PatchNoise(torch.eye(1), torch.ones(2, 2))
+    with pytest.raises(ValueError, match="together"):
+        PatchNoise(torch.eye(1), slope=torch.ones(1))
+
+
+def smooth_noise(channels: int, size: int, sigma: float) -> torch.Tensor:
+    """Noise of correlation 2/3 between neighbours, 1/6 at two pixels."""
+    kernel = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
+    white = add_noise(torch.zeros(channels, size + 2, size + 2), sigma)
+    return torch.nn.functional.conv2d(white[:, None], (kernel / kernel.norm())[None, None])[:, 0]
+
+
+def test_noise_is_measured_on_what_was_removed() -> None:
+    estimate = torch.tensor([0.2, 0.7]).view(2, 1, 1).expand(2, 160, 160)
+    noise = smooth_noise(2, 160, 0.1)
+    noise[1] = 0.5 * noise[0] + noise[1]
+    found = patch_noise(estimate + noise, estimate, times=2.0)
+    assert found.channels.flatten().tolist() == pytest.approx([0.04, 0.02, 0.02, 0.05], rel=0.1)
+    assert found.lags is not None
+    middle = found.lags.shape[0] // 2
+    assert found.lags[middle, middle : middle + 3].tolist() == pytest.approx(
+        [1, 2 / 3, 1 / 6], abs=0.05
+    )
+    assert float(torch.linalg.eigvalsh(found.covariance(5))[0]) > 0
+    ramp = torch.linspace(0, 1, 160).expand(1, 160, 160).contiguous()
+    growing = ramp + (0.01 + 0.09 * ramp).sqrt() * add_noise(torch.zeros_like(ramp), 1.0)
+    slope = patch_noise(growing, ramp, follows=True).slope
+    assert slope is not None
+    assert float(slope) == pytest.approx(0.09, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 1, 40), (2, 5, 3), (1, 33, 47)])
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_measured_noise_at_any_size(shape: tuple[int, ...], share: float) -> None:
+    y = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    spec = Finish(similar=1.0, guided=True, removed=3.0)
+    pilot = (1 - share) * y
+    out = finish(spec, pilot, y, Clock(None, {"finish": finish_work(spec, y)}))
+    assert out.shape == y.shape
+    assert torch.isfinite(out).all()
+    if share == 0:
+        assert torch.equal(out, y)
+
+
+def test_a_timid_pilot_guides_to_a_better_estimate() -> None:
+    """A pilot that removed half of the noise tells by it what the other half is like."""
+    clean = scene()
+    noise = smooth_noise(3, 64, 0.06)
+    noisy, pilot = clean + noise, clean + 0.5 * noise
+    told = patch_noise(noisy, pilot, times=3.0)
+    assert psnr(nl_bayes(noisy, told, passes=GUIDED_CORRELATED["usual"], pilot=pilot), clean) > (
+        psnr(pilot, clean) + 0.5
+    )
+
+
+def test_impossible_correlations_do_not_blow_up() -> None:
+    """Measured correlations need not be those of any noise; weak noise of such once lost 10 dB."""
+    clean = scene()
+    noisy = add_noise(clean, 0.01)
+    lags = torch.full((9, 9), 0.9)
+    lags[4, 4] = 1.0
+    lags[4, 5] = lags[4, 3] = -0.9
+    impossible = PatchNoise(1e-4 * (torch.full((3, 3), 0.999) + 0.001 * torch.eye(3)), lags)
+    for pilot, passes in ((None, CORRELATED), (noisy, GUIDED_CORRELATED["usual"])):
+        out = nl_bayes(noisy, impossible, passes=passes, pilot=pilot)
+        assert psnr(out, clean) > psnr(noisy, clean) - 3
+
+
+@pytest.mark.parametrize("shares", [(1.0, 1.0, 1.0), (1.0, 0.75, 0.5)])
+def test_channels_that_are_copies_of_one(shares) -> None:
+    """A grey picture in three channels has no noise between them, and is not refused."""
+    grey = scene().mean(0, keepdim=True)
+    many = torch.tensor(shares).view(3, 1, 1)
+    noisy, pilot = add_noise(grey, 0.1) * many, grey * many
+    out = nl_bayes(noisy, patch_noise(noisy, pilot), pilot=pilot)
+    assert psnr(out, grey * many) > psnr(noisy, grey * many) + 3

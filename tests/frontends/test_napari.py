@@ -1,0 +1,264 @@
+"""The napari plugin in a real viewer, on a screen that nobody sees."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zspot
+from tests.images import tiny
+from zspot.algorithms import bsn_ins
+
+# They warn of their own use of pydantic and numpy while they are imported.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+RECIPE = tiny(bsn_ins.recipe("fast"), steps=1)
+LONG = tiny(bsn_ins.recipe("fast"), steps=5000)
+RNG = np.random.default_rng(0)
+
+
+INSTALL = (
+    "apt-get install xvfb libgl1-mesa-dri libegl1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 "
+    "libxcb-keysyms1 libxcb-render-util0 libxcb-xkb1 libxkbcommon-x11-0"
+)
+
+
+def skip_without_window() -> None:
+    """Skip where Qt lacks a library: it would not raise an error but end the whole process."""
+    command = [sys.executable, "-c", "from qtpy.QtWidgets import QApplication; QApplication([])"]
+    tried = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if tried.returncode != 0:
+        said = " ".join(tried.stderr.split())[-200:]
+        pytest.skip(f"Qt opens no window ({said}): {INSTALL}")
+
+
+@pytest.fixture(scope="module")
+def screen():
+    """A screen that nobody sees. Qt's own off-screen platform has no OpenGL, which napari needs."""
+    pytest.importorskip("qtpy", reason="no Qt binding for napari", exc_type=ImportError)
+    if os.environ.get("DISPLAY") or sys.platform != "linux":
+        skip_without_window()
+        yield
+        return
+    if shutil.which("Xvfb") is None:
+        pytest.skip(f"no DISPLAY and no Xvfb: {INSTALL}")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24"]
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL, **quiet)
+    os.close(write)
+    with os.fdopen(read) as answer:
+        number = answer.readline().strip()
+    try:
+        if not number:
+            pytest.skip("Xvfb does not start")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("QT_QPA_PLATFORM", "xcb")
+            patch.setenv("DISPLAY", f":{number}")
+            skip_without_window()
+            yield
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def napari(screen):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = pytest.importorskip("napari", reason="napari is not installed")
+        try:
+            import napari.qt  # noqa: F401
+        except Exception as error:
+            pytest.skip(f"napari finds no Qt binding: {error}")
+        import npe2
+
+        manager = npe2.PluginManager.instance()
+        if "zspot" not in manager:
+            manager.register(manifest())
+    return module
+
+
+def manifest():
+    import npe2
+
+    import zspot.frontends.napari as plugin
+
+    return npe2.PluginManifest.from_file(Path(plugin.__file__).with_name("napari.yaml"))
+
+
+@pytest.fixture
+def viewer(napari):
+    made = napari.Viewer(show=False)
+    yield made
+    made.close()
+
+
+def wait(condition, seconds: float = 60) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while not condition():
+        QApplication.processEvents()
+        time.sleep(0.01)
+        assert time.monotonic() < end, "nothing happened"
+
+
+@pytest.fixture
+def widget(viewer, tmp_path):
+    from zspot.frontends.napari._widget import DenoiseWidget
+
+    _, made = viewer.window.add_plugin_dock_widget("zspot", "Denoise")
+    assert isinstance(made, DenoiseWidget)
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE.to_toml())
+    made.method.value = "recipe file"
+    made.recipe.value = path
+    return made
+
+
+def run(widget) -> None:
+    widget.layer.reset_choices()
+    widget.choose_selected()
+    widget.begin()
+    assert widget.busy
+    assert widget.stop.enabled
+    assert not widget.start.enabled
+    wait(lambda: not widget.busy)
+
+
+def test_the_manifest_is_valid_and_every_command_is_there(napari):
+    found = manifest()
+    found.validate_imports()
+    commands = {c.id for c in found.contributions.commands}
+    used = {s.command for s in found.contributions.sample_data}
+    assert used < commands
+
+
+def test_a_stack_keeps_scale_units_and_metadata(viewer, widget):
+    stack = RNG.integers(0, 4000, (2, 20, 24)).astype(np.uint16)
+    before = stack.copy()
+    viewer.add_image(
+        stack, name="cells", scale=(2, 0.5, 0.5), translate=(1, 2, 3), metadata={"dye": "GFP"},
+        units=("um", "um", "um"), axis_labels=("z", "y", "x"), colormap="green",
+    )  # fmt: skip
+    widget.seed.value = 7
+    run(widget)
+    out = viewer.layers["cells denoised"]
+    source = viewer.layers["cells"]
+    for name in ("scale", "translate", "units", "axis_labels"):
+        assert np.array_equal(getattr(out, name), getattr(source, name)), name
+    assert out.metadata["dye"] == "GFP"
+    assert out.metadata["zspot"]["seed"] == 7
+    assert out.colormap.name == "green"
+    for plane, noisy in zip(out.data, before, strict=True):
+        assert np.array_equal(plane, zspot.denoise(noisy, RECIPE, seed=7))
+    assert np.array_equal(source.data, before)
+
+
+def test_the_current_plane_lies_where_it_was(viewer, widget):
+    stack = RNG.integers(0, 200, (3, 20, 24)).astype(np.uint8)
+    viewer.add_image(stack, name="s", scale=(2, 0.5, 0.5), translate=(10, 0, 0))
+    viewer.dims.set_point(0, 14)  # the third plane
+    widget.scope.value = "current plane"
+    run(widget)
+    out = viewer.layers["s denoised"]
+    assert out.data.shape == (1, 20, 24)
+    assert np.allclose(out.data_to_world((0, 5, 6)), viewer.layers["s"].data_to_world((2, 5, 6)))
+    assert np.array_equal(out.data[0], zspot.denoise(stack[2], RECIPE))
+
+
+def test_colour_is_denoised_together_and_alpha_kept(viewer, widget):
+    picture = RNG.integers(0, 255, (20, 24, 4), dtype=np.uint8)
+    viewer.add_image(picture, name="p", rgb=True)
+    run(widget)
+    out = viewer.layers["p denoised"]
+    assert out.rgb
+    assert np.array_equal(out.data[..., 3], picture[..., 3])
+    assert np.array_equal(
+        out.data[..., :3], zspot.denoise(picture[..., :3], RECIPE, channel_axis=-1)
+    )
+
+
+def test_strength_after_the_run(viewer, widget):
+    picture = RNG.normal(size=(20, 24)).astype(np.float32)
+    viewer.add_image(picture, name="p")
+    run(widget)
+    out = viewer.layers["p denoised"]
+    result = zspot.run(picture, RECIPE)
+    widget.strength.value = 0.5
+    wait(lambda: np.array_equal(out.data, result.blend(0.5)))
+    widget.keep.value = 1.0
+    wait(lambda: np.array_equal(out.data, result.blend(0.5, 1)))
+    widget.removed.value = True
+    wait(lambda: "p denoised removed" in viewer.layers)
+    assert np.allclose(viewer.layers["p denoised removed"].data, picture - out.data)
+    widget.strength.value = 0
+    wait(lambda: np.array_equal(out.data, picture))
+    viewer.layers.remove(out)
+    widget.strength.value = 1  # the layer is gone: nothing to do, no error
+    assert not widget.strength.enabled
+
+
+def test_cancel_stops_the_run(viewer, widget, tmp_path):
+    (tmp_path / "long.toml").write_text(LONG.to_toml())
+    widget.recipe.value = tmp_path / "long.toml"
+    viewer.add_image(RNG.normal(size=(64, 64)), name="p")
+    widget.choose_selected()
+    widget.begin()
+    wait(lambda: widget.bar.value > 0)
+    assert "left" in widget.status.value
+    widget.stop.native.click()
+    wait(lambda: not widget.busy)
+    assert "cancelled" in widget.status.value
+    assert [layer.name for layer in viewer.layers] == ["p"]
+    assert widget.start.enabled
+
+
+def test_menu_commands(viewer, napari):
+    from zspot.frontends.napari import _commands
+
+    noisy = np.full((64, 64), 7, np.uint8)  # constant: `auto` returns at once
+    viewer.add_image(noisy, name="p")
+    _commands.denoise_plane(viewer)
+    wait(lambda: "p denoised" in viewer.layers)
+    viewer.layers.selection.active = viewer.layers["p"]
+    _commands.denoise_stack(viewer)
+    wait(lambda: len(viewer.layers) == 3)
+    viewer.layers.selection.active = viewer.layers["p"]
+    _commands.noise_report(viewer)
+    widget = _commands.open_widget(viewer)
+    wait(lambda: "no noise" in widget.text.value)
+
+
+def test_what_cannot_be_denoised_is_told(viewer, widget):
+    from napari.utils.notifications import notification_manager
+
+    notification_manager.records.clear()
+    widget.begin()
+    assert "no image layer" in notification_manager.records[-1].message
+    broken = np.full((20, 20), np.nan, np.float32)
+    viewer.add_image(broken, name="p", contrast_limits=(0, 1))
+    run(widget)
+    assert "NaN" in widget.status.value
+    widget.recipe.value = "nope.toml"
+    widget.begin()
+    assert not widget.busy
+    assert "recipe" in notification_manager.records[-1].message
+
+
+@pytest.mark.parametrize("name", ["cat", "cell", "dots"])
+def test_sample_data_opens(viewer, name):
+    (layer,) = viewer.open_sample("zspot", name)
+    assert layer.data.ndim in (2, 3)
