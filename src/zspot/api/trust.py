@@ -15,7 +15,7 @@ import torch
 
 from zspot.core.plane import to_plane
 from zspot.noise import NoiseReport, analyze_noise
-from zspot.noise.residual import detail_correlation
+from zspot.noise.residual import detail_correlation, neighbour_correlation
 
 if TYPE_CHECKING:
     from zspot.api.denoising import Result
@@ -36,7 +36,6 @@ _WINDOW_AREA = 4 * math.pi * 4.0**2
 """Pixels that a Gaussian window of `zspot.noise.residual` averages over."""
 
 _TAIL = 0.1  # share of the fit's steps that count as its begin and its end
-_LARGEST = 4.0  # deviations; outliers beyond do not decide the correlation
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,8 @@ def assess_images(
     estimate = torch.from_numpy(values.astype(np.float32)[plane.varying])
     removed = before - estimate
     level = float(removed.square().mean().sqrt()) * plane.scale if removed.numel() else 0.0
-    correlation = _neighbours(removed) if level > 0 else 0.0
+    own = removed.std((1, 2), correction=0, keepdim=True).clamp(min=1e-12)
+    correlation = neighbour_correlation(removed / own) if level > 0 else 0.0
     structure = detail_correlation(before, estimate, estimate) if level > 0 else 0.0
     noise_level = float(np.sqrt(np.mean(np.square(noise.level[plane.varying])))) if level else 0.0
     known = bool(np.isfinite(noise.level_uncertainty).all())
@@ -190,17 +190,6 @@ def _judge(level: float, noise: float, structure: float, difference: float) -> t
             "after before you rely on fine detail."
         )
     return "good", ("What was removed looks like noise and leaves the detail of the picture alone.")
-
-
-def _neighbours(removed: torch.Tensor) -> float:
-    """Correlation between neighbours of (C, H, W), down and across."""
-    unit = removed - removed.mean((1, 2), keepdim=True)
-    unit = unit / unit.square().mean((1, 2), keepdim=True).sqrt().clamp(min=1e-12)
-    unit = unit.clamp(-_LARGEST, _LARGEST)
-    power = float(unit.square().mean())
-    pairs = [unit[:, 1:] * unit[:, :-1], unit[..., 1:] * unit[..., :-1]]
-    found = [float(p.mean()) for p in pairs if p.numel()]
-    return sum(found) / len(found) / power if found and power > 0 else 0.0
 
 
 def _ends(losses: tuple[float, ...]) -> tuple[float | None, float | None]:

@@ -17,6 +17,7 @@ _WIDER = 6.0  # the window of `unevenness`: noise itself varies little over so m
 _OUTER = 0.1  # share of pixels beyond each end of its range
 _BINS = 8  # of brightness, in which strength and detail are compared: noise may depend on it
 _LEAST = 1e-9  # energy that keeps logarithms finite
+_OUTLIER = 4.0  # deviations; what lies beyond does not decide a correlation of neighbours
 
 
 def detail_correlation(noisy: torch.Tensor, estimate: torch.Tensor, guide: torch.Tensor) -> float:
@@ -87,6 +88,21 @@ def coherence(image: torch.Tensor) -> float:
 def likeness(one: torch.Tensor, other: torch.Tensor) -> float:
     """Return the cosine of the angle between two images, -1 to 1; 0 if one of them is zero."""
     return float(F.cosine_similarity(one.flatten(), other.flatten(), dim=0))
+
+
+def neighbour_correlation(unit: torch.Tensor) -> float:
+    """Return the correlation between neighbouring pixels, down and across; -1 to 1.
+
+    Parameters
+    ----------
+    unit : float tensor (C, H, W)
+        Of deviation 1, so that outliers can be cut off; any mean. 0 for a single pixel.
+    """
+    unit = (unit - unit.mean((1, 2), keepdim=True)).clamp(-_OUTLIER, _OUTLIER)
+    power = unit.square().mean().clamp(min=1e-12)
+    pairs = [unit[:, 1:] * unit[:, :-1], unit[..., 1:] * unit[..., :-1]]
+    means = [p.mean() for p in pairs if p.numel()]
+    return float(torch.stack(means).mean() / power) if means else 0.0
 
 
 def channel_correlation(image: torch.Tensor) -> float:

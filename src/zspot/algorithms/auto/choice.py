@@ -33,7 +33,7 @@ from zspot.core.progress import Report, looking
 from zspot.engine import Denoised
 from zspot.engine.denoiser import Denoiser
 from zspot.noise.pca_level import white_level
-from zspot.noise.residual import detail_correlation, unevenness
+from zspot.noise.residual import detail_correlation, neighbour_correlation, unevenness
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Prior, Recipe, Recorrupted
 from zspot.recipe.targets import noise_deviation
 from zspot.specs import independent
@@ -172,7 +172,7 @@ def examine(noisy: torch.Tensor, estimate: torch.Tensor) -> Evidence:
     deviation = noise_deviation(noise, estimate)
     darkest_to_brightest = deviation.flatten(1).amax(1) / deviation.flatten(1).amin(1)
     found = Evidence(
-        correlation=_neighbour_correlation(residual / deviation),
+        correlation=neighbour_correlation(residual / deviation),
         share=float(residual.square().mean() / noisy.square().mean()),
         spread=float(darkest_to_brightest.max()),
         noise=noise,
@@ -349,11 +349,3 @@ def _line(signal: torch.Tensor, residual: torch.Tensor) -> tuple[float, float, f
         slope,
         max(float(powers.min()), _LEAST),
     )
-
-
-def _neighbour_correlation(unit: torch.Tensor) -> float:
-    """Correlation between neighbours of (C, H, W), robust against a few outliers."""
-    unit = (unit - unit.mean((1, 2), keepdim=True)).clamp(-4, 4)
-    power = unit.square().mean().clamp(min=1e-12)
-    pairs = [unit[:, 1:] * unit[:, :-1], unit[..., 1:] * unit[..., :-1]]
-    return float(torch.stack([p.mean() for p in pairs if p.numel()]).mean() / power)
