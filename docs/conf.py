@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]  # own directives; benchmarks for its titles
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # same pictures whatever the machine
 
-from zspot import __version__
+from zspot import __version__  # noqa: E402
 
 project = "zspot"
 author = "The zspot developers"

@@ -29,7 +29,7 @@ from training.train_prior import (
     standardise_as_in_use,
     start_from,
 )
-from zspot.networks.pretrained import Prior
+from zspot.networks.pretrained import PriorModule
 
 _LARGE, _SMALL = 128, 64  # sides of patches in pixels
 _PER_TASK = 250
@@ -114,11 +114,11 @@ def _train(args: argparse.Namespace, pool: torch.Tensor) -> None:
     save_weights(average, args.out)
 
 
-def _networks(args: argparse.Namespace) -> tuple[Prior, Prior]:
+def _networks(args: argparse.Namespace) -> tuple[PriorModule, PriorModule]:
     """Return the network and what its weights are averaged in."""
     with torch.random.fork_rng():
         torch.manual_seed(args.seed)
-        network, average = (Prior().to(memory_format=torch.channels_last) for _ in range(2))
+        network, average = (PriorModule().to(memory_format=torch.channels_last) for _ in range(2))
     if args.start is not None:
         start_from(args.start, network)
     average.load_state_dict(network.state_dict())
@@ -128,7 +128,7 @@ def _networks(args: argparse.Namespace) -> tuple[Prior, Prior]:
 
 def _step(
     args: argparse.Namespace,
-    network: Prior,
+    network: PriorModule,
     adam: torch.optim.Optimizer,
     pool: torch.Tensor,
     generator: torch.Generator,

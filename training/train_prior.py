@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from training.simulate import MIXTURES, augment, crops, simulate
-from zspot.networks.pretrained import BLOCKS, WIDTHS, Prior
+from zspot.networks.pretrained import BLOCKS, WIDTHS, PriorModule
 
 _WARM_UP_STEPS = 150
 _LOG_EVERY = 50
@@ -71,7 +71,7 @@ def relative_loss(out: torch.Tensor, clean: torch.Tensor, noisy: torch.Tensor) -
     return torch.log((error + 0.05 * noise + 1e-6) / (noise + 1e-6)).mean()
 
 
-def save_weights(network: Prior, path: Path) -> None:
+def save_weights(network: PriorModule, path: Path) -> None:
     """Write the weights as float16 to `path` with the ending .safetensors, in one move."""
     weights = {k: v.half().cpu().contiguous() for k, v in network.state_dict().items()}
     part = path.with_suffix(".weights.part")
@@ -79,7 +79,7 @@ def save_weights(network: Prior, path: Path) -> None:
     part.replace(path.with_suffix(".safetensors"))
 
 
-def grown(weights: dict[str, torch.Tensor], network: Prior) -> dict[str, torch.Tensor]:
+def grown(weights: dict[str, torch.Tensor], network: PriorModule) -> dict[str, torch.Tensor]:
     """Return weights for `network` from those of one with fewer blocks, which compute the same.
 
     Blocks that are missing add nothing at first: their second convolution is 0.
@@ -93,7 +93,7 @@ def grown(weights: dict[str, torch.Tensor], network: Prior) -> dict[str, torch.T
     return result
 
 
-def start_from(path: Path, network: Prior) -> None:
+def start_from(path: Path, network: PriorModule) -> None:
     """Load the weights of a safetensors file, of a network with as many blocks or fewer."""
     weights = {name: value.float() for name, value in load_file(path).items()}
     network.load_state_dict(grown(weights, network))
@@ -103,8 +103,8 @@ def start_from(path: Path, network: Prior) -> None:
 class State:
     """What a checkpoint holds; networks, `step` and `elapsed` lie in shared memory."""
 
-    network: Prior
-    average: Prior
+    network: PriorModule
+    average: PriorModule
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
     step: torch.Tensor
@@ -133,7 +133,7 @@ def fresh_state(args: argparse.Namespace) -> State:
     """Build the network, its average, the optimiser and the generator."""
     torch.manual_seed(args.seed)
     network, average = (
-        Prior(tuple(args.widths), tuple(args.blocks)).to(memory_format=torch.channels_last)
+        PriorModule(tuple(args.widths), tuple(args.blocks)).to(memory_format=torch.channels_last)
         for _ in range(2)
     )
     average.load_state_dict(network.state_dict())

@@ -16,7 +16,7 @@ from zspot.core.errors import RecipeError
 from zspot.filters.local_median import to_local_median
 from zspot.filters.texture import restore_texture
 from zspot.frontends.job import stage_in_words
-from zspot.networks.warm import WarmStart
+from zspot.networks.pretrained import AnyChannels
 from zspot.noise.pca_level import white_level
 from zspot.noise.residual import channel_correlation, coherence, detail_correlation, likeness
 from zspot.recipe import Code, Finish, Fit, NoMask, Prior, Recipe, Recorrupted
@@ -297,11 +297,13 @@ def test_centring_takes_any_size_and_shifts_exactly(size):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @torch.no_grad()
 def test_warm_start_takes_any_number_of_channels(channels):
-    net = WarmStart(Prior(), channels, torch.Generator())
+    net = AnyChannels(Prior(), channels, torch.Generator())
     x = torch.randn(2, channels, 21, 34, generator=torch.Generator().manual_seed(0))
     assert net(x).shape == x.shape
     cold = [
-        WarmStart(Prior(warm=False), channels, torch.Generator().manual_seed(s)) for s in (0, 0, 1)
+        AnyChannels(Prior(warm=False), channels, torch.Generator().manual_seed(s))
+        for s in (0, 0, 1)
+        for s in (0, 0, 1)
     ]
     outputs = [c(x) for c in cold]
     assert torch.equal(outputs[0], outputs[1])

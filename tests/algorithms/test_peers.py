@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 import zspot
 from tests.images import correlated, psnr
-from zspot import engine, networks
+from zspot import engine
 from zspot.algorithms import METHODS, mash, score_dvi
 from zspot.core.errors import RecipeError
 from zspot.core.rng import derive
 from zspot.engine.averaging import RunningMean
+from zspot.engine.forward import in_phases
 from zspot.recipe import (
     BlindSpot,
     Code,
@@ -32,8 +33,6 @@ from zspot.recipe import (
     Shuffled,
     Stratified,
     UNet,
-    fills,
-    masks,
     targets,
 )
 
@@ -182,7 +181,7 @@ def test_two_images_are_better_than_one_and_both_are_needed(clean):
 @pytest.mark.parametrize("spec", [BlindSpot(24, 2), BlindSpot(24, 0)])
 @pytest.mark.parametrize("size", [(20, 23), (7, 31)])
 def test_the_blind_spot_network_does_not_see_the_pixel_it_predicts(spec, size):
-    network = networks.build(spec, 2, derive(0, 0, CPU))
+    network = spec.build(2, derive(0, 0, CPU))
     x = plane(1, (1, 2, *size)).requires_grad_()
     for place in ((0, 0), (3, 11), (size[0] - 1, size[1] - 1)):
         (gradient,) = torch.autograd.grad(network(x)[0, :, place[0], place[1]].sum(), x)
@@ -191,13 +190,13 @@ def test_the_blind_spot_network_does_not_see_the_pixel_it_predicts(spec, size):
 
 
 def test_dip_sees_nothing_of_the_image():
-    built = fills.build(Code(4), plane(0), derive(0, 1, CPU), derive(0, 2, CPU))
+    built = Code(4).start(plane(0), derive(0, 1, CPU), derive(0, 2, CPU))
     hidden = torch.ones(SHAPE, dtype=torch.bool)
     seen = [
         engine.network_input(
             y,
             hidden,
-            fills.build(Code(4), y, derive(0, 1, CPU), derive(0, 2, CPU)).sample(y, hidden),
+            Code(4).start(y, derive(0, 1, CPU), derive(0, 2, CPU)).sample(y, hidden),
         )
         for y in (plane(0), plane(5))
     ]
@@ -210,26 +209,26 @@ def test_dip_sees_nothing_of_the_image():
 
 @given(seed=st.integers(0, 100), box=st.integers(2, 10), radius=st.integers(1, 6))
 def test_neighbours_never_show_a_hidden_pixel(seed, box, radius):
-    maps = masks.draw(Stratified(box), SHAPE, derive(seed, 0, CPU))
+    maps = Stratified(box).draw(SHAPE, derive(seed, 0, CPU))
     assert torch.equal(maps.hidden, maps.scored)
     assert (maps.hidden == maps.hidden[:, :1]).all()  # all channels of a pixel
     seen = []
     for other in (1e6, -1e6):
         y = torch.where(maps.hidden, torch.tensor(other), plane(seed))
-        fill = fills.build(Neighbour(radius), y, derive(seed, 1, CPU), derive(seed, 2, CPU))
+        fill = Neighbour(radius).start(y, derive(seed, 1, CPU), derive(seed, 2, CPU))
         seen.append(engine.network_input(y, maps.hidden, fill.sample(y, maps.hidden)))
     assert torch.equal(*seen)
     assert seen[0].abs().max() < 1e5
 
 
 def test_one_pixel_of_each_cell_is_hidden():
-    maps = masks.draw(Stratified(4), torch.Size((2, 1, 24, 28)), derive(0, 0, CPU))
+    maps = Stratified(4).draw(torch.Size((2, 1, 24, 28)), derive(0, 0, CPU))
     counts = torch.nn.functional.avg_pool2d(maps.hidden.float(), 4) * 16
     assert (counts == 1).all()
 
 
 def test_partial_convolutions_do_not_see_hidden_pixels():
-    network = networks.build(PartialUNet(8, 0.3), 3, derive(0, 0, CPU))
+    network = PartialUNet(8, 0.3).build(3, derive(0, 0, CPU))
     visible = torch.rand(SHAPE, generator=torch.Generator().manual_seed(2)) < 0.7
     x = plane(0)
     changed = torch.where(visible, x, x + 100)
@@ -241,7 +240,7 @@ def test_what_leaks_through_the_refilled_image_is_little():
     """Of white noise nothing can be predicted: the auxiliary image follows a pixel by its leak."""
     y = plane(3, (1, 1, 96, 96))
     hidden = torch.ones(y.shape, dtype=torch.bool)
-    fill = fills.build(Refill(8, 2), y, derive(0, 1, CPU), derive(0, 2, CPU))
+    fill = Refill(8, 2).start(y, derive(0, 1, CPU), derive(0, 2, CPU))
     filled = fill.sample(y, hidden)
     slope = float((filled * y).mean() / y.square().mean())
     assert filled.shape == y.shape
@@ -252,7 +251,7 @@ def test_what_leaks_through_the_refilled_image_is_little():
 def test_refilling_copies_structure_that_repeats_across_scales():
     step = torch.zeros(1, 1, 40, 40)
     step[..., 20:] = 1
-    fill = fills.build(Refill(8, 2), step, derive(0, 1, CPU), derive(0, 2, CPU))
+    fill = Refill(8, 2).start(step, derive(0, 1, CPU), derive(0, 2, CPU))
     filled = fill.sample(step, torch.ones_like(step, dtype=torch.bool))
     torch.testing.assert_close(filled, step, atol=1e-5, rtol=0)
 
@@ -287,7 +286,7 @@ def test_only_flat_tiles_count_as_flat():
 
 def test_halves_are_the_means_of_the_diagonals():
     y = torch.arange(12.0).view(1, 1, 3, 4)
-    falling, rising = targets.halves(y)
+    falling, rising = targets.diagonal_halves(y)
     assert falling.shape == rising.shape == (1, 1, 2, 2)
     assert falling[0, 0, 0].tolist() == [2.5, 4.5]  # (0 + 5) / 2, (2 + 7) / 2
     assert rising[0, 0, 0].tolist() == [2.5, 4.5]
@@ -320,7 +319,7 @@ def test_phases_are_put_back_where_they_were():
 
     y = torch.zeros(2, 3, 7, 8)
     seen = torch.ones_like(y, dtype=torch.bool)
-    out = engine._in_phases(Number(), derive(0, 1, CPU), y, seen, 2)
+    out = in_phases(Number(), derive(0, 1, CPU), y, seen, 2)
     assert out.shape == y.shape
     assert (out[0, :, ::2, ::2] == 0).all()
     assert (out[0, :, ::2, 1::2] == 1).all()
@@ -353,9 +352,7 @@ def test_recipes_go_to_toml_and_back(name, effort):
 
 @pytest.mark.parametrize("spec", [Shallow(4), Hourglass(4, 2, 3), PartialUNet(4), BlindSpot(4, 1)])
 def test_networks_depend_on_their_generator_alone(spec):
-    first, again, other = (
-        networks.build(spec, 3, derive(seed, 0, CPU))(plane(0)) for seed in (0, 0, 1)
-    )
+    first, again, other = (spec.build(3, derive(seed, 0, CPU))(plane(0)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert first.shape == SHAPE

@@ -13,7 +13,7 @@ from tests.images import correlated, psnr, small_net, tiny
 from zspot import engine
 from zspot.algorithms import METHODS
 from zspot.algorithms.auto.choice import warm_start
-from zspot.recipe import Constant, Predict, Recipe, Warm
+from zspot.recipe import Constant, Predict, Recipe
 
 BSN_INS = METHODS["bsn-ins"].make("best")
 assert isinstance(BSN_INS, Recipe)
@@ -129,15 +129,3 @@ def test_phases_are_averaged_with_the_whole(size):
     again = 2 * engine.run(both, changed).mean - engine.run(whole, changed).mean
     torch.testing.assert_close(added[:, ::2], again[:, ::2], atol=1e-4, rtol=0)
     assert mean.deviation is not None
-
-
-def test_the_warm_start_is_averaged_into_what_the_image_taught():
-    plane = torch.randn(3, 24, 26, generator=torch.Generator().manual_seed(0))
-    learned = tiny(BSN_INS, steps=3, passes=2)
-    taught = engine.run(learned, plane).mean
-    warm = engine.run(warm_start("balanced"), plane).mean
-    told = []
-    both = replace(learned, warm=Warm(weight=0.25))
-    mean = engine.run(both, plane, report=told.append).mean
-    torch.testing.assert_close(mean, 0.75 * taught + 0.25 * warm)
-    assert told[-1].done == pytest.approx(told[-1].total)

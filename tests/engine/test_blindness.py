@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zspot import engine, networks
+from zspot import engine
 from zspot.core.rng import derive
 from zspot.recipe import (
     EXCLUSION_SIZE,
@@ -21,8 +21,6 @@ from zspot.recipe import (
     Predict,
     Recipe,
     UNet,
-    fills,
-    masks,
 )
 
 CPU = torch.device("cpu")
@@ -48,18 +46,18 @@ class Spy(torch.nn.Module):
 @pytest.fixture
 def spied(monkeypatch):
     """Run a recipe and return (hidden maps, network inputs), one of each per step."""
-    build, draw = networks.build, masks.draw
+    build, draw = UNet.build, Bernoulli.draw
 
     def run(recipe: Recipe, y: torch.Tensor):
         seen: list[torch.Tensor] = []
         maps: list[torch.Tensor] = []
-        monkeypatch.setattr(networks, "build", lambda *a: Spy(build(*a), seen))
+        monkeypatch.setattr(UNet, "build", lambda *a: Spy(build(*a), seen))
 
         def noted(*arguments):
             maps.append((drawn := draw(*arguments)).hidden)
             return drawn
 
-        monkeypatch.setattr(masks, "draw", noted)
+        monkeypatch.setattr(Bernoulli, "draw", noted)
         engine.run(recipe, y)
         return maps, seen
 
@@ -91,12 +89,12 @@ def test_hidden_pixels_do_not_reach_the_network(spied, fill, step):
 
 def test_a_trained_inr_fitted_to_visible_pixels_stays_blind():
     """With one mask throughout, nothing of the hidden pixels enters the INR or the input."""
-    maps = masks.draw(Bernoulli(), SHAPE, torch.Generator().manual_seed(1))
+    maps = Bernoulli().draw(SHAPE, torch.Generator().manual_seed(1))
     inputs = []
     for y in (plane(0)[None], torch.where(maps.hidden, plane(7)[None] * 3 + 1, plane(0)[None])):
-        network = networks.build(UNet(width=4), 3, derive(0, 0, CPU))
+        network = UNet(width=4).build(3, derive(0, 0, CPU))
         spec = Inr(lr=1e-3, every=1)
-        fill = fills.build(spec, y, derive(0, 1, CPU), derive(0, 2, CPU))
+        fill = spec.start(y, derive(0, 1, CPU), derive(0, 2, CPU))
         start = [p.clone() for p in fill.inr.parameters()]
         with torch.no_grad():
             for step in range(5):
@@ -128,7 +126,7 @@ def test_scored_fraction_is_its_closed_form(keep, exclusion, per_channel, seed):
         return
     spec = Bernoulli(keep, per_channel, exclusion)
     shape = torch.Size((1, 3, 200, 200))
-    maps = masks.draw(spec, shape, torch.Generator().manual_seed(seed))
+    maps = spec.draw(shape, torch.Generator().manual_seed(seed))
     inner = maps.scored[..., 1:-1, 1:-1].float()
     # Neighbouring scored flags share pixels: at most 25 of them are dependent on each other.
     draws = inner.numel() / (1 if per_channel else 3)
@@ -140,7 +138,7 @@ def test_scored_fraction_is_its_closed_form(keep, exclusion, per_channel, seed):
 
 @pytest.mark.parametrize("exclusion", EXCLUSION_SIZE)
 def test_scored_pixels_keep_their_distance_from_visible_ones(exclusion):
-    maps = masks.draw(Bernoulli(0.1, True, exclusion), SHAPE, torch.Generator().manual_seed(3))
+    maps = Bernoulli(0.1, True, exclusion).draw(SHAPE, torch.Generator().manual_seed(3))
     visible = ~maps.hidden[0]
     steps = {
         "none": [(0, 0)],
@@ -160,7 +158,7 @@ def test_a_mask_that_starves_the_loss_is_an_error():
 def test_unscored_pixels_do_not_influence_the_loss():
     from zspot.recipe.losses import masked_mean
 
-    maps = masks.draw(Bernoulli(), SHAPE, torch.Generator().manual_seed(3))
+    maps = Bernoulli().draw(SHAPE, torch.Generator().manual_seed(3))
     prediction, target = plane(1)[None], plane(2)[None]
     for kind in ("l1", "l2"):
         loss = masked_mean(prediction, target, maps.scored, kind)

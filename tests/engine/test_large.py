@@ -15,18 +15,17 @@ from hypothesis import strategies as st
 import zspot
 import zspot.io
 from tests.images import correlated
-from zspot import engine, networks
+from zspot import engine
 from zspot.algorithms import mash
 from zspot.algorithms.auto.choice import warm_start
 from zspot.algorithms.auto.crops import samples, spread
 from zspot.engine import attempts, budget
-from zspot.engine.tiling import Tiled, reach
+from zspot.engine.tiling import Tiled
 from zspot.filters.cross_scale import auxiliary
 from zspot.frontends import cli
 from zspot.networks.siren import Siren
 from zspot.recipe import (
     BlindSpot,
-    Inr,
     PartialUNet,
     Predict,
     Prior,
@@ -35,6 +34,7 @@ from zspot.recipe import (
     Shuffled,
     UNet,
 )
+from zspot.recipe.losses import masked_mean
 
 NETWORKS = (
     Prior(),
@@ -59,10 +59,10 @@ def seeded(seed: int = 0) -> torch.Generator:
 )
 def test_tiles_give_what_the_whole_image_gives(which, height, width, side):
     spec = NETWORKS[which]
-    network = networks.build(spec, 3, seeded())
+    network = spec.build(3, seeded())
     x = torch.randn(1, 3, height, width, generator=seeded(1))
     visible = torch.rand(x.shape, generator=seeded(2)) > 0.3
-    known = reach(spec)
+    known = spec.receptive_field
     assert known is not None
     with torch.no_grad():
         whole = network(x, None, visible)
@@ -96,9 +96,9 @@ def test_fits_of_large_images_see_crops(method, monkeypatch):
     monkeypatch.setattr(budget, "CROP", 64)
     monkeypatch.setattr(budget, "SIDE", 96)
     sizes = []
-    loss = engine.masked_mean
     monkeypatch.setattr(
-        engine, "masked_mean", lambda *a: sizes.append(a[0].shape[2:].numel()) or loss(*a)
+        "zspot.engine.fit.masked_mean",
+        lambda *a: sizes.append(a[0].shape[2:].numel()) or masked_mean(*a),
     )
     image = camera(100, 132)
     made = zspot.methods()[method].make("best")
@@ -117,7 +117,7 @@ def test_fits_of_large_images_see_crops(method, monkeypatch):
 @settings(max_examples=20)
 @given(st.integers(0, 40), st.integers(0, 50), st.integers(1, 9), st.integers(1, 9))
 def test_a_window_of_the_inr_is_that_part_of_it(top, left, height, width):
-    inr = Siren(Inr(features=16, layers=3, dropout=(0.0, 0.0)), 3, seeded())
+    inr = Siren(3, seeded(), 16, 3, 30.0, 10, (0.0, 0.0))
     with torch.no_grad():
         whole = inr.phase(49, 59, 2)
         part = inr.phase(49, 59, 2, None, (slice(top, top + height), slice(left, left + width)))
@@ -152,7 +152,7 @@ def test_planes_after_the_first_need_no_more_than_it():
     """What libraries load at the first run is not counted again: a stack would fail in it."""
     code = (
         "import numpy as np, torch, zspot\n"
-        "from zspot import budget\n"
+        "from zspot.engine import budget\n"
         "from zspot.algorithms.auto.choice import warm_start\n"
         "recipe = warm_start('fast')\n"
         "plane = np.random.default_rng(0).integers(0, 4000, (600, 500), dtype=np.uint16)\n"

@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zspot.core.rng import bernoulli, derive, dropout
+from zspot.networks.layers import join_phases, split_phases
 from zspot.networks.siren import Siren
-from zspot.networks.unet import UNet, join_phases, split_phases
-from zspot.recipe import SCHEDULES, Fit, Inr
-from zspot.recipe import UNet as UNetSpec
-from zspot.recipe.rates import rate_schedule
+from zspot.networks.unet import UNetModule
+from zspot.recipe import SCHEDULES, Fit, UNet
 
 CPU = torch.device("cpu")
 
@@ -24,7 +23,7 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def reference_unet(net: UNet, x: torch.Tensor, dilation: int) -> torch.Tensor:
+def reference_unet(net: UNetModule, x: torch.Tensor, dilation: int) -> torch.Tensor:
     """The same weights in the order of the Noise2Noise paper, with ordinary dilated layers."""
 
     def conv(layer, h):
@@ -50,19 +49,19 @@ def reference_unet(net: UNet, x: torch.Tensor, dilation: int) -> torch.Tensor:
 @pytest.mark.parametrize("dilation", [1, 2])
 @torch.no_grad()
 def test_unet_by_phases_equals_the_dilated_network(dilation):
-    net = UNet(UNetSpec(width=8, dilation=dilation, dropout=0.5), 3, generator())
+    net = UNet(width=8, dilation=dilation, dropout=0.5).build(3, generator())
     x = torch.randn(1, 3, 128, 64, generator=generator(1))
     torch.testing.assert_close(net(x), reference_unet(net, x, dilation), rtol=1e-4, atol=1e-5)
 
 
 def test_unet_has_the_published_number_of_parameters():
-    net = UNet(UNetSpec(), 3, generator())
+    net = UNet().build(3, generator())
     assert sum(p.numel() for p in net.parameters()) == pytest.approx(0.99e6, rel=0.005)
 
 
 @torch.no_grad()
 def test_dropout_is_on_only_with_a_generator():
-    net = UNet(UNetSpec(width=8), 1, generator())
+    net = UNet(width=8).build(1, generator())
     x = torch.randn(1, 1, 64, 64, generator=generator(1))
     assert torch.equal(net(x), net(x))
     assert not torch.equal(net(x, generator(1)), net(x, generator(2)))
@@ -81,8 +80,7 @@ def test_phases_split_and_join_exactly(n, h, w):
 @pytest.mark.parametrize("gamma", [True, False])
 @torch.no_grad()
 def test_inr_phases_equal_the_mlp_on_the_fine_grid(gamma):
-    spec = Inr(features=8, layers=4, bands=3, gamma=gamma, dropout=(0.5, 0.5, 0.5))
-    inr = Siren(spec, 3, generator())
+    inr = Siren(3, generator(), 8, 4, 30.0, 3 if gamma else 0, (0.5, 0.5, 0.5))
     height, width = 5, 7
     rows, cols = torch.linspace(-1, 1, 2 * height), torch.linspace(-1, 1, 2 * width)
 
@@ -137,7 +135,7 @@ def test_generators_of_one_seed_differ_by_purpose():
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_schedules_peak_at_one_and_fall_to_zero(schedule):
-    rates = [rate_schedule(Fit(steps=100, schedule=schedule))(k) for k in range(101)]
+    rates = [Fit(steps=100, schedule=schedule).rate(k) for k in range(101)]
     assert max(rates) == pytest.approx(1, abs=1e-3)
     assert min(rates) >= 0
     if schedule != "constant":

@@ -22,7 +22,6 @@ from zspot.recipe import (
     Predict,
     Recipe,
     UNet,
-    Warm,
 )
 
 unit = st.floats(0, 0.9)
@@ -49,13 +48,19 @@ recipes = st.builds(
     loss=st.sampled_from(LOSSES),
     fit=st.builds(Fit, st.integers(1, 5000), st.floats(1e-9, 1), st.sampled_from(SCHEDULES)),
     predict=st.builds(Predict, st.integers(1, 500)),
-    warm=st.builds(Warm, st.floats(0, 1), st.booleans(), st.integers(1, 4)),
 )
 
 
 @given(recipe=recipes)
 def test_toml_round_trip_is_exact(recipe):
     assert Recipe.from_toml(recipe.to_toml()) == recipe
+
+
+def test_recipes_of_earlier_versions_are_read():
+    """They all have a table [warm], which did nothing with weight 0."""
+    recipe = METHODS["bsn-ins"].make("fast")
+    old = recipe.to_toml() + "\n[warm]\nweight = 0.0\nturns = true\nphases = 1\n"
+    assert Recipe.from_toml(old) == recipe
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
@@ -136,7 +141,12 @@ def test_every_ablation_switch_changes_the_result(name, clean, plain):
         ("method = 'a'\n[mask]\nkind = 'x'", "bernoulli"),
         ("method = 'a'\n[fill]\nkind = 'inr'\ndropout = [0.5]", "one for each"),
         ("method = 'a'\nfill = 3", "must be a table"),
-        ("method = 'a'\n[network]\nkind = 'unet'\ndilation = 3", "1 or 2"),
+        ("method = 'a'\n[network]\nkind = 'unet'\ndilation = 3", "between 1 and 2"),
+        ("method = 'a'\n[fit]\nlr = inf", "positive and finite"),
+        ("method = 'a'\n[fill]\nkind = 'inr'\nfit_weight = inf", "finite"),
+        ("method = 'a'\n[finish]\nnoise = [inf]", "finite"),
+        ("method = 'a'\n[mask]\nkind = [1]", "bernoulli"),
+        ("method = 'a'\n[warm]\nweight = 0.5", "remove the table"),
         ("not toml", "not valid TOML"),
     ],
 )

@@ -12,13 +12,13 @@ import torch
 
 from training import train_on_gpu, train_prior
 from training.simulate import MIXTURES, simulate
-from zspot.networks.pretrained import Prior, load
+from zspot.networks.pretrained import PriorModule, load
 
 
 def test_grown_network_computes_the_same() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        small, large = Prior(blocks=(1, 1, 2)).eval(), Prior().eval()
+        small, large = PriorModule(blocks=(1, 1, 2)).eval(), PriorModule().eval()
     large.load_state_dict(train_prior.grown(small.state_dict(), large))
     x = torch.randn(1, 3, 24, 32, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

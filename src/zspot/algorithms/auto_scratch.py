@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zspot.algorithms import refill
 from zspot.algorithms.method import Method
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Recipe, UNet
-from zspot.specs import independent
+from zspot.recipe.postprocess import independent
 
 if TYPE_CHECKING:
     import torch

@@ -60,7 +60,7 @@ class Settings:
     hidden : tuple of float
         Share of hidden pixels below, between and above them.
     flat_below : float
-        See `zspot.specs.Shuffled.threshold`.
+        See `zspot.recipe.Shuffled.threshold`.
     """
 
     thresholds: tuple[float, float] = (1.0, 2.0)

@@ -23,14 +23,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from zspot import specs
 from zspot.core.progress import Clock, Report
 from zspot.core.rng import derive, seeded
 from zspot.engine import Denoised, budget
-from zspot.engine.augment import apart
-from zspot.networks.hourglass import Hourglass
-from zspot.networks.pretrained import load
-from zspot.networks.warm import COLOURS, any_channels
+from zspot.engine.augment import pixel_unshuffle
+from zspot.networks import Hourglass
+from zspot.networks.pretrained import COLOURS, any_channels, load
 
 Prior = Callable[[torch.Tensor], torch.Tensor]
 
@@ -94,8 +92,8 @@ class Posterior(nn.Module):
         super().__init__()
         count = settings.components
         self.shape = (count, channels)
-        body = specs.Hourglass(settings.width, 16, 4)
-        self.image = Hourglass(body, 2 * count * channels, generator, channels)
+        body = Hourglass(settings.width, 16, 4)
+        self.image = body.build(2 * count * channels, generator, channels)
         with seeded(generator):
             self.precision = _chain(channels, 2 * count * channels)
             self.member = _chain(channels, count * channels)
@@ -284,7 +282,7 @@ def noise_variance(y: torch.Tensor, prior: Prior) -> float:
     There correlated noise is nearly white, which is all that a Gaussian denoiser removes.
     """
     step = min(_PHASES, max(1, min(y.shape[2:]) // 16))
-    phases = apart(y, step)
+    phases = pixel_unshuffle(y, step)
     return float((phases - prior(phases)).square().mean())
 
 

@@ -17,10 +17,9 @@ from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy
 from zspot.core.errors import ImageError, OptionError
 from zspot.core.plane import Plane, to_plane
 from zspot.core.progress import Progress
-from zspot.engine import Denoised
+from zspot.engine import Denoised, Denoiser, RecipeDenoiser
 from zspot.engine import shared_fit as sharing
 from zspot.engine.attempts import denoise_within, limit_of
-from zspot.engine.denoiser import Denoiser, from_recipe
 from zspot.recipe import Recipe
 
 Array = TypeVar("Array")
@@ -163,9 +162,9 @@ def run(
 
         def attempt(where: torch.device, memory: int) -> Denoised:
             other = None if second is None else _like(plane, image, np.asarray(second)).to(where)
-            denoiser = from_recipe(made, other) if isinstance(made, Recipe) else made
+            denoiser = RecipeDenoiser(made, other) if isinstance(made, Recipe) else made
             if start is not None and start.recipe is not None:
-                denoiser = from_recipe(start.recipe, other, start.weights)
+                denoiser = RecipeDenoiser(start.recipe, other, start.weights)
             y = _varying(plane).to(where)
             return denoiser(y, seed=_seed(seed), report=progress, memory=memory)
 

@@ -1,21 +1,142 @@
-"""Checks of the values of a recipe."""
+"""Parts of a recipe: frozen dataclasses whose fields say what values they take."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
+
 from zspot.core.errors import RecipeError
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """The values that a number may take.
+
+    Parameters
+    ----------
+    low, high : float
+    ends : {"[]", "[)", "(]", "()"}
+        Which of the two are themselves allowed, as in mathematics.
+    zero : bool
+        Whether 0 is allowed as well.
+    """
+
+    low: float
+    high: float
+    ends: str = "[]"
+    zero: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Say whether a value is allowed."""
+        above = self.low <= value if self.ends[0] == "[" else self.low < value
+        below = value <= self.high if self.ends[1] == "]" else value < self.high
+        return (above and below) or (self.zero and value == 0)
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return "be positive and finite"
+        lies = f"lie in {self.ends[0]}{self.low}, {self.high}{self.ends[1]}"
+        if self.ends == "[]":
+            lies = f"lie between {self.low} and {self.high}"
+        return f"be 0 or {lies}" if self.zero else lies
+
+
+POSITIVE = Range(0, math.inf, "()")
+
+
+@dataclasses.dataclass(frozen=True)
+class OneOf:
+    """The words that a field may be."""
+
+    words: tuple[str, ...]
+
+    def holds(self, value: str) -> bool:
+        """Say whether a word is allowed."""
+        return value in self.words
+
+    def __str__(self) -> str:
+        return f"be one of {', '.join(self.words)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of a recipe: a frozen dataclass of numbers and words, checked when it is made.
+
+    A field annotated as `Annotated[int, Range(2, 10)]` or `Annotated[str, OneOf(...)]` refuses
+    other values.
+
+    Raises
+    ------
+    RecipeError
+        If a value is not allowed; the message names it.
+    """
+
+    family: ClassVar[str] = ""
+    """What the part is called in a recipe: mask, fill, target, network, fit, predict, finish."""
+
+    kind: ClassVar[str] = ""
+    """Which of its family it is, as written in TOML; empty where there is one kind only."""
+
+    def __post_init__(self) -> None:
+        for name, (_, allowed) in _fields(type(self)).items():
+            value, said = getattr(self, name), f"{self.family}.{name}"
+            if allowed is not None:
+                require(allowed.holds(value), f"{said} = {value!r}: must {allowed}")
+            numbers = value if isinstance(value, tuple) else (value,)
+            finite = all(math.isfinite(v) for v in numbers if isinstance(v, float))
+            require(finite, f"{said} = {value!r}: must be finite")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the part as plain values, with its `kind` if its family has several."""
+        values = dataclasses.asdict(self)
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+        return {"kind": self.kind, **plain} if self.kind else plain
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        """Build the part from plain values without its `kind`.
+
+        Raises
+        ------
+        RecipeError
+            If a name or a value is unknown, of the wrong type or out of range.
+        """
+        part, fields = cls.family, _fields(cls)
+        require(isinstance(values, Mapping), f"{part}: must be a table, got {values!r}")
+        for name in values:
+            known = ", ".join(fields) or "no values"
+            require(name in fields, f"{part}.{name}: unknown; {part} has {known}")
+        return cls(**{k: typed(f"{part}.{k}", v, fields[k][0]) for k, v in values.items()})
+
+
+@cache
+def _fields(cls: type) -> dict[str, tuple[Any, Range | OneOf | None]]:
+    """Return the type of each field of a part and what it may be."""
+    hints = get_type_hints(cls, include_extras=True)
+    found = {}
+    for field in dataclasses.fields(cls):
+        hint, allowed = hints[field.name], None
+        if get_origin(hint) is Annotated:
+            hint, allowed = get_args(hint)[:2]
+        found[field.name] = hint, allowed
+    return found
+
+
+def typed(name: str, value: Any, kind: Any) -> Any:
+    """Check a TOML value against a field's type; integers may stand for floats."""
+    if kind is float and type(value) in (int, float):
+        return float(value)
+    if get_origin(kind) is tuple and isinstance(value, (list, tuple)):
+        return tuple(typed(name, v, float) for v in value)
+    said = kind.__name__ if get_origin(kind) is None else str(kind)
+    require(type(value) is kind, f"{name} = {value!r}: must be of type {said}")
+    return value
 
 
 def require(ok: bool, what: str) -> None:
     """Raise a `RecipeError` that says `what` unless `ok`."""
     if not ok:
         raise RecipeError(what)
-
-
-def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Require a value to be one of the allowed ones."""
-    require(value in allowed, f"{name} = {value!r}: choose one of {', '.join(allowed)}")
-
-
-def between(name: str, value: float, low: float, high: float) -> None:
-    """Require a value to lie in a closed range."""
-    require(low <= value <= high, f"{name} = {value}: must lie between {low} and {high}")

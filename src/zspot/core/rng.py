@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 
 import torch
 
@@ -58,6 +59,16 @@ def dropout(x: torch.Tensor, p: float, generator: torch.Generator | None) -> tor
     shape = tuple(x.permute(0, 2, 3, 1).shape) if channels_last else tuple(x.shape)
     kept = bernoulli(shape, 1 - p, generator, x.device).to(x.dtype).mul_(1 / (1 - p))
     return x * (kept.permute(0, 3, 1, 2) if channels_last else kept)
+
+
+class Purpose(IntEnum):
+    """What a generator of a run is for; the number decides its bytes."""
+
+    NETWORK = 0
+    FILL = 1
+    MASK = 2
+    DROPOUT = 3
+    CROPS = 4
 
 
 def derive(seed: int, purpose: int, device: torch.device) -> torch.Generator:

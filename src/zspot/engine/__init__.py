@@ -1,6 +1,7 @@
-"""Runs a recipe on one plane."""
+"""Runs a recipe on one plane: fit, predict, tiles, memory, shared fits."""
 
-from zspot.engine.denoiser import Denoiser, from_recipe
-from zspot.engine.runner import Denoised, network_input, run
+from zspot.engine.denoiser import Denoised, Denoiser
+from zspot.engine.forward import network_input
+from zspot.engine.runner import RecipeDenoiser, run
 
-__all__ = ["Denoised", "Denoiser", "from_recipe", "network_input", "run"]
+__all__ = ["Denoised", "Denoiser", "RecipeDenoiser", "network_input", "run"]

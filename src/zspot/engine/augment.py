@@ -1,4 +1,4 @@
-"""Other views of the same pixels: crops, turned, or apart in phases."""
+"""Other views of the same pixels: crops, dihedral augmentation, pixel unshuffle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-TURNS = 8  # rotations and reflections of a square
+DIHEDRAL = 8  # rotations and reflections of a square
 
 
 def crops(
@@ -16,8 +16,8 @@ def crops(
     """Draw crops of an image: any squares that touch it, moved inside.
 
     Were every place as likely as any other, pixels at the image's border would be in few of the
-    crops and hardly be learned (measured: 10 dB worse than in the middle). Crops nearly as large
-    as the image start at either end a third of the times each, so that other places still occur.
+    crops and hardly be learned. Crops nearly as large as the image start at either end a third of
+    the times each, so that other places still occur.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def crops(
     return [(along(shape[0]), along(shape[1])) for _ in range(count)]
 
 
-def apart(x: torch.Tensor, step: int) -> torch.Tensor:
+def pixel_unshuffle(x: torch.Tensor, step: int) -> torch.Tensor:
     """Return the step x step phases of (N, C, H, W), those of an image one after another.
 
     Sizes that the step does not divide are extended by repeating the border.
@@ -53,12 +53,12 @@ def apart(x: torch.Tensor, step: int) -> torch.Tensor:
     return phases.transpose(1, 2).flatten(0, 1).contiguous()
 
 
-def turned_by(x: torch.Tensor, index: int) -> torch.Tensor:
+def augmented(x: torch.Tensor, index: int) -> torch.Tensor:
     """Apply one of the eight rotations and reflections."""
     turned = torch.rot90(x, index % 4, (2, 3))
     return turned.flip(3) if index >= 4 else turned
 
 
-def turn_back(x: torch.Tensor, index: int) -> torch.Tensor:
-    """Undo `turned_by`."""
+def restored(x: torch.Tensor, index: int) -> torch.Tensor:
+    """Undo `augmented`."""
     return torch.rot90(x.flip(3) if index >= 4 else x, -(index % 4), (2, 3))

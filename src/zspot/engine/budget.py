@@ -17,10 +17,8 @@ from functools import cache
 import psutil
 import torch
 
-from zspot import specs
 from zspot.core.errors import MemoryLimitError
-from zspot.engine.overlap import AT_ONCE
-from zspot.engine.tiling import SIDE, reach
+from zspot.engine.tiling import AT_ONCE, SIDE
 from zspot.recipe import Recipe
 
 CROP = 512
@@ -86,11 +84,8 @@ def check(least: float, memory: int | None, shape: torch.Size, method: str) -> N
 
 def needed(recipe: Recipe, shape: torch.Size) -> int:
     """Estimate the bytes that the process takes at most, this program itself included."""
-    work = _work(recipe, shape)
-    if recipe.beside is not None:
-        work = max(work, _work(recipe.beside, shape))
     similar = _SIMILAR if recipe.finish.similar else 0
-    return int(_held() + similar + _PLANES * _FLOAT * shape.numel() + work)
+    return int(_held() + similar + _PLANES * _FLOAT * shape.numel() + _work(recipe, shape))
 
 
 def _work(recipe: Recipe, shape: torch.Size) -> float:
@@ -98,32 +93,20 @@ def _work(recipe: Recipe, shape: torch.Size) -> float:
     channels, height, width = shape
     pixels = height * width
     crop = min(pixels, recipe.fit.crop**2 or pixels) * recipe.fit.batch
-    known = reach(recipe.network)
+    field = recipe.network.receptive_field
     tile = pixels
     if recipe.predict.window:
         tile = min(pixels, max(AT_ONCE, recipe.predict.window**2))
-    elif known:
-        side = (recipe.predict.tile or SIDE) + 2 * known.pixels
+    elif field:
+        side = (recipe.predict.tile or SIDE) + 2 * field.reach
         # Phases that fit into a tile each are shown to the network all at once.
-        phases = max(recipe.predict.phases, recipe.predict.stride) ** 2
+        phases = recipe.predict.strides[-1] ** 2
         tile = min(pixels, min(side, height) * min(side, width) * phases)
-    fit, predict = _per_pixel(recipe.network, channels)
-    if isinstance(recipe.fill, specs.Inr):
-        fit += 2.5 * _FLOAT * recipe.fill.features * recipe.fill.layers / max(1, recipe.fit.batch)
+    fit, predict = recipe.network.bytes_per_pixel(channels)
+    fit += _FLOAT * recipe.fill.numbers_per_pixel(recipe.fit.batch)
     if recipe.consistency:
         fit *= _CONSISTENCY
     return max(fit * crop if recipe.fit.steps else 0, predict * tile)
-
-
-def _per_pixel(network: specs.Network, channels: int) -> tuple[float, float]:
-    """Return the bytes per pixel that a fit step and a prediction take."""
-    if isinstance(network, specs.Prior):
-        return 1800.0, 350.0 * (1 if channels == 3 else channels)
-    if isinstance(network, specs.Hourglass):
-        return 160.0 * network.width, 40.0 * network.width
-    if isinstance(network, specs.BlindSpot):
-        return 80.0 * network.width * network.modules / 9 * 4, 40.0 * network.width
-    return 80.0 * network.width, 40.0 * network.width
 
 
 def resident() -> int:
@@ -175,10 +158,10 @@ def parse_size(text: str) -> int:
 
 def _usual(recipe: Recipe, shape: torch.Size) -> Recipe:
     height, width = shape[1:]
-    whole = recipe.fit.average > 0 or isinstance(recipe.fill, specs.Code)
+    whole = recipe.fit.average > 0 or recipe.fill.replaces_image
     if recipe.fit.steps and not recipe.fit.crop and not whole and height * width > CROP**2:
         recipe = replace(recipe, fit=replace(recipe.fit, crop=CROP))
-    tiled = reach(recipe.network) and not recipe.predict.window
+    tiled = recipe.network.receptive_field and not recipe.predict.window
     if tiled and not recipe.predict.tile and max(height, width) > SIDE:
         recipe = replace(recipe, predict=replace(recipe.predict, tile=SIDE))
     return recipe
@@ -188,7 +171,7 @@ def _at_most(recipe: Recipe, crop: int, side: int, shape: torch.Size) -> Recipe:
     """Return the recipe with crops and tiles no larger than these, where it has or allows them."""
     if recipe.fit.crop > crop:
         recipe = replace(recipe, fit=replace(recipe.fit, crop=crop))
-    tiled = reach(recipe.network) and not recipe.predict.window
+    tiled = recipe.network.receptive_field and not recipe.predict.window
     if tiled and max(shape[1:]) > side and (recipe.predict.tile or SIDE) > side:
         recipe = replace(recipe, predict=replace(recipe.predict, tile=side))
     return recipe

@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
 
 from zspot.core.progress import Report
-from zspot.engine import runner as engine
-from zspot.engine.runner import Denoised
 from zspot.engine.state import Weights
 from zspot.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """What a denoiser returns for one plane, in the plane's standardised intensities.
+
+    Attributes
+    ----------
+    mean : float tensor (C, H, W)
+    deviation : float tensor (C, H, W) or None
+        Standard deviation over the averaged predictions; None where there was only one.
+    losses : tuple of float
+        The fit's loss at each step.
+    timings : dict of str to float
+        Seconds of each stage.
+    reason : str
+        Why this was run, in words.
+    recipe : Recipe or None
+    weights : mapping of str to tensor, or None
+        What was learned, see `zspot.engine.state`; None where nothing was.
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor | None = None
+    losses: tuple[float, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict)
+    reason: str = ""
+    recipe: Recipe | None = None
+    weights: Weights | None = field(default=None, repr=False)
+
+    def explained(self, *before: str) -> Denoised:
+        """Return the same with words said before its own reason."""
+        return replace(self, reason="; ".join(filter(None, [*before, self.reason])))
 
 
 class Denoiser(Protocol):
@@ -26,29 +58,18 @@ class Denoiser(Protocol):
     ) -> Denoised:
         """Denoise a standardised plane (C, H, W) on the device it is on.
 
-        `memory` bounds the bytes that the process may take; what needs more raises a
-        `zspot.engine.budget.MemoryLimitError` before it begins.
+        Parameters
+        ----------
+        plane : float tensor (C, H, W)
+        seed : int
+        report : callable, optional
+            Called with a `Progress` after each step; what it raises stops the run.
+        memory : int, optional
+            Bytes that the process may take.
+
+        Raises
+        ------
+        MemoryLimitError
+            Before it begins, if it needs more than `memory`.
         """
         ...
-
-
-def from_recipe(
-    recipe: Recipe, second: torch.Tensor | None = None, start: Weights | None = None
-) -> Denoiser:
-    """Return the denoiser that runs a recipe.
-
-    `second` is another plane of the same scene, `start` what was learned on a neighbouring one.
-    """
-
-    def denoiser(
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        memory: int | None = None,
-    ) -> Denoised:
-        return engine.run(
-            recipe, plane, seed=seed, report=report, second=second, start=start, memory=memory
-        )
-
-    return denoiser

@@ -19,9 +19,9 @@ from zspot.algorithms import METHODS
 from zspot.api.result import Result
 from zspot.core.errors import OptionError
 from zspot.core.plane import Plane
-from zspot.engine.runner import Denoised
+from zspot.engine.denoiser import Denoised
 from zspot.engine.state import Weights
-from zspot.recipe import Code, Recipe, Recorrupted, Shuffled
+from zspot.recipe import Recipe
 
 Asked = tuple[str | Recipe, str | None]
 """Method or recipe and effort; a recipe has none."""
@@ -106,7 +106,7 @@ def check(method: str | Recipe) -> None:
     """
     able = ", ".join(name for name, known in METHODS.items() if known.shares_fit)
     if isinstance(method, Recipe):
-        if isinstance(method.fill, Code):
+        if method.fill.replaces_image:
             raise OptionError(
                 "a recipe with fill code describes one image and cannot share its fit: leave out "
                 f"sharing, or choose another recipe or method ({able})"
@@ -183,7 +183,7 @@ def fitted_to(
         As `asked_for` returns it.
     """
     recipe = start.whole if start is not None and start.whole is not None else done.recipe
-    if recipe is None or isinstance(recipe.fill, Code):
+    if recipe is None or recipe.fill.replaces_image:
         return None
     return Fitted(
         asked=asked,
@@ -216,33 +216,17 @@ def in_units(
     offset, new_offset : sequence of float
     """
     ratio = scale / new_scale
-    noise = tuple(ratio**2 * value for value in recipe.finish.noise)
-    recipe = replace(recipe, finish=replace(recipe.finish, noise=noise))
-    target = recipe.target
-    if not isinstance(target, Recorrupted):
-        return recipe
-    # variance + slope * x, with x = (new_scale * x_new + new_offset - offset) / scale.
-    variance = tuple(
-        ratio**2 * (v + slope * ((new - old) / scale))
-        for v, slope, old, new in zip(
-            target.variance, target.slope, offset, new_offset, strict=True
-        )
-    )
-    slope = tuple(ratio * value for value in target.slope)
-    floor = tuple(ratio**2 * value for value in target.floor)
-    return replace(recipe, target=replace(target, variance=variance, slope=slope, floor=floor))
+    moved = [(new - old) / scale for old, new in zip(offset, new_offset, strict=True)]
+    target = recipe.target.in_units(ratio, moved)
+    return replace(recipe, target=target, finish=recipe.finish.in_units(ratio))
 
 
 def shortened(recipe: Recipe) -> Recipe:
     """Return the recipe with the steps and learning rate for a network that starts fitted."""
     if recipe.fit.steps == 0:
         return recipe
-    fit = recipe.fit
-    fit = replace(fit, steps=math.ceil(SHARE * fit.steps), lr=RATE * fit.lr)
-    target = recipe.target
-    if isinstance(target, Shuffled):
-        target = replace(target, after=math.ceil(SHARE * target.after))
-    return replace(recipe, target=target, fit=fit)
+    fit = recipe.fit.shortened(SHARE, RATE)
+    return replace(recipe, target=recipe.target.shortened(SHARE), fit=fit)
 
 
 def series(axes: str, place: Sequence[Any]) -> int:

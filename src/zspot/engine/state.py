@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from zspot.recipe.fills import Fill, InrFill
+from zspot.recipe.fills import RunningFill
 
 Weights = Mapping[str, torch.Tensor]
 
 
-def take(network: nn.Module, fill: Fill) -> Weights:
+def take(network: nn.Module, fill: RunningFill) -> Weights:
     """Return the weights of a network and of what its fill has learned beside it, on the CPU."""
     return {
         f"{part}.{name}": value.detach().cpu()
@@ -21,7 +21,7 @@ def take(network: nn.Module, fill: Fill) -> Weights:
     }
 
 
-def put(weights: Weights, network: nn.Module, fill: Fill) -> None:
+def put(weights: Weights, network: nn.Module, fill: RunningFill) -> None:
     """Copy weights that `take` returned into a network and a fill of the same recipe."""
     for part, module in _modules(network, fill).items():
         start = f"{part}."
@@ -29,5 +29,5 @@ def put(weights: Weights, network: nn.Module, fill: Fill) -> None:
         module.load_state_dict(own)
 
 
-def _modules(network: nn.Module, fill: Fill) -> dict[str, nn.Module]:
-    return {"network": network, **({"fill": fill.inr} if isinstance(fill, InrFill) else {})}
+def _modules(network: nn.Module, fill: RunningFill) -> dict[str, nn.Module]:
+    return {"network": network, **fill.modules}

@@ -1,58 +1,29 @@
-"""Predicting a large image tile by tile, with the result of predicting it whole.
+"""Show a network a large image tile by tile, or in overlapping windows.
 
 A tile is looked at with so much around it as its pixels depend on, and only its own pixels are
 kept. So tiles need no blending and leave no seams: where the network draws no dropout, the result
 is that of the whole image up to rounding.
+
+A network that learned on crops has seen their borders as near to every pixel as these were; shown
+more, it may get even the brightness of large areas wrong. So it is shown windows of the size of
+its crops, and what it makes of them is averaged where they overlap, with weights that fall towards
+the windows' borders.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 
 import torch
 from torch import nn
 
-from zspot import specs
-from zspot.networks import pretrained
+from zspot.networks import ReceptiveField
 
 SIDE = 1024
 """Side of a tile in pixels where memory does not ask for less."""
 
-
-@dataclass(frozen=True)
-class Reach:
-    """How a network's output depends on its input.
-
-    Attributes
-    ----------
-    pixels : int
-        No output pixel depends on an input pixel farther away than this, along either axis.
-    unit : int
-        Tiles must start at multiples of this: the network pools or splits pixels in such blocks.
-    """
-
-    pixels: int
-    unit: int
-
-
-def reach(spec: specs.Network) -> Reach | None:
-    """Return the reach of a network; None where an output pixel may depend on every input pixel.
-
-    Parameters
-    ----------
-    spec : zspot.specs.Network
-    """
-    if isinstance(spec, specs.UNet):
-        return Reach(128 * spec.dilation, 32 * spec.dilation)
-    if isinstance(spec, specs.BlindSpot):
-        # 3 x 3 at the entry and, dilated alike, in every module of both branches.
-        return Reach(3 * spec.modules + 8, 24)
-    known = {
-        specs.Prior: Reach(pretrained.REACH, pretrained.GRID),
-        specs.PartialUNet: Reach(160, 32),
-    }
-    return {**known, specs.Shallow: Reach(8, 8)}.get(type(spec))
+AT_ONCE = 256**2
+"""Pixels of windows that the network is shown at once."""
 
 
 class Tiled:
@@ -62,14 +33,14 @@ class Tiled:
     ----------
     network : nn.Module
         Called as `network(x, generator, visible)`.
-    reach : Reach
+    field : ReceptiveField
     side : int
         Of the tiles, pixels; images that are no larger are taken whole.
     """
 
-    def __init__(self, network: nn.Module, reach: Reach, side: int = SIDE) -> None:
-        self._network, self._reach = network, reach
-        self._side = max(side // reach.unit, 1) * reach.unit
+    def __init__(self, network: nn.Module, field: ReceptiveField, side: int = SIDE) -> None:
+        self._network, self._field = network, field
+        self._side = max(side // field.unit, 1) * field.unit
 
     @torch.no_grad()
     def __call__(
@@ -96,12 +67,69 @@ class Tiled:
 
     def _parts(self, size: int) -> list[tuple[int, int]]:
         """Cut an axis into parts of nearly the same length, none longer than a tile."""
-        unit = self._reach.unit
+        unit = self._field.unit
         count = -(-size // self._side)
         length = -(-size // (count * unit)) * unit
         return [(start, min(start + length, size)) for start in range(0, size, length)]
 
     def _around(self, part: tuple[int, int], size: int) -> tuple[int, int]:
-        margin = -(-self._reach.pixels // self._reach.unit) * self._reach.unit
-        end = -(-part[1] // self._reach.unit) * self._reach.unit
+        margin = -(-self._field.reach // self._field.unit) * self._field.unit
+        end = -(-part[1] // self._field.unit) * self._field.unit
         return max(0, part[0] - margin), min(size, end + margin)
+
+
+class Windowed:
+    """A network that is shown an image window by window; for use without gradient.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Called as `network(x, generator, visible)`.
+    side : int
+        Of the windows, pixels; along an axis that is shorter they are as long as it.
+    """
+
+    def __init__(self, network: nn.Module, side: int) -> None:
+        self._network, self._side = network, side
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        x: torch.Tensor,
+        generator: torch.Generator | None = None,
+        visible: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (N, C, H, W) to what the network makes of it."""
+        sides = [min(self._side, size) for size in x.shape[2:]]
+        starts = [_starts(n, side) for n, side in zip(x.shape[2:], sides, strict=True)]
+        cuts = [
+            (n, slice(None), slice(i, i + sides[0]), slice(j, j + sides[1]))
+            for n, i, j in product(range(len(x)), *starts)
+        ]
+        if len(cuts) == len(x):
+            return self._network(x, generator, visible)
+        weight = _ramp(sides[0], x)[:, None] * _ramp(sides[1], x)
+        total, weights = torch.zeros_like(x), torch.zeros_like(x[:, :1])
+        for batch in _batches(cuts, max(1, AT_ONCE // (sides[0] * sides[1]))):
+            seen = None if visible is None else torch.stack([visible[at] for at in batch])
+            outputs = self._network(torch.stack([x[at] for at in batch]), generator, seen)
+            for at, output in zip(batch, outputs, strict=True):
+                total[at] += weight * output
+                weights[at] += weight
+        return total / weights
+
+
+def _starts(size: int, side: int) -> list[int]:
+    """Return where windows start along an axis: evenly, overlapping by a quarter or more."""
+    steps = -(-(size - side) // max(1, side * 3 // 4))
+    return [round(step * (size - side) / max(1, steps)) for step in range(steps + 1)]
+
+
+def _ramp(side: int, like: torch.Tensor) -> torch.Tensor:
+    """Return weights along an axis that rise over the quarter at each end."""
+    at = torch.arange(side, dtype=like.dtype, device=like.device)
+    return torch.minimum(at + 1, side - at).clamp(max=max(1, side // 4))
+
+
+def _batches(cuts: list, count: int) -> list[list]:
+    return [cuts[start : start + count] for start in range(0, len(cuts), count)]

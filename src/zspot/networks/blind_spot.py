@@ -12,14 +12,48 @@ A convolution dilated by s is an ordinary one on each of the s x s phases; featu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from zspot.core.ranges import Range
 from zspot.core.rng import seeded
-from zspot.networks.layers import join_phases, split_phases
-from zspot.networks.weights import he_weights
-from zspot.specs import BlindSpot as BlindSpotSpec
+from zspot.networks.base import Network, ReceptiveField
+from zspot.networks.layers import he_weights, join_phases, split_phases
+
+
+@dataclass(frozen=True)
+class BlindSpot(Network):
+    """Centre-masked, dilated network: no output pixel depends on the same pixel of the input.
+
+    Parameters
+    ----------
+    width : int
+        Filters of a layer.
+    modules : int
+        Dilated residual blocks of each of the two branches.
+    """
+
+    kind = "blind-spot"
+    blind = True
+    width: Annotated[int, Range(2, 1024)] = 128
+    modules: Annotated[int, Range(0, 64)] = 9
+
+    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
+        """Return the module; its weights are drawn from `generator`."""
+        return BlindSpotModule(self, channels, generator)
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """3 x 3 at the entry and, dilated alike, in every module of both branches."""
+        return ReceptiveField(3 * self.modules + 8, 24)
+
+    def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
+        """Return the bytes of the features, with and without those kept for the gradient."""
+        return 80.0 * self.width * self.modules / 9 * 4, 40.0 * self.width
 
 
 class CentreMasked(nn.Module):
@@ -70,19 +104,19 @@ class _Branch(nn.Module):
         return F.relu_(self.last(h[..., :height, :width]))
 
 
-class BlindSpot(nn.Module):
+class BlindSpotModule(nn.Module):
     """Two blind branches of dilation 2 and 3, joined by pointwise layers.
 
     Parameters
     ----------
-    spec : zspot.specs.BlindSpot
+    spec : BlindSpot
     channels : int
         Channels in and out.
     generator : torch.Generator
         Draws the initial weights, on the CPU.
     """
 
-    def __init__(self, spec: BlindSpotSpec, channels: int, generator: torch.Generator) -> None:
+    def __init__(self, spec: BlindSpot, channels: int, generator: torch.Generator) -> None:
         super().__init__()
         w = spec.width
         with seeded(generator):

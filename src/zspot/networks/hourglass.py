@@ -7,15 +7,47 @@ one image is batch normalisation.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from zspot.core.ranges import Range
 from zspot.core.rng import seeded
-from zspot.specs import Hourglass as HourglassSpec
+from zspot.networks.base import Network
 
 _SLOPE = 0.2
 _EPS = 1e-5
+
+
+@dataclass(frozen=True)
+class Hourglass(Network):
+    """Encoder and decoder with thin skip connections (deep image prior).
+
+    Parameters
+    ----------
+    width : int
+        Filters of every level.
+    skip : int
+        Filters of a skip connection.
+    levels : int
+    """
+
+    kind = "hourglass"
+    takes_codes = True
+    width: Annotated[int, Range(1, 1024)] = 128
+    skip: Annotated[int, Range(1, 256)] = 4
+    levels: Annotated[int, Range(1, 8)] = 5
+
+    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
+        """Return the module; its weights are drawn from `generator`."""
+        return HourglassModule(self, channels, generator, inputs)
+
+    def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
+        """Return the bytes of the features, with and without those kept for the gradient."""
+        return 160.0 * self.width, 40.0 * self.width
 
 
 class Norm(nn.Module):
@@ -40,7 +72,7 @@ def _layer(fan_in: int, fan_out: int, side: int, stride: int = 1) -> nn.Sequenti
 
 
 class _Level(nn.Module):
-    def __init__(self, fan_in: int, spec: HourglassSpec, deeper: nn.Module | None) -> None:
+    def __init__(self, fan_in: int, spec: Hourglass, deeper: nn.Module | None) -> None:
         super().__init__()
         self.skip = _layer(fan_in, spec.skip, 1)
         self.down = nn.Sequential(
@@ -60,12 +92,12 @@ class _Level(nn.Module):
         return self.up(self.norm(torch.cat([h, self.skip(x)], dim=1)))
 
 
-class Hourglass(nn.Module):
+class HourglassModule(nn.Module):
     """Map a code to an image.
 
     Parameters
     ----------
-    spec : zspot.specs.Hourglass
+    spec : Hourglass
     channels : int
         Channels of the output.
     generator : torch.Generator
@@ -75,7 +107,7 @@ class Hourglass(nn.Module):
     """
 
     def __init__(
-        self, spec: HourglassSpec, channels: int, generator: torch.Generator, inputs: int
+        self, spec: Hourglass, channels: int, generator: torch.Generator, inputs: int
     ) -> None:
         super().__init__()
         self.multiple = 2**spec.levels

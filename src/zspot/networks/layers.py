@@ -1,8 +1,12 @@
-"""Features kept as a batch of phases, in which a dilated convolution is an ordinary one."""
+"""What several networks share: initial weights, and features kept as a batch of phases.
+
+A dilated convolution is an ordinary one on each of the phases.
+"""
 
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 
 def split_phases(x: torch.Tensor, step: int = 2) -> torch.Tensor:
@@ -15,3 +19,21 @@ def join_phases(x: torch.Tensor, step: int = 2) -> torch.Tensor:
     n, (c, h, w) = x.shape[0] // step**2, x.shape[1:]
     x = x.reshape(step, step, n, c, h, w).permute(2, 3, 4, 0, 5, 1)
     return x.reshape(n, c, step * h, step * w)
+
+
+def he_weights(network: nn.Module, slope: float) -> None:
+    """Give every convolution weights that keep the variance through leaky ReLUs, and no bias.
+
+    torch's default shrinks it at each layer, and deep networks then learn slowly.
+
+    Parameters
+    ----------
+    network : nn.Module
+    slope : float
+        Of the leaky ReLU for negative values.
+    """
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, a=slope)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

@@ -7,16 +7,50 @@ here, not squashed into (0, 1): intensities are standardised.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from zspot.core.ranges import Range
 from zspot.core.rng import dropout, seeded
-from zspot.networks.weights import he_weights
-from zspot.specs import PartialUNet as PartialUNetSpec
+from zspot.networks.base import Network, ReceptiveField
+from zspot.networks.layers import he_weights
 
 _SLOPE = 0.1
 _LEVELS = 5
+
+
+@dataclass(frozen=True)
+class PartialUNet(Network):
+    """U-Net of partial convolutions, told which pixels are visible, dropout in the decoder.
+
+    Parameters
+    ----------
+    width : int
+        Filters of an encoder block; the decoder has twice as many.
+    dropout : float
+        Dropout before each convolution of the decoder, in [0, 1); stays on in prediction.
+    """
+
+    kind = "partial-unet"
+    width: Annotated[int, Range(1, 1024)] = 48
+    dropout: Annotated[float, Range(0, 1, "[)")] = 0.3
+
+    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
+        """Return the module; its weights are drawn from `generator`."""
+        return PartialUNetModule(self, channels, generator)
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """As far as five levels of pooling and convolutions see."""
+        return ReceptiveField(160, 32)
+
+    def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
+        """Return the bytes of the features, with and without those kept for the gradient."""
+        return 80.0 * self.width, 40.0 * self.width
 
 
 class PartialConv(nn.Module):
@@ -43,19 +77,19 @@ class PartialConv(nn.Module):
         return (self.conv(x * visible) * scale + self.bias) * there, there
 
 
-class PartialUNet(nn.Module):
+class PartialUNetModule(nn.Module):
     """Five levels; encoder blocks of `width` filters, decoder blocks of twice that.
 
     Parameters
     ----------
-    spec : zspot.specs.PartialUNet
+    spec : PartialUNet
     channels : int
         Channels in and out.
     generator : torch.Generator
         Draws the initial weights, on the CPU.
     """
 
-    def __init__(self, spec: PartialUNetSpec, channels: int, generator: torch.Generator) -> None:
+    def __init__(self, spec: PartialUNet, channels: int, generator: torch.Generator) -> None:
         super().__init__()
         self.p = spec.dropout
         w = spec.width

@@ -1,4 +1,4 @@
-"""The warm start: a small blind denoiser trained once on photographs with simulated noise.
+"""The pretrained network: a small blind denoiser trained once on photographs with simulated noise.
 
 A residual U-Net at half resolution: 2x2 blocks of pixels become channels, so every convolution
 costs a quarter of what it would at full resolution. It is not told the noise level. Images are
@@ -6,18 +6,25 @@ standardised before and after, so that scaling or shifting the intensities scale
 result. Convolutions replicate the border: with zeros, a network trained on small patches shifts
 the colours of large images.
 
-The weights beside this package were trained by `training/train_prior.py`.
+The weights of this package were trained by the scripts in `training/`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from itertools import pairwise
+from typing import Annotated
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
+
+from zspot.core.ranges import OneOf, require
+from zspot.core.rng import seeded
+from zspot.networks.base import Network, ReceptiveField
 
 KINDS = ("colour", "grey", "white", "score")
 WIDTHS = (48, 80, 128)
@@ -33,8 +40,46 @@ GRID = 2 ** len(BLOCKS)
 REACH = -(-_SEEN // GRID) * GRID
 """No output pixel depends on an input pixel farther away than this."""
 
+COLOURS = 3
 _SLOPE = 0.1
-_COLOURS = 3
+
+
+@dataclass(frozen=True)
+class Prior(Network):
+    """The small residual U-Net that the project trains on photographs with simulated noise.
+
+    Parameters
+    ----------
+    warm : bool
+        Start from the trained weights; False starts from random ones.
+    noise : {"any", "white"}
+        What the trained weights know: noise of cameras and microscopes as well, or white noise
+        alone, which they remove better.
+    """
+
+    kind = "prior"
+    warm: bool = True
+    noise: Annotated[str, OneOf(("any", "white"))] = "any"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.warm or self.noise == "any",
+            "network.noise = 'white' names trained weights: set network.warm = true",
+        )
+
+    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
+        """Return the module, with trained weights or with ones drawn from `generator`."""
+        return AnyChannels(self, channels, generator)
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """As far as its blocks see on the way down and up again."""
+        return ReceptiveField(REACH, GRID)
+
+    def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
+        """Return the bytes of the features; other channels than colours are taken one by one."""
+        return 1800.0, 350.0 * (1 if channels == COLOURS else channels)
 
 
 def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:
@@ -62,7 +107,7 @@ class Residual(nn.Module):
         return x + self.second(F.leaky_relu_(self.first(x), _SLOPE))
 
 
-class Prior(nn.Module):
+class PriorModule(nn.Module):
     """Blind denoiser of standardised images; takes and returns (N, 3, H, W) of any size.
 
     Parameters
@@ -77,14 +122,14 @@ class Prior(nn.Module):
         super().__init__()
         self.multiple = 2 ** len(widths)
         pairs = list(pairwise(widths))
-        self.entry = _conv(4 * _COLOURS, widths[0])
+        self.entry = _conv(4 * COLOURS, widths[0])
         self.encoder = nn.ModuleList(_stage(w, n) for w, n in zip(widths, blocks, strict=True))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairs)
         self.decoder = nn.ModuleList(
             _stage(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True)
         )
-        self.exit = _conv(widths[0], 4 * _COLOURS)
+        self.exit = _conv(widths[0], 4 * COLOURS)
         with torch.no_grad():
             self.exit.weight.mul_(0.1)
 
@@ -145,7 +190,7 @@ def standardise(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
 
 def to_colour(y: torch.Tensor) -> torch.Tensor:
     """Repeat the channel of a grey image three times, as the network was trained on."""
-    return y.expand(-1, _COLOURS, -1, -1) if y.shape[1] == 1 else y
+    return y.expand(-1, COLOURS, -1, -1) if y.shape[1] == 1 else y
 
 
 def denoise(network: nn.Module, y: torch.Tensor) -> torch.Tensor:
@@ -153,7 +198,7 @@ def denoise(network: nn.Module, y: torch.Tensor) -> torch.Tensor:
 
     Parameters
     ----------
-    network : Prior
+    network : PriorModule
     y : tensor of shape (N, C, H, W)
         C is 1 or 3.
 
@@ -168,7 +213,7 @@ def denoise(network: nn.Module, y: torch.Tensor) -> torch.Tensor:
     return out * std + mean
 
 
-def load(weights: str = "colour") -> Prior:
+def load(weights: str = "colour") -> PriorModule:
     """Return the trained network in channels-last layout, ready for use.
 
     Parameters
@@ -177,15 +222,13 @@ def load(weights: str = "colour") -> Prior:
         "colour", "grey", "white" (noise, of either), or "score" (the same, smaller) for the
         weights of this package, or a safetensors file.
     """
-    from safetensors.torch import load_file
-
     if weights in KINDS:
         with as_file(files("zspot") / "weights" / f"{weights}.safetensors") as packaged:
             values = load_file(packaged)
     else:
         values = load_file(weights)
     with torch.random.fork_rng(devices=[]):  # layers draw weights before they are loaded
-        network = Prior(blocks=_blocks_of(values))
+        network = PriorModule(blocks=_blocks_of(values))
     network.load_state_dict({name: value.float() for name, value in values.items()})
     network = network.eval()
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -196,3 +239,41 @@ def _blocks_of(weights: dict[str, torch.Tensor]) -> tuple[int, ...]:
     found = {tuple(name.split(".")[1:3]) for name in weights if name.startswith("encoder.")}
     count = Counter(level for level, _ in found)
     return tuple(count[level] for level in sorted(count))
+
+
+class AnyChannels(nn.Module):
+    """Denoises standardised images; three channels as colours, any other number one by one.
+
+    Parameters
+    ----------
+    spec : Prior
+    channels : int
+        Of the images to come.
+    generator : torch.Generator
+        Draws the initial weights where they are not the trained ones, on the CPU.
+    """
+
+    def __init__(self, spec: Prior, channels: int, generator: torch.Generator) -> None:
+        super().__init__()
+        with seeded(generator):
+            kind = "colour" if channels == COLOURS else "grey"
+            kind = "white" if spec.noise == "white" else kind
+            self.prior = load(kind) if spec.warm else PriorModule()
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        generator: torch.Generator | None = None,
+        visible: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (N, C, H, W) to the same shape; nothing but `x` is used."""
+        return any_channels(self.prior, x)
+
+
+def any_channels(prior: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Apply a network of three colours to (N, C, H, W): three channels as such, else one by one."""
+    if x.shape[1] == COLOURS:
+        return prior(x)
+    # Grey pictures were trained on as three equal channels.
+    grey = x.flatten(0, 1)[:, None].expand(-1, COLOURS, -1, -1)
+    return prior(grey).mean(1).view_as(x)

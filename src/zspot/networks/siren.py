@@ -7,6 +7,7 @@ NeurIPS 2020; lifting and dropout as in Quan et al., CVPR 2025.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -14,7 +15,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from zspot.core.rng import dropout
-from zspot.recipe import Inr
 
 PHASES = 4
 _ALL = (slice(None), slice(None))
@@ -30,22 +30,37 @@ class Siren(nn.Module):
 
     Parameters
     ----------
-    spec : Inr
     channels : int
         Channels of the image.
     generator : torch.Generator
         Draws the initial weights, on the CPU.
+    features, layers : int
+        Width and number of linear layers.
+    w0 : float
+        Frequency factor of the sines.
+    bands : int
+        Octaves of sines and cosines that coordinates are lifted to; 0 takes them as they are.
+    dropout : sequence of float
+        After each of the `layers` - 1 sine layers.
     """
 
-    def __init__(self, spec: Inr, channels: int, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        channels: int,
+        generator: torch.Generator,
+        features: int,
+        layers: int,
+        w0: float,
+        bands: int,
+        dropout: Sequence[float],
+    ) -> None:
         super().__init__()
-        self.spec = spec
-        lifted = 1 + 2 * spec.bands if spec.gamma else 1
-        sizes = [2 * lifted, *[spec.features] * (spec.layers - 1), channels]
+        self.w0, self.bands, self.dropout = w0, bands, tuple(dropout)
+        sizes = [2 * (1 + 2 * bands), *[features] * (layers - 1), channels]
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
         for index, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-            bound = 1 / fan_in if index == 0 else math.sqrt(6 / fan_in) / spec.w0
+            bound = 1 / fan_in if index == 0 else math.sqrt(6 / fan_in) / w0
             weight = torch.empty(fan_out, fan_in).uniform_(-bound, bound, generator=generator)
             limit = 1 / math.sqrt(fan_in)
             bias = torch.empty(fan_out).uniform_(-limit, limit, generator=generator)
@@ -88,7 +103,7 @@ class Siren(nn.Module):
         self, rows: torch.Tensor, cols: torch.Tensor, generator: torch.Generator | None
     ) -> torch.Tensor:
         """Return the values at all pairs of lifted rows (H, F) and columns (W, F), (1, C, H, W)."""
-        w0, p = self.spec.w0, self.spec.dropout
+        w0, p = self.w0, self.dropout
         height, width = len(rows), len(cols)
         # The factor w0 multiplies the small weights, not the large activations.
         first, half = w0 * self.weights[0], self.weights[0].shape[1] // 2
@@ -103,9 +118,9 @@ class Siren(nn.Module):
 
     def _lift(self, axis: torch.Tensor) -> torch.Tensor:
         """Gamma(p) of one coordinate axis, (n,) -> (n, features)."""
-        if not self.spec.gamma:
+        if not self.bands:
             return axis[:, None]
-        octaves = 2.0 ** torch.arange(self.spec.bands, dtype=axis.dtype, device=axis.device)
+        octaves = 2.0 ** torch.arange(self.bands, dtype=axis.dtype, device=axis.device)
         angles = math.pi * axis[:, None] * octaves
         return torch.cat([axis[:, None], angles.sin(), angles.cos()], dim=1)
 

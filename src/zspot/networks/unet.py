@@ -11,31 +11,68 @@ upsampling become a maximum over the batch and a repeat.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from zspot.core.ranges import Range
 from zspot.core.rng import dropout
+from zspot.networks.base import Network, ReceptiveField
 from zspot.networks.layers import join_phases, split_phases
-from zspot.specs import UNet as UNetSpec
 
 _SLOPE = 0.1
 _LEVELS = 5
 
 
-class UNet(nn.Module):
+@dataclass(frozen=True)
+class UNet(Network):
+    """The Noise2Noise U-Net with optional dilation and dropout.
+
+    Parameters
+    ----------
+    width : int
+        Filters of an encoder block; the decoder has twice as many.
+    dilation : {1, 2}
+        Dilation of every convolution but the last.
+    dropout : float
+        Dropout after each encoder block, in [0, 1); stays on in prediction.
+    """
+
+    kind = "unet"
+    width: Annotated[int, Range(1, 1024)] = 48
+    dilation: Annotated[int, Range(1, 2)] = 2
+    dropout: Annotated[float, Range(0, 1, "[)")] = 0.5
+
+    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
+        """Return the module; its weights are drawn from `generator`."""
+        return UNetModule(self, channels, generator)
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """As far as five levels of pooling and dilated convolutions see."""
+        return ReceptiveField(128 * self.dilation, 32 * self.dilation)
+
+    def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
+        """Return the bytes of the features, with and without those kept for the gradient."""
+        return 80.0 * self.width, 40.0 * self.width
+
+
+class UNetModule(nn.Module):
     """Five-level U-Net: encoder blocks of `width`, decoder blocks of twice that.
 
     Parameters
     ----------
-    spec : zspot.recipe.UNet
+    spec : UNet
     channels : int
         Channels in and out.
     generator : torch.Generator
         Draws the initial weights, on the CPU.
     """
 
-    def __init__(self, spec: UNetSpec, channels: int, generator: torch.Generator) -> None:
+    def __init__(self, spec: UNet, channels: int, generator: torch.Generator) -> None:
         super().__init__()
         self.dilation, self.p = spec.dilation, spec.dropout
         w = spec.width

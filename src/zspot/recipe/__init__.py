@@ -1,4 +1,39 @@
-"""Recipes: what a zero-shot denoiser does, as plain data that can be stored and rerun."""
+"""Recipes: what a zero-shot denoiser does, as plain data that can be stored and rerun.
 
-from zspot.recipe.recipe import *  # noqa: F403
-from zspot.recipe.recipe import __all__ as __all__
+A part (mask, fill, target, network, ...) is one class in one file: its numbers, their ranges and
+what it does.
+"""
+
+from zspot.core.errors import RecipeError
+from zspot.networks import (
+    BlindSpot,
+    Hourglass,
+    Network,
+    PartialUNet,
+    Prior,
+    Shallow,
+    UNet,
+)
+from zspot.recipe.fills import Code, Constant, Fill, Inr, Neighbour, Refill
+from zspot.recipe.losses import LOSSES
+from zspot.recipe.masks import EXCLUSION_SIZE, Bernoulli, Everything, Mask, NoMask, Stratified
+from zspot.recipe.postprocess import SEARCHES, Finish, independent
+from zspot.recipe.recipe import Recipe
+from zspot.recipe.schedule import SCHEDULES, Fit, Predict
+from zspot.recipe.targets import (
+    Halves,
+    Noisy,
+    Recorrupted,
+    Second,
+    Shuffled,
+    Target,
+    noise_deviation,
+)
+
+__all__ = [
+    "EXCLUSION_SIZE", "LOSSES", "SCHEDULES", "SEARCHES", "Bernoulli", "BlindSpot", "Code",
+    "Constant", "Everything", "Fill", "Finish", "Fit", "Halves", "Hourglass", "Inr", "Mask",
+    "Neighbour", "Network", "NoMask", "Noisy", "PartialUNet", "Predict", "Prior", "Recipe",
+    "RecipeError", "Recorrupted", "Refill", "Second", "Shallow", "Shuffled", "Stratified",
+    "Target", "UNet", "independent", "noise_deviation",
+]  # fmt: skip

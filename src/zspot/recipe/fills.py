@@ -1,30 +1,33 @@
 """Fills: what the network sees in place of hidden pixels.
 
-A fill has two verbs. `sample` returns an image to take hidden pixels from; `learn` lets a fill
-that is trained follow the network. Both get all they need as arguments.
+The part says what is to be filled in; `start` gives what does it for one image. `sample` returns
+an image to take hidden pixels from, and `learn` lets a fill that is trained follow the network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import torch
+from torch import nn
 
-from zspot import specs
+from zspot.core.ranges import POSITIVE, OneOf, Part, Range, require
 from zspot.filters.cross_scale import auxiliary
-from zspot.filters.patches import reflect_index
 from zspot.networks.siren import PHASES, Siren
 from zspot.recipe.losses import masked_mse
 from zspot.recipe.masks import MaskMaps
 
 Windows = Sequence[tuple[slice, slice]]
+"""Which parts of the image the images of a step are; empty: all of it."""
+
 WHOLE: Windows = ()
 _DRAWS = 3  # of a neighbour, before a hidden pixel without a visible one gets the mean
 
 
-class Fill(Protocol):
-    """What the engine asks of a fill."""
+class RunningFill:
+    """A fill at work on one image."""
 
     def sample(
         self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
@@ -37,14 +40,14 @@ class Fill(Protocol):
             Only its visible pixels may be used.
         hidden : bool tensor (N, C, H, W)
         windows : sequence of (rows, columns), slices
-            Which parts of the image the N images of `y` are; empty: `y` is all of it.
+            Which parts of the image the N images of `y` are.
 
         Returns
         -------
         float tensor
             (N, C, H, W) or what expands to it; or of other channels, where everything is hidden.
         """
-        ...
+        raise NotImplementedError
 
     def learn(
         self,
@@ -54,26 +57,208 @@ class Fill(Protocol):
         output: torch.Tensor,
         windows: Windows = WHOLE,
     ) -> None:
-        """Train the fill after the network's step number `step`; `output` carries no gradient."""
-        ...
+        """Follow the network after its step number `step`; `output` carries no gradient."""
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """What the fill has learned, by name."""
+        return {}
 
 
-class _Untrained:
-    """A fill that has nothing to learn."""
+class Fill(Part):
+    """What the network sees in place of hidden pixels."""
 
-    def learn(
-        self,
-        step: int,
-        y: torch.Tensor,
-        maps: MaskMaps,
-        output: torch.Tensor,
-        windows: Windows = WHOLE,
-    ) -> None:
-        """Do nothing."""
+    family = "fill"
+
+    replaces_image: ClassVar[bool] = False
+    """Takes the place of the whole image, which must all be hidden."""
+
+    upright: ClassVar[bool] = False
+    """Describes the image as it stands and cannot serve turned views of it."""
+
+    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
+        """Return the fill at work on the image `y` (1, C, H, W).
+
+        Parameters
+        ----------
+        y : float tensor (1, C, H, W)
+        init, draws : torch.Generator
+            The first, on the CPU, starts what is learned or fixed; the second, on the device of
+            `y`, draws at each sample.
+        """
+        raise NotImplementedError
+
+    def inputs(self, image_channels: int) -> int:
+        """Return how many channels the network sees."""
+        return image_channels
+
+    def numbers_per_pixel(self, batch: int) -> float:
+        """Return the numbers per pixel that learning this fill holds in a fit step."""
+        return 0.0
 
 
-class FixedFill(_Untrained):
-    """One image, or one value for all of it, at all times; a standardised plane's mean is 0."""
+@dataclass(frozen=True)
+class Inr(Fill):
+    """Fill hidden pixels with sub-pixel samples of an implicit neural representation (SIREN).
+
+    Parameters
+    ----------
+    features, layers : int
+        Width and number of linear layers of the MLP.
+    w0 : float
+        Frequency factor of the sine activations.
+    gamma : bool
+        Lift coordinates p to (p, sin 2^k pi p, cos 2^k pi p), k = 0 .. `bands` - 1.
+    dropout : tuple of float
+        Dropout after each of the `layers` - 1 sine layers.
+    trained : bool
+        Train the INR; False leaves it as initialised, as the published demo does.
+    lr : float
+        Adam learning rate of the INR.
+    every : int
+        The INR is trained at every `every`-th step.
+    fit_weight, consistency_weight : float
+        Weights of the fit loss on visible pixels and of the sub-pixel consistency loss.
+    """
+
+    kind = "inr"
+    upright = True
+    features: Annotated[int, Range(1, 4096)] = 32
+    layers: Annotated[int, Range(2, 64)] = 6
+    w0: Annotated[float, POSITIVE] = 30.0
+    gamma: bool = True
+    bands: Annotated[int, Range(1, 24)] = 10
+    dropout: tuple[float, ...] = (0.35, 0.45, 0.55, 0.65, 0.75)
+    trained: bool = True
+    lr: Annotated[float, POSITIVE] = 1e-5
+    every: Annotated[int, Range(1, 10**9)] = 5
+    fit_weight: float = 1.0
+    consistency_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            len(self.dropout) == self.layers - 1,
+            f"fill.dropout has {len(self.dropout)} values: give one for each of the "
+            f"{self.layers - 1} sine layers (0 for none)",
+        )
+        for p in self.dropout:
+            require(0 <= p < 1, f"fill.dropout = {p}: must lie in [0, 1)")
+
+    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
+        """Return an INR trained beside the network."""
+        return InrFill(self, y, init, draws)
+
+    def numbers_per_pixel(self, batch: int) -> float:
+        """Return what the two phases of the INR's own step hold."""
+        return 2.5 * self.features * self.layers / max(1, batch)
+
+
+@dataclass(frozen=True)
+class Constant(Fill):
+    """Fill hidden pixels with one constant per channel.
+
+    Parameters
+    ----------
+    value : {"mean", "zero"}
+        The channel's mean, or its lowest value (black: the zero of a photograph, written so that
+        shifting all intensities still shifts the result).
+    """
+
+    kind = "constant"
+    value: Annotated[str, OneOf(("mean", "zero"))] = "mean"
+
+    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
+        """Return the constant; a standardised plane's mean is 0."""
+        lowest = y.amin((2, 3), keepdim=True)
+        return FixedFill(torch.zeros_like(lowest) if self.value == "mean" else lowest)
+
+
+@dataclass(frozen=True)
+class Neighbour(Fill):
+    """Fill a hidden pixel with a random visible one near it (Noise2Void).
+
+    Parameters
+    ----------
+    radius : int
+        Largest distance in rows and in columns.
+    """
+
+    kind = "neighbour"
+    radius: Annotated[int, Range(1, 64)] = 5
+
+    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
+        """Return what draws the neighbours."""
+        return NeighbourFill(self.radius, draws)
+
+
+@dataclass(frozen=True)
+class Code(Fill):
+    """Fixed uniform noise of `channels` channels in place of the whole image (deep image prior).
+
+    Parameters
+    ----------
+    channels : int
+    amplitude : float
+        The code is uniform between 0 and this.
+    jitter : float
+        Standard deviation of fresh Gaussian noise added to the code at each step.
+    """
+
+    kind = "code"
+    replaces_image = True
+    upright = True
+    channels: Annotated[int, Range(1, 512)] = 32
+    amplitude: Annotated[float, Range(0, 100)] = 0.1
+    jitter: Annotated[float, Range(0, 100)] = 1 / 30
+
+    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
+        """Return the code, drawn once."""
+        shape = (1, self.channels, *y.shape[2:])
+        code = (self.amplitude * torch.rand(shape, generator=init)).to(y.device)
+        return CodeFill(code, self.jitter, draws)
+
+    def inputs(self, image_channels: int) -> int:
+        """Return the channels of the code."""
+        return self.channels
+
+
+@dataclass(frozen=True)
+class Refill(Fill):
+    """Fill hidden pixels from similar patches of the image at half its size (refilling).
+
+    Averaging 2x2 pixels makes noise weaker and less correlated, and pictures repeat across
+    scales. The auxiliary image is made once from all pixels, hidden ones too, each of which
+    reaches it with a weight of a quarter and less.
+
+    Parameters
+    ----------
+    patch, stride : int
+        Side of the patches and step between them, pixels.
+    """
+
+    kind = "refill"
+    upright = True
+    patch: Annotated[int, Range(2, 32)] = 8
+    stride: Annotated[int, Range(1, 32)] = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.stride <= self.patch,
+            f"fill.stride = {self.stride}: must lie between 1 and {self.patch} (fill.patch)",
+        )
+
+    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
+        """Return the auxiliary image."""
+        return FixedFill(auxiliary(y, self.patch, self.stride))
+
+
+FILLS = {part.kind: part for part in (Inr, Constant, Neighbour, Code, Refill)}
+
+
+class FixedFill(RunningFill):
+    """One image, or one value for all of it, at all times."""
 
     def __init__(self, image: torch.Tensor) -> None:
         self._image = image
@@ -87,11 +272,11 @@ class FixedFill(_Untrained):
         return torch.cat([self._image[..., rows, columns] for rows, columns in windows])
 
 
-class NeighbourFill(_Untrained):
+class NeighbourFill(RunningFill):
     """A random visible pixel near each hidden one, the same for all channels."""
 
-    def __init__(self, spec: specs.Neighbour, draws: torch.Generator) -> None:
-        self._radius, self._draws = spec.radius, draws
+    def __init__(self, radius: int, draws: torch.Generator) -> None:
+        self._radius, self._draws = radius, draws
 
     def sample(
         self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
@@ -115,19 +300,20 @@ class NeighbourFill(_Untrained):
         index += index >= side * side // 2
         rows = torch.arange(h, device=y.device)[:, None] + index // side - self._radius
         cols = torch.arange(w, device=y.device) + index % side - self._radius
-        places = reflect_index(rows, h) * w + reflect_index(cols, w)
+        places = _reflect(rows, h) * w + _reflect(cols, w)
         return places.flatten(2).expand(n, c, h * w)
 
 
-class CodeFill(_Untrained):
-    """Fixed uniform noise with fresh Gaussian noise on top, in place of the whole image."""
+def _reflect(index: torch.Tensor, size: int) -> torch.Tensor:
+    index = index.abs()
+    return torch.where(index < size, index, 2 * size - 2 - index).clamp(0, size - 1)
 
-    def __init__(
-        self, spec: specs.Code, y: torch.Tensor, init: torch.Generator, draws: torch.Generator
-    ) -> None:
-        shape = (1, spec.channels, *y.shape[2:])
-        self._code = (spec.amplitude * torch.rand(shape, generator=init)).to(y.device)
-        self._jitter, self._draws = spec.jitter, draws
+
+class CodeFill(RunningFill):
+    """A fixed code with fresh Gaussian noise on top, in place of the whole image."""
+
+    def __init__(self, code: torch.Tensor, jitter: float, draws: torch.Generator) -> None:
+        self._code, self._jitter, self._draws = code, jitter, draws
 
     def sample(
         self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
@@ -137,7 +323,7 @@ class CodeFill(_Untrained):
         return self._code + self._jitter * fresh
 
 
-class InrFill:
+class InrFill(RunningFill):
     """Random phases of an INR trained beside the network.
 
     The fit loss sees visible pixels only, so a hidden pixel's own value reaches the fill through
@@ -145,10 +331,13 @@ class InrFill:
     """
 
     def __init__(
-        self, spec: specs.Inr, y: torch.Tensor, init: torch.Generator, draws: torch.Generator
+        self, spec: Inr, y: torch.Tensor, init: torch.Generator, draws: torch.Generator
     ) -> None:
         self.spec = spec
-        self.inr = Siren(spec, y.shape[1], init).to(y.device)
+        bands = spec.bands if spec.gamma else 0
+        self.inr = Siren(
+            y.shape[1], init, spec.features, spec.layers, spec.w0, bands, spec.dropout
+        ).to(y.device)
         self._size = (y.shape[2], y.shape[3])
         self._draws = draws
         # Phase numbers come from the CPU: reading one from a GPU would stall it at every step.
@@ -191,21 +380,7 @@ class InrFill:
         loss.backward()
         self._adam.step()
 
-
-def build(spec: specs.Fill, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> Fill:
-    """Make the fill that a recipe names, for the image `y` (1, C, H, W)."""
-    if isinstance(spec, specs.Inr):
-        return InrFill(spec, y, init, draws)
-    if isinstance(spec, specs.Neighbour):
-        return NeighbourFill(spec, draws)
-    if isinstance(spec, specs.Code):
-        return CodeFill(spec, y, init, draws)
-    if isinstance(spec, specs.Refill):
-        return FixedFill(auxiliary(y, spec.patch, spec.stride))
-    lowest = y.amin((2, 3), keepdim=True)
-    return FixedFill(torch.zeros_like(lowest) if spec.value == "mean" else lowest)
-
-
-def channels(spec: specs.Fill, image_channels: int) -> int:
-    """Return how many channels the network sees with this fill."""
-    return spec.channels if isinstance(spec, specs.Code) else image_channels
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The INR."""
+        return {"fill": self.inr}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+LOSSES = ("l1", "l2")
+
 
 def masked_mean(
     prediction: torch.Tensor, target: torch.Tensor, scored: torch.Tensor, kind: str

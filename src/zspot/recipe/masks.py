@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
 
+from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.core.rng import bernoulli
-from zspot.specs import Bernoulli, Everything, Mask, NoMask, Stratified
+
+EXCLUSION_SIZE = {"none": 1, "cross": 5, "square": 9}
+"""Pixels that must all be hidden for the centre to be scored, by exclusion shape."""
+
+MIN_SCORED = 0.01
+"""A loss that sees fewer pixels than this share learns next to nothing."""
 
 
 class MaskMaps(NamedTuple):
@@ -25,40 +32,124 @@ class MaskMaps(NamedTuple):
     scored: torch.Tensor
 
 
-def draw(spec: Mask, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
-    """Draw a fresh mask for images of shape (N, C, H, W).
+class Mask(Part):
+    """Which pixels are hidden and which are scored."""
+
+    family = "mask"
+    hides_nothing: ClassVar[bool] = False
+    hides_everything: ClassVar[bool] = False
+
+    @property
+    def scored_fraction(self) -> float:
+        """Expected share of scored pixels away from the border."""
+        return 1.0
+
+    def draw(self, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
+        """Draw a fresh mask for images of shape (N, C, H, W), on the generator's device."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Bernoulli(Mask):
+    """Random mask: each pixel stays visible with probability `keep`.
 
     Parameters
     ----------
-    spec : one of zspot.specs.Mask
-    shape : torch.Size
-    generator : torch.Generator
-        The maps are made on its device.
+    keep : float
+        Probability in (0, 1) that a pixel stays visible.
+    per_channel : bool
+        Draw each channel's mask on its own (the paper's way) or one mask for all channels.
+        One mask for all stops noise that is correlated between channels from leaking.
+    exclusion : {"cross", "square", "none"}
+        Hidden pixels within this 3x3 neighbourhood of a visible one are not scored.
     """
-    if isinstance(spec, NoMask | Everything):
-        everything = torch.ones(shape, dtype=torch.bool, device=generator.device)
-        return MaskMaps(everything if isinstance(spec, Everything) else ~everything, everything)
-    if isinstance(spec, Stratified):
-        hidden = _one_in_each_cell(spec.box, shape, generator)
+
+    kind = "bernoulli"
+    keep: Annotated[float, Range(0, 1, "()")] = 0.1
+    per_channel: bool = True
+    exclusion: Annotated[str, OneOf(tuple(EXCLUSION_SIZE))] = "cross"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.scored_fraction >= MIN_SCORED,
+            f"mask scores only {self.scored_fraction:.2%} of the pixels, too few to learn from: "
+            "lower mask.keep or choose a smaller mask.exclusion",
+        )
+
+    @property
+    def scored_fraction(self) -> float:
+        """Expected share of scored pixels away from the border: (1 - keep)^(pixels excluded)."""
+        return (1 - self.keep) ** EXCLUSION_SIZE[self.exclusion]
+
+    def draw(self, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
+        """Hide pixels at random; score those that are far enough from visible ones."""
+        n, c, h, w = shape
+        drawn = (n, c if self.per_channel else 1, h, w)
+        visible = bernoulli(drawn, self.keep, generator, generator.device)
+        near = exclude(visible, self.exclusion)
+        return MaskMaps(hidden=(~visible).expand(shape), scored=(~near).expand(shape))
+
+
+@dataclass(frozen=True)
+class Stratified(Mask):
+    """Hide one random pixel, all its channels, of each `box` x `box` cell (Noise2Void).
+
+    Parameters
+    ----------
+    box : int
+        Side of a cell, at most 10; one pixel in box^2 is hidden and scored.
+    """
+
+    kind = "stratified"
+    box: Annotated[int, Range(2, 10)] = 8
+
+    @property
+    def scored_fraction(self) -> float:
+        """Expected share of scored pixels."""
+        return 1 / self.box**2
+
+    def draw(self, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
+        """Hide and score one pixel of each cell, the same one in all channels."""
+        n, _, h, w = shape
+        box = self.box
+        rows, cols = -(-h // box), -(-w // box)
+        chosen = torch.randint(
+            box * box, (n, 1, rows, 1, cols, 1), generator=generator, device=generator.device
+        )
+        inside = torch.arange(box * box, device=generator.device).view(box, 1, box)
+        cells = chosen == inside
+        hidden = cells.reshape(n, 1, rows * box, cols * box)[..., :h, :w].expand(shape)
         return MaskMaps(hidden, hidden)
-    assert isinstance(spec, Bernoulli)
-    n, c, h, w = shape
-    drawn = (n, c if spec.per_channel else 1, h, w)
-    visible = bernoulli(drawn, spec.keep, generator, generator.device)
-    near = exclude(visible, spec.exclusion)
-    return MaskMaps(hidden=(~visible).expand(shape), scored=(~near).expand(shape))
 
 
-def _one_in_each_cell(box: int, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
-    """Mark one random pixel of each box x box cell, the same one in all channels."""
-    n, _, h, w = shape
-    rows, cols = -(-h // box), -(-w // box)
-    chosen = torch.randint(
-        box * box, (n, 1, rows, 1, cols, 1), generator=generator, device=generator.device
-    )
-    inside = torch.arange(box * box, device=generator.device).view(box, 1, box)
-    cells = chosen == inside
-    return cells.reshape(n, 1, rows * box, cols * box)[..., :h, :w].expand(shape)
+@dataclass(frozen=True)
+class Everything(Mask):
+    """Hide and score every pixel: the network never sees the image, only the fill."""
+
+    kind = "everything"
+    hides_everything = True
+
+    def draw(self, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
+        """Hide and score everything."""
+        everything = torch.ones(shape, dtype=torch.bool, device=generator.device)
+        return MaskMaps(everything, everything)
+
+
+@dataclass(frozen=True)
+class NoMask(Mask):
+    """Hide nothing and score everything, for targets that keep the noise out by other means."""
+
+    kind = "none"
+    hides_nothing = True
+
+    def draw(self, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
+        """Hide nothing, score everything."""
+        everything = torch.ones(shape, dtype=torch.bool, device=generator.device)
+        return MaskMaps(~everything, everything)
+
+
+MASKS = {part.kind: part for part in (Bernoulli, Stratified, Everything, NoMask)}
 
 
 def exclude(visible: torch.Tensor, shape: str) -> torch.Tensor:

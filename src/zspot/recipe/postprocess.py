@@ -1,88 +1,165 @@
-"""What is done to an averaged prediction, whatever network made it: see `zspot.recipe.Finish`."""
+"""What is done to an averaged prediction, whatever network made it."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
 
 from zspot.core.errors import RecipeError
 from zspot.core.progress import Clock
+from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.filters.local_median import to_local_median
 from zspot.filters.nonlocal_bayes import GUIDED, GUIDED_CORRELATED, nl_bayes
 from zspot.filters.patch_noise import PatchNoise, patch_noise
 from zspot.filters.texture import restore_texture
-from zspot.specs import Finish
 
-_TICKS = 50
+SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
+
+_TICKS = 50  # of the clock in a non-local estimate
 _COST = 1.3e-4  # of the non-local estimate, in fit steps per number of the image
 _GUIDED_COST = 4e-5
 _NOTHING = 1e-5  # of the power of the image: noise too weak for float32 to solve with
 
 
-def finish_work(spec: Finish, y: torch.Tensor) -> tuple[int, float]:
-    """Return how often `finish` ticks on a plane and what one tick costs, in fit steps."""
-    if spec.similar == 0:
-        return 0, 0.0
-    return _TICKS, (_GUIDED_COST if spec.guided else _COST) * y.numel() / _TICKS
+def independent(variances: tuple[float, ...]) -> tuple[float, ...]:
+    """Return `Finish.noise` for channels whose noise is independent, of these variances."""
+    count = len(variances)
+    return tuple(variances[i] if i == j else 0.0 for i in range(count) for j in range(count))
 
 
-def finish(spec: Finish, estimate: torch.Tensor, noisy: torch.Tensor, clock: Clock) -> torch.Tensor:
-    """Apply the steps of `spec` to an estimate.
+@dataclass(frozen=True)
+class Finish(Part):
+    """What is done to the averaged prediction, in this order; by default nothing.
 
     Parameters
     ----------
-    spec : Finish
-    estimate, noisy : float tensor (C, H, W)
-        Standardised intensities.
-    clock : Clock
-        With a stage "finish" as `finish_work` says.
-
-    Returns
-    -------
-    float tensor (C, H, W)
-
-    Raises
-    ------
-    RecipeError
-        If the noise of `spec` does not have the channels of the image.
+    guard : float
+        Where more than this many times the usual was removed, it comes back; 0 is off.
+    similar : float
+        Weight in [0, 1] of a closed-form non-local estimate, which errs differently from a
+        network; needs `noise` or `removed`.
+    guided : bool
+        Let the prediction guide the non-local estimate: one pass instead of three.
+    noise : tuple of float
+        Covariance of white noise between C channels, row by row (C * C values), standardised
+        intensities.
+    removed : float
+        Take as noise what the prediction removed, its deviation times this, with the correlations
+        between neighbours and channels that it has; 0 is off. Needs `guided`. A network takes
+        away less than all of correlated noise: values above 1 make up for that.
+    search : {"coarse", "sparse", "near", "usual", "wide", "widest"}
+        How far that looks for similar patches: 12 pixels (coarse: at half the places, for smaller
+        patches), 24, 48 (beyond 12 at every second row and column) or 48 at every place. For white
+        noise "coarse" looks 16 pixels far and at fewer places, every other 24.
+    follows : bool
+        Let the variance of that noise follow the brightness along a line.
+    centre : {"none", "median"}
+        "median" moves the result so that the local median of what was removed is zero. Noise
+        that went through a camera's tone curve, or was cut off at black or white, has a median
+        near zero but not a mean.
+    window : float
+        Standard deviation in pixels of the window of that median.
+    shift : float
+        How much of the way to that median the result is moved, in [0, 1].
+    strength : float
+        Share of what was removed that stays removed, in [0, 1]; 0 returns the input.
     """
-    if spec.guard > 0:
-        estimate = restore_texture(estimate, noisy, spec.guard)
-    if spec.similar > 0:
-        similar = _similar(spec, estimate, noisy, clock)
-        estimate = estimate + spec.similar * (similar - estimate)
-    if spec.centre == "median":
-        centred = to_local_median(estimate, noisy, spec.window)
-        estimate = estimate + spec.shift * (centred - estimate)
-    return estimate if spec.strength == 1 else noisy + spec.strength * (estimate - noisy)
 
+    family = "finish"
+    guard: Annotated[float, Range(1, 10**9, zero=True)] = 0.0
+    similar: Annotated[float, Range(0, 1)] = 0.0
+    guided: bool = False
+    noise: tuple[float, ...] = ()
+    removed: Annotated[float, Range(0, 100)] = 0.0
+    search: Annotated[str, OneOf(SEARCHES)] = "usual"
+    follows: bool = False
+    centre: Annotated[str, OneOf(("none", "median"))] = "none"
+    window: Annotated[float, Range(1, 10**4)] = 24.0
+    shift: Annotated[float, Range(0, 1)] = 1.0
+    strength: Annotated[float, Range(0, 1)] = 1.0
 
-def _white_noise(spec: Finish, channels: int) -> PatchNoise:
-    if len(spec.noise) != channels**2:
-        raise RecipeError(
-            f"finish.noise has {len(spec.noise)} values and the image {channels} channels that "
-            f"vary: give {channels**2}"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            math.isqrt(len(self.noise)) ** 2 == len(self.noise),
+            f"finish.noise has {len(self.noise)} values: give C * C covariances of C channels",
         )
-    return PatchNoise(torch.tensor(spec.noise).view(channels, channels))
+        require(
+            self.similar == 0 or bool(self.noise) != (self.removed > 0),
+            "finish.similar needs one of finish.noise and finish.removed",
+        )
+        require(
+            self.removed == 0 or self.guided,
+            "finish.removed needs finish.guided = true: the noise is measured on the prediction",
+        )
 
+    def work(self, y: torch.Tensor) -> tuple[int, float]:
+        """Return how often `apply` ticks on a plane and what one tick costs, in fit steps."""
+        if self.similar == 0:
+            return 0, 0.0
+        return _TICKS, (_GUIDED_COST if self.guided else _COST) * y.numel() / _TICKS
 
-def _similar(
-    spec: Finish, estimate: torch.Tensor, noisy: torch.Tensor, clock: Clock
-) -> torch.Tensor:
-    ticked = 0
+    def apply(self, estimate: torch.Tensor, noisy: torch.Tensor, clock: Clock) -> torch.Tensor:
+        """Return what becomes of an estimate.
 
-    def tick(share: float) -> None:
-        nonlocal ticked
-        while ticked < int(share * _TICKS):
-            clock.tick("finish")
-            ticked += 1
+        Parameters
+        ----------
+        estimate, noisy : float tensor (C, H, W)
+            Standardised intensities.
+        clock : Clock
+            With a stage "finish" as `work` says.
 
-    if spec.removed > 0:
-        if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
-            return estimate
-        noise = patch_noise(noisy, estimate, spec.removed, spec.follows)
-        passes = GUIDED_CORRELATED[spec.search]
-        return nl_bayes(noisy, noise, passes=passes, pilot=estimate, tick=tick)
-    noise = _white_noise(spec, len(noisy))
-    if spec.guided:
-        return nl_bayes(noisy, noise, passes=GUIDED[spec.search], pilot=estimate, tick=tick)
-    return nl_bayes(noisy, noise, tick=tick)
+        Returns
+        -------
+        float tensor (C, H, W)
+
+        Raises
+        ------
+        RecipeError
+            If `noise` does not have the channels of the image.
+        """
+        if self.guard > 0:
+            estimate = restore_texture(estimate, noisy, self.guard)
+        if self.similar > 0:
+            similar = self._similar(estimate, noisy, clock)
+            estimate = estimate + self.similar * (similar - estimate)
+        if self.centre == "median":
+            centred = to_local_median(estimate, noisy, self.window)
+            estimate = estimate + self.shift * (centred - estimate)
+        return estimate if self.strength == 1 else noisy + self.strength * (estimate - noisy)
+
+    def in_units(self, ratio: float) -> Finish:
+        """Return the same for standardised intensities that are `ratio` times as large."""
+        return replace(self, noise=tuple(ratio**2 * value for value in self.noise))
+
+    def _similar(self, estimate: torch.Tensor, noisy: torch.Tensor, clock: Clock) -> torch.Tensor:
+        """Return the non-local estimate."""
+        ticked = 0
+
+        def tick(share: float) -> None:
+            nonlocal ticked
+            while ticked < int(share * _TICKS):
+                clock.tick("finish")
+                ticked += 1
+
+        if self.removed > 0:
+            if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
+                return estimate
+            noise = patch_noise(noisy, estimate, self.removed, self.follows)
+            passes = GUIDED_CORRELATED[self.search]
+            return nl_bayes(noisy, noise, passes=passes, pilot=estimate, tick=tick)
+        noise = self._white_noise(len(noisy))
+        if self.guided:
+            return nl_bayes(noisy, noise, passes=GUIDED[self.search], pilot=estimate, tick=tick)
+        return nl_bayes(noisy, noise, tick=tick)
+
+    def _white_noise(self, channels: int) -> PatchNoise:
+        if len(self.noise) != channels**2:
+            raise RecipeError(
+                f"finish.noise has {len(self.noise)} values and the image {channels} channels that "
+                f"vary: give {channels**2}"
+            )
+        return PatchNoise(torch.tensor(self.noise).view(channels, channels))

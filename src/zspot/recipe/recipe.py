@@ -1,14 +1,7 @@
-"""Recipes: what a zero-shot denoiser does, as plain data.
-
-A recipe is mask x fill x target x network x loss plus how to fit, predict and finish. It holds
-numbers and words only, so it can be printed, compared, stored as TOML and rerun exactly; the
-engine alone turns it into work. Nothing here imports torch.
-"""
+"""A recipe: mask x fill x target x network x loss, and how to fit, predict and finish."""
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,76 +10,33 @@ from typing import Any, Self
 import tomli_w
 
 from zspot.core.errors import RecipeError
-from zspot.specs import (
-    EXCLUSION_SIZE,
-    FILLS,
-    LOSSES,
-    MASKS,
-    NETWORKS,
-    SCHEDULES,
-    TARGETS,
-    UPRIGHT,
-    Bernoulli,
-    BlindSpot,
-    Code,
-    Constant,
-    Everything,
-    Fill,
-    Finish,
-    Fit,
-    Halves,
-    Hourglass,
-    Inr,
-    Mask,
-    Neighbour,
-    Network,
-    Noisy,
-    NoMask,
-    PartialUNet,
-    Predict,
-    Prior,
-    Recorrupted,
-    Refill,
-    Second,
-    Shallow,
-    Shuffled,
-    Stratified,
-    Target,
-    UNet,
-    Warm,
-    between,
-    one_of,
-    require,
-)
+from zspot.core.ranges import OneOf, Range, require
+from zspot.networks import Network, UNet
+from zspot.recipe import toml
+from zspot.recipe.fills import Fill, Inr
+from zspot.recipe.losses import LOSSES
+from zspot.recipe.masks import Bernoulli, Mask
+from zspot.recipe.postprocess import Finish
+from zspot.recipe.schedule import Fit, Predict
+from zspot.recipe.targets import Noisy, Target
 
-__all__ = [
-    "EXCLUSION_SIZE", "LOSSES", "SCHEDULES", "Bernoulli", "BlindSpot", "Code", "Constant",
-    "Everything", "Fill", "Finish", "Fit", "Halves", "Hourglass", "Inr", "Mask", "Neighbour",
-    "Network", "NoMask", "Noisy", "PartialUNet", "Predict", "Prior", "Recipe", "RecipeError",
-    "Recorrupted", "Refill", "Second", "Shallow", "Shuffled", "Stratified", "Target", "UNet",
-    "Warm",
-]  # fmt: skip
-
-_KINDS: dict[str, dict[str, type]] = {
-    "mask": MASKS,
-    "fill": FILLS,
-    "target": TARGETS,
-    "network": NETWORKS,
-}
-_VALUES = {"method": "str", "loss": "str", "consistency": "float"}
-_PLAIN: dict[str, type] = {"fit": Fit, "predict": Predict, "warm": Warm, "finish": Finish}
+_LOSS, _CONSISTENCY = OneOf(LOSSES), Range(0, 1000)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """One zero-shot denoiser, complete: what is hidden, filled, scored, learned and averaged.
 
+    It holds numbers and words only, so it can be printed, compared, stored as TOML and rerun.
+
     Parameters
     ----------
     method : str
         The method this recipe is a setting of.
-    mask, fill, target, network : specs
-        One of each kind; see `zspot.specs`.
+    mask : Mask
+    fill : Fill
+    target : Target
+    network : Network
     loss : {"l1", "l2"}
         Error measure on scored pixels.
     consistency : float
@@ -94,8 +44,12 @@ class Recipe:
         should agree with what it makes of its phases (`fit.stride`) or halves (target halves).
     fit : Fit
     predict : Predict
-    warm : Warm
     finish : Finish
+
+    Raises
+    ------
+    RecipeError
+        If the parts do not go together.
     """
 
     method: str
@@ -107,67 +61,45 @@ class Recipe:
     consistency: float = 0.0
     fit: Fit = field(default_factory=Fit)
     predict: Predict = field(default_factory=Predict)
-    warm: Warm = field(default_factory=Warm)
     finish: Finish = field(default_factory=Finish)
 
     def __post_init__(self) -> None:
-        one_of("loss", self.loss, LOSSES)
-        between("consistency", self.consistency, 0, 1000)
-        copying = (
-            isinstance(self.mask, NoMask)
-            and isinstance(self.target, Noisy | Shuffled)
-            and not self.network.blind
+        require(_LOSS.holds(self.loss), f"loss = {self.loss!r}: must {_LOSS}")
+        weighed = _CONSISTENCY.holds(self.consistency)
+        require(weighed, f"consistency = {self.consistency}: must {_CONSISTENCY}")
+        mask, fill, target, fit = self.mask, self.fill, self.target, self.fit
+        copying = mask.hides_nothing and target.copies_noise and not self.network.blind
+        require(
+            not copying or fit.steps == 0,
+            f"mask none with target {target.kind} learns to copy the noise: choose a mask that "
+            "hides pixels, a blind-spot network, another target, or fit.steps = 0",
         )
         require(
-            not copying or self.fit.steps == 0,
-            "mask none with target noisy learns to copy the noise: choose a mask that hides "
-            "pixels, a blind-spot network, another target, or fit.steps = 0",
+            fit.crop == 0 or not fill.replaces_image,
+            f"fill {fill.kind} describes the whole image: set fit.crop = 0, or choose fill "
+            "constant",
         )
         require(
-            self.fit.crop == 0 or not isinstance(self.fill, Code),
-            "fill code describes the whole image: set fit.crop = 0, or choose fill constant",
-        )
-        require(
-            not (self.fit.turns and isinstance(self.fill, UPRIGHT)),
+            not (fit.turns and fill.upright),
             "this fill describes the whole image: set fit.turns = false, or choose fill constant",
         )
         require(
-            not isinstance(self.fill, Code) or isinstance(self.mask, Everything),
-            "fill code takes the place of the whole image: choose mask everything",
+            not fill.replaces_image or mask.hides_everything,
+            f"fill {fill.kind} takes the place of the whole image: choose mask everything",
         )
         require(
-            not isinstance(self.target, Shuffled) or not self.fit.turns,
-            "target shuffled looks at the image as it stands: set fit.turns = false",
+            not (fit.turns and target.upright),
+            f"target {target.kind} looks at the image as it stands: set fit.turns = false",
         )
         require(
-            self.consistency == 0 or self.fit.stride > 1 or isinstance(self.target, Halves),
+            self.consistency == 0 or fit.stride > 1 or target.halves,
             "consistency compares the whole image with its parts: set fit.stride above 1 or "
             "choose target halves",
         )
 
-    @property
-    def beside(self) -> Recipe | None:
-        """The recipe of the warm start's estimate that is averaged in, if there is one."""
-        if self.warm.weight == 0:
-            return None
-        predict = Predict(
-            passes=1, turns=self.warm.turns, phases=self.warm.phases, tile=self.predict.tile
-        )
-        return Recipe(
-            self.method, NoMask(), Constant("mean"), network=Prior(), fit=Fit(steps=0),
-            predict=predict,
-        )  # fmt: skip
-
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as nested plain values, each part with its `kind`."""
-        out: dict[str, Any] = {name: getattr(self, name) for name in _VALUES}
-        for part, kinds in _KINDS.items():
-            spec = getattr(self, part)
-            kind = next(name for name, cls in kinds.items() if type(spec) is cls)
-            out[part] = {"kind": kind, **_plain(spec)}
-        for part in _PLAIN:
-            out[part] = _plain(getattr(self, part))
-        return out
+        return toml.plain(self)
 
     def to_toml(self) -> str:
         """Return the recipe as TOML text that `from_toml` reads back to an equal recipe."""
@@ -182,20 +114,7 @@ class Recipe:
         RecipeError
             If a part, a name or a value is unknown, of the wrong type or out of range.
         """
-        values = dict(values)
-        made: dict[str, Any] = {}
-        for part, kinds in _KINDS.items():
-            if part in values:
-                made[part] = _part_with_kind(part, values.pop(part), kinds)
-        for part, spec in _PLAIN.items():
-            if part in values:
-                made[part] = _build(part, spec, values.pop(part))
-        require("method" in values, "recipe: 'method' is missing")
-        for name, kind in _VALUES.items():
-            if name in values:
-                made[name] = _typed(name, values.pop(name), kind)
-        require(not values, f"recipe: unknown entry {', '.join(map(repr, values))}")
-        return cls(**made)
+        return cls(**toml.made(values))
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -206,11 +125,7 @@ class Recipe:
         RecipeError
             If the text is not TOML or not a valid recipe.
         """
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError(f"recipe is not valid TOML: {error}") from None
-        return cls.from_dict(values)
+        return cls.from_dict(toml.parsed(text))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -228,37 +143,3 @@ class Recipe:
             raise RecipeError(f"cannot read recipe {path}: {reason}") from None
         except RecipeError as error:
             raise RecipeError(f"{path}: {error}") from None
-
-
-def _plain(spec: Any) -> dict[str, Any]:
-    values = dataclasses.asdict(spec)
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-
-
-def _part_with_kind(part: str, values: Any, kinds: dict[str, type]) -> Any:
-    require(isinstance(values, Mapping), f"{part}: must be a table, got {values!r}")
-    values = dict(values)
-    kind = values.pop("kind", None)
-    require(kind in kinds, f"{part}.kind = {kind!r}: choose one of {', '.join(kinds)}")
-    return _build(part, kinds[kind], values)
-
-
-def _build(part: str, cls: type, values: Any) -> Any:
-    require(isinstance(values, Mapping), f"{part}: must be a table, got {values!r}")
-    types = {f.name: str(f.type) for f in dataclasses.fields(cls)}
-    for name in values:
-        require(
-            name in types, f"{part}.{name}: unknown; {part} has {', '.join(types) or 'no values'}"
-        )
-    return cls(**{k: _typed(f"{part}.{k}", v, types[k]) for k, v in values.items()})
-
-
-def _typed(name: str, value: Any, type_name: str) -> Any:
-    """Check a TOML value against a field's annotated type; integers may stand for floats."""
-    if type_name == "float" and type(value) in (int, float):
-        return float(value)
-    if type_name.startswith("tuple") and isinstance(value, (list, tuple)):
-        return tuple(_typed(name, v, "float") for v in value)
-    wanted = {"int": int, "bool": bool, "str": str}.get(type_name)
-    require(type(value) is wanted, f"{name} = {value!r}: must be of type {type_name}")
-    return value

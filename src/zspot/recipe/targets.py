@@ -1,45 +1,286 @@
-"""Targets: the images that a step starts from and what it learns to predict."""
+"""Targets: the images that a step starts from and what the network learns to predict."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Protocol, Self
+
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from zspot.specs import Halves, Recorrupted, Second, Shuffled, Target
+from zspot.core.ranges import POSITIVE, Part, Range, require
 
 
-def pair(
-    spec: Target,
-    y: torch.Tensor,
-    guide: torch.Tensor | None,
-    generator: torch.Generator,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (images to mask and feed to the network, images to predict), of one shape.
+class Session(Protocol):
+    """What a target may ask of the fit that it serves."""
+
+    guide: torch.Tensor | None
+    """What `Target.guide` returned at the step before."""
+
+    @property
+    def second(self) -> torch.Tensor | None:
+        """The second noisy image (1, C, H, W), if there is one."""
+        ...
+
+    def estimate(self) -> torch.Tensor:
+        """Return what the network makes of the image as it is, (1, C, H, W), without gradient."""
+        ...
+
+    def predict(self) -> torch.Tensor:
+        """Return a prediction of the image from a freshly drawn part of it, without gradient."""
+        ...
+
+
+class Target(Part):
+    """What the network learns to predict."""
+
+    family = "target"
+
+    copies_noise: ClassVar[bool] = False
+    """A network that sees a pixel learns to copy its noise."""
+
+    needs_second: ClassVar[bool] = False
+    """Learns from a second noisy image of the same scene."""
+
+    upright: ClassVar[bool] = False
+    """Looks at the image as it stands and cannot serve turned views of it."""
+
+    halves: ClassVar[bool] = False
+    """Predicts one half of the image from the other, which the whole can be compared with."""
+
+    @property
+    def grid(self) -> int:
+        """Rows and columns at which crops start are multiples of this."""
+        return 1
+
+    def guide(self, step: int, session: Session) -> torch.Tensor | None:
+        """Return what else `pair` needs from this step on, of the image's size (1, C or 1, H, W).
+
+        Called before each step, with the network as it is.
+        """
+        return session.guide
+
+    def pair(
+        self, y: torch.Tensor, guide: torch.Tensor | None, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (images to mask and feed to the network, images to predict), of one shape.
+
+        Parameters
+        ----------
+        y : float tensor (N, C, H, W)
+            Noisy crops.
+        guide : float tensor (N, C or 1, H, W) or None
+            The same crops of what `guide` returned.
+        generator : torch.Generator
+        """
+        return y, y
+
+    def whole(
+        self,
+        network: nn.Module,
+        noisy: torch.Tensor,
+        seen: torch.Tensor,
+        visible: torch.Tensor,
+        dropping: torch.Generator,
+    ) -> torch.Tensor:
+        """Return what the network makes of the whole image, in the shape of its output of a step.
+
+        Parameters
+        ----------
+        network : nn.Module
+        noisy : float tensor (N, C, H, W)
+        seen : float tensor
+            The network's input of this step; its `visible` pixels are those of the image.
+        visible : bool tensor
+        dropping : torch.Generator
+            Draws the dropout.
+        """
+        return network(seen, dropping, visible)
+
+    def in_units(self, ratio: float, moved: Sequence[float]) -> Self:
+        """Return the same target for other standardised intensities x', x = x' / ratio + moved.
+
+        Parameters
+        ----------
+        ratio : float
+        moved : sequence of float
+            For each channel.
+        """
+        return self
+
+    def shortened(self, share: float) -> Self:
+        """Return the target for a fit of this share of the steps."""
+        return self
+
+
+@dataclass(frozen=True)
+class Noisy(Target):
+    """Learn to predict the noisy image itself."""
+
+    kind = "noisy"
+    copies_noise = True
+
+
+@dataclass(frozen=True)
+class Recorrupted(Target):
+    """Learn to predict y - w / tau from y + tau * w, with w drawn like the noise.
+
+    For Gaussian noise of the variance given here the two are independent given the clean image,
+    so the squared error learns the clean image although every pixel is visible (Pang et al.,
+    Recorrupted-to-Recorrupted, CVPR 2021). Only for noise that is white.
 
     Parameters
     ----------
-    spec : one of zspot.specs.Target
-    y : float tensor (N, C, H, W)
-        Noisy crops.
-    guide : float tensor (N, C or 1, H, W) or None
-        What else the target needs of the same crops: the first estimate for `Recorrupted`, 1 in
-        flat tiles for `Shuffled` (None before they are known), the second image for `Second`.
-    generator : torch.Generator
+    variance, slope, floor : tuple of float
+        Per channel, in standardised intensities: the noise variance is `variance` + `slope` times
+        the signal, but at least `floor`. The signal is the network's first estimate.
+    tau : float
+        Balance between the two images' noise.
     """
-    if isinstance(spec, Recorrupted):
+
+    kind = "recorrupted"
+    variance: tuple[float, ...]
+    slope: tuple[float, ...]
+    floor: tuple[float, ...]
+    tau: Annotated[float, POSITIVE] = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        same = len(self.variance) == len(self.slope) == len(self.floor) > 0
+        require(same, "target.variance, slope and floor need one value for each channel")
+        require(min(self.floor) >= 0, "target.floor: must not be negative")
+
+    def guide(self, step: int, session: Session) -> torch.Tensor | None:
+        """Return the network's first estimate."""
+        return session.estimate() if step == 0 else session.guide
+
+    def pair(
+        self, y: torch.Tensor, guide: torch.Tensor | None, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Add noise that was drawn alike to the one and take it from the other."""
         assert guide is not None
-        deviation = noise_deviation(spec, guide)
-        w = torch.empty_like(y).normal_(generator=generator) * deviation
-        return y + spec.tau * w, y - w / spec.tau
-    if isinstance(spec, Shuffled) and guide is not None:
-        return y, torch.where(guide > 0, shuffle_tiles(y, spec.tile, generator), y)
-    if isinstance(spec, Halves):
-        first, second = halves(y)
+        w = torch.empty_like(y).normal_(generator=generator) * noise_deviation(self, guide)
+        return y + self.tau * w, y - w / self.tau
+
+    def in_units(self, ratio: float, moved: Sequence[float]) -> Recorrupted:
+        """Return the same noise: variances scale by the square, the line starts elsewhere."""
+        variance = tuple(
+            ratio**2 * (v + slope * shift)
+            for v, slope, shift in zip(self.variance, self.slope, moved, strict=True)
+        )
+        slope = tuple(ratio * value for value in self.slope)
+        floor = tuple(ratio**2 * value for value in self.floor)
+        return replace(self, variance=variance, slope=slope, floor=floor)
+
+
+@dataclass(frozen=True)
+class Shuffled(Target):
+    """Learn to predict the noisy image with its pixels shuffled locally where it is flat (MASH).
+
+    Shuffling breaks the noise's correlation with what is visible; in a flat tile it changes
+    nothing else.
+
+    Parameters
+    ----------
+    after : int
+        Steps after which the flat tiles are looked for; before that nothing is shuffled.
+    passes : int
+        Predictions averaged to look for them.
+    tile : int
+        Side in pixels of the tiles within which pixels are permuted.
+    threshold : float
+        The deviation in 2x2 windows of that mean, relative to its maximum, must stay below this
+        all over a tile for it to be flat.
+    """
+
+    kind = "shuffled"
+    copies_noise = True
+    upright = True
+    after: Annotated[int, Range(1, 10**7)] = 50
+    passes: Annotated[int, Range(1, 10**4)] = 10
+    tile: Annotated[int, Range(2, 64)] = 4
+    threshold: Annotated[float, Range(0, 1, "(]")] = 0.5
+
+    @property
+    def grid(self) -> int:
+        """Pixels are shuffled within the tiles that were found flat: crops start where these do."""
+        return self.tile
+
+    def guide(self, step: int, session: Session) -> torch.Tensor | None:
+        """Return 1 in the flat tiles of the mean of a few predictions; None until then."""
+        if step != self.after:
+            return session.guide
+        mean = torch.stack([session.predict() for _ in range(self.passes)]).mean(0)
+        return flat_tiles(self, mean)
+
+    def pair(
+        self, y: torch.Tensor, guide: torch.Tensor | None, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Shuffle the target where the guide is 1."""
+        if guide is None:
+            return y, y
+        return y, torch.where(guide > 0, shuffle_tiles(y, self.tile, generator), y)
+
+    def shortened(self, share: float) -> Shuffled:
+        """Look for flat tiles earlier."""
+        return replace(self, after=math.ceil(share * self.after))
+
+
+@dataclass(frozen=True)
+class Halves(Target):
+    """Learn to predict one diagonal half of the image from the other (ZS-N2N).
+
+    In each 2x2 block the mean of one diagonal is a pixel of the first half-size image, that of
+    the other of the second; each is predicted from the other.
+    """
+
+    kind = "halves"
+    halves = True
+
+    def pair(
+        self, y: torch.Tensor, guide: torch.Tensor | None, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the halves, and the halves the other way round."""
+        first, second = diagonal_halves(y)
         return torch.cat([first, second]), torch.cat([second, first])
-    if isinstance(spec, Second):
+
+    def whole(
+        self,
+        network: nn.Module,
+        noisy: torch.Tensor,
+        seen: torch.Tensor,
+        visible: torch.Tensor,
+        dropping: torch.Generator,
+    ) -> torch.Tensor:
+        """Return the halves of what the network makes of the whole."""
+        return torch.cat(diagonal_halves(network(noisy, dropping)))
+
+
+@dataclass(frozen=True)
+class Second(Target):
+    """Learn to predict a second noisy image of the same scene, and the first from it."""
+
+    kind = "second"
+    needs_second = True
+
+    def guide(self, step: int, session: Session) -> torch.Tensor | None:
+        """Return the second image."""
+        return session.second
+
+    def pair(
+        self, y: torch.Tensor, guide: torch.Tensor | None, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return both images, and both the other way round."""
         assert guide is not None
         return torch.cat([y, guide]), torch.cat([guide, y])
-    return y, y
+
+
+TARGETS: dict[str, type[Target]] = {
+    part.kind: part for part in (Noisy, Recorrupted, Shuffled, Halves, Second)
+}
 
 
 def noise_deviation(spec: Recorrupted, signal: torch.Tensor) -> torch.Tensor:
@@ -52,7 +293,7 @@ def noise_deviation(spec: Recorrupted, signal: torch.Tensor) -> torch.Tensor:
     return torch.maximum(variance, column(spec.floor)).sqrt()
 
 
-def halves(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def diagonal_halves(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the means of the two diagonals of each 2x2 block: half-size images, rounded up."""
     y = F.pad(y, (0, y.shape[3] % 2, 0, y.shape[2] % 2), mode="replicate")
     falling = (y[..., ::2, ::2] + y[..., 1::2, 1::2]) / 2

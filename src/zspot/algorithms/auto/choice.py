@@ -35,8 +35,8 @@ from zspot.engine.denoiser import Denoiser
 from zspot.noise.pca_level import white_level
 from zspot.noise.residual import detail_correlation, neighbour_correlation, unevenness
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Prior, Recipe, Recorrupted
+from zspot.recipe.postprocess import independent
 from zspot.recipe.targets import noise_deviation
-from zspot.specs import independent
 
 _SIMILAR = {"grey": 0.35, "colour": 0.65}
 """Weight of the non-local estimate where the noise is white and of one strength. Found by

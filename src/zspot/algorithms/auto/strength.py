@@ -25,7 +25,6 @@ from zspot.algorithms.auto.crops import samples
 from zspot.core.progress import Clock, Report
 from zspot.noise.residual import channel_correlation, coherence, detail_correlation, likeness
 from zspot.recipe import Finish, Recipe
-from zspot.recipe.postprocess import finish, finish_work
 
 TIMES = (3.0, 2.0, 1.0)
 """Deviations of the noise to those of what the warm start removed that are tried."""
@@ -88,8 +87,8 @@ def _parts(recipe: Recipe, plane: torch.Tensor, side: int, report: Report | None
 
         @cache
         def estimate(times: float) -> torch.Tensor:
-            clock = Clock(report, {"finish": finish_work(plain, noisy)})
-            return finish(replace(plain, removed=times), pilot, noisy, clock)
+            clock = Clock(report, {"finish": plain.work(noisy)})
+            return replace(plain, removed=times).apply(pilot, noisy, clock)
 
         return _Part(noisy, pilot, estimate)
 

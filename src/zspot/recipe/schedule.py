@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from typing import Annotated
 
-from zspot.core.ranges import between, one_of, require
+from zspot.core.ranges import POSITIVE, OneOf, Part, Range, require
 
 SCHEDULES = ("cosine", "one-cycle", "constant")
 
+_WARMUP = 0.2  # share of a one-cycle schedule spent warming up
+_START = 0.04  # learning rate it starts from, relative to the peak
+
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Part):
     """How long and how fast the network learns on the image.
 
     Parameters
@@ -42,38 +47,50 @@ class Fit:
         with strong contrast can throw a high learning rate off for good.
     """
 
-    steps: int = 1200
-    lr: float = 4e-4
-    schedule: str = "cosine"
-    crop: int = 0
-    batch: int = 1
+    family = "fit"
+    steps: Annotated[int, Range(0, 10**7)] = 1200
+    lr: Annotated[float, POSITIVE] = 4e-4
+    schedule: Annotated[str, OneOf(SCHEDULES)] = "cosine"
+    crop: Annotated[int, Range(0, 10**5)] = 0
+    batch: Annotated[int, Range(1, 10**4)] = 1
     turns: bool = False
-    stride: int = 1
-    average: float = 0.0
-    patience: int = 0
-    clip: float = 0.0
+    stride: Annotated[int, Range(1, 16)] = 1
+    average: Annotated[float, Range(0, 1, "[)")] = 0.0
+    patience: Annotated[int, Range(0, 10**7)] = 0
+    clip: Annotated[float, Range(0, 10**6)] = 0.0
 
     def __post_init__(self) -> None:
-        between("fit.steps", self.steps, 0, 10**7)
-        between("fit.crop", self.crop, 0, 10**5)
-        between("fit.batch", self.batch, 1, 10**4)
-        between("fit.stride", self.stride, 1, 16)
-        between("fit.patience", self.patience, 0, 10**7)
+        super().__post_init__()
         require(self.crop > 0 or self.batch == 1, "fit.batch: needs fit.crop; 0 is one image")
-        require(self.lr > 0, f"fit.lr = {self.lr}: must be positive")
-        between("fit.clip", self.clip, 0, 10**6)
-        require(0 <= self.average < 1, f"fit.average = {self.average}: must lie in [0, 1)")
         require(self.patience == 0 or self.average > 0, "fit.patience: needs fit.average above 0")
         require(
             self.average == 0 or not (self.crop or self.turns),
             "fit.average: the mean of crops or turned images is no image; set fit.crop = 0 and "
             "fit.turns = false",
         )
-        one_of("fit.schedule", self.schedule, SCHEDULES)
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step relative to `lr`."""
+        if self.schedule == "constant":
+            return 1.0
+        if self.schedule == "cosine":
+            return _cosine(step / max(1, self.steps))
+        warm = max(1, round(_WARMUP * self.steps))
+        if step < warm:
+            return _START + (1 - _START) * step / warm
+        return _cosine((step - warm) / max(1, self.steps - warm))
+
+    def shortened(self, share: float, rate: float) -> Fit:
+        """Return a fit of a share of the steps at `rate` times the learning rate."""
+        return replace(self, steps=math.ceil(share * self.steps), lr=rate * self.lr)
+
+
+def _cosine(progress: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 @dataclass(frozen=True)
-class Predict:
+class Predict(Part):
     """How the final image is made from predictions.
 
     Parameters
@@ -96,64 +113,32 @@ class Predict:
         That share.
     tile : int
         Side in pixels of the tiles in which a large image is shown to the network, without
-        effect on the result where no dropout is drawn; 0 is the usual side, see
-        `zspot.engine.tiling`.
+        effect on the result where no dropout is drawn; 0 is the usual side.
     window : int
         Side in pixels of overlapping windows that the network is shown one by one, for networks
-        that learned on crops of that size, see `zspot.engine.overlap`; 0 is the whole image. Where
-        `stride` is above 1 they are cut from the phases.
+        that learned on crops of that size; 0 is the whole image. Where `stride` is above 1 they
+        are cut from the phases.
     """
 
-    passes: int = 400
+    family = "predict"
+    passes: Annotated[int, Range(1, 10**6)] = 400
     masked: bool = True
     turns: bool = False
-    stride: int = 1
-    phases: int = 1
-    refine: int = 0
-    refine_share: float = 0.16
-    tile: int = 0
-    window: int = 0
+    stride: Annotated[int, Range(1, 16)] = 1
+    phases: Annotated[int, Range(1, 16)] = 1
+    refine: Annotated[int, Range(0, 10**4)] = 0
+    refine_share: Annotated[float, Range(0, 1)] = 0.16
+    tile: Annotated[int, Range(64, 10**5, zero=True)] = 0
+    window: Annotated[int, Range(16, 10**5, zero=True)] = 0
 
     def __post_init__(self) -> None:
-        require(
-            self.window == 0 or 16 <= self.window <= 10**5,
-            f"predict.window = {self.window}: must be 0 or lie from 16 to 100000",
-        )
+        super().__post_init__()
         require(
             self.window == 0 or self.tile == 0,
             "predict.window: windows are shown one by one anyway; set predict.tile = 0",
         )
-        require(
-            self.tile == 0 or 64 <= self.tile <= 10**5,
-            f"predict.tile = {self.tile}: must be 0 or lie from 64 to 100000",
-        )
-        between("predict.passes", self.passes, 1, 10**6)
-        between("predict.stride", self.stride, 1, 16)
-        between("predict.phases", self.phases, 1, 16)
-        between("predict.refine", self.refine, 0, 10**4)
-        between("predict.refine_share", self.refine_share, 0, 1)
 
-
-@dataclass(frozen=True)
-class Warm:
-    """The warm start's estimate, averaged into the prediction; by default it is not.
-
-    A network trained on photographs and one that learned on the image err differently.
-
-    Parameters
-    ----------
-    weight : float
-        Of the warm start in the average, in [0, 1]; 0 is off.
-    turns : bool
-        Average it over the eight rotations and reflections of the image.
-    phases : int
-        Average it over the whole image and its 2x2, 3x3, ... phases up to this number.
-    """
-
-    weight: float = 0.0
-    turns: bool = True
-    phases: int = 1
-
-    def __post_init__(self) -> None:
-        between("warm.weight", self.weight, 0, 1)
-        between("warm.phases", self.phases, 1, 16)
+    @property
+    def strides(self) -> range:
+        """The strides that a pass averages over."""
+        return range(self.stride, max(self.stride, self.phases) + 1)

@@ -1,0 +1,92 @@
+"""Fit a network to one image."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from zspot.core.progress import Clock
+from zspot.engine.augment import DIHEDRAL, augmented, crops
+from zspot.engine.averaging import RunningMean
+from zspot.engine.forward import in_phases, network_input
+from zspot.engine.parts import Session
+from zspot.recipe import Fit
+from zspot.recipe.fills import WHOLE, Windows
+from zspot.recipe.losses import masked_mean
+
+
+class _Optimiser:
+    """Adam along a learning rate schedule, with the gradient clipped."""
+
+    def __init__(self, network: nn.Module, spec: Fit) -> None:
+        self._network, self._clip = network, spec.clip
+        self._adam = torch.optim.Adam(network.parameters(), lr=spec.lr, fused=True)
+        self._rates = torch.optim.lr_scheduler.LambdaLR(self._adam, spec.rate)
+
+    def step(self, loss: torch.Tensor) -> None:
+        self._adam.zero_grad(set_to_none=True)
+        loss.backward()
+        if self._clip:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
+        self._adam.step()
+        self._rates.step()
+
+
+def fit(session: Session, clock: Clock) -> tuple[tuple[float, ...], RunningMean | None]:
+    """Let the network learn; return the loss at each step and, where asked, the running mean.
+
+    Parameters
+    ----------
+    session : Session
+        Its network, fill and generators change.
+    clock : Clock
+        With a stage "fit" of a tick a step.
+    """
+    recipe, spec = session.recipe, session.recipe.fit
+    optimiser = _Optimiser(session.network, spec)
+    losses = torch.zeros(spec.steps, device=session.image.device)  # read once: no stall per step
+    running = RunningMean(spec.average, spec.patience) if spec.average else None
+    for step in range(spec.steps):
+        session.guide = recipe.target.guide(step, session)
+        losses[step], output = _step(session, optimiser, step)
+        clock.tick("fit")
+        if running is not None and running.add(output):
+            clock.skip("fit", spec.steps - step - 1)
+            losses = losses[: step + 1]
+            break
+    return tuple(losses.tolist()), running
+
+
+def _step(session: Session, optimiser: _Optimiser, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Learn from one view of the image; return the loss and the network's output."""
+    recipe, fill = session.recipe, session.fill
+    noisy, guide, windows = _views(session)
+    base, target = recipe.target.pair(noisy, guide, session.masking)
+    maps = recipe.mask.draw(base.shape, session.masking)
+    visible = ~maps.hidden
+    seen = network_input(base, maps.hidden, fill.sample(base, maps.hidden, windows))
+    output = in_phases(session.network, session.dropping, seen, visible, recipe.fit.stride)
+    loss = masked_mean(output, target, maps.scored, recipe.loss)
+    if recipe.consistency:
+        whole = recipe.target.whole(session.network, noisy, seen, visible, session.dropping)
+        everywhere = torch.ones_like(maps.scored)
+        loss = loss + recipe.consistency * masked_mean(whole, output, everywhere, recipe.loss)
+    optimiser.step(loss)
+    fill.learn(step, base, maps, output.detach(), windows)
+    return loss.detach(), output.detach()
+
+
+def _views(session: Session) -> tuple[torch.Tensor, torch.Tensor | None, Windows]:
+    """Return random crops and turns of the image, the same of its guide, and where they are."""
+    spec, places = session.recipe.fit, session.places
+    turn = int(torch.randint(DIHEDRAL, (1,), generator=places)) if spec.turns else 0
+    grid = session.recipe.target.grid
+    shape = session.image.shape[2:]
+    windows = crops(shape, spec.crop, spec.batch, places, grid) if spec.crop else []
+
+    def view(whole: torch.Tensor) -> torch.Tensor:
+        cuts = [whole[..., rows, columns] for rows, columns in windows]
+        return augmented(torch.cat(cuts) if cuts else whole, turn)
+
+    guide = session.guide
+    return view(session.image), None if guide is None else view(guide), windows or WHOLE

@@ -1,0 +1,88 @@
+"""Recipes as nested plain values and as TOML text; a recipe is data, nothing in it is executed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from zspot.core.errors import RecipeError
+from zspot.core.ranges import Part, require, typed
+from zspot.networks import NETWORKS
+from zspot.recipe.fills import FILLS
+from zspot.recipe.masks import MASKS
+from zspot.recipe.postprocess import Finish
+from zspot.recipe.schedule import Fit, Predict
+from zspot.recipe.targets import TARGETS
+
+KINDS: dict[str, Mapping[str, type[Part]]] = {
+    "mask": MASKS,
+    "fill": FILLS,
+    "target": TARGETS,
+    "network": NETWORKS,
+}
+PLAIN: dict[str, type[Part]] = {"fit": Fit, "predict": Predict, "finish": Finish}
+VALUES: dict[str, type] = {"method": str, "loss": str, "consistency": float}
+
+
+def plain(recipe: Any) -> dict[str, Any]:
+    """Return a recipe as nested plain values, each part with its `kind`."""
+    values = {name: getattr(recipe, name) for name in VALUES}
+    parts = {name: getattr(recipe, name).to_dict() for name in (*KINDS, *PLAIN)}
+    return {**values, **parts}
+
+
+def made(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a recipe from nested plain values.
+
+    Raises
+    ------
+    RecipeError
+        If a part, a name or a value is unknown, of the wrong type or out of range.
+    """
+    left = dict(values)
+    found: dict[str, Any] = {}
+    for name, kinds in KINDS.items():
+        if name in left:
+            found[name] = _with_kind(name, left.pop(name), kinds)
+    for name, part in PLAIN.items():
+        if name in left:
+            found[name] = part.from_dict(left.pop(name))
+    _refuse_warm(left.pop("warm", None))
+    require("method" in left, "recipe: 'method' is missing")
+    for name, kind in VALUES.items():
+        if name in left:
+            found[name] = typed(name, left.pop(name), kind)
+    require(not left, f"recipe: unknown entry {', '.join(map(repr, left))}")
+    return found
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """Return the values of TOML text.
+
+    Raises
+    ------
+    RecipeError
+        If it is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe is not valid TOML: {error}") from None
+
+
+def _with_kind(name: str, values: Any, kinds: Mapping[str, type[Part]]) -> Part:
+    require(isinstance(values, Mapping), f"{name}: must be a table, got {values!r}")
+    values = dict(values)
+    kind = values.pop("kind", None)
+    known = isinstance(kind, str) and kind in kinds
+    require(known, f"{name}.kind = {kind!r}: choose one of {', '.join(kinds)}")
+    return kinds[kind].from_dict(values)
+
+
+def _refuse_warm(table: Any) -> None:
+    """Recipes of earlier versions have a table [warm]; with weight 0 it did nothing."""
+    off = table is None or (isinstance(table, Mapping) and table.get("weight", 0) == 0)
+    require(
+        off, "recipe: [warm] averaged in a pretrained estimate, which is gone: remove the table"
+    )
