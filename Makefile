@@ -35,6 +35,7 @@ lint: $(VENV)/ready
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(VENV)/bin/pyright
+	$(VENV)/bin/lint-imports
 
 # Any warning is an error. The scripts of the gallery run, which takes some minutes.
 docs: $(VENV)/ready
