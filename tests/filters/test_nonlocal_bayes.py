@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from zspot.core.progress import Clock
+from zspot.filters.groups import GroupNoise, bayes
 from zspot.filters.nonlocal_bayes import (
     CORRELATED,
     GUIDED_CORRELATED,
@@ -15,7 +16,7 @@ from zspot.filters.nonlocal_bayes import (
     nl_bayes,
 )
 from zspot.filters.patch_noise import PatchNoise, patch_noise
-from zspot.filters.patches import aggregate, match, patch_rows, reflect_pad, search_steps
+from zspot.filters.patches import match, overlap_add, patch_rows, reflect_pad, search_steps
 from zspot.recipe import Finish
 
 SMALL = (Pass("bayes", 5, 3, 60), Pass("bayes", 6, 4, 16), Pass("ridge", 6, 4, 24))
@@ -117,13 +118,11 @@ def test_same_result_twice_and_nothing_touched() -> None:
 
 def test_few_patches_give_the_same_bayes_estimate() -> None:
     # The solve between patches and the solve between pixels are one estimator.
-    from zspot.filters.nonlocal_bayes import _bayes, _Local
-
     draw = torch.Generator().manual_seed(1)
     group, model = torch.randn(2, 3, 1, 12, 25, generator=draw)
     covariance = 0.5 * torch.eye(25)[None]
-    short = _bayes(group, model, _Local(covariance, torch.tensor([0.5])), False)[0]
-    full = _bayes(group, model, _Local(covariance, None), False)[0]
+    short = bayes(group, model, GroupNoise(covariance, torch.tensor([0.5])), False)[0]
+    full = bayes(group, model, GroupNoise(covariance, None), False)[0]
     assert torch.allclose(short, full, atol=1e-2)
 
 
@@ -139,7 +138,8 @@ def test_cut_and_put_back() -> None:
     image = torch.rand(2, 9, 11, generator=torch.Generator().manual_seed(0))
     rows = patch_rows(image, 4)
     weight = torch.ones(rows.shape[0], 1)
-    assert torch.allclose(aggregate(rows, weight, image.shape, 4), image, atol=1e-6)
+    total, mass = overlap_add(rows, weight, image.shape, 4)
+    assert torch.allclose(total / mass, image, atol=1e-6)
     padded = reflect_pad(image, 4, 3)
     assert torch.equal(padded[:, :9, :11], image)
     assert all((n - 4) % 3 == 0 for n in padded.shape[1:])

@@ -135,8 +135,7 @@ def assess_images(
     estimate = torch.from_numpy(values.astype(np.float32)[plane.varying])
     removed = before - estimate
     level = float(removed.square().mean().sqrt()) * plane.scale if removed.numel() else 0.0
-    own = removed.std((1, 2), correction=0, keepdim=True).clamp(min=1e-12)
-    correlation = neighbour_correlation(removed / own) if level > 0 else 0.0
+    correlation = _of_neighbours(removed) if level > 0 else 0.0
     structure = detail_correlation(before, estimate, estimate) if level > 0 else 0.0
     noise_level = float(np.sqrt(np.mean(np.square(noise.level[plane.varying])))) if level else 0.0
     known = bool(np.isfinite(noise.level_uncertainty).all())
@@ -190,6 +189,12 @@ def _judge(level: float, noise: float, structure: float, difference: float) -> t
             "after before you rely on fine detail."
         )
     return "good", ("What was removed looks like noise and leaves the detail of the picture alone.")
+
+
+def _of_neighbours(removed: torch.Tensor) -> float:
+    """Return the correlation between neighbours, each channel measured by its own deviation."""
+    own = removed.std((1, 2), correction=0, keepdim=True)
+    return neighbour_correlation(removed / own.clamp(min=1e-12))
 
 
 def _ends(losses: tuple[float, ...]) -> tuple[float | None, float | None]:

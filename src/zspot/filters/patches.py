@@ -15,17 +15,16 @@ def reflect_pad(image: Tensor, patch: int, stride: int) -> Tensor:
     Works for any size: the reflection repeats where the image is smaller than a patch.
     """
     rows, cols = (
-        _reflection(n, patch + -(-max(0, n - patch) // stride) * stride).to(image.device)
-        for n in image.shape[1:]
+        torch.arange(patch + -(-max(0, size - patch) // stride) * stride)
+        for size in image.shape[1:]
     )
-    return image[:, rows][:, :, cols]
+    rows, cols = reflect_index(rows, image.shape[1]), reflect_index(cols, image.shape[2])
+    return image[:, rows.to(image.device)][:, :, cols.to(image.device)]
 
 
-def _reflection(size: int, length: int) -> Tensor:
-    """Return `length` indices that run up and down over 0..size-1."""
-    if size == 1:
-        return torch.zeros(length, dtype=torch.long)
-    index = torch.arange(length) % (2 * size - 2)
+def reflect_index(index: Tensor, size: int) -> Tensor:
+    """Bring whole numbers into 0..size-1 by reflection at both ends, as often as it takes."""
+    index = index.abs() % max(1, 2 * size - 2)
     return torch.where(index < size, index, 2 * size - 2 - index)
 
 
@@ -58,29 +57,41 @@ def match(
         (R, k) positions, row-major over the (H-patch+1) x (W-patch+1) top-left corners; the
         reference itself is among them. k is below `members` where the window holds fewer.
     """
-    _, height, width = guide.shape
-    tall, wide = height - patch + 1, width - patch + 1
+    tall, wide = guide.shape[1] - patch + 1, guide.shape[2] - patch + 1
     rows = torch.arange(tall, device=guide.device)[within[0]][::stride]
     cols = torch.arange(wide, device=guide.device)[within[1]][::stride]
-    up, side = (max(abs(step[axis]) for step in steps) for axis in (0, 1))
-    padded = F.pad(guide, (side, side, up, up), value=OUTSIDE)
-    top, left = int(rows[0]), int(cols[0])
-    tall_part, wide_part = int(rows[-1]) - top + patch, int(cols[-1]) - left + patch
-    own = guide[:, top : top + tall_part, left : left + wide_part]
-    # Even a corner patch sees this many neighbours.
+    table = _distances(guide, patch, stride, steps, rows, cols)
+    # Even a corner patch sees as many neighbours as lie down and to the right.
     members = min(members, sum(dy >= 0 and dx >= 0 for dy, dx in steps))
-    table = guide.new_empty(len(steps), len(rows) * len(cols))
-    for distances, (dy, dx) in zip(table, steps, strict=True):
-        y, x = top + up + dy, left + side + dx
-        moved = padded[:, y : y + tall_part, x : x + wide_part]
-        square = (moved - own).square_().sum(0, keepdim=True)
-        distances.copy_(F.avg_pool2d(square, patch, stride).flatten())
-        if dy == 0 and dx == 0:
-            distances.fill_(-1)  # itself first, however many others are the same
     nearest = table.T.contiguous().topk(members, dim=1, largest=False, sorted=False).indices
     here = (rows[:, None] * wide + cols).reshape(-1, 1)
     moves = torch.tensor([dy * wide + dx for dy, dx in steps], device=guide.device)
     return here + moves[nearest]
+
+
+def _distances(
+    guide: Tensor,
+    patch: int,
+    stride: int,
+    steps: list[tuple[int, int]],
+    rows: Tensor,
+    cols: Tensor,
+) -> Tensor:
+    """Return mean squared distances, (steps, R), of patches that start at rows and columns."""
+    up, side = (max(abs(step[axis]) for step in steps) for axis in (0, 1))
+    padded = F.pad(guide, (side, side, up, up), value=OUTSIDE)
+    top, left = int(rows[0]), int(cols[0])
+    tall, wide = int(rows[-1]) - top + patch, int(cols[-1]) - left + patch
+    own = guide[:, top : top + tall, left : left + wide]
+    table = guide.new_empty(len(steps), len(rows) * len(cols))
+    for distances, (dy, dx) in zip(table, steps, strict=True):
+        y, x = top + up + dy, left + side + dx
+        moved = padded[:, y : y + tall, x : x + wide]
+        square = (moved - own).square_().sum(0, keepdim=True)
+        distances.copy_(F.avg_pool2d(square, patch, stride).flatten())
+        if dy == 0 and dx == 0:
+            distances.fill_(-1)  # itself first, however many others are the same
+    return table
 
 
 def search_steps(
@@ -127,9 +138,3 @@ def overlap_add(
     size = (shape[1], shape[2])
     image = F.fold(total.T[None], size, patch)[0]
     return image, F.fold(weight.T.repeat_interleave(patch**2, 0)[None], size, patch)[0]
-
-
-def aggregate(total: Tensor, weight: Tensor, shape: torch.Size, patch: int) -> Tensor:
-    """Return the weighted mean of overlapping patches; see `overlap_add`."""
-    image, mass = overlap_add(total, weight, shape, patch)
-    return image / mass

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zspot.filters.cosines import cosine_basis
+
 SIDE = 8
 GROUPS = 24
 MAX_LAG = 4
@@ -29,15 +31,7 @@ _CLIPPED_BLOCK = 0.05
 _TILE = 32
 
 
-def _dct() -> np.ndarray:
-    """Return the orthonormal DCT-II, (SIDE, SIDE), one basis function a row."""
-    n = np.arange(SIDE)
-    basis = np.sqrt(2 / SIDE) * np.cos(np.pi * (n + 0.5) * n[:, None] / SIDE)
-    basis[0] /= np.sqrt(2)
-    return basis
-
-
-_BASIS = _dct()
+_BASIS = cosine_basis(SIDE)
 _U, _V = (a.ravel() for a in np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij"))
 _HALVES = [((_U + _V + p) % 2 == 0) & (_U + _V > 0) for p in (0, 1)]
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from zspot.core.ranges import POSITIVE, OneOf, Part, Range, require
 from zspot.filters.cross_scale import auxiliary
+from zspot.filters.patches import reflect_index
 from zspot.networks.siren import PHASES, Siren
 from zspot.recipe.losses import masked_mse
 from zspot.recipe.masks import MaskMaps
@@ -300,13 +301,8 @@ class NeighbourFill(RunningFill):
         index += index >= side * side // 2
         rows = torch.arange(h, device=y.device)[:, None] + index // side - self._radius
         cols = torch.arange(w, device=y.device) + index % side - self._radius
-        places = _reflect(rows, h) * w + _reflect(cols, w)
+        places = reflect_index(rows, h) * w + reflect_index(cols, w)
         return places.flatten(2).expand(n, c, h * w)
-
-
-def _reflect(index: torch.Tensor, size: int) -> torch.Tensor:
-    index = index.abs()
-    return torch.where(index < size, index, 2 * size - 2 - index).clamp(0, size - 1)
 
 
 class CodeFill(RunningFill):

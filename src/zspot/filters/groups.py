@@ -1,0 +1,148 @@
+"""Filters of a group of similar patches: the estimators of `zspot.filters.nonlocal_bayes`.
+
+Groups are (B, G, k, D): a batch of B groups of k patches, each in G parts of D numbers. A part is
+one channel of a working colour basis, or all channels at once (G = 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zspot.filters.cosines import cosine_basis
+from zspot.filters.patch_noise import PatchNoise
+
+FLAT = 0.05  # excess variance, in units of the noise, below which a group counts as flat
+_LEAST_FACTOR = 0.05  # of the variance at the mean level, however dark a group is
+_RIDGE = 1e-3  # share of the mean diagonal that keeps a system regular
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Units of the noise and a colour basis, in which estimates are affine in the image.
+
+    A shift of the image is therefore a shift of its estimate.
+    """
+
+    basis: Tensor  # (C, C), orthonormal
+    centre: Tensor  # (C,)
+    scale: Tensor  # ()
+
+    @classmethod
+    def of(cls, y: Tensor, noise: PatchNoise) -> Frame:
+        """Return the frame of an image (C, H, W)."""
+        # Variances that follow the signal belong to the camera's channels, not to opponent ones.
+        follows = noise.slope is not None
+        basis = torch.eye(len(y)) if follows else torch.from_numpy(cosine_basis(len(y)))
+        return cls(basis.to(y), y.mean((1, 2)), noise.channels.diagonal().mean().sqrt().to(y))
+
+    def inward(self, image: Tensor) -> Tensor:
+        """Bring an image (C, H, W) into the frame."""
+        moved = (image - self.centre[:, None, None]) / self.scale
+        return torch.einsum("dc,chw->dhw", self.basis, moved)
+
+    def outward(self, image: Tensor) -> Tensor:
+        """Bring an image (C, H, W) back."""
+        back = torch.einsum("dc,dhw->chw", self.basis, image)
+        return back * self.scale + self.centre[:, None, None]
+
+
+@dataclass(frozen=True, eq=False)
+class GroupNoise:
+    """Noise of the patches of a group, in a frame."""
+
+    covariance: Tensor  # (G, D, D)
+    variance: Tensor | None = None  # (G,) where the covariance is that times the identity
+    relative: Tensor | None = None  # (C,) slope of the variance per unit of signal, / variance
+    level: Tensor | None = None  # (C,) at which the covariance is right
+
+    @classmethod
+    def of(cls, noise: PatchNoise, frame: Frame, patch: int, split: bool) -> GroupNoise:
+        """Bring noise into a frame, for patches of a side, split into channels or not."""
+        channels = frame.basis @ noise.channels.to(frame.centre) @ frame.basis.T / frame.scale**2
+        # Of noise that is the same in all channels rounding leaves zero or less elsewhere.
+        power = channels.diagonal().clamp_min(torch.finfo(channels.dtype).eps)
+        channels = channels + torch.diag(power - channels.diagonal())
+        full = PatchNoise(channels, noise.lags).covariance(patch)[None]
+        if split:
+            count, area = len(channels), patch**2
+            blocks = full.reshape(count, area, count, area)
+            full = torch.stack([blocks[c, :, c] for c in range(count)])
+        if noise.slope is not None and noise.level is not None:
+            slope, level = noise.slope.to(frame.centre), noise.level.to(frame.centre)
+            relative = slope * frame.scale / noise.channels.diagonal().to(frame.centre)
+            return cls(full, None, relative, (level - frame.centre) / frame.scale)
+        variance = full.diagonal(dim1=1, dim2=2).mean(-1)
+        plain = torch.diag_embed(variance[:, None].expand(full.shape[:2]))
+        return cls(full, variance if torch.allclose(full, plain, atol=1e-5) else None)
+
+    def at_level(self, model: Tensor) -> Tensor:
+        """Return the covariance at the mean level of each group, (B or 1, G, D, D)."""
+        if self.relative is None or self.level is None:
+            return self.covariance[None]
+        channels = len(self.relative)
+        means = model.mean(2).reshape(*model.shape[:2], channels, -1).mean(-1)
+        factor = (1 + self.relative * (means - self.level)).clamp_min(_LEAST_FACTOR).sqrt()
+        factor = factor.repeat_interleave(model.shape[-1] // channels, -1)
+        return self.covariance * factor[..., None] * factor[..., None, :]
+
+
+def ridge(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[Tensor, Tensor]:
+    """Return least-risk linear combinations of the patches of each group, (B, G, k, D).
+
+    The Gram matrix of the clean patches is that of the pilot's patches `model` or, where these are
+    `raw`, that of the noisy patches less what noise adds to it. Also returns how far to trust each
+    patch, (B, G, k).
+    """
+    energy = noise.covariance.diagonal(dim1=1, dim2=2).sum(-1)[None, :, None]  # (1, G, 1)
+    offset = group.mean((2, 3), keepdim=True)
+    group, model = group - offset, model - offset
+    gram = model @ model.transpose(2, 3)
+    gram.diagonal(dim1=2, dim2=3).add_(energy * (_RIDGE if raw else 1.0))
+    theta = _inverse(gram) * -energy[..., None]
+    theta.diagonal(dim1=2, dim2=3).add_(1)
+    # The noise left in a combination is the sum of its squared weights.
+    trust = 1 / theta.square().sum(-1).clamp(1 / theta.shape[-1], 1)
+    return theta @ group + offset, trust
+
+
+def bayes(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[Tensor, Tensor]:
+    """Return the posterior mean of each patch under the Gaussian fitted to its group.
+
+    Arguments and values are those of `ridge`; all patches are trusted alike.
+    """
+    centre = model.mean(2, keepdim=True)
+    spread = model - centre
+    trust = group.new_ones(group.shape[:3])
+    if not raw and noise.variance is not None and spread.shape[2] < spread.shape[3]:
+        return _between_patches(group - centre, spread, noise.variance) + centre, trust
+    covariance = noise.at_level(model)
+    signal = spread.transpose(2, 3) @ spread / _degrees(spread)
+    trace = covariance.diagonal(dim1=2, dim2=3).sum(-1)
+    if raw:
+        signal = signal - covariance
+        # Where the group varies no more than noise does, its mean is the better estimate.
+        flat = signal.diagonal(dim1=2, dim2=3).sum(-1) < FLAT * trace
+        signal = signal * (~flat)[..., None, None]
+    system = signal + covariance
+    system.diagonal(dim1=2, dim2=3).add_(_RIDGE * trace[..., None] / system.shape[-1])
+    gain = torch.linalg.solve_ex(system, signal)[0]  # (S + N)^-1 S, for row vectors
+    return (group - centre) @ gain + centre, trust
+
+
+def _between_patches(group: Tensor, spread: Tensor, variance: Tensor) -> Tensor:
+    """Solve between patches: smaller than between pixels where a group has fewer patches."""
+    gram = spread @ spread.transpose(2, 3)
+    gram.diagonal(dim1=2, dim2=3).add_(_degrees(spread) * variance[None, :, None])
+    return group @ spread.transpose(2, 3) @ _inverse(gram) @ spread
+
+
+def _degrees(spread: Tensor) -> int:
+    return max(1, spread.shape[2] - 1)
+
+
+def _inverse(gram: Tensor) -> Tensor:
+    """Invert positive definite matrices; what is not gives numbers, not an error."""
+    return torch.cholesky_inverse(torch.linalg.cholesky_ex(gram)[0])
