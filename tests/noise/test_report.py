@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 from zspot.core.errors import ImageError
-from zspot.noise.report import MAX_LAG, analyze_noise, plot_noise
+from zspot.noise import analyze_noise, plot_noise
+from zspot.noise.blocks import MAX_LAG
 
 FLAT = np.full((128, 160), 100.0)
 

@@ -1,4 +1,4 @@
-"""Local averages in Gaussian windows."""
+"""Local means in Gaussian windows."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import torch
 from torch.nn import functional as F
 
 
-class LocalAverage:
-    """Gaussian average of (H, W) on a grid of cells, over the pixels that exist.
+class LocalMean:
+    """Gaussian mean of (H, W) on a grid of cells, over the pixels that exist.
 
     Parameters
     ----------
     size : (int, int)
         Height and width of the images to come.
     cell : int
-        Side of a cell in pixels; the average has one value for each.
+        Side of a cell in pixels; the mean has one value for each.
     window : float
         Standard deviation of the window in cells.
     like : tensor
@@ -34,6 +34,7 @@ class LocalAverage:
         return self._blur(image) / self._weight
 
     def _blur(self, image: torch.Tensor) -> torch.Tensor:
+        """Average cells, then in Gaussian windows that count 0 beyond the image."""
         cells = F.avg_pool2d(F.pad(image, self._pad)[None], self._cell)[None]
         reach = len(self._kernel) // 2
         rows = F.conv2d(cells, self._kernel.view(1, 1, -1, 1), padding=(reach, 0))

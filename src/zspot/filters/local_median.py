@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from zspot.filters.local_mean import LocalAverage
+from zspot.filters.local_mean import LocalMean
 
 _LEVELS = 48  # thresholds between which the median is interpolated
 
@@ -43,7 +43,7 @@ def _local_median(removed: torch.Tensor, window: float) -> torch.Tensor:
     sample = removed.flatten()[:: max(1, removed.numel() // 2**20)]
     low, high = torch.quantile(sample, torch.tensor([0.2, 0.8], device=removed.device)).tolist()
     step = (high - low) / (_LEVELS - 1)
-    average = LocalAverage((height, width), cell, window / cell, removed)
+    average = LocalMean((height, width), cell, window / cell, removed)
     previous = average((removed < low).to(removed.dtype))
     median = torch.full_like(previous, low)
     for index in range(1, _LEVELS):

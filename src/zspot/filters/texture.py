@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import torch
 
-from zspot.filters.local_mean import LocalAverage
+from zspot.filters.local_mean import LocalMean
 
-_WINDOW = 6.0
-_BINS = 8
+_WINDOW = 6.0  # deviation of the window, pixels
+_BINS = 8  # of brightness
 _LARGEST = 2.0  # no brightness counts as noisier than this many times the median
 
 
@@ -30,7 +30,7 @@ def restore_texture(estimate: torch.Tensor, noisy: torch.Tensor, tolerance: floa
     float tensor (C, H, W)
     """
     removed = noisy - estimate
-    average = LocalAverage((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
+    average = LocalMean((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
     strength = average(removed.square().mean(0)).clamp(min=0).sqrt()
     usual = _usual(strength, average(estimate.mean(0)))
     share = ((strength / usual.clamp(min=1e-12) - tolerance) / tolerance).clamp(0, 1)

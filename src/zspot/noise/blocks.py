@@ -17,18 +17,18 @@ import numpy as np
 
 from zspot.filters.cosines import cosine_basis
 
-SIDE = 8
-GROUPS = 24
-MAX_LAG = 4
+SIDE = 8  # of a block, pixels
+GROUPS = 24  # of tiles, for the bootstrap
+MAX_LAG = 4  # pixels, up to which noise may be correlated
 MAX_BLOCKS = 16_000
-_MAX_BINS = 12
+_MAX_BINS = 12  # of intensity
 _BLOCKS_PER_BIN = 96  # disjoint ones
-_SHARES = (0.03, 0.05, 0.08, 0.16, 0.32, 0.64, 1.0)
-_LEAST = 8  # disjoint blocks
+_SHARES = (0.03, 0.05, 0.08, 0.16, 0.32, 0.64, 1.0)  # of a bin's blocks, tried as its flattest
+_LEAST = 8  # disjoint blocks that are taken at least
 _NEXT = 4  # the next flattest blocks reach to this many times the rank of the flattest
-_SLACK = 0.1
-_CLIPPED_BLOCK = 0.05
-_TILE = 32
+_SLACK = 0.1  # rise of the power, over the root of the blocks, that counts as none
+_CLIPPED_BLOCK = 0.05  # share of clipped pixels up to which a block is used
+_TILE = 32  # pixels
 
 
 _BASIS = cosine_basis(SIDE)
@@ -194,6 +194,7 @@ def _bins(blocks: Blocks) -> list[np.ndarray]:
 def _one_bin(
     blocks: Blocks, energy: np.ndarray, members: np.ndarray, shares: tuple[float, ...]
 ) -> tuple[np.ndarray, ...]:
+    """Return `power`, `count`, `intensity`, `clipped`, `share` and `busy` of one bin's blocks."""
     channels = blocks.mean.shape[1]
     power = np.zeros((2, GROUPS, channels, channels, SIDE * SIDE))
     count = np.zeros((2, GROUPS, 2))

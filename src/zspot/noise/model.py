@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,30 +23,36 @@ from zspot.noise.blocks import (
     measure,
 )
 
-_DRAWS = 40
-_RELIABLE = frequency() >= 5
+
+class _Cut(NamedTuple):
+    """How correlations are extrapolated to the low frequencies, where signal hides noise."""
+
+    lowest: float  # u^2 + v^2 that a trusted frequency must reach
+    ridge: float  # see `lag_operator`
+
+
+_CUT, _BOLD, _TIMID = _Cut(5, 0.05), _Cut(4, 0.03), _Cut(9, 0.1)
+"""The extrapolation in use, and two whose distance is a part of its doubt."""
+_CROSS = _Cut(5, 0.01)
+"""The extrapolation of the correlation between channels."""
+_DRAWS = 40  # bootstrap draws
 _EXCESS = 2.0
 """A bin whose variance exceeds the fitted line by more than this factor counts as texture."""
-_CORRELATED = 0.1
+_CORRELATED = 0.1  # autocorrelation above which a lag belongs to the correlation length
 _BANDS = [
     (frequency() >= low) & (frequency() < high)
     for low, high in pairwise((5, 9, 13, 18, 25, 34, 45, 60, 99))
 ]
 _REST = 2.0
-"""Texture in the flattest blocks over its growth to the next flattest: 1 to 3 on clean pictures
-with known noise of all kinds, more for stronger noise."""
+"""Texture in the flattest blocks over its growth to the next flattest."""
 _GROWTH_VARIANCE = 8 / 3
 """Variance of growth over power by chance, for one coefficient of one block and one of the three
 in the next class: 2 (1 + 1/3). Growth within one standard deviation is not believed."""
-_CUTS = ((5, 0.05), (4, 0.03), (9, 0.1))
-"""(u^2 + v^2 that a trusted frequency must reach, ridge): the one used, then two for the doubt."""
-_CROSS = (5, 0.01)
 _RELATIVE = {"level": 0.2, "gain": 0.4, "read": 0.2, "variance": 0.4}
+_ABSOLUTE = {"autocorrelation": 0.1, "length": 0.5, "channels": 0.1}
+"""Doubt per doubling of a usual block's energy over a chosen one's."""
 _FLOOR = {"level": 0.03, "gain": 0.06, "read": 0.03, "variance": 0.06}
 """Doubt that is left where all is flat: real noise differs between flat and textured areas."""
-_ABSOLUTE = {"autocorrelation": 0.1, "length": 0.5, "channels": 0.1}
-"""Doubt per doubling of a usual block's energy over a chosen one's: typical errors on simulated
-noise of all kinds on BSD68 and Set9 (`python -m benchmarks.noise_report`)."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,24 @@ class Estimate:
     autocorrelation: np.ndarray
     length: np.ndarray
     channels: np.ndarray
+
+    def among(self, live: np.ndarray, channels: int, itself: float) -> Estimate:
+        """Return the estimate of all `channels`, those that are not `live` without noise.
+
+        `itself` is what the correlation of a channel with itself is given as.
+        """
+        names = ("level", "gain", "read", "variance")
+        wide = {name: spread(getattr(self, name), live, channels) for name in names}
+        between = itself * np.eye(channels)
+        between[np.ix_(live, live)] = self.channels
+        return replace(self, **wide, channels=between)
+
+
+def spread(values: np.ndarray, live: np.ndarray, channels: int) -> np.ndarray:
+    """Put `values` of the `live` channels among zeros, (channels, ...)."""
+    out = np.zeros((channels, *values.shape[1:]))
+    out[live] = values
+    return out
 
 
 def spectra_of(blocks: Blocks) -> Spectra:
@@ -102,14 +127,10 @@ def estimate(spectra: Spectra, black: np.ndarray) -> tuple[Estimate, Estimate]:
         Lowest intensity of each channel, where the read noise is stated.
     """
     power = spectra.mean()
-    best, bold, timid = (_solve(spectra, power, black, *cut) for cut in _CUTS)
-    raw = _solve(spectra, power, black, *_CUTS[0], rest=0.0)
-    rng = np.random.default_rng(0)
-    present = np.flatnonzero(spectra.count[0].sum(axis=(1, 2)) > 0)
-    draws = []
-    for _ in range(_DRAWS if len(present) > 1 else 0):
-        drawn = np.bincount(rng.choice(present, len(present)), minlength=GROUPS)
-        draws.append(_solve(spectra, spectra.mean(drawn.astype(float)), black, *_CUTS[0]))
+    best = _solve(spectra, power, black, _CUT)
+    bold, timid = (_solve(spectra, power, black, cut) for cut in (_BOLD, _TIMID))
+    raw = _solve(spectra, power, black, _CUT, rest=0.0)
+    draws = _bootstrap(spectra, black)
     doubt = {}
     for name in (f.name for f in fields(Estimate)):
         value, one, two, three = (getattr(e, name) for e in (best, bold, timid, raw))
@@ -119,6 +140,17 @@ def estimate(spectra: Spectra, black: np.ndarray) -> tuple[Estimate, Estimate]:
         scatter = np.stack([getattr(d, name) for d in draws]).std(axis=0)
         doubt[name] = np.sqrt(scatter**2 + ((one - two) / 2) ** 2 + ((value - three) / 2) ** 2)
     return best, _with_texture(best, replace(best, **doubt), spectra)
+
+
+def _bootstrap(spectra: Spectra, black: np.ndarray) -> list[Estimate]:
+    """Estimate from groups of tiles drawn with replacement; nothing where there is one group."""
+    rng = np.random.default_rng(0)
+    present = np.flatnonzero(spectra.count[0].sum(axis=(1, 2)) > 0)
+    draws = []
+    for _ in range(_DRAWS if len(present) > 1 else 0):
+        drawn = np.bincount(rng.choice(present, len(present)), minlength=GROUPS)
+        draws.append(_solve(spectra, spectra.mean(drawn.astype(float)), black, _CUT))
+    return draws
 
 
 def _with_texture(best: Estimate, doubt: Estimate, spectra: Spectra) -> Estimate:
@@ -142,7 +174,9 @@ def _noise_power(power: np.ndarray, spectra: Spectra, rest: float) -> np.ndarray
 
     `power` is (2, B, C, C, 64) as by `Spectra.mean`.
     """
-    own, grown = (np.stack([p[..., b].sum(axis=2) for b in _BANDS]) for p in _diagonals(power))
+    own, grown = (
+        np.stack([p[..., b].sum(axis=2) for b in _BANDS]) for p in np.einsum("kbccf->kbcf", power)
+    )
     own = np.maximum(own, 1e-12)
     growth = np.maximum(grown / own - 1, 0)
     wide = (own[::2] + own[1::2], grown[::2] + grown[1::2])
@@ -153,39 +187,20 @@ def _noise_power(power: np.ndarray, spectra: Spectra, rest: float) -> np.ndarray
     return (own / (1 + rest * texture)).sum(axis=0)
 
 
-def _diagonals(power: np.ndarray) -> np.ndarray:
-    return np.einsum("kbccf->kbcf", power)
-
-
 def _solve(
-    spectra: Spectra,
-    power: np.ndarray,
-    black: np.ndarray,
-    cut: float,
-    ridge: float,
-    rest: float = _REST,
+    spectra: Spectra, power: np.ndarray, black: np.ndarray, cut: _Cut, rest: float = _REST
 ) -> Estimate:
+    """Read an estimate off the mean power (2, B, C, C, 64) of the spectra."""
     total = _noise_power(power, spectra, rest)
-    raw = _noise_power(power, spectra, 0.0)
-    ends = np.stack(
-        [
-            envelope(spectra.intensity[:, c] - black[c], total[:, c], spectra)
-            for c in range(len(black))
-        ]
-    )
-    fitted = ends[:, :1] + ends[:, 1:] * (spectra.intensity.T - black[:, None])  # (C, B)
-    fitted = np.maximum(fitted, 1e-12)
+    above = spectra.intensity - black
+    ends = np.stack([envelope(above[:, c], total[:, c], spectra) for c in range(len(black))])
+    fitted = np.maximum(ends[:, :1] + ends[:, 1:] * above.T, 1e-12)  # (C, B)
     usual = np.median(total, axis=0)[:, None]
     capped = np.minimum(total.T, np.maximum(_EXCESS * fitted, usual))
-    trust = _trust(spectra, total, raw, fitted)
-    root = np.sqrt(raw)
-    shape = power[0] / (root[:, :, None] * root[:, None])[..., None]
-    shape = np.einsum("b,bcdf->cdf", trust, shape) / trust.sum()
-    lags = shape @ _operator(cut, ridge).T
-    own = np.maximum(np.einsum("ccl->cl", lags), 0)[:, 0]
-    auto = np.einsum("ccl->cl", lags) / np.maximum(own, 1e-12)[:, None]
-    auto[:, 0] = 1.0
-    auto = np.clip(auto.mean(axis=0).reshape(MAX_LAG + 1, -1), -1, 1)
+    shape = _shape(spectra, power, total, fitted)
+    lags = np.einsum("ccl->cl", shape @ _operator(cut).T)
+    own = np.maximum(lags, 0)[:, 0]
+    auto = _autocorrelation(lags, own)
     return Estimate(
         level=np.sqrt(own * (capped @ spectra.weight)),
         gain=own * ends[:, 1],
@@ -195,6 +210,24 @@ def _solve(
         length=np.asarray(_length(auto)),
         channels=_channels(shape),
     )
+
+
+def _shape(
+    spectra: Spectra, power: np.ndarray, total: np.ndarray, fitted: np.ndarray
+) -> np.ndarray:
+    """Return the spectrum (C, C, 64) of noise of power 1, mean of the bins by their trust."""
+    raw = _noise_power(power, spectra, 0.0)
+    trust = _trust(spectra, total, raw, fitted)
+    root = np.sqrt(raw)
+    shape = power[0] / (root[:, :, None] * root[:, None])[..., None]
+    return np.einsum("b,bcdf->cdf", trust, shape) / trust.sum()
+
+
+def _autocorrelation(lags: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return the autocorrelation at lags 0..4 x 0..4, mean of the channels, from (C, 25)."""
+    auto = lags / np.maximum(own, 1e-12)[:, None]
+    auto[:, 0] = 1.0
+    return np.clip(auto.mean(axis=0).reshape(MAX_LAG + 1, -1), -1, 1)
 
 
 def _trust(spectra: Spectra, total: np.ndarray, raw: np.ndarray, fitted: np.ndarray) -> np.ndarray:
@@ -209,13 +242,15 @@ def _trust(spectra: Spectra, total: np.ndarray, raw: np.ndarray, fitted: np.ndar
     return trust * (total / raw).mean(axis=1) ** 4
 
 
-def _operator(cut: float, ridge: float) -> np.ndarray:
-    weights = np.where(frequency() >= cut, 1.0, 0.0)
-    return lag_operator(weights, ridge * weights.mean())
+def _operator(cut: _Cut) -> np.ndarray:
+    """Return `lag_operator` for the frequencies that a cut trusts."""
+    weights = np.where(frequency() >= cut.lowest, 1.0, 0.0)
+    return lag_operator(weights, cut.ridge * weights.mean())
 
 
 def _channels(shape: np.ndarray) -> np.ndarray:
-    lag0 = shape @ _operator(*_CROSS)[0]
+    """Return the correlation between channels at lag 0, (C, C)."""
+    lag0 = shape @ _operator(_CROSS)[0]
     deviation = np.sqrt(np.maximum(np.diag(lag0), 1e-12))
     out = np.clip(lag0 / (deviation[:, None] * deviation), -1, 1)
     np.fill_diagonal(out, 1.0)
@@ -223,11 +258,13 @@ def _channels(shape: np.ndarray) -> np.ndarray:
 
 
 def _mirror(quarter: np.ndarray) -> np.ndarray:
+    """Return all lags, (9, 9), from those down and to the right."""
     half = np.concatenate([quarter[:0:-1], quarter])
     return np.concatenate([half[:, :0:-1], half], axis=1)
 
 
 def _length(quarter: np.ndarray) -> float:
+    """Return the largest lag up to which all along the axes are correlated."""
     axes = (quarter[0] + quarter[:, 0]) / 2
     over = np.abs(axes) > _CORRELATED
     return float(np.argmin(over) - 1) if not over.all() else float(MAX_LAG)

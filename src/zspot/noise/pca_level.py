@@ -3,13 +3,6 @@
 Patches of a picture lie close to a space of fewer dimensions than they have pixels; white noise
 fills all of them alike. So the smallest eigenvalues of the patches' covariance are the noise's
 variance. The estimate errs upwards where texture fills every dimension.
-
-References
-----------
-S. Pyatykh, J. Hesser, L. Zheng, "Image noise level estimation by principal component analysis",
-IEEE Trans. Image Processing 22(2), 2013.
-G. Chen, F. Zhu, P. A. Heng, "An efficient statistical method for image noise level estimation",
-ICCV 2015.
 """
 
 from __future__ import annotations
@@ -23,10 +16,8 @@ _SAMPLES = 1 << 18  # patches that are looked at, about
 _FEWEST = 25  # patches needed per pixel of a patch
 _SHRINKAGE = 0.72
 """The smallest eigenvalues of pure noise come out too small, their root by this divided by the
-root of the patches per pixel of a patch (measured on white noise from 48 to 512 pixels square)."""
-_ENOUGH = (
-    2000  # patches per pixel of a patch from which texture, which errs upwards, makes up for it
-)
+root of the patches per pixel of a patch."""
+_ENOUGH = 2000  # patches per pixel of a patch, from which texture makes up for that
 
 
 def white_level(y: torch.Tensor) -> tuple[float, ...] | None:
@@ -40,6 +31,13 @@ def white_level(y: torch.Tensor) -> tuple[float, ...] | None:
     -------
     tuple of float, or None
         One value per channel in the units of `y`; None where the image is too small to tell.
+
+    References
+    ----------
+    .. [1] Pyatykh, Hesser, Zheng, "Image noise level estimation by principal component analysis",
+       IEEE Trans. Image Processing 22(2), 2013.
+    .. [2] Chen, Zhu, Heng, "An efficient statistical method for image noise level estimation",
+       ICCV 2015.
     """
     _, height, width = y.shape
     count = (height - PATCH + 1) * (width - PATCH + 1)

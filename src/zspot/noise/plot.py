@@ -10,14 +10,32 @@ import numpy as np
 if TYPE_CHECKING:
     from zspot.noise.report import NoiseReport
 
-_CROP = 128
+_CROP = 128  # pixels
 _COLOURS = ("tab:red", "tab:green", "tab:blue", "tab:gray")
 
 
-def draw(
-    report: NoiseReport, image: np.ndarray, path: str | Path, channel_axis: int | None
+def plot_noise(
+    report: NoiseReport,
+    image: np.ndarray,
+    path: str | Path,
+    channel_axis: int | None = None,
 ) -> None:
-    """Write the picture; see `zspot.noise.plot_noise`."""
+    """Draw level function, autocorrelation, channel correlation and a crop into a picture file.
+
+    Parameters
+    ----------
+    report : NoiseReport
+    image : ndarray
+        The image that was analysed.
+    path : str or Path
+        The suffix decides the format: .png, .pdf, .svg.
+    channel_axis : int or None
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -29,7 +47,7 @@ def draw(
     _level_function(axes[0, 0], report)
     _matrix(axes[0, 1], report.autocorrelation, "autocorrelation (lag, px)", 4.5)
     _matrix(axes[1, 0], report.channel_correlation, "correlation between channels", None)
-    axes[1, 1].imshow(_crop(image, channel_axis), cmap="gray", interpolation="nearest")
+    axes[1, 1].imshow(_crop(np.asarray(image), channel_axis), cmap="gray", interpolation="nearest")
     axes[1, 1].set_title("crop from the centre")
     axes[1, 1].set_axis_off()
     figure.suptitle(report.summary(), fontsize=10, wrap=True)
@@ -37,6 +55,7 @@ def draw(
 
 
 def _level_function(axis: Any, report: NoiseReport) -> None:
+    """Draw the variance of every bin against its intensity, and the fitted lines."""
     colours = _COLOURS if len(report.level) > 1 else ("black",)
     for c, colour in zip(range(len(report.level)), colours, strict=False):
         x, y = report.intensity[c], report.variance[c]
@@ -50,6 +69,7 @@ def _level_function(axis: Any, report: NoiseReport) -> None:
 
 
 def _matrix(axis: Any, values: np.ndarray, title: str, reach: float | None) -> None:
+    """Draw correlations as colours, with lags up to `reach` beside them or numbers inside."""
     extent = None if reach is None else (-reach, reach, reach, -reach)
     axis.imshow(values, vmin=-1, vmax=1, cmap="RdBu_r", extent=extent)
     if reach is None:

@@ -2,25 +2,23 @@
 
 `analyze_noise` returns a `NoiseReport`: level, signal dependence, clipping, spatial and
 cross-channel correlation, each with an uncertainty. How flat blocks are told from texture is in
-`noise_blocks`, what is derived from them in `noise_model`, what is read off the stored values
-in `noise_sample`.
+`zspot.noise.blocks`, what is derived from them in `zspot.noise.model`, what is read off the stored
+values in `zspot.noise.stored`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 
-from zspot.noise.blocks import GROUPS, MAX_LAG, SIDE, cut
-from zspot.noise.model import Estimate, estimate, spectra_of
+from zspot.noise.blocks import GROUPS, MAX_LAG, SIDE, Spectra, cut
+from zspot.noise.model import Estimate, estimate, spectra_of, spread
 from zspot.noise.stored import Stored
 
 WHITE_BELOW = 0.2
-"""Noise counts as white if its autocorrelation at one pixel is below this: above what texture
-leaks into white noise of usual strength, below camera noise (0.4 to 0.8)."""
-_BLOCKY = 1.3
+"""Noise counts as white if its autocorrelation at one pixel is below this."""
+_BLOCKY = 1.3  # `blockiness` from which JPEG is mentioned
 _LAGS = 2 * MAX_LAG + 1
 
 
@@ -94,7 +92,8 @@ class NoiseReport:
     @property
     def lag_one(self) -> float:
         """Autocorrelation at one pixel, mean of down and across."""
-        return float(_axis_mean(self.autocorrelation, 1))
+        lags = self.autocorrelation
+        return float((lags[MAX_LAG, MAX_LAG + 1] + lags[MAX_LAG + 1, MAX_LAG]) / 2)
 
     @property
     def is_white(self) -> bool:
@@ -114,7 +113,7 @@ class NoiseReport:
         words = [
             f"noise level {level:.3g} +- {doubt:.1g} ({100 * rms(self.level_fraction):.2g} % "
             "of the range)",
-            self._dependence(),
+            "grows with brightness" if self.grows else "about even over brightness",
             "white"
             if self.is_white
             else f"correlated to {self.correlation_length:.0f} px ({self.lag_one:.2f} at 1 px)",
@@ -133,9 +132,6 @@ class NoiseReport:
         shot = self.gain * np.ptp(self.intensity, axis=1)
         much = shot.sum() > 0.5 * (self.read_noise**2).sum()
         return bool(much and (self.gain > 2 * self.gain_uncertainty).any())
-
-    def _dependence(self) -> str:
-        return "grows with brightness" if self.grows else "about even over brightness"
 
 
 def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> NoiseReport:
@@ -167,77 +163,69 @@ def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> Nois
        fitting for single-image raw-data", IEEE TIP 17, 2008, for the level function.
     """
     stored = Stored.of(np.asarray(image), channel_axis)
-    values, black = stored.values, stored.black
-    live = np.flatnonzero(stored.scale > 0)
-    notes: list[str] = []
+    return _report(stored, _measure(stored))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured, for all channels, in standardised intensities."""
+
+    best: Estimate
+    doubt: Estimate
+    intensity: np.ndarray  # (C, B)
+    notes: list[str]
+
+
+def _measure(stored: Stored) -> _Measured:
+    """Measure by blocks, or by differences where the image is constant or tiny."""
+    values, live = stored.values, np.flatnonzero(stored.scale > 0)
     if not len(live):
-        best, doubt, intensity = _flat(values, 0.0)
-    elif min(values.shape[1:]) < SIDE:
-        best, doubt, intensity = _flat(values, np.inf)
-        notes.append(f"Too small to measure noise: at least {SIDE} x {SIDE} pixels are needed.")
-    else:
-        blocks = cut(values[live], stored.clipped[live], stored.step)
-        spectra = spectra_of(blocks)
-        best, doubt = estimate(spectra, black[live])
+        return _by_differences(values, 0.0, [])
+    if min(values.shape[1:]) < SIDE:
+        note = f"Too small to measure noise: at least {SIDE} x {SIDE} pixels are needed."
+        return _by_differences(values, np.inf, [note])
+    blocks = cut(values[live], stored.clipped[live], stored.step)
+    spectra = spectra_of(blocks)
+    best, doubt = estimate(spectra, stored.black[live])
+    notes = _limits(blocks.disjoint, spectra, best.variance)
+    if len(live) == len(values):
         intensity = spectra.intensity.T
-        best, doubt, intensity = _all_channels(best, doubt, intensity, live, len(values))
-        notes = _limits(blocks.disjoint, spectra.share, spectra.clipped, best.variance[live])
-        notes += _format_notes(stored, best.level * stored.scale)
-    return _report(stored, best, doubt, intensity, notes)
+    else:
+        best, doubt = best.among(live, len(values), 1.0), doubt.among(live, len(values), 0.0)
+        intensity = spread(spectra.intensity.T, live, len(values))
+    notes += _format_notes(stored, best.level * stored.scale)
+    return _Measured(best, doubt, intensity, notes)
 
 
-def _flat(values: np.ndarray, doubt: float) -> tuple[Estimate, Estimate, np.ndarray]:
-    """Return the estimate of a constant or tiny image; a tiny one's level is from differences."""
+def _by_differences(values: np.ndarray, doubt: float, notes: list[str]) -> _Measured:
+    """Return white noise whose level is that of differences between neighbours."""
     channels = len(values)
     steps = [np.diff(values.astype(float), axis=a).reshape(channels, -1) for a in (1, 2)]
     step = np.concatenate([*steps, np.zeros((channels, 1))], axis=1)
     level = np.sqrt((step**2).sum(axis=1) / max(step.shape[1] - 1, 1) / 2)
     delta = np.zeros((_LAGS, _LAGS))
     delta[MAX_LAG, MAX_LAG] = 1.0
-    zero = np.zeros(channels)
     best = Estimate(
-        level, zero, level, level[:, None] ** 2, delta, np.asarray(0.0), np.eye(channels)
+        level=level,
+        gain=np.zeros(channels),
+        read=level,
+        variance=level[:, None] ** 2,
+        autocorrelation=delta,
+        length=np.asarray(0.0),
+        channels=np.eye(channels),
     )
     unknown = Estimate(*(np.full_like(getattr(best, f.name), doubt) for f in fields(Estimate)))
-    return best, unknown, values.mean(axis=(1, 2), dtype=float)[:, None]
+    return _Measured(best, unknown, values.mean(axis=(1, 2), dtype=float)[:, None], notes)
 
 
-def _all_channels(
-    best: Estimate, doubt: Estimate, intensity: np.ndarray, live: np.ndarray, channels: int
-) -> tuple[Estimate, Estimate, np.ndarray]:
-    """Put noiseless constant channels back between the measured ones."""
-    if len(live) == channels:
-        return best, doubt, intensity
-
-    def spread(e: Estimate, unit: float) -> Estimate:
-        parts = {}
-        for f in fields(Estimate):
-            value = getattr(e, f.name)
-            if f.name == "channels":
-                out = unit * np.eye(channels)
-                out[np.ix_(live, live)] = value
-            elif f.name in ("autocorrelation", "length"):
-                out = value
-            else:
-                out = np.zeros((channels, *value.shape[1:]))
-                out[live] = value
-            parts[f.name] = out
-        return Estimate(**parts)
-
-    wide = np.zeros((channels, intensity.shape[1]))
-    wide[live] = intensity
-    return spread(best, 1.0), spread(doubt, 0.0), wide
-
-
-def _limits(
-    disjoint: float, share: np.ndarray, clipped: np.ndarray, variance: np.ndarray
-) -> list[str]:
+def _limits(disjoint: float, spectra: Spectra, variance: np.ndarray) -> list[str]:
+    """Say in sentences what of the picture limits the report; `variance` is (C, B)."""
     notes = []
     if disjoint < 2 * GROUPS:
         notes.append("The image is small: the uncertainties are themselves uncertain.")
-    if np.median(share) < 0.04:
+    if np.median(spectra.share) < 0.04:
         notes.append("Little of the image is flat: texture may count as noise.")
-    if clipped.max(axis=1).min() > 0.01:
+    if spectra.clipped.max(axis=1).min() > 0.01:
         notes.append("Clipping is everywhere: the noise before clipping was stronger.")
     typical = np.quantile(variance, 0.75, axis=1, keepdims=True)
     if (variance < 0.02 * typical).mean() > 0.1:
@@ -249,6 +237,7 @@ def _limits(
 
 
 def _format_notes(stored: Stored, level: np.ndarray) -> list[str]:
+    """Say in sentences what of the stored values limits the report; `level` (C,) in units."""
     notes = []
     if stored.blockiness > _BLOCKY:
         notes.append("8 x 8 blocks stand out (JPEG): the noise was stronger before compression.")
@@ -257,10 +246,9 @@ def _format_notes(stored: Stored, level: np.ndarray) -> list[str]:
     return notes
 
 
-def _report(
-    stored: Stored, best: Estimate, doubt: Estimate, intensity: np.ndarray, notes: list[str]
-) -> NoiseReport:
-    offset, scale = stored.offset, stored.scale
+def _report(stored: Stored, measured: _Measured) -> NoiseReport:
+    """Bring what was measured back to the image's units."""
+    best, doubt, scale = measured.best, measured.doubt, stored.scale
     span = stored.white - stored.black
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         square = (scale**2)[:, None]
@@ -273,7 +261,7 @@ def _report(
             read_noise=best.read * scale,
             read_noise_uncertainty=_times(doubt.read, scale),
             black=stored.lowest,
-            intensity=offset[:, None] + intensity * scale[:, None],
+            intensity=stored.offset[:, None] + measured.intensity * scale[:, None],
             variance=best.variance * square,
             variance_uncertainty=_times(doubt.variance, square),
             clipped_low=stored.low,
@@ -286,17 +274,13 @@ def _report(
             channel_correlation_uncertainty=doubt.channels,
             quantum=stored.quantum,
             blockiness=stored.blockiness,
-            notes=tuple(notes),
+            notes=tuple(measured.notes),
         )
 
 
 def _times(doubt: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Scale an uncertainty; an infinite one stays infinite on a constant channel."""
     return np.where(np.isinf(doubt), np.inf, doubt * scale)
-
-
-def _axis_mean(lags: np.ndarray, lag: int) -> float:
-    return (lags[MAX_LAG, MAX_LAG + lag] + lags[MAX_LAG + lag, MAX_LAG]) / 2
 
 
 def rms(values: np.ndarray) -> float:
@@ -308,35 +292,9 @@ def rms(values: np.ndarray) -> float:
 
 
 def _plain(value: object) -> object:
+    """Return what JSON can hold."""
     if isinstance(value, np.ndarray):
         return [_plain(v) for v in value.tolist()]
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def plot_noise(
-    report: NoiseReport,
-    image: np.ndarray,
-    path: str | Path,
-    channel_axis: int | None = None,
-) -> None:
-    """Draw level function, autocorrelation, channel correlation and a crop into a picture file.
-
-    Parameters
-    ----------
-    report : NoiseReport
-    image : ndarray
-        The image that was analysed.
-    path : str or Path
-        The suffix decides the format: .png, .pdf, .svg.
-    channel_axis : int or None
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is missing.
-    """
-    from zspot.noise.plot import draw
-
-    draw(report, np.asarray(image), path, channel_axis)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from zspot.filters.local_mean import LocalAverage
+from zspot.filters.local_mean import LocalMean
 
 _WINDOW = 4.0
 _WIDER = 6.0  # the window of `unevenness`: noise itself varies little over so many pixels
@@ -34,7 +34,7 @@ def detail_correlation(noisy: torch.Tensor, estimate: torch.Tensor, guide: torch
     float
         Correlation of the logarithms, -1 to 1; 0 for an image without any variation of either.
     """
-    average = LocalAverage((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
+    average = LocalMean((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
     detail = _local_log(average, _gradient_energy(guide))
     for part in _bins(average(guide.mean(0))):
@@ -57,7 +57,7 @@ def unevenness(noisy: torch.Tensor, estimate: torch.Tensor) -> float:
         From the lowest to the highest tenth of the pixels, natural logarithm of the power; 0 is
         even. White noise alone gives about 0.2, for what windows of finite size vary by.
     """
-    average = LocalAverage((noisy.shape[1], noisy.shape[2]), 1, _WIDER, noisy)
+    average = LocalMean((noisy.shape[1], noisy.shape[2]), 1, _WIDER, noisy)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
     for part in _bins(average(estimate.mean(0))):
         removed[part] -= removed[part].median()
@@ -77,7 +77,7 @@ def coherence(image: torch.Tensor) -> float:
     across = image[:, 1:-1, 2:] - image[:, 1:-1, :-2]
     if down.numel() == 0:
         return 0.0
-    average = LocalAverage((down.shape[1], down.shape[2]), 1, _WINDOW, image)
+    average = LocalMean((down.shape[1], down.shape[2]), 1, _WINDOW, image)
     vertical, horizontal = average(down.square().sum(0)), average(across.square().sum(0))
     slanted = average((down * across).sum(0))
     agree = ((vertical - horizontal).square() + 4 * slanted.square()).sqrt().sum()
@@ -117,7 +117,7 @@ def channel_correlation(image: torch.Tensor) -> float:
     return float((products.sum() - products.trace()) / (channels * (channels - 1)))
 
 
-def _local_log(average: LocalAverage, energy: torch.Tensor) -> torch.Tensor:
+def _local_log(average: LocalMean, energy: torch.Tensor) -> torch.Tensor:
     """Return the logarithm of the local energy of (H, W), one number a pixel."""
     return average(energy).clamp(min=_LEAST).log().flatten()
 

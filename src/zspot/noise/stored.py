@@ -9,10 +9,10 @@ import numpy as np
 from zspot.core.plane import Plane, to_plane
 from zspot.noise.blocks import MAX_BLOCKS, SIDE
 
-_PILE = 2e-3
-_LARGE = 4_000_000  # pixels
-_VALUES = 65_536
-_WINDOW = 1024
+_PILE = 2e-3  # share of the pixels that a clipping level holds at least
+_LARGE = 4_000_000  # pixels, above which a sample is analysed
+_VALUES = 65_536  # pixels in which the step between values is sought
+_WINDOW = 1024  # rows and columns in which JPEG's grid is sought
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,7 @@ def blockiness(values: np.ndarray) -> float:
 
 
 def _grid(grey: np.ndarray) -> float:
+    """Return how much the most marked of eight columns stands out of every second other one."""
     step = np.diff(grey, axis=1)
     kink = np.abs(step[:, 1:-1] - (step[:, :-2] + step[:, 2:]) / 2).mean(axis=0)
     if not kink.any():
