@@ -19,6 +19,10 @@ class RecipeError(ZspotError, ValueError):
     """A recipe that cannot be run; the message says which value and what is allowed."""
 
 
+class TheoryError(ZspotError, ValueError):
+    """A parameter outside the range the theory is about; the message names it and the range."""
+
+
 class MemoryLimitError(OptionError):
     """More memory is needed than there may be; the message says how much."""
 

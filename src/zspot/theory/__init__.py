@@ -1,3 +1,31 @@
 """Linear blind-spot theory."""
 
-from zspot.theory.closed_form import *  # noqa: F403
+from zspot.core.errors import TheoryError
+from zspot.theory.checks import MODELS
+from zspot.theory.closed_form import FORMS, BlindSpot, Slopes, rank_one_inverse, torch_risk
+from zspot.theory.linear import (
+    Estimate,
+    MaskRisk,
+    Moments,
+    Neighbours,
+    Solution,
+    over_masks,
+    torch_solve,
+)
+
+__all__ = [
+    "FORMS",
+    "MODELS",
+    "BlindSpot",
+    "Estimate",
+    "MaskRisk",
+    "Moments",
+    "Neighbours",
+    "Slopes",
+    "Solution",
+    "TheoryError",
+    "over_masks",
+    "rank_one_inverse",
+    "torch_risk",
+    "torch_solve",
+]

@@ -12,7 +12,7 @@ against the clean value, E(sum_j a_j y_j - x_0)^2. The printed risk is that of t
 `zspot.theory.linear` any correlations at all.
 
 Source: Quan, Zheng, Ma, Ji. Zero-Shot Blind-spot Image Denoising via Implicit Neural Sampling.
-CVPR 2025, Proposition 1 and Lemma 1. torch is imported only by the functions named after it.
+CVPR 2025, Proposition 1 and Lemma 1. torch is imported by the functions named after it alone.
 """
 
 from __future__ import annotations
@@ -22,40 +22,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from zspot.theory.linear import (
-    MODELS,
-    Estimate,
-    MaskRisk,
-    Moments,
-    Neighbours,
-    Solution,
-    TheoryError,
-    check_choice,
-    check_number,
-    check_parameters,
-    over_masks,
-    torch_solve,
-)
+from zspot.core.errors import TheoryError
+from zspot.theory.checks import MODELS, check_choice, check_number, check_parameters
+from zspot.theory.linear import Neighbours
 
 if TYPE_CHECKING:
     import torch
-
-__all__ = [
-    "FORMS",
-    "MODELS",
-    "BlindSpot",
-    "Estimate",
-    "MaskRisk",
-    "Moments",
-    "Neighbours",
-    "Slopes",
-    "Solution",
-    "TheoryError",
-    "over_masks",
-    "rank_one_inverse",
-    "torch_risk",
-    "torch_solve",
-]
 
 FORMS = ("difference", "fraction")
 
@@ -92,6 +64,7 @@ class _Parts(NamedTuple):
 
 
 def _parts(value: Any, sigma: Any, correlation: Any, deviation: Any, m: Any, model: str) -> _Parts:
+    """Return the terms of the closed form."""
     power, noise, common = value**2, sigma**2, correlation**2
     spread = deviation**2 * (power if model == "multiplicative" else 1.0)
     whole = m * power + (m - 1) * common * noise + spread * noise + noise
@@ -99,6 +72,7 @@ def _parts(value: Any, sigma: Any, correlation: Any, deviation: Any, m: Any, mod
 
 
 def _risk(p: _Parts, m: Any, form: str) -> Any:
+    """Return the risk in one of its forms."""
     if form == "difference":
         return p.power - m * (p.power**2 - p.common * p.noise**2) / p.whole
     kept = p.power * p.noise * ((m - 1) * p.common + p.spread + 1)

@@ -8,20 +8,18 @@ case of the printed proposition; here is the general one, a system of M equation
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from zspot.core.errors import TheoryError
+from zspot.theory.checks import check_parameters
 
 if TYPE_CHECKING:
     import torch
 
-MODELS = ("additive", "multiplicative")
 _CHUNK = 8192  # samples drawn at a time, for memory
 _SINGULAR = 1e-12  # smallest pivot, relative to the largest moment, that counts as one
-
-
-class TheoryError(ValueError):
-    """A parameter outside the range the theory is about; the message names it and the range."""
 
 
 @dataclass(frozen=True)
@@ -260,18 +258,21 @@ class Neighbours:
         if weights is not None and np.shape(weights) != (m,):
             raise TheoryError(f"weights: shape {np.shape(weights)} must be ({m},)")
         w = self.moments().solve().weights if weights is None else np.asarray(weights)
-        own = np.sqrt(1 - np.asarray(self.noise_correlation, dtype=np.float64) ** 2)
-        errors = np.empty((2, samples))
-        for start in range(0, samples, _CHUNK):
-            n = min(_CHUNK, samples - start)
-            hidden = self.sigma * rng.standard_normal((n, 1))
-            noise = self.noise_correlation * hidden + self.sigma * own * rng.standard_normal((n, m))
-            visible = self.value + self._spread() * rng.standard_normal((n, m)) + noise
-            guess = visible @ w
-            errors[0, start : start + n] = (guess - self.value) ** 2
-            errors[1, start : start + n] = (guess - self.value - hidden[:, 0]) ** 2
+        starts = range(0, samples, _CHUNK)
+        drawn = [self._errors(min(_CHUNK, samples - start), w, rng) for start in starts]
+        errors = np.concatenate(drawn, axis=1)
         mean, error = errors.mean(axis=1), errors.std(axis=1, ddof=1) / np.sqrt(samples)
         return Estimate(float(mean[0]), float(error[0]), float(mean[1]), float(error[1]))
+
+    def _errors(self, count: int, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw guesses; return their squared errors to clean and noisy value, (2, count)."""
+        size = (count, len(weights))
+        own = np.sqrt(1 - np.asarray(self.noise_correlation, dtype=np.float64) ** 2)
+        hidden = self.sigma * rng.standard_normal((count, 1))
+        noise = self.noise_correlation * hidden + self.sigma * own * rng.standard_normal(size)
+        visible = self.value + self._spread() * rng.standard_normal(size) + noise
+        error = visible @ weights - self.value
+        return np.stack([error**2, (error - hidden[:, 0]) ** 2])
 
 
 def over_masks(moments: Moments, masks: np.ndarray) -> MaskRisk:
@@ -332,32 +333,6 @@ def torch_solve(values: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor
     return weights, of_values + torch.einsum(
         "...j,...jk,...k->...", weights, noise[..., 1:, 1:], weights
     )
-
-
-def check_choice(name: str, choice: str, allowed: tuple[str, ...]) -> None:
-    """Raise a `TheoryError` unless `choice` is one of the allowed words."""
-    if choice not in allowed:
-        raise TheoryError(f"{name}={choice!r}: choose one of {', '.join(allowed)}")
-
-
-def check_number(name: str, given: Any, low: float, high: float = np.inf) -> np.ndarray:
-    """Return numbers as float64; raise a `TheoryError` unless they lie in [low, high]."""
-    numbers = np.asarray(given, dtype=np.float64)
-    if not (np.isfinite(numbers).all() and (numbers >= low).all() and (numbers <= high).all()):
-        limits = "finite" if np.isinf(low) else f"finite and at least {low:g}"
-        if np.isfinite(high):
-            limits = f"between {low:g} and {high:g}"
-        raise TheoryError(f"{name}={given!r}: must be {limits}")
-    return numbers
-
-
-def check_parameters(spec: Any) -> None:
-    """Check what `Neighbours` and `zspot.theory.BlindSpot` have in common."""
-    check_choice("model", spec.model, MODELS)
-    check_number("value", spec.value, -np.inf)
-    check_number("sigma", spec.sigma, 0)
-    check_number("noise_correlation", spec.noise_correlation, -1, 1)
-    check_number("deviation", spec.deviation, 0)
 
 
 def _window_moments(image: np.ndarray, side: int) -> np.ndarray:
