@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from enum import IntEnum
 
 import torch
+from torch import Generator, Tensor
 
 _WORD = 4  # one int64 holds four 16-bit draws
 _LEVELS = 1 << 16
 
 
 def bernoulli(
-    shape: tuple[int, ...], p: float, generator: torch.Generator, device: torch.device
-) -> torch.Tensor:
+    shape: tuple[int, ...], p: float, generator: Generator, device: torch.device
+) -> Tensor:
     """Draw independent booleans that are True with probability `p`.
 
     Four draws are cut from each 64-bit random word, ten times faster on a CPU than
@@ -25,7 +26,7 @@ def bernoulli(
     ----------
     shape : tuple of int
     p : float in [0, 1]
-    generator : torch.Generator
+    generator : Generator
         On the same device.
     device : torch.device
 
@@ -42,7 +43,7 @@ def bernoulli(
     return (words.view(torch.int16)[:count] < threshold).view(shape)
 
 
-def dropout(x: torch.Tensor, p: float, generator: torch.Generator | None) -> torch.Tensor:
+def dropout(x: Tensor, p: float, generator: Generator | None) -> Tensor:
     """Zero each element with probability `p` and rescale the rest; identity without generator.
 
     Parameters
@@ -50,7 +51,7 @@ def dropout(x: torch.Tensor, p: float, generator: torch.Generator | None) -> tor
     x : float tensor
         Any shape; 4-D tensors keep their memory format.
     p : float in [0, 1)
-    generator : torch.Generator or None
+    generator : Generator or None
         None switches dropout off, so that no module needs a hidden train/eval state.
     """
     if generator is None or p == 0:
@@ -71,7 +72,7 @@ class Purpose(IntEnum):
     CROPS = 4
 
 
-def derive(seed: int, purpose: int, device: torch.device) -> torch.Generator:
+def derive(seed: int, purpose: int, device: torch.device) -> Generator:
     """Return a generator for one purpose of a run, independent of the run's other generators."""
     generator = torch.Generator(device=device)
     # Offsets far apart keep neighbouring seeds of different purposes from coinciding.
@@ -79,7 +80,7 @@ def derive(seed: int, purpose: int, device: torch.device) -> torch.Generator:
 
 
 @contextmanager
-def seeded(generator: torch.Generator) -> Iterator[None]:
+def seeded(generator: Generator) -> Iterator[None]:
     """Let torch's layers draw their weights from `generator`, and give the global state back.
 
     Layers know no other generator than the global one.

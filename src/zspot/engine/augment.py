@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
 DIHEDRAL = 8  # rotations and reflections of a square
 
 
 def crops(
-    shape: Sequence[int], side: int, count: int, generator: torch.Generator, grid: int = 1
+    shape: Sequence[int], side: int, count: int, generator: Generator, grid: int = 1
 ) -> list[tuple[slice, slice]]:
     """Draw crops of an image: any squares that touch it, moved inside.
 
@@ -26,7 +27,7 @@ def crops(
     side : int
         Of the crops; along an axis that is shorter they are as long as it.
     count : int
-    generator : torch.Generator
+    generator : Generator
         On the CPU.
     grid : int
         Rows and columns at which crops start are multiples of this.
@@ -43,7 +44,7 @@ def crops(
     return [(along(shape[0]), along(shape[1])) for _ in range(count)]
 
 
-def pixel_unshuffle(x: torch.Tensor, step: int) -> torch.Tensor:
+def pixel_unshuffle(x: Tensor, step: int) -> Tensor:
     """Return the step x step phases of (N, C, H, W), those of an image one after another.
 
     Sizes that the step does not divide are extended by repeating the border.
@@ -53,12 +54,12 @@ def pixel_unshuffle(x: torch.Tensor, step: int) -> torch.Tensor:
     return phases.transpose(1, 2).flatten(0, 1).contiguous()
 
 
-def augmented(x: torch.Tensor, index: int) -> torch.Tensor:
+def augmented(x: Tensor, index: int) -> Tensor:
     """Apply one of the eight rotations and reflections."""
     turned = torch.rot90(x, index % 4, (2, 3))
     return turned.flip(3) if index >= 4 else turned
 
 
-def restored(x: torch.Tensor, index: int) -> torch.Tensor:
+def restored(x: Tensor, index: int) -> Tensor:
     """Undo `augmented`."""
     return torch.rot90(x.flip(3) if index >= 4 else x, -(index % 4), (2, 3))

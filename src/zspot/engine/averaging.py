@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 _FOLLOW = 0.1  # how fast the measure of variance follows; Wang et al. use the same
 
@@ -28,7 +29,7 @@ class RunningMean:
         self._least = float("inf")
         self._step = self._best_step = 0
 
-    def add(self, output: torch.Tensor) -> bool:
+    def add(self, output: Tensor) -> bool:
         """Take an output and say whether to stop."""
         step, self._step = self._step, self._step + 1
         if step == 0:
@@ -47,7 +48,7 @@ class RunningMean:
         return self._least < float("inf") and step - self._best_step >= self._patience
 
     @property
-    def result(self) -> torch.Tensor:
+    def result(self) -> Tensor:
         """The mean where the variance was least, or the last one."""
         return self._best if self._least < float("inf") else self._mean
 
@@ -58,18 +59,18 @@ class Mean:
     Welford's update: sums of squares would lose the small spread of 400 predictions.
     """
 
-    def __init__(self, like: torch.Tensor) -> None:
+    def __init__(self, like: Tensor) -> None:
         self.value = torch.zeros_like(like)
         self._squares = torch.zeros_like(like)
         self._count = 0
 
-    def add(self, output: torch.Tensor) -> None:
+    def add(self, output: Tensor) -> None:
         """Take one prediction."""
         change = output - self.value
         self._count += 1
         self.value += change / self._count
         self._squares += change * (output - self.value)
 
-    def deviation(self) -> torch.Tensor | None:
+    def deviation(self) -> Tensor | None:
         """Return the standard deviation (C, H, W) over the predictions; None of a single one."""
         return (self._squares / (self._count - 1)).sqrt()[0] if self._count > 1 else None

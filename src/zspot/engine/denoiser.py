@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-import torch
+from torch import Tensor
 
 from zspot.core.progress import Report
 from zspot.engine.state import Weights
@@ -32,8 +32,8 @@ class Denoised:
         What was learned, see `zspot.engine.state`; None where nothing was.
     """
 
-    mean: torch.Tensor
-    deviation: torch.Tensor | None = None
+    mean: Tensor
+    deviation: Tensor | None = None
     losses: tuple[float, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
     reason: str = ""
@@ -49,12 +49,7 @@ class Denoiser(Protocol):
     """A denoising method, ready to run."""
 
     def __call__(
-        self,
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        memory: int | None = None,
+        self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
     ) -> Denoised:
         """Denoise a standardised plane (C, H, W) on the device it is on.
 

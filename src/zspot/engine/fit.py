@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from zspot.core.progress import Clock
 from zspot.engine.augment import DIHEDRAL, augmented, crops
@@ -23,7 +23,7 @@ class _Optimiser:
         self._adam = torch.optim.Adam(network.parameters(), lr=spec.lr, fused=True)
         self._rates = torch.optim.lr_scheduler.LambdaLR(self._adam, spec.rate)
 
-    def step(self, loss: torch.Tensor) -> None:
+    def step(self, loss: Tensor) -> None:
         self._adam.zero_grad(set_to_none=True)
         loss.backward()
         if self._clip:
@@ -57,7 +57,7 @@ def fit(session: Session, clock: Clock) -> tuple[tuple[float, ...], RunningMean 
     return tuple(losses.tolist()), running
 
 
-def _step(session: Session, optimiser: _Optimiser, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _step(session: Session, optimiser: _Optimiser, step: int) -> tuple[Tensor, Tensor]:
     """Learn from one view of the image; return the loss and the network's output."""
     recipe, fill = session.recipe, session.fill
     noisy, guide, windows = _views(session)
@@ -76,7 +76,7 @@ def _step(session: Session, optimiser: _Optimiser, step: int) -> tuple[torch.Ten
     return loss.detach(), output.detach()
 
 
-def _views(session: Session) -> tuple[torch.Tensor, torch.Tensor | None, Windows]:
+def _views(session: Session) -> tuple[Tensor, Tensor | None, Windows]:
     """Return random crops and turns of the image, the same of its guide, and where they are."""
     spec, places = session.recipe.fit, session.places
     turn = int(torch.randint(DIHEDRAL, (1,), generator=places)) if spec.turns else 0
@@ -84,7 +84,7 @@ def _views(session: Session) -> tuple[torch.Tensor, torch.Tensor | None, Windows
     shape = session.image.shape[2:]
     windows = crops(shape, spec.crop, spec.batch, places, grid) if spec.crop else []
 
-    def view(whole: torch.Tensor) -> torch.Tensor:
+    def view(whole: Tensor) -> Tensor:
         cuts = [whole[..., rows, columns] for rows, columns in windows]
         return augmented(torch.cat(cuts) if cuts else whole, turn)
 

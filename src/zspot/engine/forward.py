@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from zspot.engine.augment import pixel_unshuffle
 
-Applied = Callable[..., torch.Tensor]
+Applied = Callable[..., Tensor]
 """A network, or the same for whole images: called as `(x, generator, visible)`."""
 
 
-def network_input(y: torch.Tensor, hidden: torch.Tensor, filling: torch.Tensor) -> torch.Tensor:
+def network_input(y: Tensor, hidden: Tensor, filling: Tensor) -> Tensor:
     """Replace hidden pixels by the fill: the only way in which pixels reach a network.
 
     A filling of other channels than the image's is a code that takes the place of all of it.
@@ -24,12 +25,8 @@ def network_input(y: torch.Tensor, hidden: torch.Tensor, filling: torch.Tensor) 
 
 
 def in_phases(
-    network: Applied,
-    dropping: torch.Generator,
-    x: torch.Tensor,
-    visible: torch.Tensor,
-    stride: int,
-) -> torch.Tensor:
+    network: Applied, dropping: Generator, x: Tensor, visible: Tensor, stride: int
+) -> Tensor:
     """Apply the network to each of the stride x stride phases of (N, C, H, W) by itself."""
     if stride == 1:
         return network(x, dropping, visible)

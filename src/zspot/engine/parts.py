@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 
 from zspot.core.rng import Purpose, derive
 from zspot.engine.forward import Applied, in_phases, network_input
@@ -27,26 +27,26 @@ class Session:
     whole : callable
         The network for whole images, without gradient.
     fill : RunningFill
-    masking, dropping, places : torch.Generator
+    masking, dropping, places : Generator
         Of masks and targets, of dropout, and of crops and turns.
     guide : float tensor or None
         What the target needs beside the image, see `Target.guide`.
     """
 
     recipe: Recipe
-    image: torch.Tensor
-    second: torch.Tensor | None
+    image: Tensor
+    second: Tensor | None
     network: nn.Module
     whole: Applied
     fill: RunningFill
-    masking: torch.Generator
-    dropping: torch.Generator
-    places: torch.Generator
-    guide: torch.Tensor | None = None
+    masking: Generator
+    dropping: Generator
+    places: Generator
+    guide: Tensor | None = None
 
     @classmethod
     def begin(
-        cls, recipe: Recipe, image: torch.Tensor, seed: int, second: torch.Tensor | None = None
+        cls, recipe: Recipe, image: Tensor, seed: int, second: Tensor | None = None
     ) -> Session:
         """Make the parts; a seed decides every random number."""
         cpu, device = torch.device("cpu"), image.device
@@ -69,23 +69,23 @@ class Session:
         )
 
     @property
-    def images(self) -> list[torch.Tensor]:
+    def images(self) -> list[Tensor]:
         """The one noisy image, or both."""
         return [self.image] if self.second is None else [self.image, self.second]
 
-    def seen(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def seen(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return a network's input for a prediction and the map of its visible pixels."""
         mask = self.recipe.mask if self.recipe.predict.masked else NoMask()
         hidden = mask.draw(image.shape, self.masking).hidden
         return network_input(image, hidden, self.fill.sample(image, hidden)), ~hidden
 
     @torch.no_grad()
-    def estimate(self) -> torch.Tensor:
+    def estimate(self) -> Tensor:
         """Return what the network makes of the image as it is, without dropout."""
         return self.whole(self.image, None)
 
     @torch.no_grad()
-    def predict(self) -> torch.Tensor:
+    def predict(self) -> Tensor:
         """Return a prediction of the image from a freshly drawn part of it."""
         stride = self.recipe.fit.stride
         return in_phases(self.whole, self.dropping, *self.seen(self.image), stride)

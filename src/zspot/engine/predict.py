@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import torch
+from torch import Tensor
 
 from zspot.core.progress import Clock
 from zspot.core.rng import bernoulli
@@ -21,7 +22,7 @@ def passes(spec: Predict) -> int:
 
 
 @torch.no_grad()
-def predict(session: Session, clock: Clock) -> tuple[torch.Tensor, torch.Tensor | None]:
+def predict(session: Session, clock: Clock) -> tuple[Tensor, Tensor | None]:
     """Return the mean of predictions and their deviation, each (C, H, W).
 
     Parameters
@@ -44,7 +45,7 @@ def predict(session: Session, clock: Clock) -> tuple[torch.Tensor, torch.Tensor 
     return mean.value[0], mean.deviation()
 
 
-def _refined(session: Session, first: torch.Tensor, clock: Clock) -> Mean:
+def _refined(session: Session, first: Tensor, clock: Clock) -> Mean:
     """Average predictions of the first result with some of its pixels as they were."""
     image, spec = session.image, session.recipe.predict
     mean = Mean(image)

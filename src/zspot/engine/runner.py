@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
+from torch import Tensor
 
 from zspot.core.progress import Clock, Report
 from zspot.core.ranges import require
@@ -23,11 +23,11 @@ _PASS_COST = 0.3  # of a prediction relative to a fit step, for the time left
 
 def run(
     recipe: Recipe,
-    y: torch.Tensor,
+    y: Tensor,
     *,
     seed: int = 0,
     report: Report | None = None,
-    second: torch.Tensor | None = None,
+    second: Tensor | None = None,
     memory: int | None = None,
     start: Weights | None = None,
 ) -> Denoised:
@@ -85,7 +85,7 @@ def run(
     return Denoised(mean, deviation, losses, timings, told, recipe, weights)
 
 
-def _work(recipe: Recipe, y: torch.Tensor) -> dict[str, tuple[int, float]]:
+def _work(recipe: Recipe, y: Tensor) -> dict[str, tuple[int, float]]:
     """Return the number of steps of each stage and what one costs."""
     images = 2 if recipe.target.needs_second else 1
     shown = images * passes(recipe.predict) + recipe.predict.refine
@@ -110,16 +110,11 @@ class RecipeDenoiser:
     """
 
     recipe: Recipe
-    second: torch.Tensor | None = None
+    second: Tensor | None = None
     start: Weights | None = None
 
     def __call__(
-        self,
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        memory: int | None = None,
+        self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
     ) -> Denoised:
         """Denoise a standardised plane (C, H, W)."""
         return run(

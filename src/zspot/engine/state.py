@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 from zspot.recipe.fills import RunningFill
 
-Weights = Mapping[str, torch.Tensor]
+Weights = Mapping[str, Tensor]
 
 
 def take(network: nn.Module, fill: RunningFill) -> Weights:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from itertools import product
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 
 from zspot.networks import ReceptiveField
 
@@ -44,11 +44,8 @@ class Tiled:
 
     @torch.no_grad()
     def __call__(
-        self,
-        x: torch.Tensor,
-        generator: torch.Generator | None = None,
-        visible: torch.Tensor | None = None,
-    ) -> torch.Tensor:
+        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
+    ) -> Tensor:
         """Map (N, C, H, W) to what the network makes of it."""
         parts = [self._parts(size) for size in x.shape[2:]]
         if all(len(axis) == 1 for axis in parts):
@@ -94,11 +91,8 @@ class Windowed:
 
     @torch.no_grad()
     def __call__(
-        self,
-        x: torch.Tensor,
-        generator: torch.Generator | None = None,
-        visible: torch.Tensor | None = None,
-    ) -> torch.Tensor:
+        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
+    ) -> Tensor:
         """Map (N, C, H, W) to what the network makes of it."""
         sides = [min(self._side, size) for size in x.shape[2:]]
         starts = [_starts(n, side) for n, side in zip(x.shape[2:], sides, strict=True)]
@@ -125,7 +119,7 @@ def _starts(size: int, side: int) -> list[int]:
     return [round(step * (size - side) / max(1, steps)) for step in range(steps + 1)]
 
 
-def _ramp(side: int, like: torch.Tensor) -> torch.Tensor:
+def _ramp(side: int, like: Tensor) -> Tensor:
     """Return weights along an axis that rise over the quarter at each end."""
     at = torch.arange(side, dtype=like.dtype, device=like.device)
     return torch.minimum(at + 1, side - at).clamp(max=max(1, side // 4))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
-from torch import nn
+from torch import Generator, nn
 
 from zspot.core.ranges import Part, require
 
@@ -43,14 +42,14 @@ class Network(Part):
     takes_codes: ClassVar[bool] = False
     """Its input may have other channels than its output."""
 
-    def build(self, channels: int, generator: torch.Generator, inputs: int | None = None) -> Any:
+    def build(self, channels: int, generator: Generator, inputs: int | None = None) -> Any:
         """Return the module for images of `channels` channels; weights drawn from `generator`.
 
         Parameters
         ----------
         channels : int
             Channels of the output.
-        generator : torch.Generator
+        generator : Generator
             On the CPU.
         inputs : int, optional
             Channels of the input, where they are others: of a code.
@@ -64,7 +63,7 @@ class Network(Part):
         require(able, "fill code needs network hourglass: choose another fill")
         return self.module(channels, generator, inputs or channels)
 
-    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
+    def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         """Return the module; `build` has checked that it takes `inputs` channels."""
         raise NotImplementedError
 

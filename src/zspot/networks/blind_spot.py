@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from zspot.core.ranges import Range
@@ -42,8 +42,7 @@ class BlindSpot(Network):
     width: Annotated[int, Range(2, 1024)] = 128
     modules: Annotated[int, Range(0, 64)] = 9
 
-    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
-        """Return the module; its weights are drawn from `generator`."""
+    def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         return BlindSpotModule(self, channels, generator)
 
     @property
@@ -52,7 +51,6 @@ class BlindSpot(Network):
         return ReceptiveField(3 * self.modules + 8, 24)
 
     def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
-        """Return the bytes of the features, with and without those kept for the gradient."""
         return 80.0 * self.width * self.modules / 9 * 4, 40.0 * self.width
 
 
@@ -63,8 +61,7 @@ class CentreMasked(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(width, width, side)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (N, width, H, W) to the same shape."""
+    def forward(self, x: Tensor) -> Tensor:
         weight = self.conv.weight
         middle = weight.shape[-1] // 2
         seen = torch.ones_like(weight)
@@ -80,7 +77,7 @@ class _Block(nn.Module):
         self.spatial = nn.Conv2d(width, width, 3, padding=1)
         self.mix = nn.Conv2d(width, width, 1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return x + self.mix(F.relu_(self.spatial(x)))
 
 
@@ -93,7 +90,7 @@ class _Branch(nn.Module):
         self.blocks = nn.Sequential(*(_Block(width) for _ in range(modules)))
         self.last = nn.Conv2d(width, width, 1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         h = F.relu_(self.masked(x))
         for mix in self.mixing:
             h = F.relu_(mix(h))
@@ -105,18 +102,9 @@ class _Branch(nn.Module):
 
 
 class BlindSpotModule(nn.Module):
-    """Two blind branches of dilation 2 and 3, joined by pointwise layers.
+    """Two blind branches of dilation 2 and 3, joined by pointwise layers."""
 
-    Parameters
-    ----------
-    spec : BlindSpot
-    channels : int
-        Channels in and out.
-    generator : torch.Generator
-        Draws the initial weights, on the CPU.
-    """
-
-    def __init__(self, spec: BlindSpot, channels: int, generator: torch.Generator) -> None:
+    def __init__(self, spec: BlindSpot, channels: int, generator: Generator) -> None:
         super().__init__()
         w = spec.width
         with seeded(generator):
@@ -128,12 +116,8 @@ class BlindSpotModule(nn.Module):
             he_weights(self, 0.0)
 
     def forward(
-        self,
-        x: torch.Tensor,
-        generator: torch.Generator | None = None,
-        visible: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Map (N, C, H, W) to the same shape; nothing but `x` is used."""
+        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
+    ) -> Tensor:
         h = F.relu_(self.entry(x))
         h = torch.cat([branch(h) for branch in self.branches], dim=1)
         for layer in self.tail:

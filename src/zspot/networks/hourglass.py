@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from zspot.core.ranges import Range
@@ -41,12 +41,10 @@ class Hourglass(Network):
     skip: Annotated[int, Range(1, 256)] = 4
     levels: Annotated[int, Range(1, 8)] = 5
 
-    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
-        """Return the module; its weights are drawn from `generator`."""
+    def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         return HourglassModule(self, channels, generator, inputs)
 
     def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
-        """Return the bytes of the features, with and without those kept for the gradient."""
         return 160.0 * self.width, 40.0 * self.width
 
 
@@ -58,8 +56,7 @@ class Norm(nn.Module):
         self.scale = nn.Parameter(torch.ones(channels, 1, 1))
         self.shift = nn.Parameter(torch.zeros(channels, 1, 1))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (N, C, H, W) to the same shape."""
+    def forward(self, x: Tensor) -> Tensor:
         variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
         return (x - mean) * (variance + _EPS).rsqrt() * self.scale + self.shift
 
@@ -84,7 +81,7 @@ class _Level(nn.Module):
             _layer(spec.width + spec.skip, spec.width, 3), _layer(spec.width, spec.width, 1)
         )
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         h = self.down(x)
         if self.deeper is not None:
             h = self.deeper(h)
@@ -93,22 +90,9 @@ class _Level(nn.Module):
 
 
 class HourglassModule(nn.Module):
-    """Map a code to an image.
+    """Map a code to an image."""
 
-    Parameters
-    ----------
-    spec : Hourglass
-    channels : int
-        Channels of the output.
-    generator : torch.Generator
-        Draws the initial weights, on the CPU.
-    inputs : int
-        Channels of the input.
-    """
-
-    def __init__(
-        self, spec: Hourglass, channels: int, generator: torch.Generator, inputs: int
-    ) -> None:
+    def __init__(self, spec: Hourglass, channels: int, generator: Generator, inputs: int) -> None:
         super().__init__()
         self.multiple = 2**spec.levels
         with seeded(generator):
@@ -120,12 +104,8 @@ class HourglassModule(nn.Module):
             self.exit = nn.Conv2d(spec.width, channels, 1)
 
     def forward(
-        self,
-        x: torch.Tensor,
-        generator: torch.Generator | None = None,
-        visible: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Map (N, inputs, H, W) to (N, channels, H, W); nothing but `x` is used."""
+        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
+    ) -> Tensor:
         height, width = x.shape[2:]
         pad = (0, -width % self.multiple, 0, -height % self.multiple)
         return self.exit(self.body(F.pad(x, pad, mode="replicate")))[..., :height, :width]

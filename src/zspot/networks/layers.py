@@ -6,15 +6,15 @@ A dilated convolution is an ordinary one on each of the phases.
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
-def split_phases(x: torch.Tensor, step: int = 2) -> torch.Tensor:
+def split_phases(x: Tensor, step: int = 2) -> Tensor:
     """(N, C, sH, sW) -> (s^2 N, C, H, W): phase (i, j) holds rows i::s and columns j::s."""
     return torch.cat([x[..., i::step, j::step] for i in range(step) for j in range(step)])
 
 
-def join_phases(x: torch.Tensor, step: int = 2) -> torch.Tensor:
+def join_phases(x: Tensor, step: int = 2) -> Tensor:
     """Inverse of `split_phases`."""
     n, (c, h, w) = x.shape[0] // step**2, x.shape[1:]
     x = x.reshape(step, step, n, c, h, w).permute(2, 3, 4, 0, 5, 1)

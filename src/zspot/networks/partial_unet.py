@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from zspot.core.ranges import Range
@@ -39,17 +39,14 @@ class PartialUNet(Network):
     width: Annotated[int, Range(1, 1024)] = 48
     dropout: Annotated[float, Range(0, 1, "[)")] = 0.3
 
-    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
-        """Return the module; its weights are drawn from `generator`."""
+    def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         return PartialUNetModule(self, channels, generator)
 
     @property
     def receptive_field(self) -> ReceptiveField:
-        """As far as five levels of pooling and convolutions see."""
         return ReceptiveField(160, 32)
 
     def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
-        """Return the bytes of the features, with and without those kept for the gradient."""
         return 80.0 * self.width, 40.0 * self.width
 
 
@@ -61,7 +58,7 @@ class PartialConv(nn.Module):
         self.conv = nn.Conv2d(fan_in, fan_out, 3, padding=1, bias=False)
         self.bias = nn.Parameter(torch.zeros(fan_out, 1, 1))
 
-    def forward(self, x: torch.Tensor, visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, x: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
         """Return features and where there are any.
 
         Parameters
@@ -78,18 +75,9 @@ class PartialConv(nn.Module):
 
 
 class PartialUNetModule(nn.Module):
-    """Five levels; encoder blocks of `width` filters, decoder blocks of twice that.
+    """Five levels; encoder blocks of `width` filters, decoder blocks of twice that."""
 
-    Parameters
-    ----------
-    spec : PartialUNet
-    channels : int
-        Channels in and out.
-    generator : torch.Generator
-        Draws the initial weights, on the CPU.
-    """
-
-    def __init__(self, spec: PartialUNet, channels: int, generator: torch.Generator) -> None:
+    def __init__(self, spec: PartialUNet, channels: int, generator: Generator) -> None:
         super().__init__()
         self.p = spec.dropout
         w = spec.width
@@ -109,17 +97,14 @@ class PartialUNetModule(nn.Module):
             he_weights(self, _SLOPE)
 
     def forward(
-        self,
-        x: torch.Tensor,
-        generator: torch.Generator | None = None,
-        visible: torch.Tensor | None = None,
-    ) -> torch.Tensor:
+        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
+    ) -> Tensor:
         """Map (N, C, H, W) to the same shape.
 
         Parameters
         ----------
         x : tensor (N, C, H, W)
-        generator : torch.Generator or None
+        generator : Generator or None
             Draws the dropout; None is without.
         visible : bool tensor (N, C, H, W), optional
             Pixels to use; by default all.

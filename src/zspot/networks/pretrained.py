@@ -19,7 +19,7 @@ from typing import Annotated
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from zspot.core.ranges import OneOf, require
@@ -68,17 +68,14 @@ class Prior(Network):
             "network.noise = 'white' names trained weights: set network.warm = true",
         )
 
-    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
-        """Return the module, with trained weights or with ones drawn from `generator`."""
+    def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         return AnyChannels(self, channels, generator)
 
     @property
     def receptive_field(self) -> ReceptiveField:
-        """As far as its blocks see on the way down and up again."""
         return ReceptiveField(REACH, GRID)
 
     def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
-        """Return the bytes of the features; other channels than colours are taken one by one."""
         return 1800.0, 350.0 * (1 if channels == COLOURS else channels)
 
 
@@ -102,8 +99,7 @@ class Residual(nn.Module):
         with torch.no_grad():
             self.second.weight.mul_(0.2)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (N, width, H, W) to the same shape."""
+    def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.leaky_relu_(self.first(x), _SLOPE))
 
 
@@ -133,14 +129,14 @@ class PriorModule(nn.Module):
         with torch.no_grad():
             self.exit.weight.mul_(0.1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Return the denoised `x`; `x` is standardised, see `standardise`."""
         height, width = x.shape[-2:]
         padded = _pad_to_multiple(x, self.multiple)
         noise = F.pixel_shuffle(self._noise(F.pixel_unshuffle(padded, 2)), 2)
         return x - noise[..., :height, :width]
 
-    def _noise(self, x: torch.Tensor) -> torch.Tensor:
+    def _noise(self, x: Tensor) -> Tensor:
         """Estimate the noise of the half-resolution input."""
         x = self.entry(x.contiguous(memory_format=torch.channels_last))
         skips = []
@@ -159,7 +155,7 @@ def _stage(width: int, blocks: int) -> nn.Sequential:
     return nn.Sequential(*(Residual(width) for _ in range(blocks)))
 
 
-def _pad_to_multiple(x: torch.Tensor, multiple: int) -> torch.Tensor:
+def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     """Mirror the right and lower border: repeated, its noise would look like a picture's lines."""
     down, right = (-size % multiple for size in x.shape[-2:])
     if down:
@@ -169,7 +165,7 @@ def _pad_to_multiple(x: torch.Tensor, multiple: int) -> torch.Tensor:
     return x
 
 
-def standardise(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def standardise(y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Subtract each channel's mean and divide by one standard deviation for all channels.
 
     Parameters
@@ -188,12 +184,12 @@ def standardise(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
     return (y - mean) / safe, mean, std
 
 
-def to_colour(y: torch.Tensor) -> torch.Tensor:
+def to_colour(y: Tensor) -> Tensor:
     """Repeat the channel of a grey image three times, as the network was trained on."""
     return y.expand(-1, COLOURS, -1, -1) if y.shape[1] == 1 else y
 
 
-def denoise(network: nn.Module, y: torch.Tensor) -> torch.Tensor:
+def denoise(network: nn.Module, y: Tensor) -> Tensor:
     """Denoise images of any intensity scale with one forward pass.
 
     Parameters
@@ -234,7 +230,7 @@ def load(weights: str = "colour") -> PriorModule:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _blocks_of(weights: dict[str, torch.Tensor]) -> tuple[int, ...]:
+def _blocks_of(weights: dict[str, Tensor]) -> tuple[int, ...]:
     """Return how many blocks a network has at each resolution, from the names of its weights."""
     found = {tuple(name.split(".")[1:3]) for name in weights if name.startswith("encoder.")}
     count = Counter(level for level, _ in found)
@@ -242,18 +238,9 @@ def _blocks_of(weights: dict[str, torch.Tensor]) -> tuple[int, ...]:
 
 
 class AnyChannels(nn.Module):
-    """Denoises standardised images; three channels as colours, any other number one by one.
+    """Denoises standardised images; three channels as colours, any other number one by one."""
 
-    Parameters
-    ----------
-    spec : Prior
-    channels : int
-        Of the images to come.
-    generator : torch.Generator
-        Draws the initial weights where they are not the trained ones, on the CPU.
-    """
-
-    def __init__(self, spec: Prior, channels: int, generator: torch.Generator) -> None:
+    def __init__(self, spec: Prior, channels: int, generator: Generator) -> None:
         super().__init__()
         with seeded(generator):
             kind = "colour" if channels == COLOURS else "grey"
@@ -261,16 +248,12 @@ class AnyChannels(nn.Module):
             self.prior = load(kind) if spec.warm else PriorModule()
 
     def forward(
-        self,
-        x: torch.Tensor,
-        generator: torch.Generator | None = None,
-        visible: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Map (N, C, H, W) to the same shape; nothing but `x` is used."""
+        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
+    ) -> Tensor:
         return any_channels(self.prior, x)
 
 
-def any_channels(prior: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def any_channels(prior: nn.Module, x: Tensor) -> Tensor:
     """Apply a network of three colours to (N, C, H, W): three channels as such, else one by one."""
     if x.shape[1] == COLOURS:
         return prior(x)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from zspot.core.rng import dropout
@@ -32,7 +32,7 @@ class Siren(nn.Module):
     ----------
     channels : int
         Channels of the image.
-    generator : torch.Generator
+    generator : Generator
         Draws the initial weights, on the CPU.
     features, layers : int
         Width and number of linear layers.
@@ -47,7 +47,7 @@ class Siren(nn.Module):
     def __init__(
         self,
         channels: int,
-        generator: torch.Generator,
+        generator: Generator,
         features: int,
         layers: int,
         w0: float,
@@ -72,9 +72,9 @@ class Siren(nn.Module):
         height: int,
         width: int,
         index: int,
-        generator: torch.Generator | None = None,
+        generator: Generator | None = None,
         window: tuple[slice, slice] = _ALL,
-    ) -> torch.Tensor:
+    ) -> Tensor:
         """Evaluate one of the four 2x2 phases of the fine grid.
 
         Parameters
@@ -83,7 +83,7 @@ class Siren(nn.Module):
             Size of the image.
         index : int in 0..3
             Row offset is `index // 2`, column offset `index % 2`, in half pixels.
-        generator : torch.Generator, optional
+        generator : Generator, optional
             Draws the dropout; None switches it off.
         window : (slice, slice)
             Rows and columns of the image to evaluate.
@@ -99,9 +99,7 @@ class Siren(nn.Module):
         bands = rows.split(max(1, _BAND // len(cols)))
         return torch.cat([self._evaluate(band, cols, generator) for band in bands], dim=2)
 
-    def _evaluate(
-        self, rows: torch.Tensor, cols: torch.Tensor, generator: torch.Generator | None
-    ) -> torch.Tensor:
+    def _evaluate(self, rows: Tensor, cols: Tensor, generator: Generator | None) -> Tensor:
         """Return the values at all pairs of lifted rows (H, F) and columns (W, F), (1, C, H, W)."""
         w0, p = self.w0, self.dropout
         height, width = len(rows), len(cols)
@@ -116,7 +114,7 @@ class Siren(nn.Module):
         x = F.linear(x, self.weights[-1], self.biases[-1])
         return x.reshape(1, height, width, -1).permute(0, 3, 1, 2)
 
-    def _lift(self, axis: torch.Tensor) -> torch.Tensor:
+    def _lift(self, axis: Tensor) -> Tensor:
         """Gamma(p) of one coordinate axis, (n,) -> (n, features)."""
         if not self.bands:
             return axis[:, None]
@@ -125,7 +123,7 @@ class Siren(nn.Module):
         return torch.cat([axis[:, None], angles.sin(), angles.cos()], dim=1)
 
 
-def _fine_axis(size: int, offset: int, like: torch.Tensor) -> torch.Tensor:
+def _fine_axis(size: int, offset: int, like: Tensor) -> Tensor:
     """Every second coordinate in [-1, 1] of an axis with 2 * size points."""
     fine = torch.linspace(-1, 1, 2 * size, dtype=like.dtype, device=like.device)
     return fine[offset::2]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from zspot.core.ranges import Range
@@ -46,33 +46,21 @@ class UNet(Network):
     dilation: Annotated[int, Range(1, 2)] = 2
     dropout: Annotated[float, Range(0, 1, "[)")] = 0.5
 
-    def module(self, channels: int, generator: torch.Generator, inputs: int) -> nn.Module:
-        """Return the module; its weights are drawn from `generator`."""
+    def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         return UNetModule(self, channels, generator)
 
     @property
     def receptive_field(self) -> ReceptiveField:
-        """As far as five levels of pooling and dilated convolutions see."""
         return ReceptiveField(128 * self.dilation, 32 * self.dilation)
 
     def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
-        """Return the bytes of the features, with and without those kept for the gradient."""
         return 80.0 * self.width, 40.0 * self.width
 
 
 class UNetModule(nn.Module):
-    """Five-level U-Net: encoder blocks of `width`, decoder blocks of twice that.
+    """Five-level U-Net: encoder blocks of `width`, decoder blocks of twice that."""
 
-    Parameters
-    ----------
-    spec : UNet
-    channels : int
-        Channels in and out.
-    generator : torch.Generator
-        Draws the initial weights, on the CPU.
-    """
-
-    def __init__(self, spec: UNet, channels: int, generator: torch.Generator) -> None:
+    def __init__(self, spec: UNet, channels: int, generator: Generator) -> None:
         super().__init__()
         self.dilation, self.p = spec.dilation, spec.dropout
         w = spec.width
@@ -92,11 +80,8 @@ class UNetModule(nn.Module):
         self.exit = conv(last_thin, channels)
 
     def forward(
-        self,
-        x: torch.Tensor,
-        generator: torch.Generator | None = None,
-        visible: torch.Tensor | None = None,
-    ) -> torch.Tensor:
+        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
+    ) -> Tensor:
         """Map (N, C, H, W) to the same shape; `generator` draws the dropout, None is without.
 
         Sizes that the five levels do not divide are extended by repeating the border, and the
@@ -122,14 +107,14 @@ class UNetModule(nn.Module):
         h = join(_act(self.last[1](_act(self.last[0](h)))))
         return self.exit(h)[..., :height, :width]
 
-    def _up(self, x: torch.Tensor) -> torch.Tensor:
+    def _up(self, x: Tensor) -> Tensor:
         """Upsample two-fold by repetition, straight into the layout of the next level."""
         if self.dilation == 2:
             return x.repeat(4, 1, 1, 1)  # every phase of the repeated image is the image itself
         return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
-def _conv(fan_in: int, fan_out: int, generator: torch.Generator) -> nn.Conv2d:
+def _conv(fan_in: int, fan_out: int, generator: Generator) -> nn.Conv2d:
     """Return a 3x3 convolution with He initialisation from `generator` alone."""
     # Made without memory first: the usual constructor would draw from the global generator.
     conv = nn.Conv2d(fan_in, fan_out, 3, padding=1, device="meta").to_empty(device="cpu")
@@ -139,7 +124,7 @@ def _conv(fan_in: int, fan_out: int, generator: torch.Generator) -> nn.Conv2d:
     return conv
 
 
-def _act(x: torch.Tensor) -> torch.Tensor:
+def _act(x: Tensor) -> Tensor:
     return F.leaky_relu_(x, _SLOPE)
 
 
@@ -150,13 +135,13 @@ def _phase_operations(dilation: int):
     return split_phases, _pool_phases, join_phases
 
 
-def _same(x: torch.Tensor) -> torch.Tensor:
+def _same(x: Tensor) -> Tensor:
     return x
 
 
-def _pool(x: torch.Tensor) -> torch.Tensor:
+def _pool(x: Tensor) -> Tensor:
     return F.max_pool2d(x, 2)
 
 
-def _pool_phases(x: torch.Tensor) -> torch.Tensor:
+def _pool_phases(x: Tensor) -> Tensor:
     return x.unflatten(0, (4, -1)).amax(0)

@@ -5,15 +5,7 @@ what it does.
 """
 
 from zspot.core.errors import RecipeError
-from zspot.networks import (
-    BlindSpot,
-    Hourglass,
-    Network,
-    PartialUNet,
-    Prior,
-    Shallow,
-    UNet,
-)
+from zspot.networks import BlindSpot, Hourglass, Network, PartialUNet, Prior, Shallow, UNet
 from zspot.recipe.fills import Code, Constant, Fill, Inr, Neighbour, Refill
 from zspot.recipe.losses import LOSSES
 from zspot.recipe.masks import EXCLUSION_SIZE, Bernoulli, Everything, Mask, NoMask, Stratified

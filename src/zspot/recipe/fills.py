@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 
 from zspot.core.ranges import POSITIVE, OneOf, Part, Range, require
 from zspot.filters.cross_scale import auxiliary
@@ -30,9 +30,7 @@ _DRAWS = 3  # of a neighbour, before a hidden pixel without a visible one gets t
 class RunningFill:
     """A fill at work on one image."""
 
-    def sample(
-        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
-    ) -> torch.Tensor:
+    def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
         """Return an image to take hidden pixels from, without gradient.
 
         Parameters
@@ -51,12 +49,7 @@ class RunningFill:
         raise NotImplementedError
 
     def learn(
-        self,
-        step: int,
-        y: torch.Tensor,
-        maps: MaskMaps,
-        output: torch.Tensor,
-        windows: Windows = WHOLE,
+        self, step: int, y: Tensor, maps: MaskMaps, output: Tensor, windows: Windows = WHOLE
     ) -> None:
         """Follow the network after its step number `step`; `output` carries no gradient."""
 
@@ -77,13 +70,13 @@ class Fill(Part):
     upright: ClassVar[bool] = False
     """Describes the image as it stands and cannot serve turned views of it."""
 
-    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
+    def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         """Return the fill at work on the image `y` (1, C, H, W).
 
         Parameters
         ----------
         y : float tensor (1, C, H, W)
-        init, draws : torch.Generator
+        init, draws : Generator
             The first, on the CPU, starts what is learned or fixed; the second, on the device of
             `y`, draws at each sample.
         """
@@ -146,12 +139,10 @@ class Inr(Fill):
         for p in self.dropout:
             require(0 <= p < 1, f"fill.dropout = {p}: must lie in [0, 1)")
 
-    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
-        """Return an INR trained beside the network."""
+    def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         return InrFill(self, y, init, draws)
 
     def numbers_per_pixel(self, batch: int) -> float:
-        """Return what the two phases of the INR's own step hold."""
         return 2.5 * self.features * self.layers / max(1, batch)
 
 
@@ -169,8 +160,7 @@ class Constant(Fill):
     kind = "constant"
     value: Annotated[str, OneOf(("mean", "zero"))] = "mean"
 
-    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
-        """Return the constant; a standardised plane's mean is 0."""
+    def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         lowest = y.amin((2, 3), keepdim=True)
         return FixedFill(torch.zeros_like(lowest) if self.value == "mean" else lowest)
 
@@ -188,8 +178,7 @@ class Neighbour(Fill):
     kind = "neighbour"
     radius: Annotated[int, Range(1, 64)] = 5
 
-    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
-        """Return what draws the neighbours."""
+    def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         return NeighbourFill(self.radius, draws)
 
 
@@ -213,14 +202,12 @@ class Code(Fill):
     amplitude: Annotated[float, Range(0, 100)] = 0.1
     jitter: Annotated[float, Range(0, 100)] = 1 / 30
 
-    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
-        """Return the code, drawn once."""
+    def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         shape = (1, self.channels, *y.shape[2:])
         code = (self.amplitude * torch.rand(shape, generator=init)).to(y.device)
         return CodeFill(code, self.jitter, draws)
 
     def inputs(self, image_channels: int) -> int:
-        """Return the channels of the code."""
         return self.channels
 
 
@@ -250,8 +237,7 @@ class Refill(Fill):
             f"fill.stride = {self.stride}: must lie between 1 and {self.patch} (fill.patch)",
         )
 
-    def start(self, y: torch.Tensor, init: torch.Generator, draws: torch.Generator) -> RunningFill:
-        """Return the auxiliary image."""
+    def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         return FixedFill(auxiliary(y, self.patch, self.stride))
 
 
@@ -261,13 +247,10 @@ FILLS = {part.kind: part for part in (Inr, Constant, Neighbour, Code, Refill)}
 class FixedFill(RunningFill):
     """One image, or one value for all of it, at all times."""
 
-    def __init__(self, image: torch.Tensor) -> None:
+    def __init__(self, image: Tensor) -> None:
         self._image = image
 
-    def sample(
-        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
-    ) -> torch.Tensor:
-        """Return the image."""
+    def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
         if not windows or self._image.shape[2:] == (1, 1):
             return self._image
         return torch.cat([self._image[..., rows, columns] for rows, columns in windows])
@@ -276,12 +259,10 @@ class FixedFill(RunningFill):
 class NeighbourFill(RunningFill):
     """A random visible pixel near each hidden one, the same for all channels."""
 
-    def __init__(self, radius: int, draws: torch.Generator) -> None:
+    def __init__(self, radius: int, draws: Generator) -> None:
         self._radius, self._draws = radius, draws
 
-    def sample(
-        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
-    ) -> torch.Tensor:
+    def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
         """Return neighbours, (N, C, H, W); the mean where three draws found no visible one."""
         filling = torch.zeros_like(y)
         missing = torch.ones_like(hidden)
@@ -292,7 +273,7 @@ class NeighbourFill(RunningFill):
             missing &= covered
         return filling
 
-    def _places(self, y: torch.Tensor) -> torch.Tensor:
+    def _places(self, y: Tensor) -> Tensor:
         """Draw a place within reach of every pixel but its own, as flat indices (N, C, H W)."""
         n, c, h, w = y.shape
         side = 2 * self._radius + 1
@@ -308,13 +289,10 @@ class NeighbourFill(RunningFill):
 class CodeFill(RunningFill):
     """A fixed code with fresh Gaussian noise on top, in place of the whole image."""
 
-    def __init__(self, code: torch.Tensor, jitter: float, draws: torch.Generator) -> None:
+    def __init__(self, code: Tensor, jitter: float, draws: Generator) -> None:
         self._code, self._jitter, self._draws = code, jitter, draws
 
-    def sample(
-        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
-    ) -> torch.Tensor:
-        """Return the code, (1, K, H, W)."""
+    def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
         fresh = torch.empty_like(self._code).normal_(generator=self._draws)
         return self._code + self._jitter * fresh
 
@@ -326,9 +304,7 @@ class InrFill(RunningFill):
     nothing but the network's prediction of it.
     """
 
-    def __init__(
-        self, spec: Inr, y: torch.Tensor, init: torch.Generator, draws: torch.Generator
-    ) -> None:
+    def __init__(self, spec: Inr, y: Tensor, init: Generator, draws: Generator) -> None:
         self.spec = spec
         bands = spec.bands if spec.gamma else 0
         self.inr = Siren(
@@ -340,29 +316,21 @@ class InrFill(RunningFill):
         self._phases = torch.Generator().manual_seed(init.initial_seed())
         self._adam = torch.optim.Adam(self.inr.parameters(), lr=spec.lr) if spec.trained else None
 
-    def _phase(self, index: int, windows: Windows) -> torch.Tensor:
+    def _phase(self, index: int, windows: Windows) -> Tensor:
         if not windows:
             return self.inr.phase(*self._size, index, self._draws)
         return torch.cat([self.inr.phase(*self._size, index, self._draws, w) for w in windows])
 
-    def _random_phase(self, windows: Windows) -> torch.Tensor:
+    def _random_phase(self, windows: Windows) -> Tensor:
         index = int(torch.randint(PHASES, (1,), generator=self._phases))
         return self._phase(index, windows)
 
     @torch.no_grad()
-    def sample(
-        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
-    ) -> torch.Tensor:
-        """Return a random phase, (1, C, H, W) or of each window."""
+    def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
         return self._random_phase(windows)
 
     def learn(
-        self,
-        step: int,
-        y: torch.Tensor,
-        maps: MaskMaps,
-        output: torch.Tensor,
-        windows: Windows = WHOLE,
+        self, step: int, y: Tensor, maps: MaskMaps, output: Tensor, windows: Windows = WHOLE
     ) -> None:
         """Every `every`-th step: fit visible pixels, follow the network on scored ones."""
         if self._adam is None or step % self.spec.every:
@@ -378,5 +346,4 @@ class InrFill(RunningFill):
 
     @property
     def modules(self) -> Mapping[str, nn.Module]:
-        """The INR."""
         return {"fill": self.inr}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from torch import Tensor
 
 LOSSES = ("l1", "l2")
 
 
-def masked_mean(
-    prediction: torch.Tensor, target: torch.Tensor, scored: torch.Tensor, kind: str
-) -> torch.Tensor:
+def masked_mean(prediction: Tensor, target: Tensor, scored: Tensor, kind: str) -> Tensor:
     """Return the mean absolute ("l1") or squared ("l2") error over the scored pixels.
 
     Parameters
@@ -25,9 +23,7 @@ def masked_mean(
     return power.sum() / scored.sum().clamp(min=1)
 
 
-def masked_mse(
-    prediction: torch.Tensor, target: torch.Tensor, chosen: torch.Tensor
-) -> torch.Tensor:
+def masked_mse(prediction: Tensor, target: Tensor, chosen: Tensor) -> Tensor:
     """Return the squared error of `chosen * prediction` against `chosen * target`, mean over all.
 
     This is the paper's convention for the INR's losses: the mean runs over every pixel, so a

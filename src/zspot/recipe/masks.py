@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
 import torch
+from torch import Generator, Tensor
 
 from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.core.rng import bernoulli
@@ -28,8 +29,8 @@ class MaskMaps(NamedTuple):
         Pixels counted by the loss; hidden ones, except where nothing is hidden at all.
     """
 
-    hidden: torch.Tensor
-    scored: torch.Tensor
+    hidden: Tensor
+    scored: Tensor
 
 
 class Mask(Part):
@@ -44,7 +45,7 @@ class Mask(Part):
         """Expected share of scored pixels away from the border."""
         return 1.0
 
-    def draw(self, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
+    def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         """Draw a fresh mask for images of shape (N, C, H, W), on the generator's device."""
         raise NotImplementedError
 
@@ -82,8 +83,7 @@ class Bernoulli(Mask):
         """Expected share of scored pixels away from the border: (1 - keep)^(pixels excluded)."""
         return (1 - self.keep) ** EXCLUSION_SIZE[self.exclusion]
 
-    def draw(self, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
-        """Hide pixels at random; score those that are far enough from visible ones."""
+    def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         n, c, h, w = shape
         drawn = (n, c if self.per_channel else 1, h, w)
         visible = bernoulli(drawn, self.keep, generator, generator.device)
@@ -106,11 +106,9 @@ class Stratified(Mask):
 
     @property
     def scored_fraction(self) -> float:
-        """Expected share of scored pixels."""
         return 1 / self.box**2
 
-    def draw(self, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
-        """Hide and score one pixel of each cell, the same one in all channels."""
+    def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         n, _, h, w = shape
         box = self.box
         rows, cols = -(-h // box), -(-w // box)
@@ -130,8 +128,7 @@ class Everything(Mask):
     kind = "everything"
     hides_everything = True
 
-    def draw(self, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
-        """Hide and score everything."""
+    def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         everything = torch.ones(shape, dtype=torch.bool, device=generator.device)
         return MaskMaps(everything, everything)
 
@@ -143,8 +140,7 @@ class NoMask(Mask):
     kind = "none"
     hides_nothing = True
 
-    def draw(self, shape: torch.Size, generator: torch.Generator) -> MaskMaps:
-        """Hide nothing, score everything."""
+    def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         everything = torch.ones(shape, dtype=torch.bool, device=generator.device)
         return MaskMaps(~everything, everything)
 
@@ -152,7 +148,7 @@ class NoMask(Mask):
 MASKS = {part.kind: part for part in (Bernoulli, Stratified, Everything, NoMask)}
 
 
-def exclude(visible: torch.Tensor, shape: str) -> torch.Tensor:
+def exclude(visible: Tensor, shape: str) -> Tensor:
     """Dilate a boolean map (..., H, W) by a 3x3 cross, a 3x3 square or nothing."""
     if shape == "none":
         return visible
@@ -160,7 +156,7 @@ def exclude(visible: torch.Tensor, shape: str) -> torch.Tensor:
     return _dilate(across, dim=-2) if shape == "square" else across | _dilate(visible, dim=-2)
 
 
-def _dilate(x: torch.Tensor, dim: int) -> torch.Tensor:
+def _dilate(x: Tensor, dim: int) -> Tensor:
     size = x.shape[dim]
     out = x.clone()
     out.narrow(dim, 1, size - 1).logical_or_(x.narrow(dim, 0, size - 1))

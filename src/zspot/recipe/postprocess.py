@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
+from torch import Tensor
 
 from zspot.core.errors import RecipeError
 from zspot.core.progress import Clock
@@ -96,13 +97,13 @@ class Finish(Part):
             "finish.removed needs finish.guided = true: the noise is measured on the prediction",
         )
 
-    def work(self, y: torch.Tensor) -> tuple[int, float]:
+    def work(self, y: Tensor) -> tuple[int, float]:
         """Return how often `apply` ticks on a plane and what one tick costs, in fit steps."""
         if self.similar == 0:
             return 0, 0.0
         return _TICKS, (_GUIDED_COST if self.guided else _COST) * y.numel() / _TICKS
 
-    def apply(self, estimate: torch.Tensor, noisy: torch.Tensor, clock: Clock) -> torch.Tensor:
+    def apply(self, estimate: Tensor, noisy: Tensor, clock: Clock) -> Tensor:
         """Return what becomes of an estimate.
 
         Parameters
@@ -135,7 +136,7 @@ class Finish(Part):
         """Return the same for standardised intensities that are `ratio` times as large."""
         return replace(self, noise=tuple(ratio**2 * value for value in self.noise))
 
-    def _similar(self, estimate: torch.Tensor, noisy: torch.Tensor, clock: Clock) -> torch.Tensor:
+    def _similar(self, estimate: Tensor, noisy: Tensor, clock: Clock) -> Tensor:
         """Return the non-local estimate."""
         ticked = 0
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Protocol, Self
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from zspot.core.ranges import POSITIVE, Part, Range, require
@@ -17,19 +17,19 @@ from zspot.core.ranges import POSITIVE, Part, Range, require
 class Session(Protocol):
     """What a target may ask of the fit that it serves."""
 
-    guide: torch.Tensor | None
+    guide: Tensor | None
     """What `Target.guide` returned at the step before."""
 
     @property
-    def second(self) -> torch.Tensor | None:
+    def second(self) -> Tensor | None:
         """The second noisy image (1, C, H, W), if there is one."""
         ...
 
-    def estimate(self) -> torch.Tensor:
+    def estimate(self) -> Tensor:
         """Return what the network makes of the image as it is, (1, C, H, W), without gradient."""
         ...
 
-    def predict(self) -> torch.Tensor:
+    def predict(self) -> Tensor:
         """Return a prediction of the image from a freshly drawn part of it, without gradient."""
         ...
 
@@ -56,16 +56,14 @@ class Target(Part):
         """Rows and columns at which crops start are multiples of this."""
         return 1
 
-    def guide(self, step: int, session: Session) -> torch.Tensor | None:
+    def guide(self, step: int, session: Session) -> Tensor | None:
         """Return what else `pair` needs from this step on, of the image's size (1, C or 1, H, W).
 
         Called before each step, with the network as it is.
         """
         return session.guide
 
-    def pair(
-        self, y: torch.Tensor, guide: torch.Tensor | None, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return (images to mask and feed to the network, images to predict), of one shape.
 
         Parameters
@@ -74,18 +72,13 @@ class Target(Part):
             Noisy crops.
         guide : float tensor (N, C or 1, H, W) or None
             The same crops of what `guide` returned.
-        generator : torch.Generator
+        generator : Generator
         """
         return y, y
 
     def whole(
-        self,
-        network: nn.Module,
-        noisy: torch.Tensor,
-        seen: torch.Tensor,
-        visible: torch.Tensor,
-        dropping: torch.Generator,
-    ) -> torch.Tensor:
+        self, network: nn.Module, noisy: Tensor, seen: Tensor, visible: Tensor, dropping: Generator
+    ) -> Tensor:
         """Return what the network makes of the whole image, in the shape of its output of a step.
 
         Parameters
@@ -95,7 +88,7 @@ class Target(Part):
         seen : float tensor
             The network's input of this step; its `visible` pixels are those of the image.
         visible : bool tensor
-        dropping : torch.Generator
+        dropping : Generator
             Draws the dropout.
         """
         return network(seen, dropping, visible)
@@ -153,13 +146,11 @@ class Recorrupted(Target):
         require(same, "target.variance, slope and floor need one value for each channel")
         require(min(self.floor) >= 0, "target.floor: must not be negative")
 
-    def guide(self, step: int, session: Session) -> torch.Tensor | None:
+    def guide(self, step: int, session: Session) -> Tensor | None:
         """Return the network's first estimate."""
         return session.estimate() if step == 0 else session.guide
 
-    def pair(
-        self, y: torch.Tensor, guide: torch.Tensor | None, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
         """Add noise that was drawn alike to the one and take it from the other."""
         assert guide is not None
         w = torch.empty_like(y).normal_(generator=generator) * noise_deviation(self, guide)
@@ -209,23 +200,20 @@ class Shuffled(Target):
         """Pixels are shuffled within the tiles that were found flat: crops start where these do."""
         return self.tile
 
-    def guide(self, step: int, session: Session) -> torch.Tensor | None:
+    def guide(self, step: int, session: Session) -> Tensor | None:
         """Return 1 in the flat tiles of the mean of a few predictions; None until then."""
         if step != self.after:
             return session.guide
         mean = torch.stack([session.predict() for _ in range(self.passes)]).mean(0)
         return flat_tiles(self, mean)
 
-    def pair(
-        self, y: torch.Tensor, guide: torch.Tensor | None, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
         """Shuffle the target where the guide is 1."""
         if guide is None:
             return y, y
         return y, torch.where(guide > 0, shuffle_tiles(y, self.tile, generator), y)
 
     def shortened(self, share: float) -> Shuffled:
-        """Look for flat tiles earlier."""
         return replace(self, after=math.ceil(share * self.after))
 
 
@@ -240,22 +228,13 @@ class Halves(Target):
     kind = "halves"
     halves = True
 
-    def pair(
-        self, y: torch.Tensor, guide: torch.Tensor | None, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the halves, and the halves the other way round."""
+    def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
         first, second = diagonal_halves(y)
         return torch.cat([first, second]), torch.cat([second, first])
 
     def whole(
-        self,
-        network: nn.Module,
-        noisy: torch.Tensor,
-        seen: torch.Tensor,
-        visible: torch.Tensor,
-        dropping: torch.Generator,
-    ) -> torch.Tensor:
-        """Return the halves of what the network makes of the whole."""
+        self, network: nn.Module, noisy: Tensor, seen: Tensor, visible: Tensor, dropping: Generator
+    ) -> Tensor:
         return torch.cat(diagonal_halves(network(noisy, dropping)))
 
 
@@ -266,14 +245,10 @@ class Second(Target):
     kind = "second"
     needs_second = True
 
-    def guide(self, step: int, session: Session) -> torch.Tensor | None:
-        """Return the second image."""
+    def guide(self, step: int, session: Session) -> Tensor | None:
         return session.second
 
-    def pair(
-        self, y: torch.Tensor, guide: torch.Tensor | None, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return both images, and both the other way round."""
+    def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
         assert guide is not None
         return torch.cat([y, guide]), torch.cat([guide, y])
 
@@ -283,17 +258,17 @@ TARGETS: dict[str, type[Target]] = {
 }
 
 
-def noise_deviation(spec: Recorrupted, signal: torch.Tensor) -> torch.Tensor:
+def noise_deviation(spec: Recorrupted, signal: Tensor) -> Tensor:
     """Return the noise's standard deviation at a signal (N, C, H, W)."""
 
-    def column(values: tuple[float, ...]) -> torch.Tensor:
+    def column(values: tuple[float, ...]) -> Tensor:
         return torch.tensor(values, dtype=signal.dtype, device=signal.device)[:, None, None]
 
     variance = column(spec.variance) + column(spec.slope) * signal
     return torch.maximum(variance, column(spec.floor)).sqrt()
 
 
-def diagonal_halves(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def diagonal_halves(y: Tensor) -> tuple[Tensor, Tensor]:
     """Return the means of the two diagonals of each 2x2 block: half-size images, rounded up."""
     y = F.pad(y, (0, y.shape[3] % 2, 0, y.shape[2] % 2), mode="replicate")
     falling = (y[..., ::2, ::2] + y[..., 1::2, 1::2]) / 2
@@ -301,7 +276,7 @@ def diagonal_halves(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return falling, rising
 
 
-def shuffle_tiles(y: torch.Tensor, tile: int, generator: torch.Generator) -> torch.Tensor:
+def shuffle_tiles(y: Tensor, tile: int, generator: Generator) -> Tensor:
     """Permute the pixels within each tile x tile tile at random, all channels alike.
 
     What is left at the right and below, less than a tile, stays as it is.
@@ -318,7 +293,7 @@ def shuffle_tiles(y: torch.Tensor, tile: int, generator: torch.Generator) -> tor
     return out
 
 
-def flat_tiles(spec: Shuffled, estimate: torch.Tensor) -> torch.Tensor:
+def flat_tiles(spec: Shuffled, estimate: Tensor) -> Tensor:
     """Mark the tiles in which an estimate hardly varies.
 
     Parameters
