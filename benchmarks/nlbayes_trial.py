@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from benchmarks.metrics import quality
 from zspot.filters.nonlocal_bayes import Pass, nl_bayes
-from zspot.filters.patch_noise import PatchNoise, patch_noise
+from zspot.filters.patch_noise import PatchNoise
 
 SIGMA = {"set9": 25, "bsd68": 25, "mcmaster": 50}
 SCALES = {"sidd_val": 2, "cc": 1, "polyu": 1}
@@ -35,7 +35,7 @@ def read(path: Path) -> Tensor:
 
 def told(noisy: Tensor, clean: Tensor) -> PatchNoise:
     """Measure the noise of (C, H, W) `noisy` by its difference from `clean`."""
-    return patch_noise(noisy.float(), clean.float(), follows=True)
+    return PatchNoise.measured(noisy.float(), clean.float(), follows=True)
 
 
 def coarse_to_fine(

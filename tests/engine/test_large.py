@@ -21,7 +21,7 @@ from zspot.algorithms.auto.choice import warm_start
 from zspot.algorithms.auto.crops import samples, spread
 from zspot.engine import attempts, budget
 from zspot.engine.tiling import Tiled
-from zspot.filters.cross_scale import auxiliary
+from zspot.filters.cross_scale import cross_scale_image
 from zspot.frontends import cli
 from zspot.networks.siren import Siren
 from zspot.recipe import (
@@ -126,9 +126,9 @@ def test_a_window_of_the_inr_is_that_part_of_it(top, left, height, width):
 
 def test_refilling_in_bands_changes_nothing(monkeypatch):
     y = torch.randn(1, 3, 61, 45, generator=seeded())
-    whole = auxiliary(y, 8, 2)
+    whole = cross_scale_image(y, 8, 2)
     monkeypatch.setattr("zspot.filters.cross_scale._BAND", 200)
-    torch.testing.assert_close(auxiliary(y, 8, 2), whole)
+    torch.testing.assert_close(cross_scale_image(y, 8, 2), whole)
 
 
 def test_a_limit_makes_tiles_and_crops_smaller_and_says_so():

@@ -15,7 +15,7 @@ from zspot.filters.nonlocal_bayes import (
     Pass,
     nl_bayes,
 )
-from zspot.filters.patch_noise import PatchNoise, patch_noise
+from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.patches import match, overlap_add, patch_rows, reflect_pad, search_steps
 from zspot.recipe import Finish
 
@@ -174,7 +174,7 @@ def test_noise_is_measured_on_what_was_removed() -> None:
     estimate = torch.tensor([0.2, 0.7]).view(2, 1, 1).expand(2, 160, 160)
     noise = smooth_noise(2, 160, 0.1)
     noise[1] = 0.5 * noise[0] + noise[1]
-    found = patch_noise(estimate + noise, estimate, times=2.0)
+    found = PatchNoise.measured(estimate + noise, estimate, times=2.0)
     assert found.channels.flatten().tolist() == pytest.approx([0.04, 0.02, 0.02, 0.05], rel=0.1)
     assert found.lags is not None
     middle = found.lags.shape[0] // 2
@@ -184,7 +184,7 @@ def test_noise_is_measured_on_what_was_removed() -> None:
     assert float(torch.linalg.eigvalsh(found.covariance(5))[0]) > 0
     ramp = torch.linspace(0, 1, 160).expand(1, 160, 160).contiguous()
     growing = ramp + (0.01 + 0.09 * ramp).sqrt() * add_noise(torch.zeros_like(ramp), 1.0)
-    slope = patch_noise(growing, ramp, follows=True).slope
+    slope = PatchNoise.measured(growing, ramp, follows=True).slope
     assert slope is not None
     assert float(slope) == pytest.approx(0.09, rel=0.1)
 
@@ -207,7 +207,7 @@ def test_a_timid_pilot_guides_to_a_better_estimate() -> None:
     clean = scene()
     noise = smooth_noise(3, 64, 0.06)
     noisy, pilot = clean + noise, clean + 0.5 * noise
-    told = patch_noise(noisy, pilot, times=3.0)
+    told = PatchNoise.measured(noisy, pilot, times=3.0)
     assert psnr(nl_bayes(noisy, told, passes=GUIDED_CORRELATED["usual"], pilot=pilot), clean) > (
         psnr(pilot, clean) + 0.5
     )
@@ -232,5 +232,5 @@ def test_channels_that_are_copies_of_one(shares) -> None:
     grey = scene().mean(0, keepdim=True)
     many = torch.tensor(shares).view(3, 1, 1)
     noisy, pilot = add_noise(grey, 0.1) * many, grey * many
-    out = nl_bayes(noisy, patch_noise(noisy, pilot), pilot=pilot)
+    out = nl_bayes(noisy, PatchNoise.measured(noisy, pilot), pilot=pilot)
     assert psnr(out, grey * many) > psnr(noisy, grey * many) + 3

@@ -1,8 +1,4 @@
-"""The auxiliary image of cross-scale refilling: the image in patches of itself at half size.
-
-Source: Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling, NeurIPS
-2025: 8x8 patches at a stride of 2, matched in the 2x average-pooled image, overlap-averaged.
-"""
+"""The auxiliary image of cross-scale refilling: the image in patches of itself at half size."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ _QUERIES = 1 << 11  # at a time: bounds the table of distances to 128 MiB
 _BAND = 1 << 16  # pixels of a band of rows that is cut into patches at a time
 
 
-def auxiliary(y: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
+def cross_scale_image(y: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
     """Replace every patch of an image by the most similar one of the 2x average-pooled image.
 
     Parameters
@@ -31,6 +27,15 @@ def auxiliary(y: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
     -------
     float tensor (1, C, H, W)
         The mean of overlapping patches.
+
+    Notes
+    -----
+    In a half-size image noise is weaker and less correlated, and small structures recur.
+
+    References
+    ----------
+    .. [1] "Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling",
+       NeurIPS 2025; its patches are of 8 x 8 pixels at a stride of 2.
     """
     height, width = y.shape[2:]
     pooled = F.avg_pool2d(y, 2, ceil_mode=True)[0]
@@ -72,6 +77,7 @@ def _candidates(image: torch.Tensor, patch: int) -> torch.Tensor:
 
 
 def _reference_places(image: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
+    """Return the numbers of the patches that are replaced, row by row."""
     tall, wide = (size - patch + 1 for size in image.shape[1:])
     rows = torch.arange(0, tall, stride, device=image.device)
     cols = torch.arange(0, wide, stride, device=image.device)

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-SIDE = 8
-_STRIDE = 2
+SIDE = 8  # of a window, pixels
+_STRIDE = 2  # between windows, pixels
 _STANDS_OUT = 3.0  # times the noise's deviation; 0.3 % of normal noise exceeds it
 _MEDIAN_OF_NORMAL = 0.6745  # median of the magnitude of a normal number of deviation 1
 _ROWS = 512  # of the image worked on at a time, which bounds the memory
@@ -122,7 +122,10 @@ def _usual(plane: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
 
 
 def _cosines(side: int) -> torch.Tensor:
-    """Return the orthonormal cosines of a window, (side * side, side, side)."""
+    """Return the orthonormal cosines of a window, (side * side, side, side).
+
+    Not `cosine_basis`, which is of double precision: rounding decides which coefficients stand out.
+    """
     n = torch.arange(side, dtype=torch.float32)
     rows = torch.cos(math.pi * (n[None] + 0.5) * n[:, None] / side) * math.sqrt(2 / side)
     rows[0] /= math.sqrt(2)

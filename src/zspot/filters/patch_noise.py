@@ -9,6 +9,7 @@ from torch import Tensor
 
 REACH = 4  # pixels, of correlations that are measured
 LEAST_VARIANCE = 0.01  # of the noise in any direction of a patch, relative to the mean
+_LEAST_POWER = 1e-8  # of the noise, relative to the picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,40 @@ class PatchNoise:
         values = [sigma] * channels if isinstance(sigma, int | float) else sigma
         return cls(torch.diag(torch.tensor(values, dtype=torch.float32) ** 2))
 
+    @classmethod
+    def measured(
+        cls, noisy: Tensor, estimate: Tensor, times: float = 1.0, follows: bool = False
+    ) -> PatchNoise:
+        """Measure noise on what an estimate removed.
+
+        Parameters
+        ----------
+        noisy, estimate : Tensor
+            (C, H, W) float32.
+        times : float
+            Factor on its standard deviation.
+        follows : bool
+            Fit a line to how the variance changes with the estimate.
+
+        Returns
+        -------
+        PatchNoise
+            With lags up to `REACH` pixels, fewer in a smaller image.
+        """
+        removed = noisy - estimate
+        removed = removed - removed.mean((1, 2), keepdim=True)
+        channels = removed.flatten(1) @ removed.flatten(1).T / removed[0].numel()
+        # Where nothing was removed there is no noise to model, but its inverse must stay finite.
+        contrast = (noisy - noisy.mean((1, 2), keepdim=True)).square().mean()
+        least = _LEAST_POWER * float(contrast) + torch.finfo(removed.dtype).tiny
+        power = channels.diagonal().clamp_min(least)
+        channels = channels + torch.diag(power - channels.diagonal())
+        lags = _autocorrelation(removed / power.sqrt()[:, None, None])
+        if not follows:
+            return cls(channels * times**2, lags)
+        level, slope = _slope(removed, estimate)
+        return cls(channels * times**2, lags, slope * times**2, level)
+
     def covariance(self, patch: int) -> Tensor:
         """Return the (C*patch^2, C*patch^2) covariance of a patch, channel slowest."""
         side = torch.arange(patch)
@@ -70,9 +105,11 @@ class PatchNoise:
 
 
 def _positive(covariance: Tensor) -> Tensor:
-    """Lift what lies below a small share of the mean variance: measured correlations need not be
-    those of any noise, and a solve with them can amplify what it should remove.
-    """  # noqa: D205
+    """Lift what lies below a small share of the mean variance.
+
+    Measured correlations need not be those of any noise, and a solve with them can amplify what it
+    should remove.
+    """
     values, vectors = torch.linalg.eigh(covariance.double())
     least = LEAST_VARIANCE * float(covariance.diagonal().mean())
     if float(values[0]) >= least:
@@ -80,40 +117,12 @@ def _positive(covariance: Tensor) -> Tensor:
     return (vectors * values.clamp_min(least) @ vectors.T).to(covariance)
 
 
-def patch_noise(
-    noisy: Tensor, estimate: Tensor, times: float = 1.0, follows: bool = False
-) -> PatchNoise:
-    """Measure noise on what an estimate removed.
-
-    Parameters
-    ----------
-    noisy, estimate : Tensor
-        (C, H, W) float32.
-    times : float
-        Factor on its standard deviation.
-    follows : bool
-        Fit a line to how the variance changes with the estimate.
-
-    Returns
-    -------
-    PatchNoise
-        With lags up to `REACH` pixels, fewer in a smaller image.
-    """
-    removed = noisy - estimate
-    removed = removed - removed.mean((1, 2), keepdim=True)
-    channels = removed.flatten(1) @ removed.flatten(1).T / removed[0].numel()
-    # Where nothing was removed there is no noise to model, but its inverse must stay finite.
-    contrast = (noisy - noisy.mean((1, 2), keepdim=True)).square().mean()
-    least = 1e-8 * float(contrast) + torch.finfo(removed.dtype).tiny
-    power = channels.diagonal().clamp_min(least)
-    channels = channels + torch.diag(power - channels.diagonal())
-    lags = _autocorrelation(removed / power.sqrt()[:, None, None])
-    if not follows:
-        return PatchNoise(channels * times**2, lags)
+def _slope(removed: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean level and the change of the variance per unit of signal, each (C,)."""
     level = estimate.mean((1, 2))
     spread = estimate - level[:, None, None]
     slope = (removed.square() * spread).mean((1, 2)) / spread.square().mean((1, 2)).clamp_min(1e-9)
-    return PatchNoise(channels * times**2, lags, slope * times**2, level)
+    return level, slope
 
 
 def _autocorrelation(unit: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from zspot.core.ranges import POSITIVE, OneOf, Part, Range, require
-from zspot.filters.cross_scale import auxiliary
+from zspot.filters.cross_scale import cross_scale_image
 from zspot.filters.patches import reflect_index
 from zspot.networks.siren import PHASES, Siren
 from zspot.recipe.losses import masked_mse
@@ -238,7 +238,7 @@ class Refill(Fill):
         )
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
-        return FixedFill(auxiliary(y, self.patch, self.stride))
+        return FixedFill(cross_scale_image(y, self.patch, self.stride))
 
 
 FILLS = {part.kind: part for part in (Inr, Constant, Neighbour, Code, Refill)}

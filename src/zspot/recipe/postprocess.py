@@ -14,7 +14,7 @@ from zspot.core.progress import Clock
 from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.filters.local_median import to_local_median
 from zspot.filters.nonlocal_bayes import GUIDED, GUIDED_CORRELATED, nl_bayes
-from zspot.filters.patch_noise import PatchNoise, patch_noise
+from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.texture import restore_texture
 
 SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
@@ -149,7 +149,7 @@ class Finish(Part):
         if self.removed > 0:
             if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
                 return estimate
-            noise = patch_noise(noisy, estimate, self.removed, self.follows)
+            noise = PatchNoise.measured(noisy, estimate, self.removed, self.follows)
             passes = GUIDED_CORRELATED[self.search]
             return nl_bayes(noisy, noise, passes=passes, pilot=estimate, tick=tick)
         noise = self._white_noise(len(noisy))
