@@ -15,9 +15,9 @@ import zarr
 from numcodecs import Blosc
 
 import zspot
-from zspot import files
 from zspot.core.errors import FileError, ImageError
 from zspot.files import denoise_file
+from zspot.files import file as files
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(1), predict=Predict(1))

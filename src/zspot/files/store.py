@@ -23,11 +23,8 @@ from zspot._version import __version__
 from zspot.core.errors import FileError
 from zspot.engine.shared_fit import Sharing, series
 from zspot.files.journal import fingerprint
-from zspot.io import MAX_PIXELS
-from zspot.io.atomic import os_reason
-from zspot.io.decoding import first_line, one_kind_of_error
-from zspot.io.image_file import check_header, check_pixel_type
-from zspot.io.ome_zarr import Level, Picture, pictures
+from zspot.io.atomic import os_reason, sync_folder
+from zspot.io.ome_zarr import Level, Picture, copy_all_but_pixels, pictures
 
 _STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
 
@@ -83,14 +80,15 @@ def denoise_store(
     try:
         found = pictures(source, axes)
         for picture in found:
-            _check_sizes(picture)
+            for level in picture.levels:
+                level.check()
         with _workplace(target) as place:
             new = place / _STORE
             job = {**planes.job, "input": fingerprint(source)}
             with contextlib.closing(_Noted(place / _NOTED, job)) as noted:
                 if noted.fresh:
                     shutil.rmtree(new, ignore_errors=True)
-                    _copy_all_but_pixels(source, new, found)
+                    copy_all_but_pixels(source, new, found)
                     noted.begin()
                 planes.count = sum(_plane_count(picture.levels[0]) for picture in found)
                 for picture in found:
@@ -117,19 +115,6 @@ def _check(source: Path, target: Path, overwrite: bool) -> None:
         raise FileError(f"{target}: the folder {target.parent} does not exist; create it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise FileError(f"{target}: the folder {target.parent} is not writable; choose another one")
-
-
-def _check_sizes(picture: Picture) -> None:
-    for level in picture.levels:
-        check_pixel_type(level.path, level.dtype)
-        block = [
-            size if letter in "YXS" else chunk
-            for letter, size, chunk in zip(picture.axes, level.shape, level.chunks, strict=True)
-        ]
-        check_header(level.path, level.shape, 2**63)
-        # A chunk is decoded whole, and may be larger than the image.
-        for shape in (block, level.chunks):
-            check_header(level.path, tuple(shape), MAX_PIXELS)
 
 
 @contextlib.contextmanager
@@ -198,21 +183,6 @@ class _Noted:
         os.fsync(self._handle.fileno())
 
 
-def _copy_all_but_pixels(source: Path, new: Path, found: list[Picture]) -> None:
-    pixels = {path for picture in found for level in picture.levels for path in level.files()}
-    for folder, folders, names in os.walk(source):
-        here = Path(folder)
-        for name in folders:
-            if (here / name).is_symlink():
-                raise FileError(f"{here / name} is a link to a folder; copy what it points to")
-        there = new / here.relative_to(source)
-        there.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            if here / name not in pixels:
-                shutil.copyfile(here / name, there / name)
-                _sync(there / name)
-
-
 def _plane_count(level: Level) -> int:
     return sum(
         int(np.prod([part.stop - part.start for part in level.region(block) if part.stop]))
@@ -228,7 +198,6 @@ def _denoise(picture: Picture, new: Path, planes: Planes, noted: _Noted) -> None
         old, fresh = level.open("r"), level.open("r+", new)
         above = picture.levels[number - 1].open("r", new) if number else None
         for block in level.blocks():
-            region = level.region(block)
             if noted.has(level.name, block):
                 if above is None:
                     _pass_over(picture, block, old, planes, left)
@@ -236,15 +205,14 @@ def _denoise(picture: Picture, new: Path, planes: Planes, noted: _Noted) -> None
             if above is None:
                 values = _planes(picture, block, old, planes)
             else:
-                values = _reduced(above, level, region)
-            _store(fresh, region, values, new / level.name)
-            level.sync(block, fresh)
+                values = level.reduced(block, above)
+            level.store(block, fresh, values)
             noted.add(level.name, block)
 
 
 def _planes(picture: Picture, block: tuple[int, ...], old: Any, planes: Planes) -> np.ndarray:
     """Return a block of the full size, denoised."""
-    data = _read(picture.levels[0], block, old)
+    data = picture.levels[0].read(block, old)
     values = np.empty_like(data)
     for place, channel in _places(picture, block):
         values[place] = planes(data[place], _channel_axis(picture), series=channel)
@@ -261,16 +229,10 @@ def _pass_over(
     sharing, data = planes.sharing, None
     for place, channel in _places(picture, block):
         if left and sharing is not None and sharing.first(channel) is None:
-            data = _read(picture.levels[0], block, old) if data is None else data
+            data = picture.levels[0].read(block, old) if data is None else data
             planes(data[place], _channel_axis(picture), series=channel)
         else:
             planes.skip(1)
-
-
-def _read(level: Level, block: tuple[int, ...], old: Any) -> np.ndarray:
-    level.check_chunks(block, old)
-    with one_kind_of_error(level.path):
-        return np.asarray(old[level.region(block)])
 
 
 def _places(
@@ -292,47 +254,9 @@ def _channel_axis(picture: Picture) -> int | None:
     return kept.index("S") if "S" in kept else None
 
 
-def _store(array: Any, region: tuple[slice, ...], values: np.ndarray, path: Path) -> None:
-    try:
-        array[region] = values
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # codecs raise what they like
-        raise FileError(f"{path} cannot be written ({first_line(error)})") from error
-
-
-def _reduced(above: Any, level: Level, region: tuple[slice, ...]) -> np.ndarray:
-    """Average the next larger copy down to a block of this one."""
-    starts, window = [], []
-    for part, size, larger in zip(region, level.shape, above.shape, strict=True):
-        stop = size if part.stop is None else part.stop
-        edges = [i * larger // size for i in range(part.start or 0, stop + 1)]
-        starts.append(np.array(edges) - edges[0])
-        window.append(slice(edges[0], edges[-1]))
-    values = np.asarray(above[tuple(window)], dtype=np.float64)
-    for axis, edges in enumerate(starts):
-        if len(edges) - 1 == values.shape[axis]:
-            continue
-        sizes = np.diff(edges).reshape([-1 if a == axis else 1 for a in range(values.ndim)])
-        values = np.add.reduceat(values, edges[:-1], axis=axis) / sizes
-    return (
-        np.rint(values).astype(level.dtype)
-        if level.dtype.kind in "iu"
-        else values.astype(level.dtype)
-    )
-
-
 def _take_place(new: Path, target: Path, place: Path) -> None:
     if target.exists():
         shutil.rmtree(place / _OLD, ignore_errors=True)
         target.rename(place / _OLD)
     new.rename(target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(target.parent)

@@ -69,7 +69,7 @@ def atomic_write(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         # Also after KeyboardInterrupt; after a renaming there is nothing left to remove.
         with contextlib.suppress(OSError):
             temporary.unlink()
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
@@ -87,11 +87,16 @@ def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
     temporary.replace(target)
 
 
-def _sync_folder(folder: Path) -> None:
-    # The renaming itself is durable only once the folder is; Windows cannot open folders.
+def sync_folder(folder: Path) -> None:
+    """Make the renamings in a folder durable, where the system can (Windows cannot)."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(folder)
+
+
+def sync(path: Path) -> None:
+    """Bring a file or folder onto the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,13 +1,10 @@
-"""What lies where in a Zarr folder: its images, their axes, reduced copies and chunk files."""
+"""What lies where in a Zarr folder: its images, their axes and reduced copies."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 import os
-import re
-import struct
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,114 +13,11 @@ from typing import Any
 import numpy as np
 
 from zspot.core.errors import FileError
+from zspot.io.atomic import sync
+from zspot.io.ome_zarr.level import Level
 
-_METADATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"})
 _LARGEST_METADATA = 2**26  # bytes; more is no description of an image
-_BLOSC = struct.Struct("<BBBBIII")  # versions, flags, item size; bytes unpacked, of a part, packed
 _DEEPEST = 6  # plate, row, column, field, image, level
-
-
-@dataclass(frozen=True)
-class Level:
-    """One array: an image, or a reduced copy of it.
-
-    Attributes
-    ----------
-    name : str
-        Path inside the store, "" for a store that is an array.
-    path : Path
-    shape, chunks : tuple of int
-        Of the array and of the chunks or shards that are files.
-    dtype : numpy.dtype
-    leading : tuple of bool
-        Which axes count planes.
-    """
-
-    name: str
-    path: Path
-    shape: tuple[int, ...]
-    chunks: tuple[int, ...]
-    dtype: np.dtype
-    leading: tuple[bool, ...]
-
-    def open(self, mode: str, root: Path | None = None) -> Any:
-        """Open the array, in another copy of the store if `root` is given."""
-        import zarr
-
-        return zarr.open_array(self.path if root is None else root / self.name, mode=mode)  # type: ignore[arg-type]
-
-    def files(self) -> dict[Path, tuple[int, ...]]:
-        """Return the files that hold chunks and their places in the grid."""
-        found = {}
-        for folder, _, names in os.walk(self.path):
-            for name in names:
-                path = Path(folder, name)
-                parts = re.split(r"[./\\]", str(path.relative_to(self.path)))
-                parts = parts[1:] if parts[0] == "c" else parts
-                if name not in _METADATA and all(part.isdecimal() for part in parts):
-                    index = tuple(map(int, parts))
-                    found[path] = index if len(index) == len(self.shape) else ()
-        return found
-
-    def blocks(self) -> list[tuple[int, ...]]:
-        """Return the places of the blocks with any chunk, along the axes that count planes.
-
-        A chunk that is not there holds one value everywhere and needs no work.
-        """
-        inside = [-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
-        places = set()
-        for index in self.files().values():
-            if index and all(i < n for i, n in zip(index, inside, strict=True)):
-                places.add(tuple(i for i, leads in zip(index, self.leading, strict=True) if leads))
-        return sorted(places)
-
-    def region(self, block: tuple[int, ...]) -> tuple[slice, ...]:
-        """Return the part of the array that a block covers: a few planes, whole."""
-        along = iter(block)
-        out = []
-        for size, chunk, leads in zip(self.shape, self.chunks, self.leading, strict=True):
-            if leads:
-                start = next(along) * chunk
-                out.append(slice(start, min(start + chunk, size)))
-            else:
-                out.append(slice(None))
-        return tuple(out)
-
-    def sync(self, block: tuple[int, ...], array: Any) -> None:
-        """Bring the chunk files of a block of the open `array` of another copy onto the disk."""
-        for path in self._chunk_files(block, array):
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
-
-    def check_chunks(self, block: tuple[int, ...], array: Any) -> None:
-        """Refuse chunks of a block whose Blosc header does not fit: Blosc believes it blindly."""
-        metadata = array.metadata
-        last = getattr(metadata, "compressor", None) or getattr(metadata, "codecs", (None,))[-1]
-        if "Blosc" not in type(last).__name__:
-            return
-        most = math.prod(self.chunks) * self.dtype.itemsize
-        for path in self._chunk_files(block, array):
-            with path.open("rb") as handle:
-                head = handle.read(_BLOSC.size)
-            size = path.stat().st_size
-            fits = len(head) == _BLOSC.size
-            if fits:
-                *_, unpacked, part, packed = _BLOSC.unpack(head)
-                fits = packed == size and unpacked <= most and part <= max(unpacked, 1)
-            if not fits:
-                raise FileError(f"{path} is damaged: its header does not fit; copy it again")
-
-    def _chunk_files(self, block: tuple[int, ...], array: Any) -> Iterator[Path]:
-        along = iter(block)
-        cells = [
-            [next(along)] if leads else range(-(-size // chunk))
-            for size, chunk, leads in zip(self.shape, self.chunks, self.leading, strict=True)
-        ]
-        root = Path(array.store.root, array.path)
-        for index in itertools.product(*cells):
-            path = root / array.metadata.encode_chunk_key(index)
-            if path.exists():  # a chunk of one value is not written
-                yield path
 
 
 @dataclass(frozen=True)
@@ -261,3 +155,19 @@ def _axes(path: Path, listed: Mapping[str, Any] | None, array: Any, count: int) 
     if any(letters.count(letter) != 1 for letter in "YX"):
         raise FileError(f"{path} names its axes {names}; name them with --axes, such as TCZYX")
     return letters
+
+
+def copy_all_but_pixels(source: Path, new: Path, found: list[Picture]) -> None:
+    """Copy a store byte for byte, without the chunks of the pictures found in it."""
+    pixels = {path for picture in found for level in picture.levels for path in level.files()}
+    for folder, folders, names in os.walk(source):
+        here = Path(folder)
+        for name in folders:
+            if (here / name).is_symlink():
+                raise FileError(f"{here / name} is a link to a folder; copy what it points to")
+        there = new / here.relative_to(source)
+        there.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            if here / name not in pixels:
+                shutil.copyfile(here / name, there / name)
+                sync(there / name)
