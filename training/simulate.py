@@ -2,8 +2,8 @@
 
 Each batch is split among four kinds of noise. Within a kind every patch draws its own strength,
 correlation, signal dependence, and so on; all of it is vectorised over the patches. The ranges
-were set from the residuals of the development pairs (see README.md); the clean patches never
-come from them.
+were set from the residuals of the development pairs (docs/tuning); the clean patches never come
+from them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch.nn import functional as F
 
 from training.camera import camera
 from training.draw import Draw, filter_each, gaussian_kernels, grey, sum_to_unit_energy
@@ -142,48 +141,3 @@ def _out_of_focus(x: torch.Tensor, draw: Draw, blurred: float = 0.6) -> torch.Te
     x = torch.where(draw.coin(blurred), soft, x)
     mean = x.mean((1, 2, 3), keepdim=True)
     return mean + (x - mean) * torch.where(draw.coin(0.7), draw.uniform(0.1, 1), torch.ones(()))
-
-
-def augment(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Vary colour, saturation and brightness of clean patches, staying in [0, 1]."""
-    draw = Draw(generator, len(x))
-    luma = x.mean(1, keepdim=True)
-    x = luma + (x - luma) * draw.uniform(0.3, 1.6)
-    x = x * (1 + 0.15 * draw.normal((len(x), 3, 1, 1)))
-    changed = (x.clamp(0, 1) ** draw.log_uniform(0.6, 1.8)) * draw.uniform(0.5, 1.1)
-    return torch.where(draw.coin(0.6), changed, x).clamp(0, 1)
-
-
-def crops(
-    images: list[list[torch.Tensor]], count: int, size: int, generator: torch.Generator
-) -> torch.Tensor:
-    """Cut random clean patches at random scales, flipped and turned.
-
-    Parameters
-    ----------
-    images : list of list of uint8 tensors of shape (3, H, W)
-        Each photograph at full, 0.71 and 0.5 of its size.
-    count, size : int
-        How many patches, and their side in pixels.
-    generator : torch.Generator
-
-    Returns
-    -------
-    tensor of shape (count, 3, size, size), in [0, 1]
-    """
-    patches = []
-    rolls = torch.rand((count, 6), generator=generator).tolist()
-    for which, scale, top, left, flip, turn in rolls:
-        levels = images[int(which * len(images))]
-        # A third is enlarged 1 to 3 times, a third reduced: content from blurred to crisp.
-        level = int((scale - 0.64) / 0.18) + 1 if scale > 0.64 else 0
-        image = levels[level]
-        zoom = 1 + 2 * (0.34 - scale) / 0.34 if scale < 0.34 else 1.0
-        side = min(round(size / zoom), *image.shape[1:])
-        i, j = int(top * (image.shape[1] - side + 1)), int(left * (image.shape[2] - side + 1))
-        patch = image[None, :, i : i + side, j : j + side].float().div_(255)
-        if side != size:
-            patch = F.interpolate(patch, size=(size, size), mode="bicubic").clamp_(0, 1)
-        patch = torch.rot90(patch, int(turn * 4), (2, 3))
-        patches.append(patch.flip(3) if flip < 0.5 else patch)
-    return torch.cat(patches)

@@ -11,7 +11,7 @@ ended at 29.9, now at 38.6). Its prior noise variance is set per data set: `vari
 `zspot.algorithms.score_dvi_posterior.Settings`; by default it is measured. Paper and release do not
 differ otherwise.
 
-The prior was trained by `training/train_prior.py --noise gaussian`; another one can be given to
+The prior was trained by `training/train.py --noise gaussian`; another one can be given to
 `make` as a file or a callable.
 """
 
