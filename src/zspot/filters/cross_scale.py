@@ -28,10 +28,6 @@ def cross_scale_image(y: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
     float tensor (1, C, H, W)
         The mean of overlapping patches.
 
-    Notes
-    -----
-    In a half-size image noise is weaker and less correlated, and small structures recur.
-
     References
     ----------
     .. [1] "Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling",

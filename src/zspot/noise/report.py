@@ -205,15 +205,8 @@ def _by_differences(values: np.ndarray, doubt: float, notes: list[str]) -> _Meas
     level = np.sqrt((step**2).sum(axis=1) / max(step.shape[1] - 1, 1) / 2)
     delta = np.zeros((_LAGS, _LAGS))
     delta[MAX_LAG, MAX_LAG] = 1.0
-    best = Estimate(
-        level=level,
-        gain=np.zeros(channels),
-        read=level,
-        variance=level[:, None] ** 2,
-        autocorrelation=delta,
-        length=np.asarray(0.0),
-        channels=np.eye(channels),
-    )
+    zero, square = np.zeros(channels), level[:, None] ** 2
+    best = Estimate(level, zero, level, square, delta, np.asarray(0.0), np.eye(channels))
     unknown = Estimate(*(np.full_like(getattr(best, f.name), doubt) for f in fields(Estimate)))
     return _Measured(best, unknown, values.mean(axis=(1, 2), dtype=float)[:, None], notes)
 

@@ -14,18 +14,6 @@ from zspot.theory.linear import (
 )
 
 __all__ = [
-    "FORMS",
-    "MODELS",
-    "BlindSpot",
-    "Estimate",
-    "MaskRisk",
-    "Moments",
-    "Neighbours",
-    "Slopes",
-    "Solution",
-    "TheoryError",
-    "over_masks",
-    "rank_one_inverse",
-    "torch_risk",
-    "torch_solve",
-]
+    "FORMS", "MODELS", "BlindSpot", "Estimate", "MaskRisk", "Moments", "Neighbours", "Slopes",
+    "Solution", "TheoryError", "over_masks", "rank_one_inverse", "torch_risk", "torch_solve",
+]  # fmt: skip
