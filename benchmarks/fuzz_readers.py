@@ -152,8 +152,7 @@ def preload() -> None:
     import rawpy  # noqa: F401
 
     import zspot.files.store  # noqa: F401
-    from zspot.io import bmp, jpeg, npy, png, raw, webp  # noqa: F401
-    from zspot.io.tiff import stack as _  # noqa: F401
+    from zspot.io import bmp, jpeg, npy, png, raw, tiff, webp  # noqa: F401
 
     assert bioio
     assert bioio_czi

@@ -15,8 +15,9 @@ import tifffile
 
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
+from zspot.io.checks import check_header, check_pixel_type
 from zspot.io.czi import check_directory
-from zspot.io.image_file import ImageFile, check_header, check_pixel_type
+from zspot.io.image_file import ImageFile
 from zspot.io.stack import Stack
 
 # bioio logs each failure; without a handler Python prints that to stderr.

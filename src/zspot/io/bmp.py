@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io import pillow as _pillow
-from zspot.io.image_file import ImageFile, check_header, interleaved, plain_refusal, split_alpha
+from zspot.io import pillow
+from zspot.io.checks import check_header
+from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:
@@ -22,7 +23,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     width, height = np.frombuffer(content[18:26], "<i4") if len(content) >= 26 else (0, 0)
     if content[14:18] != b"\x0c\x00\x00\x00":  # the 12-byte OS/2 header has 16-bit sizes
         check_header(path, (abs(int(height)), int(width)), max_pixels)
-    picture, pixels = _pillow.decode(path, content, "BMP", max_pixels)
+    picture, pixels = pillow.decode(path, content, "BMP", max_pixels)
     if picture.mode == "1":
         raise FileError(f"{path} has 1-bit pixels, nothing to denoise; convert it to 8-bit grey")
     notes = []
@@ -49,7 +50,7 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     assert pixels is not None  # refused before
     dpi = _dots_per_inch(image)
     options = {"dpi": dpi} if dpi else {}
-    _pillow.encode(pixels, handle, "BMP", **options)
+    pillow.encode(pixels, handle, "BMP", **options)
 
 
 def _dots_per_inch(image: ImageFile) -> tuple[float, float] | None:

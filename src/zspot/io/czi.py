@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from zspot.core.errors import FileError
-from zspot.io.image_file import check_header
+from zspot.io.checks import check_header
 
 _SEGMENT = struct.Struct("<16sqq")
 _DIRECTORY_POSITION = _SEGMENT.size + 52

@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io import pillow as _pillow
-from zspot.io.image_file import ImageFile, check_header, interleaved, plain_refusal
+from zspot.io import pillow
+from zspot.io.checks import check_header
+from zspot.io.image_file import ImageFile, interleaved, plain_refusal
 
 _SOI, _EOI, _SOS, _APP0, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE, 0xFE
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -55,7 +56,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
         raise FileError(f"{path} has {len(components)} colours (CMYK?); convert it to RGB")
     size = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
     check_header(path, (*size, len(components)), max_pixels)
-    picture, pixels = _pillow.decode(path, content, "JPEG", max_pixels)
+    picture, pixels = pillow.decode(path, content, "JPEG", max_pixels)
     tables = getattr(picture, "quantization", {})
     own, notes = _coding(stream, components, tables)
     own["progressive"] = marker == _PROGRESSIVE
@@ -158,7 +159,7 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     assert pixels is not None  # refused before
     own = image.metadata.get("jpeg")
     if own is None:
-        _pillow.encode(pixels, handle, "JPEG", **_converted(image))
+        pillow.encode(pixels, handle, "JPEG", **_converted(image))
         return
     encoded = _encode(pixels, own)
     stream = _walk(Path("-"), encoded)
@@ -176,7 +177,7 @@ def _leading(segments: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
 
 def _encode(pixels: np.ndarray, own: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    _pillow.encode(
+    pillow.encode(
         pixels,
         buffer,
         "JPEG",

@@ -8,7 +8,8 @@ from typing import BinaryIO
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.image_file import ImageFile, check_header, check_pixel_type
+from zspot.io.checks import check_header, check_pixel_type
+from zspot.io.image_file import ImageFile
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:

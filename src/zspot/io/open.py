@@ -12,8 +12,9 @@ from typing import Any
 
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write, os_reason
+from zspot.io.checks import MAX_PIXELS
 from zspot.io.decoding import first_line, one_kind_of_error
-from zspot.io.image_file import MAX_PIXELS, ImageFile
+from zspot.io.image_file import ImageFile
 from zspot.io.stack import Stack
 
 _RAW_SUFFIXES = (
@@ -24,7 +25,7 @@ _RAW_SUFFIXES = (
 _FORMATS: dict[str, tuple[tuple[str, ...], str]] = {
     "png": ((".png",), "png"),
     "jpeg": ((".jpg", ".jpeg", ".jpe"), "jpeg"),
-    "tiff": ((".tif", ".tiff", ".btf"), "tiff.reading"),
+    "tiff": ((".tif", ".tiff", ".btf"), "tiff"),
     "webp": ((".webp",), "webp"),
     "bmp": ((".bmp",), "bmp"),
     "npy": ((".npy",), "npy"),

@@ -13,7 +13,7 @@ from PIL import Image
 from PIL import ImageFile as PillowFile
 
 from zspot.core.errors import FileError
-from zspot.io.image_file import check_header
+from zspot.io.checks import check_header
 
 _LOCK = threading.Lock()
 _MOST_BYTES_PER_PIXEL = 8

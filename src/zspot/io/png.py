@@ -16,14 +16,8 @@ import imagecodecs
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.image_file import (
-    ImageFile,
-    check_density,
-    check_header,
-    interleaved,
-    plain_refusal,
-    split_alpha,
-)
+from zspot.io.checks import check_density, check_header
+from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _PALETTE = 0, 2, 3

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import ImageCms
 
 from zspot.core.errors import FileError
-from zspot.io.image_file import ImageFile, check_header
+from zspot.io.checks import check_header
+from zspot.io.image_file import ImageFile
 from zspot.io.tiff.exif import exif_of_tiff
 
 # The tone curve of sRGB, as LibRaw takes it: power 1/2.4, slope 12.92 at black.

@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io import pillow as _pillow
-from zspot.io.image_file import ImageFile, check_header, interleaved, plain_refusal, split_alpha
+from zspot.io import pillow
+from zspot.io.checks import check_header
+from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 _LARGEST = 16383
 
@@ -29,7 +30,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
         check_header(path, tuple(size), max_pixels)
     if len(content) < 8 + int.from_bytes(content[4:8], "little"):
         raise FileError(f"{path} is truncated: its data end early; copy the file again")
-    _, pixels = _pillow.decode(path, content, "WEBP", max_pixels)
+    _, pixels = pillow.decode(path, content, "WEBP", max_pixels)
     data, alpha, axes = split_alpha(pixels)
     metadata: dict[str, Any] = {"webp": {"lossless": b"VP8L" in chunks}}
     exif = chunks.get(b"EXIF")
@@ -71,7 +72,7 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     elif pixels.shape[2] == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
     # exact=True keeps the colour of fully transparent pixels.
-    _pillow.encode(
+    pillow.encode(
         pixels,
         handle,
         "WEBP",

@@ -1,1 +1,7 @@
-"""TIFF: pages, stacks and metadata, read and written back."""
+"""TIFF, BigTIFF, ImageJ hyperstacks and OME-TIFF, read with tifffile."""
+
+from zspot.io.tiff.reading import read
+from zspot.io.tiff.stack import open_stack
+from zspot.io.tiff.writing import refusal, write
+
+__all__ = ["open_stack", "read", "refusal", "write"]

@@ -132,35 +132,32 @@ def even(offset: int) -> int:
     return offset + offset % 2
 
 
-def check_chain(path: Path, handle: BinaryIO, size: int) -> None:
-    """Refuse a file whose chain of directories runs in a circle or is longer than it can be.
-
-    Raises
-    ------
-    FileError
-    """
-    handle.seek(0)
-    head = handle.read(16)
-    order = "<" if head[:1] == b"I" else ">"
-    big = head[2:4] in (b"+\0", b"\0+")
-    count_code, entry, code, start = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
-    width = struct.calcsize(code)
+def check_chain(path: Path) -> None:
+    """Refuse a file whose chain of directories runs in a circle or is longer than it can be."""
+    size = path.stat().st_size
     seen: set[int] = set()
-    offset = struct.unpack_from(order + code, head.ljust(16, b"\0"), start)[0]
-    # Directories may overlap in a damaged file; honest ones need this much room each.
-    most = size // (entry + width)
-    while offset and offset < size:
-        if offset in seen or len(seen) > most:
-            raise FileError(
-                f"{path} is damaged: its list of images runs in a circle; copy it again"
-            )
-        seen.add(offset)
-        handle.seek(offset)
-        raw = handle.read(struct.calcsize(order + count_code))
-        if len(raw) < struct.calcsize(order + count_code):
-            return
-        handle.seek(offset + len(raw) + struct.unpack(order + count_code, raw)[0] * entry)
-        pointer = handle.read(width)
-        if len(pointer) < width:
-            return
-        offset = struct.unpack(order + code, pointer)[0]
+    with path.open("rb") as handle:
+        head = handle.read(16).ljust(16, b"\0")
+        order = "<" if head[:1] == b"I" else ">"
+        big = head[2:4] in (b"+\0", b"\0+")
+        count_code, entry, code, start = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
+        width = struct.calcsize(code)
+        (offset,) = struct.unpack_from(order + code, head, start)
+        # Directories may overlap in a damaged file; honest ones need this much room each.
+        most = size // (entry + width)
+        while offset and offset < size:
+            if offset in seen or len(seen) > most:
+                raise FileError(
+                    f"{path} is damaged: its list of images runs in a circle; copy it again"
+                )
+            seen.add(offset)
+            handle.seek(offset)
+            raw = handle.read(struct.calcsize(order + count_code))
+            if len(raw) < struct.calcsize(order + count_code):
+                return
+            (count,) = struct.unpack(order + count_code, raw)
+            handle.seek(offset + len(raw) + count * entry)
+            pointer = handle.read(width)
+            if len(pointer) < width:
+                return
+            (offset,) = struct.unpack(order + code, pointer)

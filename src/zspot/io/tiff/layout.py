@@ -18,7 +18,7 @@ import imagecodecs
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.image_file import check_density
+from zspot.io.checks import check_density
 from zspot.io.tiff.ifd import LONG, SHORT, Entry, Flavour, even
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _PREDICTOR = 258, 259, 262, 266, 317

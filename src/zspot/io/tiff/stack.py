@@ -12,8 +12,32 @@ import tifffile
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
 from zspot.io.stack import Stack
-from zspot.io.tiff import reading as tiff
+from zspot.io.tiff.ifd import check_chain
 from zspot.io.tiff.layout import capture, rewrite
+from zspot.io.tiff.series import axes_of, check, join, other_notes, split
+
+
+def open_stack(path: Path, max_pixels: int) -> Stack | None:
+    """Open a TIFF file whose first series has several pages, each a plane; None for any other."""
+    check_chain(path)
+    tif = tifffile.TiffFile(path)
+    stack = None
+    try:
+        if tif.series and _pages_are_planes(tif.series[0]):
+            stack = TiffStack(path, tif, max_pixels)
+        return stack
+    finally:
+        if stack is None:
+            tif.close()
+
+
+def _pages_are_planes(series: Any) -> bool:
+    key = series.keyframe
+    if key is None or len(series.shape) <= len(key.shape):
+        return False
+    leading, inner = series.axes[: -len(key.axes)], series.axes[-len(key.axes) :]
+    fits = inner == key.axes and series.shape[-len(key.shape) :] == key.shape
+    return fits and inner in ("YX", "YXS", "SYX") and "S" not in leading
 
 
 class TiffStack(Stack):
@@ -33,22 +57,22 @@ class TiffStack(Stack):
         key = series.keyframe
         self.path, self._tif = path, tif
         self._stored_plane: tuple[int, ...] = tuple(key.shape)
-        tiff.check(path, tif, series, self._stored_plane, max_pixels)
+        check(path, tif, series, self._stored_plane, max_pixels)
         self._layout, notes = capture(path, tif, series, in_memory=False)
         self._pages: list[Any] = [] if self._layout.contiguous is not None else list(series.pages)
         self._stored_axes = key.axes
         self._extra = key.extrasamples
         leading = len(series.shape) - len(self._stored_plane)
         probe = np.broadcast_to(np.zeros((), key.dtype), self._stored_plane)
-        plane, self.plane_axes, _ = tiff.split(probe, self._stored_axes, self._extra)
-        self.axes = tiff.axes_of(path, series)[:leading] + self.plane_axes
+        plane, self.plane_axes, _ = split(probe, self._stored_axes, self._extra)
+        self.axes = axes_of(path, series)[:leading] + self.plane_axes
         self.shape = (*series.shape[:leading], *plane.shape)
-        self.notes = (*notes, *tiff.other_notes(tif, series))
+        self.notes = (*notes, *other_notes(tif, series))
         if not self._layout.contiguous and len(self._pages) != len(self):
             raise FileError(f"{path} is damaged: it has fewer planes than it says; copy it again")
 
     def _read(self, number: int) -> np.ndarray:
-        return tiff.split(self._stored(number), self._stored_axes, self._extra)[0]
+        return split(self._stored(number), self._stored_axes, self._extra)[0]
 
     def _stored(self, number: int) -> np.ndarray:
         start = self._layout.contiguous
@@ -74,8 +98,8 @@ class TiffStack(Stack):
         if plane.shape == self._stored_plane:
             return plane
         stored = self._stored(number)
-        _, _, alpha = tiff.split(stored, self._stored_axes, self._extra)
-        return tiff.join(plane, self.plane_axes, alpha, self._stored_axes)
+        _, _, alpha = split(stored, self._stored_axes, self._extra)
+        return join(plane, self.plane_axes, alpha, self._stored_axes)
 
     def close(self) -> None:
         """Close the file."""
