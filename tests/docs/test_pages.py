@@ -23,7 +23,7 @@ import typer
 from tests.docs_help import NAMES, ROOT, blocks, folder, words_of
 from zspot.algorithms import METHODS
 from zspot.files.discovery import is_many
-from zspot.frontends import cli
+from zspot.frontends.cli import main as cli
 
 __all__ = ["folder"]
 

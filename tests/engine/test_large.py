@@ -22,7 +22,7 @@ from zspot.algorithms.auto.crops import samples, spread
 from zspot.engine import attempts, budget
 from zspot.engine.tiling import Tiled
 from zspot.filters.cross_scale import cross_scale_image
-from zspot.frontends import cli
+from zspot.frontends.cli import main as cli
 from zspot.networks.siren import Siren
 from zspot.recipe import (
     BlindSpot,
