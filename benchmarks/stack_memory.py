@@ -24,7 +24,7 @@ import skimage.data
 import tifffile
 
 from zspot.algorithms.auto.choice import warm_start
-from zspot.engine.budget import parse_size
+from zspot.core.memory import parse_size
 
 SIDE = 2048
 

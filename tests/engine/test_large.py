@@ -19,7 +19,8 @@ from zspot import engine
 from zspot.algorithms import mash
 from zspot.algorithms.auto.choice import warm_start
 from zspot.algorithms.auto.crops import samples, spread
-from zspot.engine import attempts, budget
+from zspot.core.memory import limit_of
+from zspot.engine import budget
 from zspot.engine.tiling import Tiled
 from zspot.filters.cross_scale import cross_scale_image
 from zspot.frontends.cli import main as cli
@@ -168,7 +169,7 @@ def test_planes_after_the_first_need_no_more_than_it():
 def test_a_limit_that_is_too_small_is_one_line(tmp_path, capsys):
     zspot.io.write(tmp_path / "in.png", zspot.io.ImageFile(camera(80, 90), "YXS"))
     words = ["denoise", str(tmp_path / "in.png"), str(tmp_path / "out.png"), "--max-memory"]
-    assert cli._run([*words, "1MB"]) == 2
+    assert _ended(*words, "1MB") == 2
     said = capsys.readouterr().err
     assert "needs about" in said
     assert "--max-memory" in said
@@ -176,16 +177,23 @@ def test_a_limit_that_is_too_small_is_one_line(tmp_path, capsys):
     zspot.io.write(tmp_path / "even.png", zspot.io.ImageFile(np.zeros((80, 90), np.uint8), "YX"))
     words[1:3] = [str(tmp_path / "even.png"), str(tmp_path / "out.png")]  # nothing to be run
     for size in ("much", "0"):
-        assert cli._run([*words, size]) == 2
+        assert _ended(*words, size) == 2
         assert "no size of memory" in capsys.readouterr().err
         assert not (tmp_path / "out.png").exists()
+
+
+def _ended(*words: str) -> int:
+    """Run the command line and return its exit code."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    return int(ended.value.code or 0)
 
 
 @pytest.mark.parametrize(
     ("text", "size"), [("2GB", 2 * 10**9), ("1.5 gib", 3 * 2**29), ("500m", 5 * 10**8), (77, 77)]
 )
 def test_sizes_are_read(text, size):
-    assert attempts.limit_of(text) == size
+    assert limit_of(text) == size
 
 
 def test_out_of_memory_is_tried_again_with_less_and_said():
@@ -197,12 +205,12 @@ def test_out_of_memory_is_tried_again_with_less_and_said():
             raise torch.OutOfMemoryError("CUDA out of memory")
         return engine.Denoised(torch.zeros(1, 8, 8), reason="worked")
 
-    done = attempts.denoise_within(denoise, torch.device("cpu"), 8 * 10**9)
+    done = budget.denoise_within(denoise, torch.device("cpu"), 8 * 10**9)
     assert limits == [8 * 10**9, 4 * 10**9, 2 * 10**9]
     assert "out of memory on cpu with 8.0 GB" in done.reason
     assert "run again on cpu with 2.0 GB" in done.reason
     with pytest.raises(budget.MemoryLimitError, match="close other programs"):
-        attempts.denoise_within(_never, torch.device("cpu"), 10**9)
+        budget.denoise_within(_never, torch.device("cpu"), 10**9)
 
 
 def _never(device: torch.device, memory: int) -> engine.Denoised:

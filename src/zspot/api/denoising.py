@@ -15,11 +15,12 @@ from zspot.algorithms import EFFORTS, METHODS
 from zspot.api.result import Result
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy
 from zspot.core.errors import ImageError, OptionError
+from zspot.core.memory import limit_of
 from zspot.core.plane import Plane, to_plane
 from zspot.core.progress import Progress
 from zspot.engine import Denoised, Denoiser, RecipeDenoiser
 from zspot.engine import shared_fit as sharing
-from zspot.engine.attempts import denoise_within, limit_of
+from zspot.engine.budget import denoise_within
 from zspot.recipe import Recipe
 
 Array = TypeVar("Array")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from zspot.core.axes import PLANE, iter_planes, letters_of
 from zspot.core.errors import ImageError
 
 PlaneDenoiser = Callable[[np.ndarray, int | None], np.ndarray]
@@ -81,42 +82,18 @@ def _tensor(image: torch.Tensor, channel_axis: int | None, denoise: PlaneDenoise
 
 
 def _dask(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> Any:
-    axes = _plane_axes(image.ndim, image.shape, channel_axis)
+    letters = letters_of(image.shape, channel_axis)
     if any(math.isnan(size) for size in image.shape):
         raise ImageError("image has chunks of unknown size: call compute_chunk_sizes() first")
-    whole = image.rechunk({axis: -1 if axis in axes else 1 for axis in range(image.ndim)})
+    chunks = {axis: -1 if letter in PLANE else 1 for axis, letter in enumerate(letters)}
     nothing = np.empty((0,) * image.ndim, dtype=image.dtype)  # keeps dask from trying it out
-    return whole.map_blocks(_planes, channel_axis, denoise, dtype=image.dtype, meta=nothing)
+    return image.rechunk(chunks).map_blocks(
+        _planes, channel_axis, denoise, dtype=image.dtype, meta=nothing
+    )
 
 
 def _planes(image: np.ndarray, channel_axis: int | None, denoise: PlaneDenoiser) -> np.ndarray:
-    axes = _plane_axes(image.ndim, image.shape, channel_axis)
-    inner = None if channel_axis is None else axes.index(channel_axis % image.ndim)
-    others = [axis for axis in range(image.ndim) if axis not in axes]
     out = np.empty_like(image)
-    for place in np.ndindex(*(image.shape[axis] for axis in others)):
-        index: list[Any] = [slice(None)] * image.ndim
-        for axis, i in zip(others, place, strict=True):
-            index[axis] = i
-        out[tuple(index)] = denoise(image[tuple(index)], inner)
+    for place, inner in iter_planes(image.shape, letters_of(image.shape, channel_axis)):
+        out[place] = denoise(image[place], inner)
     return out
-
-
-def _plane_axes(ndim: int, shape: tuple[int, ...], channel_axis: int | None) -> list[int]:
-    """Return the axes of a plane: the last two, and that of the channels."""
-    needed = 2 if channel_axis is None else 3
-    if ndim < needed:
-        raise ImageError(
-            f"image has {ndim} axes (shape {shape}): {needed} are needed"
-            + (" with channel_axis" if channel_axis is not None else "")
-        )
-    if channel_axis is None:
-        return [ndim - 2, ndim - 1]
-    if not -ndim <= channel_axis < ndim:
-        raise ImageError(
-            f"channel_axis={channel_axis} does not fit shape {shape}: "
-            "pass the number of its channel axis"
-        )
-    channel = channel_axis % ndim
-    spatial = [axis for axis in range(ndim) if axis != channel][-2:]
-    return sorted([*spatial, channel])

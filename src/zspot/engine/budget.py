@@ -2,22 +2,20 @@
 
 Fitting does not grow with the image: beyond 512 x 512 pixels each step sees a random crop of that
 size. Neither depends on how much memory happens to be free, so the same recipe gives the same
-bytes everywhere; crops and tiles become smaller only where a limit asks for it, and then the
-recipe and the reason say so.
+bytes everywhere; crops and tiles become smaller only where a limit asks for it or memory ran out
+after all, and then the recipe and the reason say so.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
-import re
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 
-import psutil
 import torch
 
 from zspot.core.errors import MemoryLimitError
+from zspot.core.memory import held, in_words, resident
+from zspot.engine.denoiser import Denoised
 from zspot.engine.tiling import AT_ONCE, SIDE
 from zspot.recipe import Recipe
 
@@ -28,10 +26,10 @@ _SIDES = (SIDE, 512, 256, 128)
 _CROPS = (CROP, 384, 256, 128)
 # Bytes here and in `_per_pixel` are from `benchmarks.memory`, rounded up.
 _PLANES = 13  # copies of the image at the same time, float32
-_FIXED = 150e6  # of libraries, from the first run on
 _SIMILAR = 1100e6  # of the non-local estimate's tiles
 _CONSISTENCY = 2.5  # the network runs on the whole beside its parts
 _FLOAT = 4
+_SHARES = (1, 2, 4)  # the limit is divided by these, one after the other, where memory runs out
 
 
 def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[Recipe, str]:
@@ -85,7 +83,7 @@ def check(least: float, memory: int | None, shape: torch.Size, method: str) -> N
 def needed(recipe: Recipe, shape: torch.Size) -> int:
     """Estimate the bytes that the process takes at most, this program itself included."""
     similar = _SIMILAR if recipe.finish.similar else 0
-    return int(_held() + similar + _PLANES * _FLOAT * shape.numel() + _work(recipe, shape))
+    return int(held() + similar + _PLANES * _FLOAT * shape.numel() + _work(recipe, shape))
 
 
 def _work(recipe: Recipe, shape: torch.Size) -> float:
@@ -107,53 +105,6 @@ def _work(recipe: Recipe, shape: torch.Size) -> float:
     if recipe.consistency:
         fit *= _CONSISTENCY
     return max(fit * crop if recipe.fit.steps else 0, predict * tile)
-
-
-def resident() -> int:
-    """Return the bytes that this process holds now."""
-    _give_back()
-    return int(psutil.Process().memory_info().rss)
-
-
-@cache
-def _at_first() -> int:
-    return resident()
-
-
-def _held() -> float:
-    """Return the bytes that the process holds beside the work itself.
-
-    What libraries load at their first use is still to come at the first run, and there ever after.
-    """
-    return max(_at_first() + _FIXED, resident())
-
-
-def _give_back() -> None:
-    """Let the allocator return what was freed, where it would keep it for later (glibc)."""
-    if os.name == "posix":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
-
-
-def half_of_free() -> int:
-    """Return half of the bytes that are free on this machine: the limit where none is given."""
-    return int(psutil.virtual_memory().available) // 2
-
-
-def parse_size(text: str) -> int:
-    """Return the bytes that "2GB", "500 MB", "1.5GiB" or "2000000000" name.
-
-    Raises
-    ------
-    ValueError
-        If the text names no size.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
-    if not found or float(found[1]) == 0:
-        raise ValueError(f"{text!r} is no size of memory: write it as 2GB or 500MB")
-    power = " kmgt".index(found[2] or " ")
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
 
 
 def _usual(recipe: Recipe, shape: torch.Size) -> Recipe:
@@ -183,6 +134,53 @@ def _told(recipe: Recipe, memory: int) -> str:
     return f"{parts} pixels, to stay under {in_words(memory)}"
 
 
-def in_words(size: float) -> str:
-    """Return bytes as "2.0 GB"."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+def denoise_within(
+    denoise: Callable[[torch.device, int], Denoised], device: torch.device, memory: int
+) -> Denoised:
+    """Call `denoise(device, memory)`; where memory runs out, again with less, then on the CPU.
+
+    Returns
+    -------
+    Denoised
+        Its reason says what ran out of memory and what was done.
+
+    Raises
+    ------
+    MemoryLimitError
+        If `memory`, in bytes, is too small or memory ran out everywhere.
+    """
+    places = [(device, _there(device, memory) // share) for share in _SHARES]
+    if device.type != "cpu":
+        places.append((torch.device("cpu"), memory))
+    told: list[str] = []
+    for where, limit in places:
+        try:
+            done = denoise(where, limit)
+        except MemoryLimitError:
+            if not told:
+                raise  # nothing ran out: it is the limit that is too small
+        except (RuntimeError, MemoryError) as error:
+            if not _ran_out(error):
+                raise
+            told.append(f"out of memory on {where} with {in_words(limit)}")
+        else:
+            if told:
+                told.append(f"run again on {where} with {in_words(limit)}")
+            return done.explained(*told)
+    raise MemoryLimitError(
+        f"{', '.join(told)}: close other programs, cut the image, or choose method auto"
+    )
+
+
+def _there(device: torch.device, memory: int) -> int:
+    """Return what may be taken on a device: on a GPU no more than is free there."""
+    if device.type != "cuda":
+        return memory
+    return min(memory, resident() + int(torch.cuda.mem_get_info(device)[0]))
+
+
+def _ran_out(error: BaseException) -> bool:
+    # The CPU's allocator raises a plain RuntimeError.
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        "can't allocate memory" in str(error)
+    )

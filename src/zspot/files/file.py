@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +11,10 @@ import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result, choose, run
 from zspot.api.result import Blending
+from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError, ImageError, OptionError
+from zspot.core.memory import limit_of
 from zspot.core.progress import Report, within
-from zspot.engine.attempts import limit_of
 from zspot.engine.shared_fit import Sharing, series
 from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
 from zspot.recipe import Recipe
@@ -98,12 +98,12 @@ def denoise_file(
     with open_stack(source, target) as stack:
         if stack is not None and _splits(axes, stack):
             planes.count = len(stack)
-            channel_axis = _channel_axis(stack.plane_axes)
+            colours = channel_axis(stack.plane_axes)
             letters = axes or stack.axes
             planes.begin_stack(letters, stack.shape)
             leading = stack.shape[: len(stack.shape) - len(stack.plane_axes)]
             done = (
-                planes(stack.read(number), channel_axis, series=series(letters, place))
+                planes(stack.read(number), colours, series=series(letters, place))
                 for number, place in enumerate(np.ndindex(leading))
             )
             stack.write(target, done, overwrite=overwrite)
@@ -131,11 +131,11 @@ def _denoise_whole(
     out = np.empty_like(image.data)
     letters = axes or image.axes
     planes.begin_stack(letters, image.data.shape)
-    places = list(_places(image.data.shape, letters))
+    places = list(iter_planes(image.data.shape, letters))
     planes.count = len(places)
-    for place, channel_axis in places:
+    for place, colours in places:
         also = None if other is None else other[place]
-        out[place] = planes(image.data[place], channel_axis, also, series(letters, place))
+        out[place] = planes(image.data[place], colours, also, series(letters, place))
     write(target, image.replace(out), overwrite=overwrite)
     return planes.result(), image.notes
 
@@ -269,14 +269,14 @@ def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path)
 def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:
     """Return the first plane of a file, its channel axis and, for a stack, which one it is."""
     places = list(planes(image))
-    place, channel_axis = places[0]
+    place, colours = places[0]
     name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
-    return image.data[place], channel_axis, name
+    return image.data[place], colours, name
 
 
 def planes(image: ImageFile) -> Iterator[tuple[tuple[int | slice, ...], int | None]]:
     """Yield (index of a plane, its channel axis) for every plane of a file."""
-    return _places(image.data.shape, image.axes)
+    return iter_planes(image.data.shape, image.axes)
 
 
 def check_options(
@@ -322,18 +322,3 @@ def _splits(axes: str | None, stack: Stack) -> bool:
         )
     leading = axes[: len(axes) - len(stack.plane_axes)]
     return axes.endswith(stack.plane_axes) and "S" not in leading
-
-
-def _channel_axis(plane_axes: str) -> int | None:
-    return plane_axes.index("S") if "S" in plane_axes else None
-
-
-def _places(
-    shape: tuple[int, ...], axes: str
-) -> Iterator[tuple[tuple[int | slice, ...], int | None]]:
-    """Yield (index of a plane, its channel axis) for every plane of an array."""
-    kept = [axis for axis, letter in enumerate(axes) if letter in "YXS"]
-    counts = [[slice(None)] if axis in kept else range(size) for axis, size in enumerate(shape)]
-    channel_axis = kept.index(axes.index("S")) if "S" in axes else None
-    for place in itertools.product(*counts):
-        yield place, channel_axis

@@ -17,8 +17,8 @@ from typing import Any
 
 from zspot._version import __version__
 from zspot.core.errors import ClusterError, FileError, printable
+from zspot.core.memory import half_of_free
 from zspot.core.progress import Report
-from zspot.engine.budget import half_of_free
 from zspot.files.cluster import connect
 from zspot.files.discovery import Found, Item, find
 from zspot.files.journal import Entry, Journal, fingerprint

@@ -8,7 +8,6 @@ when it is whole. What is done is noted after each block, so a rerun goes on fro
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from zspot._version import __version__
+from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError
 from zspot.engine.shared_fit import Sharing, series
 from zspot.files.journal import fingerprint
@@ -215,7 +215,7 @@ def _planes(picture: Picture, block: tuple[int, ...], old: Any, planes: Planes) 
     data = picture.levels[0].read(block, old)
     values = np.empty_like(data)
     for place, channel in _places(picture, block):
-        values[place] = planes(data[place], _channel_axis(picture), series=channel)
+        values[place] = planes(data[place], channel_axis(picture.axes), series=channel)
     return values
 
 
@@ -230,7 +230,7 @@ def _pass_over(
     for place, channel in _places(picture, block):
         if left and sharing is not None and sharing.first(channel) is None:
             data = picture.levels[0].read(block, old) if data is None else data
-            planes(data[place], _channel_axis(picture), series=channel)
+            planes(data[place], channel_axis(picture.axes), series=channel)
         else:
             planes.skip(1)
 
@@ -239,19 +239,12 @@ def _places(
     picture: Picture, block: tuple[int, ...]
 ) -> Iterator[tuple[tuple[int | slice, ...], int]]:
     """Yield (index of a plane inside a block, which series it belongs to)."""
-    counts: list[Any] = []
-    starts = []
-    for letter, part in zip(picture.axes, picture.levels[0].region(block), strict=True):
-        counts.append([slice(None)] if letter in "YXS" else range(part.stop - part.start))
-        starts.append(part.start or 0)
-    first = series(picture.axes, starts)
-    for place in itertools.product(*counts):
+    level = picture.levels[0]
+    region = level.region(block)
+    shape = [len(range(size)[part]) for size, part in zip(level.shape, region, strict=True)]
+    first = series(picture.axes, [part.start or 0 for part in region])
+    for place, _ in iter_planes(shape, picture.axes):
         yield place, first + series(picture.axes, place)
-
-
-def _channel_axis(picture: Picture) -> int | None:
-    kept = "".join(letter for letter in picture.axes if letter in "YXS")
-    return kept.index("S") if "S" in kept else None
 
 
 def _take_place(new: Path, target: Path, place: Path) -> None:

@@ -1,0 +1,75 @@
+"""Where the planes of an array are, by a letter for each of its axes.
+
+Y and X are the rows and columns of a plane and S its colours, denoised together. All other letters
+count planes: T time, Z depth, C separate channels, Q anything else.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from zspot.core.errors import ImageError
+
+PLANE = "YXS"
+"""Letters of the axes of a plane."""
+
+Place = tuple[int | slice, ...]
+"""Index of a plane in an array."""
+
+
+def channel_axis(letters: str) -> int | None:
+    """Return which axis of a plane, counted from the front, holds the colours."""
+    kept = [letter for letter in letters if letter in PLANE]
+    return kept.index("S") if "S" in kept else None
+
+
+def iter_planes(shape: Sequence[int], letters: str) -> Iterator[tuple[Place, int | None]]:
+    """Yield index and channel axis of every plane of an array, the last axis fastest.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    letters : str
+        One for each axis.
+    """
+    colours = channel_axis(letters)
+    counts = [
+        [slice(None)] if letter in PLANE else range(size)
+        for letter, size in zip(letters, shape, strict=True)
+    ]
+    for place in itertools.product(*counts):
+        yield place, colours
+
+
+def letters_of(shape: Sequence[int], channel_axis: int | None) -> str:
+    """Name the axes of an array: the last two are rows and columns, others count planes.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    channel_axis : int or None
+        Of the whole array.
+
+    Raises
+    ------
+    ImageError
+        If there are too few axes, or no axis of that number.
+    """
+    ndim = len(shape)
+    needed = 2 if channel_axis is None else 3
+    if ndim < needed:
+        raise ImageError(
+            f"image has {ndim} axes (shape {tuple(shape)}): {needed} are needed"
+            + (" with channel_axis" if channel_axis is not None else "")
+        )
+    if channel_axis is None:
+        return "Q" * (ndim - 2) + "YX"
+    if not -ndim <= channel_axis < ndim:
+        raise ImageError(
+            f"channel_axis={channel_axis} does not fit shape {tuple(shape)}: "
+            "pass the number of its channel axis"
+        )
+    letters = ["Q"] * (ndim - 3) + ["Y", "X"]
+    letters.insert(channel_axis % ndim, "S")
+    return "".join(letters)
