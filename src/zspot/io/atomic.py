@@ -30,6 +30,15 @@ def os_reason(error: OSError) -> str:
     return _REASONS.get(error.errno or 0, error.strerror or str(error) or type(error).__name__)
 
 
+def check_folder(path: Path) -> None:
+    """Refuse a target whose folder is missing or not writable; a link counts as what it names."""
+    if not path.parent.is_dir():
+        raise FileError(f"{path}: the folder {path.parent} does not exist; create it first")
+    folder = Path(os.path.realpath(path)).parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"{path}: the folder {folder} is not writable; choose another one")
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """Open a hidden file beside `path` that takes its name when the block ends well.

@@ -8,7 +8,7 @@ import logging
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -30,22 +30,9 @@ _READERS = {".nd2": "bioio_nd2", ".czi": "bioio_czi"}
 def read(path: Path, max_pixels: int) -> ImageFile:
     """Read the first scene of an ND2 or CZI file as a whole."""
     stack = open_stack(path, max_pixels)
-    try:
-        check_header(path, stack.shape, max_pixels)
-        data = np.stack([stack.read(number) for number in range(len(stack))])
-        return ImageFile(data.reshape(stack.shape), stack.axes, None, "tiff", {}, path, stack.notes)
-    finally:
-        stack.close()
-
-
-def refusal(image: ImageFile) -> str | None:
-    """Say that these files cannot be written."""
-    return "ND2 and CZI files cannot be written; write an .ome.tif file"
-
-
-def write(handle: BinaryIO, image: ImageFile) -> None:
-    """Refuse: the formats belong to microscopes."""
-    raise FileError("ND2 and CZI files cannot be written; write an .ome.tif file")
+    check_header(path, stack.shape, max_pixels)
+    data = np.stack([stack.read(number) for number in range(len(stack))])
+    return ImageFile(data.reshape(stack.shape), stack.axes, None, "tiff", {}, path, stack.notes)
 
 
 def open_stack(path: Path, max_pixels: int) -> BioStack:

@@ -47,13 +47,5 @@ def refusal(image: ImageFile) -> str | None:
 def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write 8-bit grey, RGB or RGBA with the resolution."""
     pixels = interleaved(image)
-    assert pixels is not None  # refused before
-    dpi = _dots_per_inch(image)
-    options = {"dpi": dpi} if dpi else {}
-    pillow.encode(pixels, handle, "BMP", **options)
-
-
-def _dots_per_inch(image: ImageFile) -> tuple[float, float] | None:
-    x, y, unit = image.metadata.get("resolution", (0, 0, "none"))
-    factor = {"inch": 1.0, "cm": 2.54}.get(unit)
-    return (float(x) * factor, float(y) * factor) if factor else None
+    dpi = pillow.dots_per_inch(image)
+    pillow.encode(pixels, handle, "BMP", **({"dpi": dpi} if dpi else {}))

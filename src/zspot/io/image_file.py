@@ -109,15 +109,18 @@ def split_alpha(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, str]
     return (pixels[..., 0], None, "YX") if samples == 1 else (pixels, None, "YXS")
 
 
-def interleaved(image: ImageFile) -> np.ndarray | None:
-    """Return one plane as (Y, X) or (Y, X, samples) with alpha last, or None for a stack.
+def _is_plane(image: ImageFile) -> bool:
+    others = (n for n, a in zip(image.data.shape, image.axes, strict=True) if a not in "YXS")
+    return all(n == 1 for n in others) and image.axes.index("Y") < image.axes.index("X")
 
-    An S axis of any position moves to the end; axes of length one other than Y and X are dropped.
+
+def interleaved(image: ImageFile) -> np.ndarray:
+    """Return one plane as (Y, X) or (Y, X, samples) with alpha last.
+
+    An S axis of any position moves to the end; the other axes, of length one, are dropped.
     """
     data, axes = image.data, image.axes
-    keep = [i for i, letter in enumerate(axes) if letter in "YXS" or data.shape[i] > 1]
-    if any(axes[i] not in "YXS" for i in keep) or axes.index("Y") > axes.index("X"):
-        return None
+    keep = [i for i, letter in enumerate(axes) if letter in "YXS"]
     rows, columns = data.shape[axes.index("Y")], data.shape[axes.index("X")]
     pixels: Any = data.reshape([data.shape[i] for i in keep])
     axes = "".join(axes[i] for i in keep)
@@ -148,22 +151,12 @@ def plain_refusal(
     """
     if image.data.dtype.name not in dtypes:
         return f"{name} cannot hold {image.data.dtype.name} pixels; write a .tif file"
-    # A view of one value: the answer must not cost a copy of the image.
-    pixels = interleaved(_probe(image))
-    if pixels is None:
+    if not _is_plane(image):
         return f"{name} cannot hold a stack or separate channels ({image.axes}); write a .tif file"
-    count = 1 if pixels.ndim == 2 else pixels.shape[2]
+    colours = image.data.shape[image.axes.index("S")] if "S" in image.axes else 1
+    count = colours + (image.alpha is not None)
     # Two or four samples mean alpha in these formats, so a second or fourth colour has no place.
     if count not in samples or (count in (2, 4)) != (image.alpha is not None):
         what = "transparency" if image.alpha is not None else f"{count} samples a pixel"
         return f"{name} cannot hold {what}; write a .png or .tif file"
     return None
-
-
-def _probe(image: ImageFile) -> ImageFile:
-    cut = tuple([slice(1) if letter in "YX" else slice(None) for letter in image.axes])
-    alpha = image.alpha
-    if alpha is not None:
-        plane_axes = image.axes.replace("S", "")
-        alpha = alpha[tuple(slice(1) if a in "YX" else slice(None) for a in plane_axes)]
-    return replace(image, data=image.data[cut], alpha=alpha)

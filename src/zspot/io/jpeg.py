@@ -156,7 +156,6 @@ def refusal(image: ImageFile) -> str | None:
 def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write with the coding of the source, or at quality 95 with full chroma if converted."""
     pixels = interleaved(image)
-    assert pixels is not None  # refused before
     own = image.metadata.get("jpeg")
     if own is None:
         pillow.encode(pixels, handle, "JPEG", **_converted(image))
@@ -190,14 +189,12 @@ def _encode(pixels: np.ndarray, own: dict[str, Any]) -> bytes:
 
 
 def _converted(image: ImageFile) -> dict[str, Any]:
-    options: dict[str, Any] = {"quality": 95, "subsampling": 0}
     found = image.metadata
+    options: dict[str, Any] = {"quality": 95, "subsampling": 0}
     names = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}
     options |= {names[key]: found[key] for key in names if key in found}
-    x, y, unit = found.get("resolution", (0, 0, "none"))
-    if unit != "none":
-        factor = 2.54 if unit == "cm" else 1.0
-        options["dpi"] = (round(x * factor), round(y * factor))
+    if dpi := pillow.dots_per_inch(image):
+        options["dpi"] = tuple(map(round, dpi))
     if "exif" in options:
         options["exif"] = b"Exif\0\0" + options["exif"]
     return options

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zspot.core.errors import FileError
-from zspot.io.atomic import atomic_write, os_reason
+from zspot.io.atomic import atomic_write, check_folder, os_reason
 from zspot.io.checks import MAX_PIXELS
 from zspot.io.decoding import first_line, one_kind_of_error
 from zspot.io.image_file import ImageFile
@@ -21,7 +21,8 @@ _RAW_SUFFIXES = (
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf"),
     *(".rw2", ".pef", ".srw", ".3fr", ".erf", ".iiq", ".mrw"),
 )
-# Format: name suffixes and the module with read, refusal and write, imported on first use.
+# Format: name suffixes and the module, imported on first use, with read, and write and refusal
+# unless the format is read only.
 _FORMATS: dict[str, tuple[tuple[str, ...], str]] = {
     "png": ((".png",), "png"),
     "jpeg": ((".jpg", ".jpeg", ".jpe"), "jpeg"),
@@ -102,13 +103,8 @@ def open_stack(
         module = _module(name)
         if hasattr(module, "open_stack") and _BY_SUFFIX.get(Path(target).suffix.lower()) == "tiff":
             stack = module.open_stack(path, max_pixels)
-    if stack is None:
-        yield None
-        return
-    try:
+    with contextlib.nullcontext() if stack is None else contextlib.closing(stack):
         yield stack
-    finally:
-        stack.close()
 
 
 def write(path: str | os.PathLike[str], image: ImageFile, *, overwrite: bool = False) -> None:
@@ -170,24 +166,17 @@ def check_target(
     """
     path = Path(path)
     name = _BY_SUFFIX.get(path.suffix.lower())
+    if name is None:
+        raise FileError(f"{path}: cannot tell the format from the name; end it in {_suffixes()}")
+    if name in _WRITTEN_AS:
+        kind, other = _NAMES[name], output_name(path).name
+        raise FileError(f"{path}: {kind} files cannot be written; write {other} instead")
     try:
-        if name is None:
-            raise FileError(
-                f"{path}: cannot tell the format from the name; end it in {_suffixes()}"
-            )
-        if name in _WRITTEN_AS:
-            kind = _NAMES[name]
-            other = output_name(path).name
-            raise FileError(f"{path}: {kind} files cannot be written; write {other} instead")
         if path.is_dir():
             raise FileError(f"{path} is a folder; name a file in it")
-        if not path.parent.is_dir():
-            raise FileError(f"{path}: the folder {path.parent} does not exist; create it first")
         if path.exists() and not overwrite:
             raise FileError(f"{path} exists; choose another name or overwrite it")
-        folder = Path(os.path.realpath(path)).parent
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise FileError(f"{path}: the folder {folder} is not writable; choose another one")
+        check_folder(path)
     except (OSError, ValueError) as error:
         reason = os_reason(error) if isinstance(error, OSError) else first_line(error)
         raise FileError(f"{path} cannot be written: {reason}") from error

@@ -14,6 +14,7 @@ from PIL import ImageFile as PillowFile
 
 from zspot.core.errors import FileError
 from zspot.io.checks import check_header
+from zspot.io.image_file import ImageFile
 
 _LOCK = threading.Lock()
 _MOST_BYTES_PER_PIXEL = 8
@@ -40,6 +41,13 @@ def decode(
             return image, np.asarray(image)
         finally:
             Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = limit, truncated
+
+
+def dots_per_inch(image: ImageFile) -> tuple[float, float] | None:
+    """Return the resolution of an image, where it has a unit."""
+    x, y, unit = image.metadata.get("resolution", (0, 0, "none"))
+    factor = {"inch": 1.0, "cm": 2.54}.get(unit)
+    return (float(x) * factor, float(y) * factor) if factor else None
 
 
 def encode(pixels: np.ndarray, handle: Any, name: str, **options: Any) -> None:

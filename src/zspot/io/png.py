@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import imagecodecs
-import numpy as np
 
 from zspot.core.errors import FileError
 from zspot.io.checks import check_density, check_header
@@ -142,20 +141,14 @@ def refusal(image: ImageFile) -> str | None:
 def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write the pixels and the chunks of the source, or what another format's metadata give."""
     pixels = interleaved(image)
-    assert pixels is not None  # refused before
     own = image.metadata.get("png") or {"before": _converted(image), "after": []}
-    header, *rest = [
-        chunk for chunk in _chunks(Path("-"), _encode(pixels)) if chunk[0] in (b"IHDR", b"IDAT")
-    ]
+    # Level 4 takes a third of the time of the usual 6 for two per cent more bytes.
+    coded = bytes(imagecodecs.png_encode(pixels, level=4))
+    header, *rest = [chunk for chunk in _chunks(Path("-"), coded) if chunk[0] in (b"IHDR", b"IDAT")]
     handle.write(SIGNATURE)
     for name, payload in [header, *own["before"], *rest, *own["after"], (b"IEND", b"")]:
         handle.write(len(payload).to_bytes(4, "big") + name + payload)
         handle.write(zlib.crc32(name + payload).to_bytes(4, "big"))
-
-
-def _encode(pixels: np.ndarray) -> bytes:
-    # Level 4 takes a third of the time of the usual 6 for two per cent more bytes.
-    return bytes(imagecodecs.png_encode(pixels, level=4))
 
 
 def _converted(image: ImageFile) -> list[tuple[bytes, bytes]]:

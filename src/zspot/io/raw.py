@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import ImageCms
@@ -51,13 +51,3 @@ def read(path: Path, max_pixels: int) -> ImageFile:
 
 def _srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def refusal(image: ImageFile) -> str | None:
-    """Say that RAW files cannot be written."""
-    return "RAW files cannot be written; write a .tif file"
-
-
-def write(handle: BinaryIO, image: ImageFile) -> None:
-    """Refuse: RAW files hold sensor data, not images."""
-    raise FileError("RAW files cannot be written; write a .tif file")

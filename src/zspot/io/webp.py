@@ -66,7 +66,6 @@ def refusal(image: ImageFile) -> str | None:
 def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write losslessly, with alpha, ICC profile, EXIF and XMP. Grey becomes equal RGB samples."""
     pixels = interleaved(image)
-    assert pixels is not None  # refused before
     if pixels.ndim == 2:
         pixels = np.dstack([pixels] * 3)
     elif pixels.shape[2] == 2:

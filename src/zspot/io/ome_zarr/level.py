@@ -25,26 +25,14 @@ _BLOSC = struct.Struct("<BBBBIII")  # versions, flags, item size; bytes unpacked
 
 @dataclass(frozen=True)
 class Level:
-    """One array: an image, or a reduced copy of it.
+    """One array: an image, or a reduced copy of it."""
 
-    Attributes
-    ----------
-    name : str
-        Path inside the store, "" for a store that is an array.
-    path : Path
-    shape, chunks : tuple of int
-        Of the array and of the chunks or shards that are files.
-    dtype : numpy.dtype
-    leading : tuple of bool
-        Which axes count planes.
-    """
-
-    name: str
+    name: str  # path inside the store, "" for a store that is an array
     path: Path
     shape: tuple[int, ...]
-    chunks: tuple[int, ...]
+    chunks: tuple[int, ...]  # sizes of the chunks or shards that are files
     dtype: np.dtype
-    leading: tuple[bool, ...]
+    leading: tuple[bool, ...]  # which axes count planes
 
     def open(self, mode: str, root: Path | None = None) -> Any:
         """Open the array, in another copy of the store if `root` is given."""

@@ -13,7 +13,8 @@ from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
 from zspot.io.stack import Stack
 from zspot.io.tiff.ifd import check_chain
-from zspot.io.tiff.layout import capture, rewrite
+from zspot.io.tiff.layout import capture
+from zspot.io.tiff.rewrite import rewrite
 from zspot.io.tiff.series import axes_of, check, join, other_notes, split
 
 
@@ -80,7 +81,7 @@ class TiffStack(Stack):
             plane = np.asarray(self._pages[number].asarray(maxworkers=1))
             plane = plane.reshape(self._stored_plane)
         else:
-            dtype = self._layout.dtype
+            dtype = self._layout.coding.dtype
             count = int(np.prod(self._stored_plane))
             self._tif.filehandle.seek(start + number * count * dtype.itemsize)
             content = self._tif.filehandle.read(count * dtype.itemsize)

@@ -9,7 +9,7 @@ import tifffile
 
 from zspot.io.image_file import ImageFile
 from zspot.io.tiff.exif import attach_exif, byte_order
-from zspot.io.tiff.layout import rewrite
+from zspot.io.tiff.rewrite import rewrite
 from zspot.io.tiff.series import join
 
 _ICC, _XMP = 34675, 700
@@ -55,9 +55,8 @@ def _samples_last(image: ImageFile) -> tuple[np.ndarray, int]:
         data = np.concatenate([data, image.alpha[..., np.newaxis]], axis=-1)
     elif "S" in axes and data.shape[-1] == 1:
         data = data[..., 0]
-    return np.ascontiguousarray(data), data.shape[-1] if data.ndim > len(
-        axes.replace("S", "")
-    ) else 1
+    samples = data.shape[-1] if data.ndim > len(axes.replace("S", "")) else 1
+    return np.ascontiguousarray(data), samples
 
 
 def _options(image: ImageFile, samples: int) -> dict[str, Any]:
