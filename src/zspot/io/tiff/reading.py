@@ -12,10 +12,7 @@ from zspot.core.errors import FileError
 from zspot.io.image_file import ImageFile
 from zspot.io.tiff.ifd import check_chain
 from zspot.io.tiff.layout import capture
-from zspot.io.tiff.series import axes_of, check, other_notes, split
-
-_ICC, _XMP = 34675, 700
-_UNITS = {2: "inch", 3: "cm"}
+from zspot.io.tiff.series import ICC, UNITS, XMP, axes_of, check, other_notes, split
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:
@@ -36,14 +33,11 @@ def read(path: Path, max_pixels: int) -> ImageFile:
         check(path, tif, series, tuple(series.shape), max_pixels)
         layout, notes = capture(path, tif, series)
         stored = np.asarray(series.asarray(maxworkers=1))
-        axes = axes_of(path, series)
-        data, axes, alpha = split(
-            stored.astype(stored.dtype.newbyteorder("="), copy=False),
-            axes,
-            series.keyframe.extrasamples,
-        )
+        stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+        stored_axes = axes_of(path, series)
+        data, axes, alpha = split(stored, stored_axes, series.keyframe.extrasamples)
         metadata = _metadata(tif, series)
-        metadata["tiff"] = {"layout": layout, "stored_axes": axes_of(path, series)}
+        metadata["tiff"] = {"layout": layout, "stored_axes": stored_axes}
         notes += other_notes(tif, series)
     return ImageFile(data, axes, alpha, "tiff", metadata, path, tuple(notes))
 
@@ -51,14 +45,14 @@ def read(path: Path, max_pixels: int) -> ImageFile:
 def _metadata(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
     tags = series.keyframe.tags
     found: dict[str, Any] = {
-        "icc": tags.valueof(_ICC),
-        "xmp": tags.valueof(_XMP),
+        "icc": tags.valueof(ICC),
+        "xmp": tags.valueof(XMP),
         "description": tags.valueof(270),
         "imagej": tif.imagej_metadata,
         "ome_xml": tif.ome_metadata,
     }
     x, y = tags.valueof(282), tags.valueof(283)
     if isinstance(x, tuple) and isinstance(y, tuple) and x[1] and y[1]:
-        unit = _UNITS.get(int(tags.valueof(296, 2)), "none")
+        unit = UNITS.get(int(tags.valueof(296, 2)), "none")
         found["resolution"] = (x[0] / x[1], y[0] / y[1], unit)
     return {key: value for key, value in found.items() if value}

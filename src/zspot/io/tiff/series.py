@@ -15,6 +15,8 @@ from zspot.io.checks import check_header, check_pixel_type
 # tifffile logs every oddity of a damaged file; without a handler Python prints that to stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
+ICC, XMP = 34675, 700
+UNITS = {1: "none", 2: "inch", 3: "cm"}
 _WIDTH, _HEIGHT = 256, 257
 _GREY, _RGB, _PALETTE, _MASK, _CMYK, _YCBCR, _LINEAR_RAW = (0, 1), 2, 3, 4, 5, 6, 34892
 _JPEG = (6, 7)

@@ -10,9 +10,8 @@ import tifffile
 from zspot.io.image_file import ImageFile
 from zspot.io.tiff.exif import attach_exif, byte_order
 from zspot.io.tiff.rewrite import rewrite
-from zspot.io.tiff.series import join
+from zspot.io.tiff.series import ICC, UNITS, XMP, join
 
-_ICC, _XMP = 34675, 700
 # Above this, offsets overflow classic TIFF; the rest is room for tags.
 _CLASSIC_LIMIT = 2**32 - 2**25
 
@@ -74,8 +73,8 @@ def _options(image: ImageFile, samples: int) -> dict[str, Any]:
         options["extrasamples"] = extra
     if "resolution" in found:
         x, y, unit = found["resolution"]
-        code = {"inch": 2, "cm": 3}.get(unit, 1)
+        code = next((code for code, name in UNITS.items() if name == unit), 1)
         options |= {"resolution": (x, y), "resolutionunit": code}
-    blocks = [(_XMP, 1, found.get("xmp")), (_ICC, 7, found.get("icc"))]
+    blocks = [(XMP, 1, found.get("xmp")), (ICC, 7, found.get("icc"))]
     options["extratags"] = [(code, kind, len(b), b, True) for code, kind, b in blocks if b]
     return options
