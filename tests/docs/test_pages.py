@@ -24,6 +24,8 @@ from tests.docs_help import NAMES, ROOT, blocks, folder, words_of
 from zspot.algorithms import METHODS
 from zspot.files.discovery import is_many
 from zspot.frontends.cli import main as cli
+from zspot.recipe.fills import FILLS
+from zspot.recipe.masks import MASKS
 
 __all__ = ["folder"]
 
@@ -40,14 +42,16 @@ def given() -> Iterator[dict[str, object]]:
     """The arrays that Python examples begin with; what they register is taken back."""
     import skimage.data
 
-    before = dict(METHODS)
+    registries: list[dict] = [METHODS, MASKS, FILLS]
+    before = [dict(known) for known in registries]
     photo = skimage.data.chelsea()[100:140, 150:190]
     rng = np.random.default_rng(0)
     noisy = (photo + rng.normal(0, 12, photo.shape)).clip(0, 255).astype(np.uint8)
     plane = (100 + 20 * rng.poisson(photo[..., 0] / 8)).astype(np.uint16)
     yield {"noisy": noisy, "photo": noisy, "plane": plane, "stack": np.stack([plane, plane])}
-    METHODS.clear()
-    METHODS.update(before)
+    for known, kept in zip(registries, before, strict=True):
+        known.clear()
+        known.update(kept)
 
 
 def run_shell(words: list[str], folder: Path, capsys) -> None:
@@ -92,7 +96,8 @@ def run_python(page: Path, given: dict[str, object], capsys) -> None:
     for block in blocks(page):
         if block.language != "python" or block.not_run:
             continue
-        code = compile("\n" * block.line + block.text, str(page), "exec")
+        text = "\n" * block.line + block.text
+        code = compile(text, str(page), "exec", dont_inherit=True)
         capsys.readouterr()
         exec(code, given)
         printed = capsys.readouterr().out.splitlines()
