@@ -26,9 +26,10 @@ extensions = [
     "sphinx_copybutton",
     "commands",
     "measured",
+    "rooms",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates", "gallery", "examples", "scripts"]
+exclude_patterns = ["_build", "_templates", "gallery", "examples", "scripts", "tuning"]
 root_doc = "index"
 
 myst_heading_anchors = 3

@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from zspot.algorithms import METHODS
 from zspot.frontends.cli.main import app
-from zspot.io.open import _FORMATS, _WRITTEN_AS
+from zspot.io.open import FORMATS, WRITTEN_AS
 
 
 class Commands(SphinxDirective):
@@ -51,10 +51,10 @@ class Formats(SphinxDirective):
     def run(self) -> list[Any]:
         """Return a part for each format."""
         parts: dict[str, list[str]] = {}
-        for name, (suffixes, module) in _FORMATS.items():
+        for name, (suffixes, module) in FORMATS.items():
             parts.setdefault(module, []).extend(f"`{suffix}`" for suffix in suffixes)
-            if name in _WRITTEN_AS:
-                parts[module].append(f"(written as `{_WRITTEN_AS[name]}`)")
+            if name in WRITTEN_AS:
+                parts[module].append(f"(written as `{WRITTEN_AS[name]}`)")
         text = [_format(module, " ".join(names)) for module, names in parts.items()]
         return self.parse_text_to_nodes("\n\n".join(text))
 

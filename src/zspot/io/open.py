@@ -21,9 +21,7 @@ _RAW_SUFFIXES = (
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf"),
     *(".rw2", ".pef", ".srw", ".3fr", ".erf", ".iiq", ".mrw"),
 )
-# Format: name suffixes and the module, imported on first use, with read, and write and refusal
-# unless the format is read only.
-_FORMATS: dict[str, tuple[tuple[str, ...], str]] = {
+FORMATS: dict[str, tuple[tuple[str, ...], str]] = {
     "png": ((".png",), "png"),
     "jpeg": ((".jpg", ".jpeg", ".jpe"), "jpeg"),
     "tiff": ((".tif", ".tiff", ".btf"), "tiff"),
@@ -34,13 +32,15 @@ _FORMATS: dict[str, tuple[tuple[str, ...], str]] = {
     "nd2": ((".nd2",), "bioio"),
     "czi": ((".czi",), "bioio"),
 }
-_BY_SUFFIX = {suffix: name for name, (suffixes, _) in _FORMATS.items() for suffix in suffixes}
+"""Suffixes of each format and its module, imported on first use: `read`, and `write` and `refusal`
+unless the format is read only."""
+_BY_SUFFIX = {suffix: name for name, (suffixes, _) in FORMATS.items() for suffix in suffixes}
 _STORE = ".zarr"
 #: Suffixes of the files and folders that hold images.
 SUFFIXES = frozenset(_BY_SUFFIX) | {_STORE}
-# Formats that are read only, and what is written in their place.
-_WRITTEN_AS = {"raw": ".tif", "nd2": ".ome.tif", "czi": ".ome.tif"}
-_NAMES = {name: name.upper() for name in _FORMATS} | {"webp": "WebP"}
+WRITTEN_AS = {"raw": ".tif", "nd2": ".ome.tif", "czi": ".ome.tif"}
+"""Formats that are read only, and what is written in their place."""
+_NAMES = {name: name.upper() for name in FORMATS} | {"webp": "WebP"}
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -168,7 +168,7 @@ def check_target(
     name = _BY_SUFFIX.get(path.suffix.lower())
     if name is None:
         raise FileError(f"{path}: cannot tell the format from the name; end it in {_suffixes()}")
-    if name in _WRITTEN_AS:
+    if name in WRITTEN_AS:
         kind, other = _NAMES[name], output_name(path).name
         raise FileError(f"{path}: {kind} files cannot be written; write {other} instead")
     try:
@@ -187,7 +187,7 @@ def check_target(
 
 def output_name(path: Path) -> Path:
     """Return the name of the output in a run over many files: the same where it can be written."""
-    other = _WRITTEN_AS.get(_BY_SUFFIX.get(path.suffix.lower(), ""))
+    other = WRITTEN_AS.get(_BY_SUFFIX.get(path.suffix.lower(), ""))
     return path.with_suffix(other) if other else path
 
 
@@ -197,11 +197,11 @@ def is_store(path: str | os.PathLike[str]) -> bool:
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f"zspot.io.{_FORMATS[name][1]}")
+    return importlib.import_module(f"zspot.io.{FORMATS[name][1]}")
 
 
 def _suffixes() -> str:
-    return ", ".join(suffixes[0] for n, (suffixes, _) in _FORMATS.items() if n not in _WRITTEN_AS)
+    return ", ".join(suffixes[0] for n, (suffixes, _) in FORMATS.items() if n not in WRITTEN_AS)
 
 
 def _identify(path: Path) -> str:
@@ -227,7 +227,7 @@ def _identify(path: Path) -> str:
     if found is None:
         label = _NAMES[expected]
         raise FileError(f"{path} is not a {label} file, whatever its name says; check its origin")
-    suffix = _FORMATS[found][0][0]
+    suffix = FORMATS[found][0][0]
     raise FileError(f"{path} is a {_NAMES[found]} file; rename it to {path.stem}{suffix}")
 
 
