@@ -17,7 +17,7 @@ from PIL import Image, PngImagePlugin
 
 from tests.images import tiny
 from zspot.algorithms import bsn_ins
-from zspot.frontends.cli import main as cli
+from zspot.frontends import cli
 
 TINY = tiny(bsn_ins.recipe("fast"), steps=2)
 LONG = tiny(bsn_ins.recipe("fast"), steps=5000)

@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from zspot.algorithms import METHODS
-from zspot.frontends.cli.main import app
+from zspot.frontends.cli import app
 from zspot.io.open import FORMATS, WRITTEN_AS
 
 

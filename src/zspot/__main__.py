@@ -1,5 +1,5 @@
 """`python -m zspot` is the command line."""
 
-from zspot.frontends.cli.main import main
+from zspot.frontends.cli import main
 
 main()

@@ -23,7 +23,7 @@ import typer
 from tests.docs_help import NAMES, ROOT, blocks, folder, words_of
 from zspot.algorithms import METHODS
 from zspot.files.discovery import is_many
-from zspot.frontends.cli import main as cli
+from zspot.frontends import cli
 from zspot.recipe.fills import FILLS
 from zspot.recipe.masks import MASKS
 
@@ -124,7 +124,7 @@ def test_every_block_is_run_or_says_why_not(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_is_parsed(name, capsys):
     for words in words_of(ROOT / name):
-        assert cli._run([*words[1:], "--help"]) == 0, f"{name}: {shlex.join(words)}"
+        assert cli.run([*words[1:], "--help"]) == 0, f"{name}: {shlex.join(words)}"
     for block in blocks(ROOT / name):
         for words in block.lines if block.is_shell else []:
             check_line(words)
@@ -160,7 +160,7 @@ def examples() -> list[list[str]]:
 def test_examples_of_the_help_run(folder, capsys):
     assert len(examples()) >= 8
     for words in examples():
-        assert cli._run([*words[1:], "--help"]) == 0, words
+        assert cli.run([*words[1:], "--help"]) == 0, words
         if words[1] != "web" and not takes_long(words, folder):
             run_shell(words, folder, capsys)
 
@@ -176,8 +176,8 @@ def test_help_of_every_command_reads_alone(capsys):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_for_a_shell_is_shown_and_completes(shell, monkeypatch):
     run = {"capture_output": True, "text": True, "timeout": 120}
-    zspot = [sys.executable, "-c", "from zspot.frontends.cli.main import main; main()"]
-    code = "import sys; sys.argv[0] = 'zspot'; from zspot.frontends.cli.main import main; main()"
+    zspot = [sys.executable, "-c", "from zspot.frontends.cli import main; main()"]
+    code = "import sys; sys.argv[0] = 'zspot'; from zspot.frontends.cli import main; main()"
     asked = {"COMP_WORDS": "zspot de", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "zspot de"}
     asked["_ZSPOT_COMPLETE"] = f"complete_{shell}"
     if shell == "fish":

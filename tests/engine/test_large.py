@@ -23,7 +23,7 @@ from zspot.core.memory import limit_of
 from zspot.engine import budget
 from zspot.engine.tiling import Tiled
 from zspot.filters.cross_scale import cross_scale_image
-from zspot.frontends.cli import main as cli
+from zspot.frontends import cli
 from zspot.networks.siren import Siren
 from zspot.recipe import (
     BlindSpot,

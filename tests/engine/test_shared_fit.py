@@ -16,7 +16,7 @@ from zspot.algorithms import METHODS
 from zspot.core.errors import OptionError
 from zspot.engine import shared_fit as sharing
 from zspot.files import denoise_file
-from zspot.frontends.cli import main as cli
+from zspot.frontends import cli
 from zspot.recipe import (
     Constant,
     Finish,

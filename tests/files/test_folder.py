@@ -26,7 +26,7 @@ from zspot.files import denoise_file
 from zspot.files.discovery import find, is_many
 from zspot.files.folder import denoise_many
 from zspot.files.journal import NAME
-from zspot.frontends.cli import main as cli
+from zspot.frontends import cli
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(2), predict=Predict(2))

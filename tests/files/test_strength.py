@@ -16,7 +16,7 @@ from zspot.api.result import Blending
 from zspot.core.errors import OptionError
 from zspot.files import denoise_file
 from zspot.files.journal import NAME
-from zspot.frontends.cli import main as cli
+from zspot.frontends import cli
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(4), predict=Predict(2))

@@ -13,7 +13,7 @@ import pytest
 
 import zspot
 from zspot.algorithms import METHODS
-from zspot.frontends.cli import main as cli
+from zspot.frontends import cli
 from zspot.recipe import Recipe
 
 TINY = """method = "bsn-ins"
@@ -141,7 +141,7 @@ def test_an_existing_file_is_replaced_only_when_asked(folder, capsys):
 INTERRUPTED = """
 import os, signal, sys
 import zspot.files
-from zspot.frontends.cli import main as cli
+from zspot.frontends import cli
 
 # A background job of a shell without job control inherits an ignored SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)

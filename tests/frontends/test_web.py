@@ -14,7 +14,7 @@ import pytest
 
 import zspot
 from tests.web_help import TINY, command_line, files, server, url
-from zspot.frontends.cli import main as cli
+from zspot.frontends import cli
 
 __all__ = ["files", "url"]
 

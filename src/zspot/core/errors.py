@@ -38,6 +38,14 @@ class ClusterError(ZspotError, RuntimeError):
     """There is no cluster to work on."""
 
 
+class MissingExtraError(ZspotError, ImportError):
+    """An optional package is missing; the message says how to install it."""
+
+
+class StoppedError(ZspotError):
+    """Many files were stopped by Ctrl-C; the message says what is done and how to go on."""
+
+
 def printable(text: str) -> str:
     """Return text that any terminal can show.
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zspot.core.errors import MissingExtraError
+
 if TYPE_CHECKING:
     from zspot.noise.report import NoiseReport
 
@@ -33,14 +35,14 @@ def plot_noise(
 
     Raises
     ------
-    ImportError
+    MissingExtraError
         If matplotlib is missing.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError('pictures need matplotlib: pip install "zspot[plot]"') from None
+        raise MissingExtraError('pictures need matplotlib: pip install "zspot[plot]"') from None
     figure = Figure(figsize=(12, 8), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2)

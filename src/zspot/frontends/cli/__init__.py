@@ -1,5 +1,6 @@
 """The command line."""
 
-from zspot.frontends.cli.main import main
+from zspot.frontends.cli.console import INTERRUPTED
+from zspot.frontends.cli.program import app, main, run
 
-__all__ = ["main"]
+__all__ = ["INTERRUPTED", "app", "main", "run"]

@@ -1,43 +1,23 @@
-"""`zspot denoise` with many files: lines for each, a summary, and what Ctrl-C left."""
+"""`zspot denoise` with many files: a line for each, a summary, and what Ctrl-C left."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+import typer
 
 from zspot.api.result import Blending
+from zspot.core.errors import StoppedError
 from zspot.files.folder import Outcome, Summary, denoise_many
-from zspot.recipe import Recipe
-
-Tell = Callable[..., None]
-
-
-class StoppedError(Exception):
-    """Ctrl-C; the message says what is done and how to go on."""
+from zspot.frontends.cli.console import FAILED, fail, tell
+from zspot.frontends.cli.denoise import Asked
+from zspot.frontends.cli.progress_bar import progress_bar
 
 
-class SomeFailedError(Exception):
-    """Some files could not be denoised; the message names each."""
-
-
-def denoise_and_tell(
-    source: Path, out: Path, method: str | Recipe, options: dict[str, Any], tell: Tell | None
-) -> None:
+def denoise_and_tell(asked: Asked) -> None:
     """Denoise many files and print what became of them.
-
-    Parameters
-    ----------
-    source, out, method
-        As in `zspot.files.folder.denoise_many`.
-    options : dict
-        Its other arguments.
-    tell : callable or None
-        Prints a line; None prints errors only.
 
     Raises
     ------
-    SomeFailedError
+    typer.Exit
         At the end, if a file failed.
     StoppedError
         After Ctrl-C.
@@ -46,26 +26,34 @@ def denoise_and_tell(
 
     def ended(outcome: Outcome) -> None:
         nonlocal done
-        done += outcome.state == "done"
-        if tell is not None and outcome.state == "done":
-            tell(f"{outcome.item.target}: denoised in {outcome.seconds:.1f} s")
+        if outcome.state == "done":
+            done += 1
+            if not asked.quiet:
+                tell(f"{outcome.item.target}: denoised in {outcome.seconds:.1f} s")
 
+    cluster = {"threads": asked.threads or 1, "scheduler": asked.scheduler}
+    cluster |= {"workers": asked.workers}
+    chosen = asked.chosen
     try:
-        summary = denoise_many(source, out, method, **options, ended=ended)
+        with progress_bar(asked.source.name, asked.quiet) as report:
+            summary = denoise_many(
+                asked.source, asked.target, chosen,
+                **asked.options, **cluster, progress=report, ended=ended,
+            )  # fmt: skip
     except KeyboardInterrupt:
-        raise StoppedError(
-            f"cancelled: {done} files are done in {out}; the same command goes on from there"
-        ) from None
-    if tell is not None:
-        _tell_notes(summary, tell)
-        blending = Blending(options["strength"], options["keep_detail"])
-        tell(_total(summary, blending.words))
+        left = f"{done} files are done in {asked.target}; the same command goes on from there"
+        raise StoppedError(f"cancelled: {left}") from None
+    if not asked.quiet:
+        _tell_notes(summary)
+        tell(_total(summary, Blending(asked.strength, asked.keep_detail).words))
     failed = [outcome.error for outcome in summary.outcomes if outcome.state == "failed"]
+    for error in failed:
+        fail(error, FAILED)
     if failed:
-        raise SomeFailedError(failed)
+        raise typer.Exit(FAILED)
 
 
-def _tell_notes(summary: Summary, tell: Tell) -> None:
+def _tell_notes(summary: Summary) -> None:
     """Say each note once, with how many files it is about."""
     notes: dict[str, list[str]] = {}
     for outcome in summary.outcomes:
@@ -77,6 +65,7 @@ def _tell_notes(summary: Summary, tell: Tell) -> None:
 
 
 def _total(summary: Summary, blending: str) -> str:
+    """Say how many files were denoised, skipped, failed and left out."""
     parts = [f"{summary.count('done')} denoised"]
     if summary.count("skipped"):
         parts.append(f"{summary.count('skipped')} were done already")

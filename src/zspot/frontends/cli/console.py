@@ -1,0 +1,42 @@
+"""Lines on the terminal, and what the commands have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from zspot.core.errors import FileError, printable
+
+FAILED = 1
+BAD_USE = 2
+INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
+
+stderr = Console(stderr=True)
+stdout = Console(soft_wrap=True)
+
+
+def tell(line: str, *, error: bool = False) -> None:
+    """Print a line whatever is in it, such as names that are not UTF-8."""
+    (stderr if error else stdout).print(escape(printable(line)), highlight=False)
+
+
+def fail(message: str, code: int) -> int:
+    """Print an error as one line and return the exit code."""
+    typer.echo(f"zspot: {' '.join(printable(message).split())}", err=True)
+    return code
+
+
+def examples(*commands: str) -> str:
+    """Return an epilog with a line for each command; typer breaks lines at empty ones."""
+    return "\n\n".join(["Examples:", *commands])
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Refuse a file to write that exists already or whose folder does not."""
+    if not path.parent.is_dir():
+        raise FileError(f"{path}: folder {path.parent} does not exist")
+    if path.exists() and not overwrite:
+        raise FileError(f"{path}: exists already; choose another name or pass --overwrite")

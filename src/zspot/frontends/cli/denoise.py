@@ -1,0 +1,228 @@
+"""`zspot denoise`: its options, and the run of one file. Many files are in `many`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from zspot.core.errors import OptionError
+from zspot.frontends.cli.console import check_free, examples, tell
+from zspot.frontends.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from zspot.api import Result
+    from zspot.recipe import Recipe
+
+EXAMPLES = examples(
+    "zspot denoise noisy.png clean.png",
+    "zspot denoise cells.ome.tif cells-clean.ome.tif --effort best",
+    "zspot denoise stack.tif clean.tif --axes ZYX",
+    "zspot denoise stack.tif clean.tif --share-fit",
+    "zspot denoise first.png clean.png --method n2n --second other.png",
+    "zspot denoise noisy.png softer.png --strength 0.8 --keep-detail 0.5",
+    "zspot denoise noisy.png clean.png --save-recipe used.toml",
+    "zspot denoise other.png other-clean.png --recipe used.toml",
+    "zspot denoise night/ night-clean/",
+    "zspot denoise 'night/*.png' some/ --workers 1",
+)
+_SHARED = ("seed", "device", "axes", "share_fit", "max_memory", "strength", "keep_detail")
+
+
+class Effort(StrEnum):
+    """How much time to spend."""
+
+    fast = "fast"
+    balanced = "balanced"
+    best = "best"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `zspot denoise` is asked for; the fields are the parameters of the command line."""
+
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy file, folder or pattern.")]
+    target: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="File to write; a folder for many.")
+    ]
+    method: Annotated[
+        str | None, typer.Option(help="Method; `zspot methods` lists them.", show_default="auto")
+    ] = None
+    effort: Annotated[
+        Effort | None, typer.Option(help="Time against quality.", show_default="balanced")
+    ] = None
+    recipe: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Run this recipe instead of a method."),
+    ] = None
+    save_recipe: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Write the recipe that ran, to rerun it exactly."),
+    ] = None
+    second: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Second noisy image of the scene, for method n2n."),
+    ] = None
+    strength: Annotated[
+        float, typer.Option(metavar="0..1", help="How much of the result: 0 gives the input.")
+    ] = 1.0
+    keep_detail: Annotated[
+        float, typer.Option(metavar="0..1", help="Share of the detail it removed to put back.")
+    ] = 0.0
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same result on a CPU.")] = 0
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
+    axes: Annotated[
+        str | None,
+        typer.Option(metavar="TZCYX", help="Name the axes of a stack, S for colours, Q for any."),
+    ] = None
+    share_fit: Annotated[
+        bool, typer.Option("--share-fit", help="Fit a stack once: its planes start from the first.")
+    ] = False
+    max_memory: Annotated[
+        str | None,
+        typer.Option(metavar="2GB", help="Memory to stay under.", show_default="half of the free"),
+    ] = None
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="CPU threads for an image.", show_default="all; 1 for many"),
+    ] = None
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="tcp://HOST:PORT", help="Running Dask cluster for many files."),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes for many files.", show_default="one for each core"),
+    ] = None
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
+    overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False
+
+    def check(self, many: bool) -> None:
+        """Refuse options that do not go together."""
+        on_a_cluster = self.scheduler is not None or self.workers is not None
+        clashes = (
+            (
+                self.recipe is not None and (self.method is not None or self.effort is not None),
+                "--recipe replaces --method and --effort: leave those two out",
+            ),
+            (
+                many and self.second is not None,
+                "--second goes with one file: pairs of many files are not matched",
+            ),
+            (
+                many and self.save_recipe is not None,
+                "--save-recipe goes with one file: the journal holds what ran",
+            ),
+            (
+                self.scheduler is not None and self.workers is not None,
+                "--workers is for a local cluster: leave it or --scheduler out",
+            ),
+            (
+                on_a_cluster and not many,
+                "--scheduler and --workers go with a folder or pattern as INPUT",
+            ),
+            (
+                self.save_recipe is not None and self.share_fit,
+                "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
+                "planes start from; leave one of them out",
+            ),
+        )
+        for clash, message in clashes:
+            if clash:
+                raise OptionError(message)
+        if self.save_recipe is not None:
+            check_free(self.save_recipe, self.overwrite)
+
+    @property
+    def chosen(self) -> str | Recipe:
+        """The recipe in the file, or the name of a method."""
+        from zspot.api import DEFAULT_METHOD
+        from zspot.recipe import Recipe
+
+        return Recipe.load(self.recipe) if self.recipe else (self.method or DEFAULT_METHOD)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments that `denoise_file` and `denoise_many` have in common."""
+        shared = {name: getattr(self, name) for name in _SHARED}
+        effort = self.effort or Effort.balanced
+        return {**shared, "effort": effort.value, "overwrite": self.overwrite}
+
+
+def _with_parameters_of(kind: type[Asked]) -> Callable[..., Callable[..., None]]:
+    """Let a command that takes one value be called with the fields of that value, as typer does."""
+
+    def decorate(command: Callable[[Asked], None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def called(**fields: Any) -> None:
+            command(kind(**fields))
+
+        called.__signature__ = inspect.signature(kind, eval_str=True)  # type: ignore[attr-defined]
+        called.__annotations__ = get_type_hints(kind, include_extras=True)
+        return called
+
+    return decorate
+
+
+@_with_parameters_of(Asked)
+def denoise(asked: Asked) -> None:
+    """Denoise INPUT and write the same kind of file, only cleaner, to OUTPUT.
+
+    INPUT may be a folder, or a pattern in quotes; OUTPUT is then a folder, and a rerun goes on
+    where the last one stopped.
+    """
+    from zspot.files.discovery import is_many
+
+    many = is_many(asked.source)
+    asked.check(many)
+    if many:
+        from zspot.frontends.cli.many import denoise_and_tell
+
+        denoise_and_tell(asked)
+    else:
+        _denoise_one(asked)
+
+
+def _denoise_one(asked: Asked) -> None:
+    import torch
+
+    from zspot.files import denoise_file
+
+    chosen = asked.chosen
+    if asked.threads is not None:
+        torch.set_num_threads(asked.threads)
+    with progress_bar(asked.source.name, asked.quiet) as report:
+        result, notes = denoise_file(
+            asked.source,
+            asked.target,
+            chosen,
+            **asked.options,
+            second=asked.second,
+            progress=report,
+        )
+    if asked.save_recipe is not None:
+        notes += _save(asked.save_recipe, result, asked)
+    if not asked.quiet:
+        for note in notes:
+            tell(f"note: {note}", error=True)
+        seconds, device = result.timings["total"], result.device
+        tell(f"{asked.target}: denoised in {seconds:.1f} s on {device} ({result.reason})")
+
+
+def _save(path: Path, result: Result, asked: Asked) -> tuple[str, ...]:
+    """Write the recipe that ran and return what it does not hold, as notes."""
+    from zspot.api.result import Blending
+    from zspot.io.atomic import atomic_write
+
+    if result.recipe is None:
+        raise OptionError(f"no recipe ran ({result.reason}): {path} is not written")
+    with atomic_write(path, overwrite=asked.overwrite) as handle:
+        handle.write(result.recipe.to_toml().encode())
+    words = Blending(asked.strength, asked.keep_detail).words
+    return (f"{path} does not hold {words}: give them again with --recipe",) if words else ()

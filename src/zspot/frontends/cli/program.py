@@ -1,0 +1,83 @@
+"""The program `zspot`: its commands and its exit codes.
+
+Heavy modules are imported inside the commands, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from zspot._version import __version__
+from zspot.core.errors import ClusterError, StoppedError, ZspotError
+from zspot.frontends import share_cores
+from zspot.frontends.cli.commands import methods, noise, web
+from zspot.frontends.cli.console import BAD_USE, FAILED, INTERRUPTED, examples, fail
+from zspot.frontends.cli.denoise import EXAMPLES, denoise
+from zspot.frontends.words import error_in_words
+
+_CANCELLED = "cancelled: nothing was written"
+
+app = typer.Typer(
+    help="Denoise one image using nothing but itself: no clean image, no second shot.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=EXAMPLES)(denoise)
+app.command(epilog=examples("zspot noise noisy.png", "zspot noise cells.ome.tif --plot noise.png"))(
+    noise
+)
+app.command()(methods)
+app.command(epilog=examples("zspot web", "zspot web --jobs 2 --auth users.txt"))(web)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"zspot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with the code that `run` returns."""
+    share_cores()
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0 is success, 1 a failure, 2 bad use or input, 130 Ctrl-C. An error is one line on stderr.
+    """
+    try:
+        code = app(arguments, standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        return fail(_CANCELLED, INTERRUPTED)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # typer's own: unknown option, missing argument, ...
+            message = error.format_message()  # type: ignore[attr-defined]
+            return fail(f"{message} (see zspot --help)", BAD_USE) if message else BAD_USE
+        return fail(error_in_words(error), _exit_code(error))
+    # Some versions of typer turn Ctrl-C into this code, others let it through.
+    return fail(_CANCELLED, INTERRUPTED) if code == INTERRUPTED else code
+
+
+def _exit_code(error: Exception) -> int:
+    """Return what an error ends the program with: what zspot refuses is bad use or input."""
+    if isinstance(error, StoppedError):
+        return INTERRUPTED
+    refused = isinstance(error, ZspotError) and not isinstance(error, ClusterError)
+    return BAD_USE if refused else FAILED
