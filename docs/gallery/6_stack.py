@@ -15,7 +15,6 @@ import skimage.data
 import tifffile
 
 import zspot
-from zspot.files import denoise_file
 
 stained = skimage.data.immunohistochemistry()[180:276, 180:276].astype(float)
 clean = np.stack([255 - stained[..., 0], 255 - stained[..., 2]])  # two stains, bright on dark
@@ -35,7 +34,7 @@ tifffile.imwrite(
 # %%
 # What ``zspot denoise series.ome.tif clean.ome.tif --effort fast`` does, from Python:
 
-denoise_file(folder / "series.ome.tif", folder / "clean.ome.tif", effort="fast")
+zspot.denoise_file(folder / "series.ome.tif", folder / "clean.ome.tif", effort="fast")
 with tifffile.TiffFile(folder / "clean.ome.tif") as file:
     print(file.series[0].axes, file.series[0].shape, file.series[0].dtype)
     print("pixel size kept:", 'PhysicalSizeX="0.2"' in file.ome_metadata)

@@ -14,10 +14,12 @@ from zspot._version import __version__
 if TYPE_CHECKING:
     from zspot.algorithms import Method
     from zspot.api import OptionError, Result, denoise, run
-    from zspot.api.trust import Trust, assess
-    from zspot.core.plane import ImageError
+    from zspot.api.trust import Trust, assess, assess_images
+    from zspot.core.errors import ImageError
     from zspot.core.progress import Progress
-    from zspot.noise import NoiseReport, analyze_noise
+    from zspot.files import denoise_file
+    from zspot.files.folder import denoise_many
+    from zspot.noise import NoiseReport, analyze_noise, plot_noise
     from zspot.recipe import Recipe, RecipeError
 
 # Loaded on first use, so that `import zspot` does not wait for torch.
@@ -35,6 +37,10 @@ _HOME = {
     "RecipeError": "zspot.core.errors",
     "Trust": "zspot.api.trust",
     "assess": "zspot.api.trust",
+    "assess_images": "zspot.api.trust",
+    "denoise_file": "zspot.files",
+    "denoise_many": "zspot.files.folder",
+    "plot_noise": "zspot.noise",
 }
 
 __all__ = [
@@ -50,8 +56,12 @@ __all__ = [
     "__version__",
     "analyze_noise",
     "assess",
+    "assess_images",
     "denoise",
+    "denoise_file",
+    "denoise_many",
     "methods",
+    "plot_noise",
     "run",
 ]
 
