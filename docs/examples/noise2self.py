@@ -8,7 +8,6 @@ the paper puts the mean of its neighbours, and the U-Net is the one that the oth
 
 from __future__ import annotations
 
-from zspot.algorithms.method import Method
 from zspot.recipe import Fit, Neighbour, Predict, Recipe, Stratified, UNet
 
 _EFFORTS = {
@@ -30,13 +29,3 @@ def recipe(effort: str) -> Recipe:
         fit=fit,
         predict=Predict(passes=1, masked=False),
     )
-
-
-METHOD = Method(
-    name="noise2self",
-    summary="Noise2Self: predicts one hidden pixel in sixteen from all others. For noise that is "
-    "independent between pixels; copies correlated noise.",
-    citation="Batson, Royer. Noise2Self: Blind Denoising by Self-Supervision. ICML 2019, "
-    "PMLR 97, pp. 524-533.",
-    make=recipe,
-)

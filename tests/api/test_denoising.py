@@ -12,7 +12,7 @@ import zspot
 from tests.images import correlated, psnr, small_net, tiny
 from zspot import engine
 from zspot.algorithms import METHODS
-from zspot.algorithms.auto.choice import warm_start
+from zspot.algorithms.auto import pretrained_estimate
 from zspot.recipe import Constant, Predict, Recipe
 
 BSN_INS = METHODS["bsn-ins"].make("best")
@@ -118,7 +118,7 @@ def test_registered_efforts_gain_on_correlated_noise(clean, effort):
 @pytest.mark.parametrize("size", [(16, 18), (17, 31), (1, 64)])
 def test_phases_are_averaged_with_the_whole(size):
     plane = torch.randn(3, *size, generator=torch.Generator().manual_seed(0))
-    whole = warm_start("fast")
+    whole = pretrained_estimate("fast")
     both = replace(whole, predict=replace(whole.predict, phases=2))
     alone = engine.run(whole, plane).mean
     mean = engine.run(both, plane)

@@ -17,7 +17,7 @@ import zspot.io
 from tests.images import correlated
 from zspot import engine
 from zspot.algorithms import mash
-from zspot.algorithms.auto.choice import warm_start
+from zspot.algorithms.auto import pretrained_estimate
 from zspot.algorithms.auto.crops import samples, spread
 from zspot.core.memory import limit_of
 from zspot.engine import budget
@@ -81,7 +81,7 @@ def camera(height: int, width: int) -> np.ndarray:
 
 def test_no_seam_along_the_borders_of_tiles():
     image = camera(200, 264)
-    recipe = replace(warm_start("fast"), predict=Predict(passes=1, phases=2))
+    recipe = replace(pretrained_estimate("fast"), predict=Predict(passes=1, phases=2))
     whole = zspot.run(image, recipe, channel_axis=-1).image.astype(int)
     small = replace(recipe, predict=replace(recipe.predict, tile=64))
     tiled = zspot.run(image, small, channel_axis=-1)
@@ -154,8 +154,8 @@ def test_planes_after_the_first_need_no_more_than_it():
     code = (
         "import numpy as np, torch, zspot\n"
         "from zspot.engine import budget\n"
-        "from zspot.algorithms.auto.choice import warm_start\n"
-        "recipe = warm_start('fast')\n"
+        "from zspot.algorithms.auto import pretrained_estimate\n"
+        "recipe = pretrained_estimate('fast')\n"
         "plane = np.random.default_rng(0).integers(0, 4000, (600, 500), dtype=np.uint16)\n"
         "limit = budget.needed(recipe, torch.Size((1, 600, 500))) + 30_000_000\n"
         "for _ in range(3):\n"
@@ -218,7 +218,6 @@ def _never(device: torch.device, memory: int) -> engine.Denoised:
 
 
 def test_auto_works_more_coarsely_on_large_images(monkeypatch):
-    monkeypatch.setattr("zspot.algorithms.auto.choice.LARGE", 100 * 100)
     monkeypatch.setattr("zspot.algorithms.auto.crops.LARGE", 100 * 100)
     monkeypatch.setattr("zspot.algorithms.auto.crops._BLOCK", 48)
     image = camera(120, 136)

@@ -8,7 +8,6 @@ filters and 9 modules; trained on a set of images, here on one, so `best` has 10
 
 from __future__ import annotations
 
-from zspot.algorithms.method import Method
 from zspot.recipe import BlindSpot, Constant, Fit, NoMask, Predict, Recipe
 
 _EFFORTS = {
@@ -30,14 +29,3 @@ def recipe(effort: str) -> Recipe:
         fit=fit,
         predict=Predict(passes=1, stride=2, refine=8, refine_share=0.16),
     )
-
-
-METHOD = Method(
-    name="ap-bsn",
-    summary="AP-BSN: a blind-spot network on pixel-shuffled phases, in which correlated noise is "
-    "nearly white. Loses fine detail.",
-    citation="Lee, Son, Lee. AP-BSN: Self-Supervised Denoising for Real-World Images via "
-    "Asymmetric PD and Blind-Spot Network. CVPR 2022, pp. 17725-17734.",
-    make=recipe,
-    seconds=211,
-)

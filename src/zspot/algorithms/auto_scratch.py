@@ -7,23 +7,19 @@ noise, and a non-local estimate guided by it brings back what it lost of the pic
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+
+from torch import Tensor
 
 from zspot.algorithms import refill
-from zspot.algorithms.method import Method
-from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Recipe, UNet
-from zspot.recipe.postprocess import independent
-
-if TYPE_CHECKING:
-    import torch
-
-    from zspot.core.progress import Report
-    from zspot.engine import Denoised
-    from zspot.engine.denoiser import Denoiser
+from zspot.core.progress import Report
+from zspot.engine import Denoised, run
+from zspot.noise import analyze_noise
+from zspot.noise.pca_level import white_level
+from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Recipe, UNet, independent
 
 _TIMES = 0.7  # deviation of the noise to that of what the network removed, some of it picture
-_STEPS = {"fast": 100, "balanced": 200}
+_STEPS = {"fast": 100, "balanced": 200}  # on the whole image
 
 
 def white(level: tuple[float, ...]) -> Recipe:
@@ -43,8 +39,7 @@ def correlated(effort: str) -> Recipe:
     """Return the recipe for correlated noise.
 
     The shorter efforts learn on the whole image: the many steps on small crops that `refill` takes
-    learn the noise of small images (measured: a block of SIDD, its middle 128 x 128, 31.8 dB on
-    the whole and 27.9 on crops).
+    learn the noise of small images.
     """
     recipe = refill.recipe(effort)
     if effort in _STEPS:
@@ -53,43 +48,27 @@ def correlated(effort: str) -> Recipe:
     return replace(recipe, method="auto-scratch", finish=finish)
 
 
-def make(effort: str) -> Denoiser:
-    """Return the denoiser of an effort: "fast", "balanced" or "best"."""
+@dataclass(frozen=True)
+class AutoScratch:
+    """The denoiser of an effort: "fast", "balanced" or "best"."""
 
-    def run(
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        memory: int | None = None,
+    effort: str
+
+    def __call__(
+        self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
     ) -> Denoised:
-        from zspot import engine
-        from zspot.noise import analyze_noise
-        from zspot.noise.pca_level import white_level
-
+        """Denoise a standardised plane (C, H, W)."""
         found = analyze_noise(plane.cpu().numpy(), channel_axis=0)
-        near = found.lag_one
         level = white_level(plane)
         if found.is_white and level is not None and min(level) > 0:
-            recipe, what = white(level), "white, so a closed-form non-local estimate is taken"
+            recipe = white(level)
+            why = "the noise is white, so the result is made of similar patches, without a network"
         else:
-            recipe = correlated(effort)
-            what = (
-                "correlated, so a network learns from scratch by refilling and guides a "
-                "non-local estimate"
+            recipe = correlated(self.effort)
+            why = (
+                "the noise is correlated, so a network learns from scratch by refilling, and its "
+                "result guides one from similar patches"
             )
-        done = engine.run(recipe, plane, seed=seed, report=report, memory=memory)
-        reason = f"neighbouring pixels of the noise correlate by {near:.2f}: {what}"
-        return done.explained(reason)
-
-    return run
-
-
-METHOD = Method(
-    name="auto-scratch",
-    summary="auto without the weights trained on photographs: nothing but the image. Slower.",
-    citation="zspot, 2026; Lebrun, Buades, Morel. A Nonlocal Bayesian Image Denoising Algorithm. "
-    "SIAM J. Imaging Sci. 6(3), 2013; and the reference of refill.",
-    make=make,
-    seconds=76,
-)
+        done = run(recipe, plane, seed=seed, report=report, memory=memory)
+        near = f"neighbouring pixels of the noise correlate by {found.lag_one:.2f}"
+        return done.explained(why, near)

@@ -8,7 +8,6 @@ The number of octaves of the coordinate lifting is not printed; 10 is the custom
 
 from __future__ import annotations
 
-from zspot.algorithms.method import Method
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 # The shorter efforts learn on small crops: more steps in less time, which does not grow with the
@@ -34,14 +33,3 @@ def recipe(effort: str) -> Recipe:
     """Return the recipe of an effort: "fast", "balanced" or "best" (as printed)."""
     network, fit, predict = _EFFORTS[effort]
     return Recipe(method="bsn-ins", network=network, fit=fit, predict=predict)
-
-
-METHOD = Method(
-    name="bsn-ins",
-    summary="Blind-spot network whose hidden pixels are filled with samples of an implicit "
-    "neural representation; for spatially correlated camera and microscope noise.",
-    citation="Quan, Zheng, Ma, Ji. Zero-Shot Blind-spot Image Denoising via Implicit Neural "
-    "Sampling. CVPR 2025, pp. 7502-7512.",
-    make=recipe,
-    seconds=112,
-)

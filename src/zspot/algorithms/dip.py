@@ -8,7 +8,6 @@ outputs (Wang et al., Early Stopping for Deep Image Prior, TMLR 2023).
 
 from __future__ import annotations
 
-from zspot.algorithms.method import Method
 from zspot.recipe import Code, Everything, Fit, Hourglass, Recipe
 
 _EFFORTS = {
@@ -22,14 +21,3 @@ def recipe(effort: str) -> Recipe:
     """Return the recipe of an effort: "fast", "balanced" or "best" (as published)."""
     network, fit = _EFFORTS[effort]
     return Recipe(method="dip", mask=Everything(), fill=Code(), network=network, loss="l2", fit=fit)
-
-
-METHOD = Method(
-    name="dip",
-    summary="Deep image prior: a network that learns pictures before noise, stopped in time "
-    "without looking at a clean image.",
-    citation="Ulyanov, Vedaldi, Lempitsky. Deep Image Prior. CVPR 2018, pp. 9446-9454.",
-    make=recipe,
-    shares_fit=False,
-    seconds=55,
-)

@@ -27,17 +27,12 @@ shuffled in the target. The tiles are permuted anew at each step.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from zspot.algorithms.method import Method
+from torch import Tensor
+
+from zspot.core.progress import Report, within
+from zspot.engine import Denoised, Denoiser, run
 from zspot.recipe import Bernoulli, Constant, Fit, Noisy, Predict, Recipe, Shuffled, UNet
-
-if TYPE_CHECKING:
-    import torch
-
-    from zspot.core.progress import Report
-    from zspot.engine import Denoised
-    from zspot.engine.denoiser import Denoiser
 
 PROBES = (0.8, 0.2)  # keep probabilities
 _RUNS = len(PROBES) + 1
@@ -96,52 +91,43 @@ def choose(common: Recipe, gap: float, settings: Settings) -> Recipe:
     return replace(common, mask=mask, target=target)
 
 
-def make(effort: str, settings: Settings = RELEASED) -> Denoiser:
-    """Return the denoiser of an effort: "fast", "balanced" or "best" (as published)."""
-    return denoiser(base(effort), settings)
+@dataclass(frozen=True)
+class Mash:
+    """The denoiser that probes with a recipe and then runs it as the gap asks for."""
 
+    common: Recipe
+    settings: Settings = RELEASED
 
-def denoiser(common: Recipe, settings: Settings = RELEASED) -> Denoiser:
-    """Return the denoiser that probes with a recipe and then runs it as the gap asks for."""
-
-    def run(
-        plane: torch.Tensor,
-        *,
-        seed: int,
-        report: Report | None = None,
-        memory: int | None = None,
+    def __call__(
+        self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
     ) -> Denoised:
-        from zspot import engine
-        from zspot.core.progress import within
-
+        """Denoise a standardised plane (C, H, W)."""
         unit = float(plane.max() - plane.min()) / 255
         levels = []
         for number, keep in enumerate(PROBES):
-            probe = replace(common, mask=replace(common.mask, keep=keep))
+            probe = replace(self.common, mask=replace(self.common.mask, keep=keep))
             told = within(report, number, _RUNS)
-            done = engine.run(probe, plane, seed=seed, report=told, memory=memory)
+            done = run(probe, plane, seed=seed, report=told, memory=memory)
             levels.append(float((plane - done.mean).std()))
-        gap = (levels[1] - levels[0]) / unit
-        recipe = choose(common, gap, settings)
-        found = (
-            f"noise level {levels[0] / unit:.2f} by a probe that keeps {PROBES[0]:.0%} of the "
-            f"pixels and {levels[1] / unit:.2f} by one that keeps {PROBES[1]:.0%} (255ths of the "
-            f"range): hides {1 - recipe.mask.keep:.0%}"  # type: ignore[union-attr]
-        )
-        if isinstance(recipe.target, Shuffled):
-            found += " and shuffles flat tiles"
-        done = engine.run(recipe, plane, seed=seed, report=within(report, 2, _RUNS), memory=memory)
-        return done.explained(found)
-
-    return run
+        recipe = choose(self.common, (levels[1] - levels[0]) / unit, self.settings)
+        done = run(recipe, plane, seed=seed, report=within(report, 2, _RUNS), memory=memory)
+        return done.explained(_in_words(recipe, [level / unit for level in levels]))
 
 
-METHOD = Method(
-    name="mash",
-    summary="MASH: hides as many pixels as the noise is correlated, found by two probes, and "
-    "shuffles flat parts where it is strongly so.",
-    citation="Chihaoui, Favaro. Masked and Shuffled Blind Spot Denoising for Real-World Images. "
-    "CVPR 2024.",
-    make=make,
-    seconds=110,
-)
+def _in_words(recipe: Recipe, levels: list[float]) -> str:
+    """Say what the probes found, in 255ths of the image's range, and what follows."""
+    found = " and ".join(
+        f"{level:.2f} by one that keeps {keep:.0%}"
+        for level, keep in zip(levels, PROBES, strict=True)
+    )
+    assert isinstance(recipe.mask, Bernoulli)
+    shuffled = " and shuffles flat tiles" if isinstance(recipe.target, Shuffled) else ""
+    return (
+        f"hides {1 - recipe.mask.keep:.0%} of the pixels{shuffled}; two probes find a noise level "
+        f"of {found} (255ths of the range)"
+    )
+
+
+def make(effort: str, settings: Settings = RELEASED) -> Denoiser:
+    """Return the denoiser of an effort: "fast", "balanced" or "best" (as published)."""
+    return Mash(base(effort), settings)

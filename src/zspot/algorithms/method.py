@@ -1,17 +1,35 @@
-"""What the registry knows of a method. Nothing here imports torch."""
+"""What is known of a method without loading it."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zspot.recipe import Recipe
-
 if TYPE_CHECKING:
-    from zspot.engine.denoiser import Denoiser
+    from zspot.engine import Denoiser
+    from zspot.recipe import Recipe
 
 EFFORTS = ("fast", "balanced", "best")
+
+
+@dataclass(frozen=True)
+class MadeIn:
+    """A function of a module that is imported when it is first called.
+
+    Parameters
+    ----------
+    where : str
+        Module and function, "zspot.algorithms.n2v:recipe".
+    """
+
+    where: str
+
+    def __call__(self, effort: str) -> Recipe | Denoiser:
+        """Import the module and return what its function makes of an effort."""
+        module, _, name = self.where.partition(":")
+        return getattr(importlib.import_module(module), name)(effort)
 
 
 @dataclass(frozen=True)
@@ -29,6 +47,10 @@ class Method:
         Effort -> `Recipe` or `Denoiser`.
     needs_second : bool
         Whether it learns from a second noisy image of the same scene.
+    pretrained : bool
+        Whether it uses weights that were trained on other pictures.
+    extra : str
+        Optional dependency of zspot that it needs, `pip install "zspot[extra]"`; empty if none.
     shares_fit : bool
         Whether the fit to one plane of a stack can start from that to another; see
         `zspot.engine.shared_fit`.
@@ -42,5 +64,7 @@ class Method:
     citation: str
     make: Callable[[str], Recipe | Denoiser]
     needs_second: bool = False
+    pretrained: bool = False
+    extra: str = ""
     shares_fit: bool = True
     seconds: float | None = None

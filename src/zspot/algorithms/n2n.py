@@ -7,7 +7,6 @@ at 1e-3 (here 4e-4, as in the single-image methods), U-Net.
 
 from __future__ import annotations
 
-from zspot.algorithms.method import Method
 from zspot.recipe import Constant, Fit, NoMask, Predict, Recipe, Second, UNet
 
 _EFFORTS = {
@@ -30,13 +29,3 @@ def recipe(effort: str) -> Recipe:
         fit=fit,
         predict=Predict(passes=1),
     )
-
-
-METHOD = Method(
-    name="n2n",
-    summary="Noise2Noise: for two noisy images of the same scene; needs the second one.",
-    citation="Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila. Noise2Noise: Learning "
-    "Image Restoration without Clean Data. ICML 2018, pp. 2965-2974.",
-    make=recipe,
-    needs_second=True,
-)

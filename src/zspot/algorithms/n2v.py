@@ -9,7 +9,6 @@ that the other methods here use.
 
 from __future__ import annotations
 
-from zspot.algorithms.method import Method
 from zspot.recipe import Fit, Neighbour, Predict, Recipe, Stratified, UNet
 
 _EFFORTS = {
@@ -31,14 +30,3 @@ def recipe(effort: str) -> Recipe:
         fit=fit,
         predict=Predict(passes=1, masked=False),
     )
-
-
-METHOD = Method(
-    name="n2v",
-    summary="Noise2Void: predicts few hidden pixels from all others. For noise that is "
-    "independent between pixels; copies correlated noise.",
-    citation="Krull, Buchholz, Jug. Noise2Void: Learning Denoising From Single Noisy Images. "
-    "CVPR 2019, pp. 2129-2137.",
-    make=recipe,
-    seconds=183,
-)

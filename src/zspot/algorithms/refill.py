@@ -16,7 +16,6 @@ so that its predictions need no windows.
 
 from __future__ import annotations
 
-from zspot.algorithms.method import Method
 from zspot.recipe import Bernoulli, BlindSpot, Fit, Predict, Recipe, Refill
 
 _SIDE, _CLIP = 64, 0.5
@@ -40,14 +39,3 @@ def recipe(effort: str) -> Recipe:
         fit=fit,
         predict=Predict(passes=10, stride=2),
     )
-
-
-METHOD = Method(
-    name="refill",
-    summary="Cross-scale pixel refilling: hidden pixels are filled from similar patches at half "
-    "the size. For correlated camera noise.",
-    citation="Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling. "
-    "NeurIPS 2025.",
-    make=recipe,
-    seconds=80,
-)

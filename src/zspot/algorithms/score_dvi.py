@@ -1,15 +1,20 @@
 """ScoreDVI: variational posterior of image and noise, guided by a blind Gaussian denoiser.
 
+The clean image is a Gaussian whose mean and variance a network predicts from the noisy image; the
+noise of each pixel is a mixture of Gaussians whose precisions (Gamma), weights (Dirichlet) and
+membership (categorical) small networks predict. All are fitted to the one image by the evidence
+lower bound. What it needs to know of clean images, the gradient of their log density, comes from a
+blind Gaussian denoiser D: (D(z) - z) / v at a sample z of variance v (Tweedie).
+
 As published: 400 steps of Adam at 1e-3, three components, five samples a step, running mean with
 decay 0.9, prior weight 0.5, 1 or 2 for noise up to 10, 25 and above of 255 (here of the image's
 range). Departures: the posterior's mean starts as the noisy image and is predicted as a change of
 it, the network is the hourglass of the deep image prior, and one prior serves all components where
 the release trains three alike. The release runs a second time where the posterior stays wide; here
 the gradient is clipped instead, and the score is divided by the variance of what the prior removes
-where that exceeds the posterior's: divided by less, it ran away on weak noise (a CC crop of 38.5 dB
-ended at 29.9, now at 38.6). Its prior noise variance is set per data set: `variance` of
-`zspot.algorithms.score_dvi_posterior.Settings`; by default it is measured. Paper and release do not
-differ otherwise.
+where that exceeds the posterior's: divided by less, it runs away on weak noise. The release sets
+the prior noise variance per data set (`Settings.variance`); by default it is measured. Paper and
+release do not differ otherwise.
 
 The prior was trained by `training/train.py --noise gaussian`; another one can be given to
 `make` as a file or a callable.
@@ -17,12 +22,33 @@ The prior was trained by `training/train.py --noise gaussian`; another one can b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
-from zspot.algorithms.method import Method
+import torch
+from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from zspot.engine.denoiser import Denoiser
+from zspot.core.progress import Clock, Report
+from zspot.core.rng import Purpose, derive, seeded
+from zspot.engine import Denoised, Denoiser, budget
+from zspot.engine.augment import pixel_unshuffle
+from zspot.networks import Hourglass
+from zspot.networks.pretrained import COLOURS, any_channels, load
+
+Prior = Callable[[Tensor], Tensor]
+"""A blind Gaussian denoiser, from (N, C, H, W) to the same shape."""
+
+_LOWEST, _HIGHEST = math.log(1e-8), math.log(1e4)  # of every exponent, as released
+_BYTES = 200  # per pixel, component, sample and channel of the network
+_PHASES = 4  # pixel-shuffle stride at which the noise level is measured, as released
+_WEAK, _STRONG = 10.0, 25.0  # noise levels, 255ths of the range, between which the weight is 1
+_PRIOR_WEIGHT = 0.5  # below; its inverse above
 
 _EFFORTS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 60, "components": 1, "samples": 1, "width": 24, "lr": 2e-3},
@@ -31,20 +57,286 @@ _EFFORTS: dict[str, dict[str, Any]] = {
 }
 
 
-def make(effort: str, prior: Any = "score") -> Denoiser:
+@dataclass(frozen=True)
+class Settings:
+    """How long and how large.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps.
+    components : int
+        Gaussians of the mixture.
+    samples : int
+        Of the posterior, per step, at which the score is taken.
+    width : int
+        Filters of the network of the image's posterior.
+    lr : float
+        Learning rate of Adam.
+    average : float
+        Decay of the running mean of the posterior's mean, which is the result.
+    variance : float or None
+        Mean of the noise variance before anything is seen, of the image's; the release sets it
+        per data set (0.01, 0.005 and 0.02 of the squared range for CC, PolyU and SIDD). None takes
+        the variance that is measured.
+    """
+
+    steps: int = 400
+    components: int = 3
+    samples: int = 5
+    width: int = 64
+    lr: float = 1e-3
+    average: float = 0.9
+    variance: float | None = None
+
+
+class Posterior(nn.Module):
+    """The networks that predict the posterior of image and noise from the noisy image.
+
+    Parameters
+    ----------
+    channels : int
+        Of the image.
+    settings : Settings
+    variance : float
+        Noise variance to start from.
+    generator : torch.Generator
+        Draws the initial weights.
+    """
+
+    def __init__(
+        self, channels: int, settings: Settings, variance: float, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        count = settings.components
+        self.shape = (count, channels)
+        body = Hourglass(settings.width, 16, 4)
+        self.image = body.build(2 * count * channels, generator, channels)
+        with seeded(generator):
+            self.precision = _chain(channels, 2 * count * channels)
+            self.member = _chain(channels, count * channels)
+            self.share = _chain(channels, count * channels)
+        start = math.log(variance)
+        # The image starts as it is, and both variances at that of the noise.
+        with torch.no_grad():
+            self.image.exit.weight.mul_(0.1)
+        _start(self.image.exit, start)
+        _start(self.precision[-1], start)
+
+    def forward(self, y: Tensor) -> dict[str, Tensor]:
+        """Return the posterior's parameters, each (K, C, H, W), for the image `y` (1, C, H, W)."""
+        shift, log_variance = self._parts(self.image(y), 2)
+        alpha, beta = self._parts(self.precision(y), 2)
+        (member,) = self._parts(self.member(y), 1)
+        (share,) = self._parts(self.share(y), 1)
+        return {
+            "mean": y + shift,
+            "log_variance": log_variance.clamp(_LOWEST, _HIGHEST),
+            "log_alpha": alpha.clamp(_LOWEST, _HIGHEST),
+            "log_beta": beta.clamp(_LOWEST, _HIGHEST),
+            "member": member.softmax(0),
+            "share": share.clamp(_LOWEST, _HIGHEST).exp(),
+        }
+
+    def _parts(self, out: Tensor, count: int) -> tuple[Tensor, ...]:
+        return tuple(out[0].unflatten(0, (count, *self.shape)).unbind(0))
+
+
+def _start(layer: nn.Module, value: float) -> None:
+    """Let the first half of a layer's outputs start at 0 and the second at `value`."""
+    assert isinstance(layer, nn.Conv2d)
+    assert layer.bias is not None
+    half = layer.out_channels // 2
+    with torch.no_grad():
+        layer.bias[:half] = 0
+        layer.bias[half:] = value
+
+
+def _chain(channels: int, outputs: int, width: int = 32, layers: int = 5) -> nn.Sequential:
+    """Return convolutions of 3 x 3 pixels, close to zero in the end."""
+    sizes = [channels, *[width] * (layers - 1)]
+    parts: list[nn.Module] = []
+    for fan_in, fan_out in pairwise(sizes):
+        parts += [nn.Conv2d(fan_in, fan_out, 3, padding=1), nn.ReLU(inplace=True)]
+    last = nn.Conv2d(width, outputs, 3, padding=1)
+    with torch.no_grad():
+        last.weight.mul_(0.1)
+    return nn.Sequential(*parts, last)
+
+
+def bound(
+    q: dict[str, Tensor],
+    y: Tensor,
+    prior: Prior,
+    weight: float,
+    variance: float,
+    noise: Tensor,
+) -> Tensor:
+    """Return the negative evidence lower bound per pixel, up to a constant.
+
+    Parameters
+    ----------
+    q : dict of tensor
+        Of `Posterior`.
+    y : float tensor (1, C, H, W)
+    prior : callable
+        Blind Gaussian denoiser of images (N, C, H, W).
+    weight : float
+        Of the prior.
+    variance : float
+        Prior mean of the noise variance; the precision's prior is Gamma(1, variance).
+    noise : float tensor (S, K, C, H, W)
+        Standard normal: the samples of the posterior.
+    """
+    member, mean, log_variance, log_beta = (
+        q[name] for name in ("member", "mean", "log_variance", "log_beta")
+    )
+    own = log_variance.exp()
+    alpha = q["log_alpha"].exp()
+    precision = (q["log_alpha"] - log_beta).exp()
+    error = (mean - y).square() + own
+    fit = -0.5 * (torch.digamma(alpha) - log_beta - error * precision)
+    z = mean + own.sqrt() * noise
+    image = -0.5 * log_variance - (z * _score(z, own, prior)).mean(0)
+    per_component = fit + weight * image + _of_precision(alpha, log_beta, precision, variance)
+    membership, dirichlet = _of_mixture(member, q["share"])
+    return ((member * per_component).sum(0) + membership + dirichlet).mean()
+
+
+@torch.no_grad()
+def _score(z: Tensor, own: Tensor, prior: Prior) -> Tensor:
+    """Return the gradient of the log density of images at samples `z` of variance `own`."""
+    removed = prior(z.flatten(0, 1)).view_as(z) - z
+    # A blind denoiser is not told the variance. Where it finds more noise than the posterior
+    # has (a noisy mean, at first), Tweedie's formula holds for what it found.
+    found = removed.square().mean((-3, -2, -1), keepdim=True)
+    return removed / own.maximum(found)
+
+
+def _of_precision(alpha: Tensor, log_beta: Tensor, precision: Tensor, variance: float) -> Tensor:
+    """Return the divergence of Gamma(alpha, beta) from Gamma(1, variance), up to a constant."""
+    return (
+        (alpha - 1) * torch.digamma(alpha)
+        - torch.lgamma(alpha)
+        + log_beta
+        - math.log(variance)
+        + variance * precision
+        - alpha
+    )
+
+
+def _of_mixture(member: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the divergences of the membership and of the weights of the mixture."""
+    total = share.sum(0)
+    expected = torch.digamma(share) - torch.digamma(total)
+    membership = (member * ((member + 1e-8).log() - expected)).sum(0)
+    dirichlet = torch.lgamma(total) - torch.lgamma(share).sum(0) + ((share - 1) * expected).sum(0)
+    return membership, dirichlet
+
+
+@dataclass(frozen=True)
+class ScoreDVI:
+    """The denoiser.
+
+    Parameters
+    ----------
+    settings : Settings
+    prior : str, Path or callable
+        "score" for the denoiser that zspot trained, a safetensors file of the same network, or
+        any blind Gaussian denoiser from (N, C, H, W) to the same shape.
+    """
+
+    settings: Settings
+    prior: str | Path | Prior = "score"
+
+    def __call__(
+        self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
+    ) -> Denoised:
+        """Denoise a standardised plane (C, H, W)."""
+        started = time.perf_counter()
+        settings, y = self.settings, plane[None]
+        per_pixel = _BYTES * settings.width * settings.components * settings.samples
+        least = budget.resident() + per_pixel * plane[0].numel()
+        budget.check(least, memory, plane.shape, "score-dvi")
+        prior = self.prior if callable(self.prior) else _as_prior(str(self.prior), y)
+        measured = noise_variance(y, prior)
+        variance = max(settings.variance or measured, 1e-6)
+        level = 255 * math.sqrt(measured) / float(y.max() - y.min())
+        weight = _weight(level)
+        clock = Clock(report, {"fit": (settings.steps, 1.0)})
+        mean, deviation, losses = _fit(settings, y, prior, weight, variance, seed, clock)
+        return Denoised(
+            mean,
+            deviation,
+            losses,
+            {"fit": time.perf_counter() - started},
+            f"noise level {level:.1f} of 255 by the prior on 4x4 phases: it weighs {weight:g}",
+        )
+
+
+def make(effort: str, prior: str | Path | Prior = "score") -> Denoiser:
     """Return the denoiser of an effort: "fast", "balanced" or "best" (as published)."""
-    from zspot.algorithms.score_dvi_posterior import Settings, score_dvi  # loads torch
-
-    return score_dvi(Settings(**_EFFORTS[effort]), prior)
+    return ScoreDVI(Settings(**_EFFORTS[effort]), prior)
 
 
-METHOD = Method(
-    name="score-dvi",
-    summary="ScoreDVI: image and noise as distributions fitted to the one image; knows pictures "
-    "through a denoiser of white noise that the project trained.",
-    citation="Cheng, Liu, Tan. Score Priors Guided Deep Variational Inference for Unsupervised "
-    "Real-World Single Image Denoising. ICCV 2023, pp. 12937-12948.",
-    make=make,
-    shares_fit=False,
-    seconds=51,
-)
+def _weight(level: float) -> float:
+    """Return the weight of the prior for a noise level in 255ths of the range."""
+    if level > _STRONG:
+        return 1 / _PRIOR_WEIGHT
+    return _PRIOR_WEIGHT if level <= _WEAK else 1.0
+
+
+def _fit(
+    settings: Settings,
+    y: Tensor,
+    prior: Prior,
+    weight: float,
+    variance: float,
+    seed: int,
+    clock: Clock,
+) -> tuple[Tensor, Tensor, tuple[float, ...]]:
+    """Fit the posterior; return its mean and deviation, each (C, H, W), and the bound."""
+    posterior = Posterior(
+        y.shape[1], settings, variance, derive(seed, Purpose.NETWORK, torch.device("cpu"))
+    )
+    posterior = posterior.to(y.device)
+    draws = derive(seed, Purpose.FILL, y.device)
+    adam = torch.optim.Adam(posterior.parameters(), lr=settings.lr)
+    shape = (settings.samples, settings.components, *y.shape[1:])
+    mean, spread, losses = y[0].clone(), torch.zeros_like(y[0]), []
+    for _ in range(settings.steps):
+        q = posterior(y)
+        noise = torch.empty(shape, device=y.device).normal_(generator=draws)
+        loss = bound(q, y, prior, weight, variance, noise)
+        adam.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(posterior.parameters(), 1.0)
+        adam.step()
+        losses.append(float(loss.detach()))
+        with torch.no_grad():
+            now = (q["mean"] * q["member"]).sum(0)
+            mean = settings.average * mean + (1 - settings.average) * now
+            spread = (q["log_variance"].exp() * q["member"]).sum(0).sqrt()
+        clock.tick("fit")
+    return mean, spread, tuple(losses)
+
+
+@torch.no_grad()
+def noise_variance(y: Tensor, prior: Prior) -> float:
+    """Measure the noise variance by what the prior removes from pixel-shuffled phases.
+
+    There correlated noise is nearly white, which is all that a Gaussian denoiser removes.
+    """
+    step = min(_PHASES, max(1, min(y.shape[2:]) // 16))
+    phases = pixel_unshuffle(y, step)
+    return float((phases - prior(phases)).square().mean())
+
+
+def _as_prior(weights: str, y: Tensor) -> Prior:
+    """Load a denoiser of standardised images like `y`.
+
+    The score prior learned colour; grey images get the weights for grey.
+    """
+    grey = weights == "score" and y.shape[1] != COLOURS
+    network = load("grey" if grey else weights).to(y.device)
+    return partial(any_channels, network)

@@ -11,7 +11,6 @@ white noise, where BM3D has 33.3.
 
 from __future__ import annotations
 
-from zspot.algorithms.method import Method
 from zspot.recipe import Bernoulli, Constant, Fit, PartialUNet, Predict, Recipe
 
 _SIDE, _CLIP = 64, 0.5
@@ -42,14 +41,3 @@ def recipe(effort: str) -> Recipe:
         fit=fit,
         predict=predict,
     )
-
-
-METHOD = Method(
-    name="self2self",
-    summary="Self2Self: many networks in one, by dropout, predict hidden pixels. For white noise; "
-    "copies correlated noise.",
-    citation="Quan, Chen, Pang, Ji. Self2Self With Dropout: Learning Self-Supervised Denoising "
-    "From Single Image. CVPR 2020, pp. 1890-1898.",
-    make=recipe,
-    seconds=90,
-)

@@ -8,7 +8,6 @@ of some 2000 steps (here along a cosine), one prediction.
 
 from __future__ import annotations
 
-from zspot.algorithms.method import Method
 from zspot.recipe import Constant, Fit, Halves, NoMask, Predict, Recipe, Shallow
 
 _STEPS = {"fast": (150, 4e-3), "balanced": (500, 3e-3), "best": (2000, 1e-3)}
@@ -28,14 +27,3 @@ def recipe(effort: str) -> Recipe:
         fit=Fit(steps, lr, "cosine"),
         predict=Predict(passes=1),
     )
-
-
-METHOD = Method(
-    name="zs-n2n",
-    summary="Zero-Shot Noise2Noise: three convolutions learn from the image's two diagonal "
-    "halves. Fast; for white noise only.",
-    citation="Mansour, Heckel. Zero-Shot Noise2Noise: Efficient Image Denoising without any Data. "
-    "CVPR 2023, pp. 14018-14027.",
-    make=recipe,
-    seconds=28,
-)

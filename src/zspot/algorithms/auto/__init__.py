@@ -1,5 +1,14 @@
-"""`auto`: look at the noise, then choose the recipe, and say why."""
+"""`auto`, the default: look at the noise, then choose the recipe, and say why.
 
-from zspot.algorithms.auto.denoiser import METHOD, make
+Its own; learning on is after Pang, Zheng, Quan and Ji, Recorrupted-to-Recorrupted, CVPR 2021.
+"""
 
-__all__ = ["METHOD", "make"]
+from zspot.algorithms.auto.choice import Choice, choose, pretrained_estimate
+from zspot.algorithms.auto.denoiser import Auto
+from zspot.algorithms.auto.evidence import Evidence, examine
+from zspot.algorithms.auto.explain import details, explain, reason
+
+__all__ = [
+    "Auto", "Choice", "Evidence", "choose", "details", "examine", "explain", "pretrained_estimate",
+    "reason",
+]  # fmt: skip

@@ -5,31 +5,34 @@ from __future__ import annotations
 import itertools
 
 import torch
+from torch import Tensor
 
 LARGE = 2_000_000
-"""Pixels from which an image is judged by parts, and worked on more coarsely at `balanced`."""
+"""Pixels beyond which an image is judged by parts, and worked on more coarsely at `balanced`."""
 
 _BLOCK, _ACROSS = 512, 3  # a large image is looked at in so many blocks along each axis
 _PART = 128  # side of the parts of it on which the strength of the noise is tried
 
 
-def spread(plane: torch.Tensor) -> torch.Tensor:
+def is_large(pixels: int) -> bool:
+    """Return whether an image is judged by parts."""
+    return pixels > LARGE
+
+
+def spread(plane: Tensor) -> Tensor:
     """Return a plane (C, H, W), or of a large one blocks from all over it side by side."""
-    if plane[0].numel() <= LARGE:
+    if not is_large(plane[0].numel()):
         return plane
     rows, columns = (sorted({*_starts(size, _BLOCK)}) for size in plane.shape[1:])
-    return torch.cat(
-        [
-            torch.cat([plane[:, y : y + _BLOCK, x : x + _BLOCK] for x in columns], dim=2)
-            for y in rows
-        ],
-        dim=1,
-    )
+    lines = [
+        torch.cat([plane[:, y : y + _BLOCK, x : x + _BLOCK] for x in columns], 2) for y in rows
+    ]
+    return torch.cat(lines, 1)
 
 
-def samples(plane: torch.Tensor, side: int) -> list[torch.Tensor]:
+def samples(plane: Tensor, side: int) -> list[Tensor]:
     """Return the middle `side` x `side` pixels, or of a large plane smaller parts all over it."""
-    if plane[0].numel() > LARGE:
+    if is_large(plane[0].numel()):
         side = min(side, _PART)
         rows, columns = (_starts(size, side) for size in plane.shape[1:])
     else:

@@ -24,12 +24,11 @@ from napari.layers import Image, Layer
 from napari.qt.threading import thread_worker
 from napari.utils.notifications import show_error
 
-from zspot.algorithms import EFFORTS
+from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD, Result
 from zspot.api.trust import assess
 from zspot.core.errors import ImageError, OptionError, RecipeError
 from zspot.core.progress import Progress
-from zspot.frontends.choices import ONE_IMAGE_METHODS
 from zspot.frontends.job import Cancelled, Job, left_in_words, stage_in_words
 from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
 from zspot.frontends.noise_words import explain

@@ -8,10 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from zspot.algorithms import EFFORTS
+from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
 from zspot.core.errors import FileError, ImageError, OptionError, RecipeError
-from zspot.frontends.choices import ONE_IMAGE_METHODS
 from zspot.frontends.job import Cancelled, left_in_words
 from zspot.frontends.web import texts
 from zspot.frontends.web.session import Sessions, method_of

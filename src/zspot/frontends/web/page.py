@@ -8,10 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from zspot.algorithms import EFFORTS
+from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
 from zspot.core.errors import FileError, ImageError, OptionError, RecipeError
-from zspot.frontends.choices import ONE_IMAGE_METHODS
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
 from zspot.frontends.web import endpoint, texts, views

@@ -1,0 +1,147 @@
+"""What `auto` measures of the noise: on what a first estimate removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from zspot.algorithms.auto.thresholds import THRESHOLDS
+from zspot.noise.pca_level import white_level
+from zspot.noise.residual import detail_correlation, neighbour_correlation, unevenness
+from zspot.recipe import Recorrupted, noise_deviation
+
+_BINS = 16  # of brightness, in which the variance is measured
+_LEAST = 1e-12  # variance that keeps divisions finite where nothing was removed
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the residual of a first estimate says of the noise.
+
+    Attributes
+    ----------
+    correlation : float
+        Correlation of the residual between horizontal and vertical neighbours, mean of channels.
+    share : float
+        Variance of the residual as a share of the image's.
+    spread : float
+        Largest over smallest deviation of the residual between darker and brighter areas.
+    noise : Recorrupted
+        The residual's variance as a function of the signal, as noise to draw.
+    level : tuple of float
+        Standard deviation of each channel's noise: where it is white and of one strength, of the
+        directions in which patches vary least; else, and in a small image, of the residual.
+    unevenness, structure : float
+        Of the residual where it is faint, else 0; see `zspot.noise.residual`.
+    agreement : float
+        Variance of the residual over that of `level`.
+    """
+
+    correlation: float
+    share: float
+    spread: float
+    noise: Recorrupted
+    level: tuple[float, ...]
+    unevenness: float = 0.0
+    structure: float = 0.0
+    agreement: float = 1.0
+
+    @property
+    def is_faint(self) -> bool:
+        """Whether the residual may be texture as well as noise."""
+        return self.share < THRESHOLDS.faint
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether there is little noise, as in good light."""
+        return self.share < THRESHOLDS.weak
+
+    @property
+    def strength(self) -> float:
+        """Share of what is removed that is taken as noise, 0 to 1; below 1 only if faint."""
+        camera = _along(self.correlation, THRESHOLDS.camera)
+        texture = _along(self.unevenness + self.structure, THRESHOLDS.texture)
+        broken = _along(self.unevenness, THRESHOLDS.broken)
+        return camera * (1 - broken) + (1 - camera) * (1 - texture)
+
+    @property
+    def is_white(self) -> bool:
+        """Whether neighbours are hardly correlated."""
+        return self.correlation < THRESHOLDS.white
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the noise is of one strength all over the image."""
+        return self.spread <= THRESHOLDS.even
+
+    @property
+    def is_agreed(self) -> bool:
+        """Whether the first estimate removes about as much as the image is measured to hold."""
+        return self.agreement >= THRESHOLDS.agreed
+
+
+def examine(noisy: Tensor, estimate: Tensor) -> Evidence:
+    """Measure the noise on the residual of an estimate.
+
+    Parameters
+    ----------
+    noisy, estimate : float tensor (C, H, W)
+
+    Returns
+    -------
+    Evidence
+    """
+    residual = noisy - estimate
+    noise = _following(estimate, residual)
+    deviation = noise_deviation(noise, estimate)
+    darkest_to_brightest = deviation.flatten(1).amax(1) / deviation.flatten(1).amin(1)
+    found = Evidence(
+        correlation=neighbour_correlation(residual / deviation),
+        share=float(residual.square().mean() / noisy.square().mean()),
+        spread=float(darkest_to_brightest.max()),
+        noise=noise,
+        level=tuple(residual.square().mean((1, 2)).sqrt().tolist()),
+    )
+    if found.is_faint:
+        found = replace(
+            found,
+            unevenness=unevenness(noisy, estimate),
+            structure=detail_correlation(noisy, estimate, estimate),
+        )
+    if found.strength < 1 or not (found.is_white and found.is_even):
+        return found  # the level would not be used, and takes as long as a prediction
+    level = white_level(noisy) or found.level
+    measured = sum(value**2 for value in level) / len(level)
+    agreement = float(residual.square().mean()) / max(measured, _LEAST)
+    return replace(found, level=level, agreement=agreement)
+
+
+def _along(value: float, bounds: tuple[float, float]) -> float:
+    """Return how far `value` is from the first bound to the second, 0 to 1."""
+    return min(1.0, max(0.0, (value - bounds[0]) / (bounds[1] - bounds[0])))
+
+
+def _following(signal: Tensor, residual: Tensor) -> Recorrupted:
+    """Return noise whose variance follows the signal as the residual's does."""
+    lines = [_line(s, r) for s, r in zip(signal, residual, strict=True)]
+    variance, slope, floor = (tuple(part) for part in zip(*lines, strict=True))
+    return Recorrupted(variance, slope, floor)
+
+
+def _line(signal: Tensor, residual: Tensor) -> tuple[float, float, float]:
+    """Fit variance = a + b * signal over bins of equal count; also return the smallest variance."""
+    order = signal.flatten().argsort()
+    count = order.numel() // _BINS * _BINS
+    if count == 0:
+        power = float(residual.square().mean())
+        return power, 0.0, max(power, _LEAST)
+    means = signal.flatten()[order[:count]].view(_BINS, -1).mean(1).double()
+    powers = residual.flatten()[order[:count]].view(_BINS, -1).square().mean(1).double()
+    centred = means - means.mean()
+    slope = float((centred * powers).sum() / centred.square().sum().clamp(min=_LEAST))
+    return (
+        float(powers.mean()) - slope * float(means.mean()),
+        slope,
+        max(float(powers.min()), _LEAST),
+    )

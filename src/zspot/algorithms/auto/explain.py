@@ -1,0 +1,84 @@
+"""What `auto` found and chose, in words."""
+
+from __future__ import annotations
+
+from zspot.algorithms.auto.choice import Choice
+
+_SECOND = "the pretrained estimate guides a second one made of similar patches"
+_UNSURE = "so little, so uneven or so close to detail that it may be texture"
+
+
+def reason(choice: Choice) -> str:
+    """Return the sentence of `explain` and the `details` after it, joined by semicolons."""
+    return "; ".join([explain(choice), *details(choice)])
+
+
+def explain(choice: Choice) -> str:
+    """Say in one short sentence what the noise is and what is done."""
+    strength = choice.recipe.finish.strength
+    if choice.route == "doubtful":
+        left = (
+            f"only {strength:.0%} of it is taken away" if strength else "the image stays as it is"
+        )
+        return f"what looks like noise may be texture, so {left}"
+    if choice.route == "correlated":
+        if strength < 1:
+            return (
+                "the noise is correlated between pixels and may be texture, so only "
+                f"{strength:.0%} of what is found is taken away"
+            )
+        return f"the noise is correlated between pixels, so {_SECOND}"
+    if choice.route == "uneven":
+        return f"the noise is white and changes with the brightness, so {_SECOND}"
+    if choice.recipe.finish.guided:
+        return f"the noise is white, so {_SECOND}"
+    if choice.recipe.fit.steps:
+        return (
+            "the noise is white, so the pretrained network learns on from the image and is "
+            "averaged with an estimate made of similar patches"
+        )
+    return (
+        "the noise is white but hard to tell from texture, so the pretrained estimate is averaged "
+        "with one made of similar patches"
+    )
+
+
+def details(choice: Choice) -> list[str]:
+    """Return what was measured and what follows from it, a phrase each."""
+    evidence, recipe = choice.evidence, choice.recipe
+    said = [
+        f"neighbouring pixels of the noise correlate by {evidence.correlation:.2f} and it is "
+        f"{evidence.share:.1%} of the image's variance"
+    ]
+    if choice.effort == "large":
+        said.append(f"{choice.megapixels:.0f} megapixels, so no turns and a sparser search")
+    if choice.route == "white":
+        said += _of_white(choice)
+    elif recipe.finish.similar:
+        phases = ", on the whole image and on its 2x2 phases" if recipe.predict.phases > 1 else ""
+        said.append(f"the second estimate is a non-local one{phases}")
+    if recipe.finish.centre == "median":
+        way = "all" if recipe.finish.shift == 1 else "half"
+        said.append(f"moved {way} the way to the local median")
+    if recipe.finish.strength < 1:
+        said.append(_UNSURE)
+    if recipe.finish.strength == 0:
+        said.append("other methods remove more")
+    if choice.trial is not None:
+        said.append(
+            f"taken as {choice.trial.times:g} times as strong as what the pretrained estimate "
+            f"removed, for {choice.trial.why}"
+        )
+    return said
+
+
+def _of_white(choice: Choice) -> list[str]:
+    """Return the details of white noise of one strength."""
+    recipe = choice.recipe
+    if recipe.finish.guided:
+        return ["the second estimate is a non-local one"]
+    averaged = f"the non-local estimate of similar patches has weight {recipe.finish.similar}"
+    if recipe.fit.steps:
+        return [f"the noise learned from is drawn like the image's; {averaged}"]
+    share = f"{choice.evidence.agreement:.0%} of its measured variance is removed at first"
+    return [share, averaged]
