@@ -23,7 +23,7 @@ import numpy as np
 import skimage.data
 import tifffile
 
-from zspot.algorithms.auto.choice import warm_start
+from zspot.algorithms.auto import pretrained_estimate
 from zspot.core.memory import parse_size
 
 SIDE = 2048
@@ -57,7 +57,7 @@ def main() -> None:
             folder / "in.tif", planes(count, arguments.every), shape=shape, dtype=np.uint16,
             bigtiff=True, metadata={"axes": "TYX"},
         )  # fmt: skip
-        (folder / "warm.toml").write_text(warm_start("fast").to_toml())
+        (folder / "warm.toml").write_text(pretrained_estimate("fast").to_toml())
         words = [sys.executable, "-m", "zspot", "denoise", "in.tif", "out.tif", "--quiet"]
         words += ["--recipe", "warm.toml", "--max-memory", arguments.max_memory, "--threads", "1"]
         started = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,15 @@ import torch
 
 import zspot
 from tests.images import correlated, psnr
-from zspot.algorithms.auto.choice import Evidence, choose, examine, warm_start
+from zspot.algorithms import EFFORTS
+from zspot.algorithms.auto import (
+    Evidence,
+    choose,
+    examine,
+    explain,
+    pretrained_estimate,
+    reason,
+)
 from zspot.core.errors import RecipeError
 from zspot.filters.local_median import to_local_median
 from zspot.filters.texture import restore_texture
@@ -34,14 +43,15 @@ def test_grey_white_noise_is_recognised_and_learned_on(clean):
     assert isinstance(result.recipe.target, Recorrupted)
     assert "white" in result.reason
     assert "learns on" in result.reason
+    assert result.reason.startswith("the noise is white")
     assert result.recipe.fit.steps == len(result.losses) > 0
     assert psnr(grey, result.image) > psnr(grey, noisy) + 6
 
 
 def test_efforts_on_white_colour_noise(clean):
-    """More effort is not worse, and each beats the warm start alone."""
+    """More effort is not worse, and each beats the pretrained estimate alone."""
     noisy = clean + white(clean.shape, 25 / 255)
-    alone = psnr(clean, zspot.denoise(noisy, warm_start("fast"), channel_axis=-1))
+    alone = psnr(clean, zspot.denoise(noisy, pretrained_estimate("fast"), channel_axis=-1))
     fast, balanced = (
         zspot.run(noisy, "auto", effort=e, channel_axis=-1) for e in ("fast", "balanced")
     )
@@ -55,7 +65,7 @@ def test_efforts_on_white_colour_noise(clean):
 
 def test_weights_for_white_noise_alone_remove_more_of_it(clean):
     noisy = clean + white(clean.shape, 25 / 255)
-    general = warm_start("fast")
+    general = pretrained_estimate("fast")
     special = replace(general, network=Prior(noise="white"))
     ours, other = (zspot.denoise(noisy, r, channel_axis=-1) for r in (special, general))
     assert psnr(clean, ours) > psnr(clean, other)
@@ -119,9 +129,10 @@ def test_faint_noise_between_texture_and_camera_is_removed_in_part():
     strengths = []
     for correlation in np.linspace(0.25, 0.4, 16):
         found = Evidence(float(correlation), 0.002, 1.0, noise, (0.1,) * 3, 1.2, 0.2)
-        recipe, reason = choose(found, size, "balanced")
+        choice = choose(found, size, "balanced")
+        recipe = choice.recipe
         assert recipe.finish.strength == pytest.approx(found.strength, abs=1e-3)
-        assert ("may be texture" in reason) == (found.strength < 1)
+        assert ("may be texture" in reason(choice)) == (found.strength < 1)
         # What is removed in part is removed with all the means of correlated noise.
         assert (recipe.finish.similar > 0) == (found.strength > 0)
         strengths.append(found.strength)
@@ -133,7 +144,7 @@ def test_faint_noise_between_texture_and_camera_is_removed_in_part():
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
 @pytest.mark.parametrize("sigma", [0.0, 1.0, 2.0])
 def test_a_nearly_clean_textured_image_is_left_nearly_alone(sigma, effort):
-    """Fur that the warm start alone takes for noise: it would lose 5 dB at noise of 1 of 255."""
+    """Fur that the pretrained estimate alone takes for noise: 5 dB worse at noise of 1 of 255."""
     fur = skimage.data.chelsea()[22:214, 97:289].astype(np.float64)
     noisy = np.rint(fur + white(fur.shape, sigma)).clip(0, 255).astype(np.uint8)
     result = zspot.run(noisy, "auto", effort=effort, channel_axis=-1)
@@ -144,13 +155,13 @@ def test_a_nearly_clean_textured_image_is_left_nearly_alone(sigma, effort):
         return
     assert result.recipe.finish.strength < 1
     assert "may be texture" in result.reason
-    alone = zspot.denoise(noisy, warm_start("fast"), channel_axis=-1)
+    alone = zspot.denoise(noisy, pretrained_estimate("fast"), channel_axis=-1)
     assert np.mean((alone - fur) ** 2) > after
 
 
 def test_finish_strength_takes_back_its_share(clean):
     noisy = clean + white(clean.shape, 0.1)
-    full = warm_start("fast")
+    full = pretrained_estimate("fast")
     out = [
         zspot.denoise(noisy, replace(full, finish=Finish(strength=s)), channel_axis=-1)
         for s in (0.0, 0.5, 1.0)
@@ -204,7 +215,7 @@ def test_the_recipe_in_the_result_reruns_exactly(clean):
     assert again.tobytes() == first.image.tobytes()
 
 
-def test_the_warm_start_can_be_turned_off(clean):
+def test_the_trained_weights_can_be_turned_off(clean):
     noisy = clean + white(clean.shape, 0.1)
     recipe = zspot.run(noisy, "auto", effort="best", channel_axis=-1).recipe
     assert recipe.finish.similar > 0
@@ -296,13 +307,12 @@ def test_centring_takes_any_size_and_shifts_exactly(size):
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @torch.no_grad()
-def test_warm_start_takes_any_number_of_channels(channels):
+def test_the_pretrained_network_takes_any_number_of_channels(channels):
     net = AnyChannels(Prior(), channels, torch.Generator())
     x = torch.randn(2, channels, 21, 34, generator=torch.Generator().manual_seed(0))
     assert net(x).shape == x.shape
     cold = [
         AnyChannels(Prior(warm=False), channels, torch.Generator().manual_seed(s))
-        for s in (0, 0, 1)
         for s in (0, 0, 1)
     ]
     outputs = [c(x) for c in cold]
@@ -319,23 +329,44 @@ def test_learning_to_copy_the_noise_is_refused():
 
 def test_the_choice_follows_the_evidence():
     noise = Recorrupted((0.1,), (0.0,), (0.1,))
+    grey, colour = torch.Size((1, 300, 300)), torch.Size((3, 300, 300))
     for correlation in (-0.1, 0.0, 0.1):
-        recipe, _ = choose(
-            Evidence(correlation, 0.2, 1.0, noise, (0.3,)), torch.Size((1, 300, 300)), "balanced"
-        )
-        assert recipe.fit.steps > 0
+        white = choose(Evidence(correlation, 0.2, 1.0, noise, (0.3,)), grey, "balanced")
+        assert white.route == "white"
+        assert white.recipe.fit.steps > 0
     texture = Evidence(0.0, 0.2, 1.0, noise, (0.3,), agreement=0.5)
-    recipe, reason = choose(texture, torch.Size((1, 300, 300)), "balanced")
-    assert recipe.fit.steps == 0
-    assert "50% of its measured variance" in reason
-    dependent = Evidence(0.0, 0.2, 4.0, noise, (0.3,))
-    assert choose(dependent, torch.Size((1, 300, 300)), "balanced")[0].fit.steps == 0
+    choice = choose(texture, grey, "balanced")
+    assert choice.recipe.fit.steps == 0
+    assert "50% of its measured variance" in reason(choice)
+    dependent = choose(Evidence(0.0, 0.2, 4.0, noise, (0.3,)), grey, "balanced")
+    assert dependent.route == "uneven"
+    assert dependent.recipe.fit.steps == 0
     for correlation in (0.2, 0.8):
-        recipe, reason = choose(
-            Evidence(correlation, 0.2, 1.0, noise, (0.3,)), torch.Size((3, 300, 300)), "balanced"
+        choice = choose(Evidence(correlation, 0.2, 1.0, noise, (0.3,)), colour, "balanced")
+        assert choice.route == "correlated"
+        assert choice.recipe.fit.steps == 0
+        assert f"{correlation:.2f}" in reason(choice)
+
+
+def test_every_route_is_explained_in_one_short_plain_sentence():
+    noise = Recorrupted((0.1,) * 3, (0.0,) * 3, (0.1,) * 3)
+    sentences = {}
+    for share, unevenness, correlation, spread, agreement, side, effort in itertools.product(
+        (0.002, 0.2), (0.0, 0.93, 1.3), (0.0, 0.3, 0.33, 0.6), (1, 4), (0.5, 1), (90, 2000), EFFORTS
+    ):
+        faint = share < 0.005
+        found = Evidence(
+            correlation, share, spread, noise, (0.3,) * 3, unevenness * faint, 0.0, agreement
         )
-        assert recipe.fit.steps == 0
-        assert f"{correlation:.2f}" in reason
+        choice = choose(found, torch.Size((3, side, side)), effort)
+        said = explain(choice)
+        sentences[said] = choice.route
+        assert reason(choice).startswith(f"{said}; ")
+        assert len(said.split()) <= 25
+        jargon = ("warm start", "prior", "recorrupt", "residual", "turns", "phases", "finish", ";")
+        assert not any(word in said for word in jargon)
+    assert set(sentences.values()) == {"white", "uneven", "correlated", "doubtful"}
+    assert len(sentences) > 6
 
 
 def test_removed_texture_is_told_from_removed_noise():

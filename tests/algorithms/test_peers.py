@@ -135,13 +135,10 @@ def test_score_dvi_gains_on_white_noise_and_takes_any_prior(clean):
     noisy = white(clean)
     out = zspot.denoise(noisy, "score-dvi", effort="fast", channel_axis=-1)
     assert psnr(clean, out) > psnr(clean, noisy) + 4
-    from zspot.algorithms.score_dvi_posterior import Settings
-    from zspot.algorithms.score_dvi_posterior import score_dvi as build
-
     y = plane(0)[0]
-    short = Settings(steps=3, width=8)
-    identity = build(short, lambda x: x)(y, seed=0)
-    blurred = build(short, lambda x: torch.zeros_like(x))(y, seed=0)
+    short = score_dvi.Settings(steps=3, width=8)
+    identity = score_dvi.ScoreDVI(short, lambda x: x)(y, seed=0)
+    blurred = score_dvi.ScoreDVI(short, torch.zeros_like)(y, seed=0)
     assert not torch.equal(identity.mean, blurred.mean)
     assert score_dvi.make("best", prior=lambda x: x) is not None
 

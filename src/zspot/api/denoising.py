@@ -177,7 +177,7 @@ def run(
         uncertainty=deviation,
         method=name,
         recipe=done.recipe,
-        reason=done.explained(reason).reason,
+        reason="; ".join(filter(None, (done.reason, reason))),
         losses=done.losses,
         timings={**done.timings, "total": time.perf_counter() - started},
         seed=seed,
