@@ -20,7 +20,7 @@ __all__ = ["folder"]
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory) -> Path:
-    """A copy of the project to which docs/adding.md was done: one file, one line."""
+    """A copy of the project to which docs/adding.md was done: one file, one entry."""
     copy = tmp_path_factory.mktemp("copy")
     for part in ("src", "tests", "benchmarks", "pyproject.toml"):
         origin = ROOT / part
@@ -32,11 +32,11 @@ def extended(tmp_path_factory) -> Path:
     algorithms = copy / "src" / "zspot" / "algorithms"
     shutil.copy(ROOT / "docs" / "examples" / "noise2self.py", algorithms)
     page = (ROOT / "docs" / "adding.md").read_text()
-    line = re.search(r'^\s*("noise2self": .*,)$', page, re.MULTILINE)
-    assert line is not None
-    registry = algorithms / "__init__.py"
-    text = registry.read_text().replace("    n2v,\n", "    n2v,\n    noise2self,\n")
-    registry.write_text(text.replace('    "n2n":', f'    {line[1]}\n    "n2n":'))
+    entry = re.search(r'^    Method\(\n        name="noise2self",.*?^    \),\n', page, re.M | re.S)
+    assert entry is not None
+    catalogue = algorithms / "catalogue.py"
+    before, end, after = catalogue.read_text().partition(")\n\nMETHODS: ")
+    catalogue.write_text(before + entry[0] + end + after)
     return copy
 
 
@@ -55,7 +55,7 @@ def in_copy(copy: Path, *arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
-def test_a_method_is_one_file_and_one_line(extended, folder):
+def test_a_method_is_one_file_and_one_entry(extended, folder):
     assert "Batson" in in_copy(extended, "-m", "zspot", "methods", cwd=folder)
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 # The shorter efforts learn on small crops: more steps in less time, which does not grow with the
-# image. Few steps cannot afford much dropout; with more, less of it learns the noise.
-# Without the clipping one of three photographs diverged.
+# image. Few steps cannot afford much dropout; with more, less of it learns the noise. Without the
+# clipping some fits diverge.
 _SIDE, _CLIP = 64, 0.5
 _EFFORTS = {
     "fast": (

@@ -9,9 +9,8 @@ The auxiliary image is made from all pixels, so that a hidden pixel reaches the 
 patches of the pooled image that hold it: blindness does not hold to the bit. A test measures the
 leak.
 
-The shorter efforts learn on small crops, where steps are cheap (measured: up to 2 dB more on 128 x
-128 pixels than 200 steps on the whole). The network sees a few pixels around each, not the whole,
-so that its predictions need no windows.
+The shorter efforts learn on small crops, where steps are cheap. The network sees a few pixels
+around each, not the whole, so that its predictions need no windows.
 """
 
 from __future__ import annotations
