@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 STRUCTURE = (0.15, 0.4)
 """Up to the first, what was removed leaves detail alone; from the second it follows it. The first
-is the limit that `auto` keeps to in grey; see `zspot.algorithms.auto.strength` for what was
-measured at both."""
+is the limit that `auto` keeps to in grey, `no_detail` of `zspot.algorithms.auto.thresholds`."""
 
 REMOVED = (0.5, 1.6)
 """Removed strength relative to the noise's; outside of this, too little or too much was removed.

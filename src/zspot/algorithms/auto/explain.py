@@ -51,7 +51,7 @@ def details(choice: Choice) -> list[str]:
         f"{evidence.share:.1%} of the image's variance"
     ]
     if choice.effort == "large":
-        said.append(f"{choice.megapixels:.0f} megapixels, so no turns and a sparser search")
+        said.append(f"{choice.megapixels:.0f} megapixels, so no turned views and a sparser search")
     if choice.route == "white":
         said += _of_white(choice)
     elif recipe.finish.similar:
