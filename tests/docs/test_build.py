@@ -64,7 +64,7 @@ def test_the_added_method_denoises_and_keeps_the_contracts(extended, folder):
     options = ["--method", "noise2self", "--effort", "fast"]
     in_copy(extended, "-m", "zspot", "denoise", "noisy.png", "clean.png", *options, cwd=folder)
     assert not np.array_equal(io.read("clean.png").data, io.read("noisy.png").data)
-    chosen = ["tests/test_contracts.py", "-k", "noise2self"]
+    chosen = ["tests/api/test_contracts.py", "-k", "noise2self"]
     said = in_copy(extended, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, cwd=extended)
     assert "passed" in said
 
