@@ -143,8 +143,7 @@ def figures(
     crop: Annotated[int, typer.Option(min=16, help="Side of figure 1's image.")] = 128,
     effort: Annotated[str, typer.Option(help="Of bsn-ins in figure 1.")] = "balanced",
     inr_lr: Annotated[
-        float | None,
-        typer.Option(min=1e-9, help="Of figure 1's INR; by default the recipe's own."),
+        float | None, typer.Option(min=1e-9, help="Of figure 1's INR; by default the recipe's own.")
     ] = None,
     failing: Annotated[str, typer.Option(help="Method whose failures figure 2 shows.")] = "bsn-ins",
     clock: Clock = "wall",

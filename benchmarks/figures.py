@@ -21,12 +21,7 @@ from benchmarks.store import load_image, read_rows
 from benchmarks.tables import chosen, means
 from zspot.io.atomic import atomic_write
 
-PANELS = {
-    "3": ("sidd_val", ""),
-    "4": ("fmdd", ""),
-    "5": ("cc", ""),
-    "6": ("set9", "white:25"),
-}
+PANELS = {"3": ("sidd_val", ""), "4": ("fmdd", ""), "5": ("cc", ""), "6": ("set9", "white:25")}
 """Set of each figure of panels."""
 
 PANEL_METHODS = ("noisy", "dip", "score-dvi", "mash", "bsn-ins", "auto")

@@ -179,11 +179,7 @@ def means(rows: pd.DataFrame, convention: str, *, every: bool, clock: str = "wal
 
 
 def quality(
-    name: str,
-    caption: str,
-    rows: pd.DataFrame,
-    entries: Iterable[tuple[str, str]],
-    how: How,
+    name: str, caption: str, rows: pd.DataFrame, entries: Iterable[tuple[str, str]], how: How
 ) -> Table | None:
     """Return PSNR / SSIM of every method on the sets, or None if there are no rows of them."""
     blocks = []

@@ -46,12 +46,7 @@ def non_local_means(noisy):
     """Return scikit-image's non-local means for the level it measures."""
     level = float(np.mean(estimate_sigma(noisy, channel_axis=-1)))
     return denoise_nl_means(
-        noisy,
-        h=0.6 * level,
-        sigma=level,
-        patch_size=5,
-        patch_distance=6,
-        channel_axis=-1,
+        noisy, h=0.6 * level, sigma=level, patch_size=5, patch_distance=6, channel_axis=-1
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from zspot.api import choose, denoise
 from zspot.recipe import Recipe
@@ -29,7 +30,7 @@ class Denoiser(torch.nn.Module):
         choose(method, effort)
         self.method, self.effort, self.seed = method, effort, seed
 
-    def forward(self, y: torch.Tensor, sigma: Any = None) -> torch.Tensor:
+    def forward(self, y: Tensor, sigma: Any = None) -> Tensor:
         """Denoise each image of a batch (B, C, H, W), C from 1 to 4; shape, dtype, device stay.
 
         `sigma`, the noise level that deepinv passes, is accepted and ignored: zspot measures the

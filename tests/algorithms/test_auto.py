@@ -13,14 +13,7 @@ import torch
 import zspot
 from tests.images import correlated, psnr
 from zspot.algorithms import EFFORTS
-from zspot.algorithms.auto import (
-    Evidence,
-    choose,
-    examine,
-    explain,
-    pretrained_estimate,
-    reason,
-)
+from zspot.algorithms.auto import Evidence, choose, examine, explain, pretrained_estimate, reason
 from zspot.core.errors import RecipeError
 from zspot.filters.local_median import to_local_median
 from zspot.filters.texture import restore_texture

@@ -191,9 +191,7 @@ def test_dip_sees_nothing_of_the_image():
     hidden = torch.ones(SHAPE, dtype=torch.bool)
     seen = [
         engine.network_input(
-            y,
-            hidden,
-            Code(4).start(y, derive(0, 1, CPU), derive(0, 2, CPU)).sample(y, hidden),
+            y, hidden, Code(4).start(y, derive(0, 1, CPU), derive(0, 2, CPU)).sample(y, hidden)
         )
         for y in (plane(0), plane(5))
     ]

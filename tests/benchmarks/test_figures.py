@@ -7,14 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.bench_help import (
-    MADE,
-    bench,
-    fill,
-    noisier,
-    picture,
-    sets,
-)
+from tests.bench_help import MADE, bench, fill, noisier, picture, sets
 
 __all__ = ["sets"]
 

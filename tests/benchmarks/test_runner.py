@@ -15,12 +15,7 @@ import pytest
 from benchmarks import datasets, runner, store, suites, tables, worker
 from benchmarks.errors import BenchmarkError
 from benchmarks.watch import Watch
-from tests.bench_help import (
-    ROOT,
-    bench,
-    quality_of,
-    sets,
-)
+from tests.bench_help import ROOT, bench, quality_of, sets
 
 __all__ = ["sets"]
 

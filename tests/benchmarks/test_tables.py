@@ -12,14 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from benchmarks import compare, evaluation, store, tables
 from benchmarks.errors import BenchmarkError
-from tests.bench_help import (
-    MADE,
-    bench,
-    fill,
-    make_sets,
-    picture,
-    sets,
-)
+from tests.bench_help import MADE, bench, fill, make_sets, picture, sets
 
 __all__ = ["sets"]
 

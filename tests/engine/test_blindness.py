@@ -12,16 +12,7 @@ from hypothesis import strategies as st
 
 from zspot import engine
 from zspot.core.rng import derive
-from zspot.recipe import (
-    EXCLUSION_SIZE,
-    Bernoulli,
-    Constant,
-    Fit,
-    Inr,
-    Predict,
-    Recipe,
-    UNet,
-)
+from zspot.recipe import EXCLUSION_SIZE, Bernoulli, Constant, Fit, Inr, Predict, Recipe, UNet
 
 CPU = torch.device("cpu")
 SHAPE = torch.Size((1, 3, 37, 41))
@@ -64,11 +55,7 @@ def spied(monkeypatch):
     return run
 
 
-FILLS = {
-    "mean": Constant("mean"),
-    "zero": Constant("zero"),
-    "untrained INR": Inr(trained=False),
-}
+FILLS = {"mean": Constant("mean"), "zero": Constant("zero"), "untrained INR": Inr(trained=False)}
 SMALL = Recipe("test", network=UNet(width=4), fit=Fit(steps=6), predict=Predict(3))
 
 

@@ -25,16 +25,7 @@ from zspot.engine.tiling import Tiled
 from zspot.filters.cross_scale import cross_scale_image
 from zspot.frontends import cli
 from zspot.networks.siren import Siren
-from zspot.recipe import (
-    BlindSpot,
-    PartialUNet,
-    Predict,
-    Prior,
-    Recipe,
-    Shallow,
-    Shuffled,
-    UNet,
-)
+from zspot.recipe import BlindSpot, PartialUNet, Predict, Prior, Recipe, Shallow, Shuffled, UNet
 from zspot.recipe.losses import masked_mean
 
 NETWORKS = (

@@ -17,17 +17,7 @@ from zspot.core.errors import OptionError
 from zspot.engine import shared_fit as sharing
 from zspot.files import denoise_file
 from zspot.frontends import cli
-from zspot.recipe import (
-    Constant,
-    Finish,
-    Fit,
-    NoMask,
-    Predict,
-    Prior,
-    Recipe,
-    Recorrupted,
-    UNet,
-)
+from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Prior, Recipe, Recorrupted, UNet
 from zspot.recipe.targets import noise_deviation
 
 RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(8), predict=Predict(1))

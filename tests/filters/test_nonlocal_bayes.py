@@ -8,13 +8,7 @@ import torch
 
 from zspot.core.progress import Clock
 from zspot.filters.groups import GroupNoise, bayes
-from zspot.filters.nonlocal_bayes import (
-    CORRELATED,
-    GUIDED_CORRELATED,
-    WHITE,
-    Pass,
-    nl_bayes,
-)
+from zspot.filters.nonlocal_bayes import CORRELATED, GUIDED_CORRELATED, WHITE, Pass, nl_bayes
 from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.patches import match, overlap_add, patch_rows, reflect_pad, search_steps
 from zspot.recipe import Finish

@@ -101,10 +101,7 @@ def test_everything_is_kept(tmp_path, dtype, samples):
         (b"prVt", b"private, safe to copy: lower-case last letter"),
     ]
     before = [(name[:3] + b"t" if name == b"prVt" else name, payload) for name, payload in before]
-    after = [
-        (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta/>"),
-        (b"tEXt", b"Author\0me"),
-    ]
+    after = [(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta/>"), (b"tEXt", b"Author\0me")]
     source, target = tmp_path / "a.png", tmp_path / "b.png"
     source.write_bytes(encode(pixels, before, after))
 

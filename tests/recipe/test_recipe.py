@@ -12,17 +12,7 @@ import zspot
 from tests.images import tiny
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.core.errors import RecipeError
-from zspot.recipe import (
-    LOSSES,
-    SCHEDULES,
-    Bernoulli,
-    Constant,
-    Fit,
-    Inr,
-    Predict,
-    Recipe,
-    UNet,
-)
+from zspot.recipe import LOSSES, SCHEDULES, Bernoulli, Constant, Fit, Inr, Predict, Recipe, UNet
 
 unit = st.floats(0, 0.9)
 recipes = st.builds(

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from zspot.core.progress import Clock, Report
 from zspot.core.rng import Purpose, derive, seeded
@@ -100,12 +100,12 @@ class Posterior(nn.Module):
     settings : Settings
     variance : float
         Noise variance to start from.
-    generator : torch.Generator
+    generator : Generator
         Draws the initial weights.
     """
 
     def __init__(
-        self, channels: int, settings: Settings, variance: float, generator: torch.Generator
+        self, channels: int, settings: Settings, variance: float, generator: Generator
     ) -> None:
         super().__init__()
         count = settings.components
@@ -165,12 +165,7 @@ def _chain(channels: int, outputs: int, width: int = 32, layers: int = 5) -> nn.
 
 
 def bound(
-    q: dict[str, Tensor],
-    y: Tensor,
-    prior: Prior,
-    weight: float,
-    variance: float,
-    noise: Tensor,
+    q: dict[str, Tensor], y: Tensor, prior: Prior, weight: float, variance: float, noise: Tensor
 ) -> Tensor:
     """Return the negative evidence lower bound per pixel, up to a constant.
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from zspot._version import __version__
 from zspot.algorithms import EFFORTS, METHODS
@@ -220,7 +221,7 @@ def _check_second(method: str | Recipe, second: np.ndarray | None) -> None:
         raise OptionError(f"method {method} uses one image: leave out second, or choose {able}")
 
 
-def _like(plane: Plane, image: np.ndarray, second: np.ndarray) -> torch.Tensor:
+def _like(plane: Plane, image: np.ndarray, second: np.ndarray) -> Tensor:
     """Bring a second image into the units of the first one's plane, varying channels only."""
     if second.shape != image.shape:
         raise ImageError(
@@ -293,7 +294,7 @@ def _nothing_to_do(plane: Plane) -> str:
     return ""
 
 
-def _varying(plane: Plane) -> torch.Tensor:
+def _varying(plane: Plane) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(plane.values[plane.varying]))
 
 

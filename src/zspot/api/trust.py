@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from zspot.core.plane import to_plane
 from zspot.noise import NoiseReport, analyze_noise
@@ -190,7 +191,7 @@ def _judge(level: float, noise: float, structure: float, difference: float) -> t
     return "good", ("What was removed looks like noise and leaves the detail of the picture alone.")
 
 
-def _of_neighbours(removed: torch.Tensor) -> float:
+def _of_neighbours(removed: Tensor) -> float:
     """Return the correlation between neighbours, each channel measured by its own deviation."""
     own = removed.std((1, 2), correction=0, keepdim=True)
     return neighbour_correlation(removed / own.clamp(min=1e-12))

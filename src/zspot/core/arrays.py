@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from zspot.core.axes import PLANE, iter_planes, letters_of
 from zspot.core.errors import ImageError
@@ -22,7 +23,7 @@ PlaneDenoiser = Callable[[np.ndarray, int | None], np.ndarray]
 
 def is_foreign(image: Any) -> bool:
     """Whether an image is one of the arrays that `denoise_foreign` takes."""
-    return isinstance(image, torch.Tensor) or _is_dask(image) or _is_xarray(image)
+    return isinstance(image, Tensor) or _is_dask(image) or _is_xarray(image)
 
 
 def is_lazy(image: Any) -> bool:
@@ -35,7 +36,7 @@ def denoise_foreign(image: Any, channel_axis: int | None, denoise: PlaneDenoiser
 
     Parameters
     ----------
-    image : torch.Tensor, dask.array.Array or xarray.DataArray
+    image : Tensor, dask.array.Array or xarray.DataArray
         A tensor has the axes of `zspot.denoise`; the others may have more in front, and each
         plane is denoised by itself.
     channel_axis : int or None
@@ -53,7 +54,7 @@ def denoise_foreign(image: Any, channel_axis: int | None, denoise: PlaneDenoiser
         If the axes do not fit; for lazy arrays, what is wrong with the values is raised when they
         are computed.
     """
-    if isinstance(image, torch.Tensor):
+    if isinstance(image, Tensor):
         return _tensor(image, channel_axis, denoise)
     if _is_xarray(image):
         inner = image.data
@@ -73,7 +74,7 @@ def _is_xarray(image: Any) -> bool:
     return module is not None and isinstance(image, module.DataArray)
 
 
-def _tensor(image: torch.Tensor, channel_axis: int | None, denoise: PlaneDenoiser) -> torch.Tensor:
+def _tensor(image: Tensor, channel_axis: int | None, denoise: PlaneDenoiser) -> Tensor:
     values = image.detach().cpu()
     if values.dtype == torch.bfloat16:  # which NumPy does not know; float32 holds it exactly
         values = values.float()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from zspot.filters.patches import overlap_add, patch_rows, reflect_pad
@@ -14,7 +15,7 @@ _QUERIES = 1 << 11  # at a time: bounds the table of distances to 128 MiB
 _BAND = 1 << 16  # pixels of a band of rows that is cut into patches at a time
 
 
-def cross_scale_image(y: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
+def cross_scale_image(y: Tensor, patch: int, stride: int) -> Tensor:
     """Replace every patch of an image by the most similar one of the 2x average-pooled image.
 
     Parameters
@@ -47,9 +48,7 @@ def cross_scale_image(y: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
     return (total / mass)[None, :, :height, :width]
 
 
-def _replaced(
-    image: torch.Tensor, candidates: torch.Tensor, patch: int, stride: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _replaced(image: Tensor, candidates: Tensor, patch: int, stride: int) -> tuple[Tensor, Tensor]:
     """Return the sum of the candidates nearest to the patches of an image, and their number."""
     half_energy = candidates.square().sum(1) / 2
     queries = patch_rows(image, patch)
@@ -64,7 +63,7 @@ def _replaced(
     return overlap_add(total, weight.expand(-1, len(image)), image.shape, patch)
 
 
-def _candidates(image: torch.Tensor, patch: int) -> torch.Tensor:
+def _candidates(image: Tensor, patch: int) -> Tensor:
     """Cut out at most `_CANDIDATES` patches, (candidates, C patch^2)."""
     rows = patch_rows(image, patch)
     step = math.ceil(math.sqrt(len(rows) / _CANDIDATES))
@@ -72,7 +71,7 @@ def _candidates(image: torch.Tensor, patch: int) -> torch.Tensor:
     return rows.view(tall, wide, -1)[::step, ::step].flatten(0, 1)
 
 
-def _reference_places(image: torch.Tensor, patch: int, stride: int) -> torch.Tensor:
+def _reference_places(image: Tensor, patch: int, stride: int) -> Tensor:
     """Return the numbers of the patches that are replaced, row by row."""
     tall, wide = (size - patch + 1 for size in image.shape[1:])
     rows = torch.arange(0, tall, stride, device=image.device)

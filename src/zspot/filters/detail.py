@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 SIDE = 8  # of a window, pixels
@@ -113,7 +114,7 @@ def _structure(removed: np.ndarray) -> np.ndarray:
     return out[0, 0, :height, :width].double().numpy()
 
 
-def _usual(plane: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
+def _usual(plane: Tensor, basis: Tensor) -> Tensor:
     """Return the noise's deviation for each cosine, (1, SIDE^2, 1, 1)."""
     # Windows side by side are enough for a median.
     apart = F.conv2d(plane, basis, stride=SIDE).flatten(2).abs()
@@ -121,7 +122,7 @@ def _usual(plane: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
     return usual.view(1, -1, 1, 1)
 
 
-def _cosines(side: int) -> torch.Tensor:
+def _cosines(side: int) -> Tensor:
     """Return the orthonormal cosines of a window, (side * side, side, side).
 
     Not `cosine_basis`, which is of double precision: rounding decides which coefficients stand out.

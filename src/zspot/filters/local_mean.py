@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 
@@ -21,7 +22,7 @@ class LocalMean:
         Gives dtype and device.
     """
 
-    def __init__(self, size: tuple[int, int], cell: int, window: float, like: torch.Tensor) -> None:
+    def __init__(self, size: tuple[int, int], cell: int, window: float, like: Tensor) -> None:
         self._pad = (0, -size[1] % cell, 0, -size[0] % cell)
         self._cell = cell
         reach = max(1, round(3 * window))
@@ -29,11 +30,11 @@ class LocalMean:
         self._kernel = torch.exp(-0.5 * (x / window) ** 2)
         self._weight = self._blur(torch.ones(size, dtype=like.dtype, device=like.device))
 
-    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+    def __call__(self, image: Tensor) -> Tensor:
         """Average (H, W) to (ceil(H / cell), ceil(W / cell))."""
         return self._blur(image) / self._weight
 
-    def _blur(self, image: torch.Tensor) -> torch.Tensor:
+    def _blur(self, image: Tensor) -> Tensor:
         """Average cells, then in Gaussian windows that count 0 beyond the image."""
         cells = F.avg_pool2d(F.pad(image, self._pad)[None], self._cell)[None]
         reach = len(self._kernel) // 2

@@ -8,6 +8,7 @@ returns the mean, so strongly noisy photographs come out too dark. This puts the
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from zspot.filters.local_mean import LocalMean
@@ -15,7 +16,7 @@ from zspot.filters.local_mean import LocalMean
 _LEVELS = 48  # thresholds between which the median is interpolated
 
 
-def to_local_median(estimate: torch.Tensor, noisy: torch.Tensor, window: float) -> torch.Tensor:
+def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
     """Add the local median of `noisy - estimate` to `estimate`.
 
     The median is where the local share of smaller values, averaged with a Gaussian window,
@@ -35,7 +36,7 @@ def to_local_median(estimate: torch.Tensor, noisy: torch.Tensor, window: float) 
     return torch.stack(moved)
 
 
-def _local_median(removed: torch.Tensor, window: float) -> torch.Tensor:
+def _local_median(removed: Tensor, window: float) -> Tensor:
     """Return the local median of (H, W), which lies between the global 20 and 80 % quantiles."""
     height, width = removed.shape
     # The median varies no faster than the window: a coarse grid of it is enough.

@@ -70,12 +70,7 @@ def match(
 
 
 def _distances(
-    guide: Tensor,
-    patch: int,
-    stride: int,
-    steps: list[tuple[int, int]],
-    rows: Tensor,
-    cols: Tensor,
+    guide: Tensor, patch: int, stride: int, steps: list[tuple[int, int]], rows: Tensor, cols: Tensor
 ) -> Tensor:
     """Return mean squared distances, (steps, R), of patches that start at rows and columns."""
     up, side = (max(abs(step[axis]) for step in steps) for axis in (0, 1))

@@ -7,6 +7,7 @@ brightness, it was texture: a fine mesh, say, that a network took for noise.
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from zspot.filters.local_mean import LocalMean
 
@@ -15,7 +16,7 @@ _BINS = 8  # of brightness
 _LARGEST = 2.0  # no brightness counts as noisier than this many times the median
 
 
-def restore_texture(estimate: torch.Tensor, noisy: torch.Tensor, tolerance: float) -> torch.Tensor:
+def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor:
     """Return `estimate` with what was removed put back where its local strength stands out.
 
     Parameters
@@ -37,7 +38,7 @@ def restore_texture(estimate: torch.Tensor, noisy: torch.Tensor, tolerance: floa
     return estimate + share * removed
 
 
-def _usual(strength: torch.Tensor, brightness: torch.Tensor) -> torch.Tensor:
+def _usual(strength: Tensor, brightness: Tensor) -> Tensor:
     """Median strength among pixels of like brightness, (H, W)."""
     order = brightness.flatten().argsort()
     usual = torch.empty_like(strength).flatten()

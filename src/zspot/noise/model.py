@@ -13,15 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zspot.noise.blocks import (
-    GROUPS,
-    MAX_LAG,
-    Blocks,
-    Spectra,
-    frequency,
-    lag_operator,
-    measure,
-)
+from zspot.noise.blocks import GROUPS, MAX_LAG, Blocks, Spectra, frequency, lag_operator, measure
 
 
 class _Cut(NamedTuple):

@@ -8,6 +8,7 @@ variance. The estimate errs upwards where texture fills every dimension.
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 PATCH = 8
@@ -20,7 +21,7 @@ root of the patches per pixel of a patch."""
 _ENOUGH = 2000  # patches per pixel of a patch, from which texture makes up for that
 
 
-def white_level(y: torch.Tensor) -> tuple[float, ...] | None:
+def white_level(y: Tensor) -> tuple[float, ...] | None:
     """Estimate the standard deviation of white noise.
 
     Parameters

@@ -17,10 +17,7 @@ _COLOURS = ("tab:red", "tab:green", "tab:blue", "tab:gray")
 
 
 def plot_noise(
-    report: NoiseReport,
-    image: np.ndarray,
-    path: str | Path,
-    channel_axis: int | None = None,
+    report: NoiseReport, image: np.ndarray, path: str | Path, channel_axis: int | None = None
 ) -> None:
     """Draw level function, autocorrelation, channel correlation and a crop into a picture file.
 

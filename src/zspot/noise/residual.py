@@ -8,6 +8,7 @@ that removes texture turns that round. And noise of one brightness has one stren
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from zspot.filters.local_mean import LocalMean
@@ -20,7 +21,7 @@ _LEAST = 1e-9  # energy that keeps logarithms finite
 _OUTLIER = 4.0  # deviations; what lies beyond does not decide a correlation of neighbours
 
 
-def detail_correlation(noisy: torch.Tensor, estimate: torch.Tensor, guide: torch.Tensor) -> float:
+def detail_correlation(noisy: Tensor, estimate: Tensor, guide: Tensor) -> float:
     """Correlate the local strength of what was removed with the local detail, at equal brightness.
 
     Parameters
@@ -44,7 +45,7 @@ def detail_correlation(noisy: torch.Tensor, estimate: torch.Tensor, guide: torch
     return float((removed * detail).mean() / spread) if spread > _LEAST else 0.0
 
 
-def unevenness(noisy: torch.Tensor, estimate: torch.Tensor) -> float:
+def unevenness(noisy: Tensor, estimate: Tensor) -> float:
     """Say over what range the local power of what was removed varies at equal brightness.
 
     Parameters
@@ -66,7 +67,7 @@ def unevenness(noisy: torch.Tensor, estimate: torch.Tensor) -> float:
     return float(removed[high] - removed[low])
 
 
-def coherence(image: torch.Tensor) -> float:
+def coherence(image: Tensor) -> float:
     """Say how far the gradients of (C, H, W) agree on one direction in each window, 0 to 1.
 
     Edges, lines and hair have a direction and noise has none: white noise gives less than 0.1, for
@@ -85,12 +86,12 @@ def coherence(image: torch.Tensor) -> float:
     return float(agree / energy) if energy > _LEAST else 0.0
 
 
-def likeness(one: torch.Tensor, other: torch.Tensor) -> float:
+def likeness(one: Tensor, other: Tensor) -> float:
     """Return the cosine of the angle between two images, -1 to 1; 0 if one of them is zero."""
     return float(F.cosine_similarity(one.flatten(), other.flatten(), dim=0))
 
 
-def neighbour_correlation(unit: torch.Tensor) -> float:
+def neighbour_correlation(unit: Tensor) -> float:
     """Return the correlation between neighbouring pixels, down and across; -1 to 1.
 
     Parameters
@@ -105,7 +106,7 @@ def neighbour_correlation(unit: torch.Tensor) -> float:
     return float(torch.stack(means).mean() / power) if means else 0.0
 
 
-def channel_correlation(image: torch.Tensor) -> float:
+def channel_correlation(image: Tensor) -> float:
     """Return the mean correlation between the channels of (C, H, W); 0 for a single one."""
     channels = len(image)
     if channels == 1:
@@ -117,17 +118,17 @@ def channel_correlation(image: torch.Tensor) -> float:
     return float((products.sum() - products.trace()) / (channels * (channels - 1)))
 
 
-def _local_log(average: LocalMean, energy: torch.Tensor) -> torch.Tensor:
+def _local_log(average: LocalMean, energy: Tensor) -> Tensor:
     """Return the logarithm of the local energy of (H, W), one number a pixel."""
     return average(energy).clamp(min=_LEAST).log().flatten()
 
 
-def _bins(brightness: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def _bins(brightness: Tensor) -> tuple[Tensor, ...]:
     """Return the numbers of the pixels of (H, W) in bins of like brightness."""
     return brightness.flatten().argsort().chunk(_BINS)
 
 
-def _gradient_energy(image: torch.Tensor) -> torch.Tensor:
+def _gradient_energy(image: Tensor) -> Tensor:
     energy = torch.zeros_like(image[0])
     energy[:-1] += (image[:, 1:] - image[:, :-1]).square().mean(0)
     energy[:, :-1] += (image[:, :, 1:] - image[:, :, :-1]).square().mean(0)

@@ -227,11 +227,7 @@ class Neighbours:
         return Moments(values, self.sigma**2 * noise)
 
     def monte_carlo(
-        self,
-        samples: int = 100_000,
-        *,
-        rng: np.random.Generator,
-        weights: np.ndarray | None = None,
+        self, samples: int = 100_000, *, rng: np.random.Generator, weights: np.ndarray | None = None
     ) -> Estimate:
         """Draw hidden and visible pixels and measure risk and loss.
 

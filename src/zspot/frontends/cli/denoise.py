@@ -58,8 +58,7 @@ class Asked:
         Effort | None, typer.Option(help="Time against quality.", show_default="balanced")
     ] = None
     recipe: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.toml", help="Run this recipe instead of a method."),
+        Path | None, typer.Option(metavar="FILE.toml", help="Run this recipe instead of a method.")
     ] = None
     save_recipe: Annotated[
         Path | None,

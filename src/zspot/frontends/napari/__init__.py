@@ -3,6 +3,6 @@
 `napari.yaml` beside this file says what there is; napari loads the rest when it is used.
 """
 
-from zspot.frontends.cli.cores import share_cores
+from zspot.frontends import share_cores
 
 share_cores()  # before the first of the other modules loads torch
