@@ -17,7 +17,7 @@ from zspot.algorithms.auto import Evidence, choose, examine, explain, pretrained
 from zspot.core.errors import RecipeError
 from zspot.filters.local_median import to_local_median
 from zspot.filters.texture import restore_texture
-from zspot.frontends.job import stage_in_words
+from zspot.frontends.words import stage_in_words
 from zspot.networks.pretrained import AnyChannels
 from zspot.noise.pca_level import white_level
 from zspot.noise.residual import channel_correlation, coherence, detail_correlation, likeness

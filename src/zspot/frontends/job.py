@@ -11,14 +11,6 @@ from zspot.core.progress import Progress, Report
 
 T = TypeVar("T")
 
-_STAGES = {
-    "look": "looking at the noise",
-    "fit": "learning",
-    "predict": "predicting",
-    "finish": "finishing",
-    "filter": "filtering",
-}
-
 
 class Cancelled(Exception):  # noqa: N818  (it is no error)
     """Raised inside the work, by its progress callback, once somebody cancelled."""
@@ -107,18 +99,3 @@ class Job(Generic[T]):
         finally:
             self._ended.set()
             self._news.put(None)
-
-
-def stage_in_words(progress: Progress) -> str:
-    """Say what is being done; a stage without words of its own is said as it is."""
-    return _STAGES.get(progress.stage, progress.stage)
-
-
-def left_in_words(progress: Progress) -> str:
-    """Say how much is done and how long the rest takes."""
-    done = f"{100 * progress.done / progress.total:.0f} %" if progress.total else "started"
-    if progress.seconds_left is None:
-        return done
-    minutes, seconds = divmod(round(progress.seconds_left), 60)
-    left = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-    return f"{done}, about {left} left"

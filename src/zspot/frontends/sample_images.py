@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,9 +45,17 @@ def stack() -> np.ndarray:
     return np.stack(planes).astype(np.float32)
 
 
-EXAMPLES: dict[str, tuple[str, str, Callable[[], np.ndarray]]] = {
-    "cat": ("Cat, camera noise", "cat-noisy.png", cat),
-    "cell": ("Cell, 16-bit microscope", "cell-noisy.tif", cell),
-    "dots": ("Stack of four planes", "dots-noisy.tif", stack),
+class Example(NamedTuple):
+    """An image to try: what it is, its file name, its axes and the function that makes it."""
+
+    title: str
+    file: str
+    axes: str
+    make: Callable[[], np.ndarray]
+
+
+EXAMPLES = {
+    "cat": Example("Cat, camera noise", "cat-noisy.png", "YXS", cat),
+    "cell": Example("Cell, 16-bit microscope", "cell-noisy.tif", "YX", cell),
+    "dots": Example("Stack of four planes", "dots-noisy.tif", "ZYX", stack),
 }
-"""By name: what it is, its file name, and the function that makes it."""

@@ -10,8 +10,8 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 
 def _layers(name: str) -> list[LayerData]:
-    title, _, make = EXAMPLES[name]
-    return [(make(), {"name": title}, "image")]
+    example = EXAMPLES[name]
+    return [(example.make(), {"name": example.title}, "image")]
 
 
 def cat_layer() -> list[LayerData]:

@@ -27,11 +27,12 @@ from napari.utils.notifications import show_error
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD, Result
 from zspot.api.trust import assess
-from zspot.core.errors import ImageError, OptionError, RecipeError
+from zspot.core.errors import ImageError, RecipeError, ZspotError
 from zspot.core.progress import Progress
-from zspot.frontends.job import Cancelled, Job, left_in_words, stage_in_words
+from zspot.frontends.job import Cancelled, Job
 from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
 from zspot.frontends.noise_words import explain
+from zspot.frontends.words import error_in_words, left_in_words, stage_in_words
 from zspot.noise import analyze_noise
 from zspot.recipe import Recipe
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 PLANE, STACK = "current plane", "whole layer"
 RECIPE = "recipe file"
-_BAD_INPUT = (ImageError, OptionError, RecipeError)
 _STEPS = 1000
 
 Done = tuple[np.ndarray, list[Result]]
@@ -119,7 +119,7 @@ class DenoiseWidget(Container):
                 raise ImageError("there is no image layer: open an image first")
             method = self._chosen_method()
             part = part_of(layer, self._viewer, self.scope.value == STACK)
-        except _BAD_INPUT as error:
+        except ZspotError as error:
             show_error(str(error))
             return
         effort, seed = self.effort.value, self.seed.value
@@ -181,8 +181,8 @@ class DenoiseWidget(Container):
         if isinstance(error, Cancelled):
             self.status.value = "cancelled: nothing was changed"
             return
-        self.status.value = str(error)
-        show_error(str(error))
+        self.status.value = error_in_words(error)
+        show_error(error_in_words(error))
 
     def _busy(self, on: bool) -> None:
         if not on:
@@ -255,7 +255,7 @@ class DenoiseWidget(Container):
             return
         try:
             part = part_of(layer, self._viewer, False)
-        except _BAD_INPUT as error:
+        except ZspotError as error:
             show_error(str(error))
             return
         self.text.value = "measuring"
@@ -277,9 +277,9 @@ def _followed(job: Job[Done]) -> Generator[Progress, None, list[Exception]]:
 
 
 def _noise_of(part: Part) -> list[str]:
-    values = part.load()
-    place, channel_axis = next(part.planes(values))
     try:
+        values = part.load()
+        place, channel_axis = next(part.planes(values))
         return explain(analyze_noise(values[place], channel_axis=channel_axis))
-    except ImageError as error:
-        return [str(error)]
+    except Exception as error:
+        return [error_in_words(error)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,18 @@ import gradio as gr
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
-from zspot.core.errors import FileError, ImageError, OptionError, RecipeError
-from zspot.frontends.job import Cancelled, left_in_words
+from zspot.core.errors import FileError, ZspotError
+from zspot.frontends.job import Cancelled
 from zspot.frontends.web import texts
-from zspot.frontends.web.session import Sessions, method_of
+from zspot.frontends.web.session import Session, Sessions, method_of
+from zspot.frontends.words import error_in_words, left_in_words
 
-_BAD_INPUT = (FileError, ImageError, OptionError, RecipeError)
 _DENOISE = """Denoise an image file into the same kind of file, with its metadata. Sends
 {"state": "running", "done": 0 to 1, "left": words} while it runs and at the end the file with
 {"state": "done", "method", "reason", "seed", "device", "seconds", "recipe", "versions", "trust"}.
 Breaking the connection or cancelling the job stops the work."""
-_NOISE = "Measure the noise of an image file (the first plane of a stack); intensities are those "
-_NOISE += "of the file."
+_NOISE = """Measure the noise of an image file (the first plane of a stack); intensities are those
+of the file."""
 
 
 def add(sessions: Sessions, jobs: int) -> None:
@@ -72,30 +73,38 @@ class Endpoint:
     ) -> Iterator[tuple[Any, dict[str, Any]]]:
         """Denoise a file; see the description that the schema gives."""
         session = self._sessions.get(request.session_hash)
-        try:
-            if not file:
-                raise FileError("no image file was given")
-            session.open(Path(file))
+        with _one_line_errors():
+            _open(session, file)
             session.prepare(method_of(method, recipe), effort, int(seed))
             for news in session.run():
                 done = news.done / news.total if news.total else 0.0
                 yield None, {"state": "running", "done": done, "left": left_in_words(news)}
             path = session.blend(strength, keep_detail)
-        except _BAD_INPUT as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        except Cancelled:
-            raise gr.Error("cancelled", print_exception=False) from None
         known = texts.report_of(session.results[-1], session.seconds, session.trust(0))
         yield str(path), {"state": "done", **known}
 
     def noise(self, file: str, request: gr.Request) -> dict[str, Any]:
         """Measure the noise of a file."""
         session = self._sessions.get(request.session_hash)
-        try:
-            if not file:
-                raise FileError("no image file was given")
-            session.open(Path(file))
-        except _BAD_INPUT as error:
-            raise gr.Error(str(error), print_exception=False) from None
+        with _one_line_errors():
+            _open(session, file)
         assert session.noise is not None
         return session.noise.to_dict()
+
+
+def _open(session: Session, file: str | None) -> None:
+    if not file:
+        raise FileError("no image file was given")
+    session.open(Path(file))
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Send what goes wrong to the client as one line; what was not foreseen is also logged."""
+    try:
+        yield
+    except Cancelled:
+        raise gr.Error("cancelled", print_exception=False) from None
+    except Exception as error:
+        foreseen = isinstance(error, ZspotError)
+        raise gr.Error(error_in_words(error), print_exception=not foreseen) from error

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import themes
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
-from zspot.core.errors import FileError, ImageError, OptionError, RecipeError
+from zspot.core.errors import FileError, ZspotError
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
 from zspot.frontends.web import endpoint, texts, views
 from zspot.frontends.web.session import Sessions, method_of
+from zspot.frontends.words import error_in_words
 
 _HERE = Path(__file__).parent
-BAD_INPUT = (FileError, ImageError, OptionError, RecipeError)
-SUFFIXES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".btf", ".webp", ".bmp", ".npy"]
+_SUFFIXES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".btf", ".webp", ".bmp", ".npy"]
 _RAW = [".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"]
-_INTRO = """# zspot
-Removes noise from one image using nothing but itself, and hands back the same kind of file: same \
-size, same pixel type, same metadata. The work is done on the computer that serves this page."""
-_CANCELLED = "Cancelled: nothing was changed."
 _PATIENCE = 60.0  # seconds; a run that waits for a free core may take longer to say that it stopped
 CSS = (_HERE / "viewer.css").read_text() + (_HERE / "page.css").read_text()
+
+Shown = dict[Any, Any]
+"""What handlers give to gradio: new values of parts of the page."""
+
+
+def theme() -> themes.Base:
+    """Return colours of good contrast and the system's own fonts: nothing is fetched."""
+    return themes.Default(
+        primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["monospace"]
+    ).set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+    )
 
 
 class Page:
@@ -50,7 +64,7 @@ class Page:
         with gr.Blocks(
             title="zspot", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True
         ) as blocks:
-            gr.Markdown(_INTRO)
+            gr.Markdown(texts.INTRO)
             with gr.Row(equal_height=False):
                 with gr.Column(scale=1, min_width=300):
                     self._inputs()
@@ -63,42 +77,43 @@ class Page:
     def _inputs(self) -> None:
         self.file = gr.File(
             label="Noisy image",
-            file_types=[*SUFFIXES, *_RAW],
+            file_types=[*_SUFFIXES, *_RAW],
             type="filepath",
             height=150,
             elem_id="zs-file",
         )
-        gr.Markdown(
-            "PNG, JPEG, TIFF and OME-TIFF, WebP, BMP, NPY or camera RAW. Nothing at hand? Try one:"
-        )
+        gr.Markdown(texts.KINDS)
         with gr.Row():
             self.tries = [
-                gr.Button(EXAMPLES[name][0], size="sm", min_width=90) for name in self.examples
+                gr.Button(EXAMPLES[name].title, size="sm", min_width=90) for name in self.examples
             ]
         self.alert = gr.HTML(elem_id="zs-alert")
         self.start = gr.Button("Denoise", variant="primary", interactive=False, elem_id="zs-start")
         self.stop = gr.Button("Cancel", interactive=False, elem_id="zs-stop")
         self.status = gr.HTML(elem_id="zs-status")
         with gr.Accordion("Options", open=False):
-            self.method = gr.Dropdown(
-                ONE_IMAGE_METHODS,
-                value=DEFAULT_METHOD,
-                label="Method",
-                info="auto looks at the noise and chooses",
-            )
-            self.effort = gr.Radio(
-                list(EFFORTS), value="balanced", label="Effort", info="time against quality"
-            )
-            self.seed = gr.Number(
-                0, label="Seed", info="same seed, same result", precision=0, minimum=0
-            )
-            self.recipe = gr.File(
-                label="Recipe (.toml), instead of method and effort",
-                file_types=[".toml"],
-                type="filepath",
-                height=100,
-                elem_id="zs-recipe",
-            )
+            self._options()
+
+    def _options(self) -> None:
+        self.method = gr.Dropdown(
+            ONE_IMAGE_METHODS,
+            value=DEFAULT_METHOD,
+            label="Method",
+            info="auto looks at the noise and chooses",
+        )
+        self.effort = gr.Radio(
+            list(EFFORTS), value="balanced", label="Effort", info="time against quality"
+        )
+        self.seed = gr.Number(
+            0, label="Seed", info="same seed, same result", precision=0, minimum=0
+        )
+        self.recipe = gr.File(
+            label="Recipe (.toml), instead of method and effort",
+            file_types=[".toml"],
+            type="filepath",
+            height=100,
+            elem_id="zs-recipe",
+        )
 
     def _outputs(self) -> None:
         self.noise = gr.HTML(texts.EMPTY, elem_id="zs-noise")
@@ -113,29 +128,17 @@ class Page:
         )
         with gr.Group(visible=False, elem_id="zs-after") as self.after:
             with gr.Row():
-                self.strength = gr.Slider(
-                    0,
-                    1,
-                    1,
-                    step=0.05,
-                    label="Strength",
-                    info="0 is the input, 1 the full result",
-                    min_width=280,
-                )
-                self.keep = gr.Slider(
-                    0,
-                    1,
-                    0,
-                    step=0.05,
-                    label="Keep detail",
-                    info="puts back edges and texture found in what was removed",
-                    min_width=280,
+                self.strength = _share(1, "Strength", "0 is the input, 1 the full result")
+                self.keep = _share(
+                    0, "Keep detail", "puts back edges and texture found in what was removed"
                 )
             self.download = gr.DownloadButton("Download", variant="primary", elem_id="zs-download")
         self.trust = gr.HTML(elem_id="zs-trust")
 
     def _connect(self, blocks: gr.Blocks) -> None:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        at_once: dict[str, Any] = {"concurrency_limit": None, **quiet}
+        newest: dict[str, Any] = {"trigger_mode": "always_last", **at_once}
         opened = [
             *(self.alert, self.noise, self.viewer, self.start, self.after, self.trust),
             *(self.status, self.plane),
@@ -144,123 +147,132 @@ class Page:
         for button, path in zip(self.tries, self.examples.values(), strict=True):
             button.click(lambda path=path: str(path), None, self.file, queue=False, **quiet)
         options = [self.method, self.effort, self.seed, self.recipe]
-        ran = [
-            *(self.status, self.alert, self.viewer, self.trust, self.after, self.download),
-            *(self.start, self.stop, self.strength, self.keep),
-        ]
-        self.start.click(
-            self.prepare, options, [self.alert, self.status, self.start, self.stop], **quiet,
-            queue=False,
-        ).success(
+        prepared = [self.alert, self.status, self.start, self.stop]
+        ran = [*prepared, self.viewer, self.trust, self.after, self.download]
+        ran += [self.strength, self.keep]
+        self.start.click(self.prepare, options, prepared, queue=False, **quiet).success(
             self.run, [self.plane], ran, concurrency_limit=self.jobs, concurrency_id="denoise",
             **quiet,
         )  # fmt: skip
-        self.stop.click(
-            self.cancel, None, [self.status, self.stop], concurrency_limit=None, **quiet
-        )
-        blended = [self.viewer, self.download]
+        self.stop.click(self.cancel, None, [self.status, self.stop], **at_once)
+        at = [self.strength, self.keep, self.plane]
         for slider in (self.strength, self.keep):
-            slider.input(
-                self.blend, [self.strength, self.keep, self.plane], blended,
-                concurrency_limit=None, trigger_mode="always_last", **quiet,
-            )  # fmt: skip
-        self.plane.input(
-            self.look, [self.strength, self.keep, self.plane], [self.viewer, self.trust],
-            concurrency_limit=None, trigger_mode="always_last", **quiet,
-        )  # fmt: skip
+            slider.input(self.blend, at, [self.viewer, self.download], **newest)
+        self.plane.input(self.look, at, [self.viewer, self.trust], **newest)
         blocks.unload(self.leave)
 
-    def open(self, path: str | None, request: gr.Request) -> list[Any]:
+    def open(self, path: str | None, request: gr.Request) -> Shown:
         """Read a file and show what its noise is like."""
         session = self.sessions.get(request.session_hash)
-        nothing = gr.update(visible=False)
-        empty = ["", texts.EMPTY, "", gr.update(interactive=False), nothing, "", "", nothing]
+        hidden = gr.update(visible=False)
+        shown: Shown = dict.fromkeys((self.alert, self.viewer, self.trust, self.status), "")
+        shown |= {self.noise: texts.EMPTY, self.start: gr.update(interactive=False)}
+        shown |= {self.after: hidden, self.plane: hidden}
         if path is None:
             session.cancel()
             session.clear()
-            return empty
+            return shown
         try:
             session.open(Path(path))
-        except BAD_INPUT as error:
-            return [texts.alert(str(error)), *empty[1:]]
+        except ZspotError as error:
+            return shown | {self.alert: texts.alert(str(error))}
         count = len(session.places)
-        plane = gr.update(visible=count > 1, maximum=max(2, count), value=1)
-        ready = gr.update(interactive=True)
-        return ["", views.noise(session), views.pictures(session, 0, 1, 0), ready, nothing, "", "",
-                plane]  # fmt: skip
+        return shown | {
+            self.noise: views.noise(session),
+            self.viewer: views.pictures(session, 0, 1, 0),
+            self.start: gr.update(interactive=True),
+            self.plane: gr.update(visible=count > 1, maximum=max(2, count), value=1),
+        }
 
     def prepare(
         self, method: str, effort: str, seed: float, recipe: str | None, request: gr.Request
-    ) -> list[Any]:
+    ) -> Shown:
         """Set the run up; it may have to wait for a free core."""
         session = self.sessions.get(request.session_hash)
         try:
             if session.image is None:
                 raise FileError("choose an image first")
             session.prepare(method_of(method, recipe), effort, int(seed or 0))
-        except BAD_INPUT as error:
+        except ZspotError as error:
             session.job = None
-            return [texts.alert(str(error)), "", gr.update(), gr.update()]
-        waiting = texts.status("waiting for a free core", 0)
-        return ["", waiting, gr.update(interactive=False), gr.update(interactive=True)]
+            return {self.alert: texts.alert(str(error)), self.status: ""}
+        return {
+            self.alert: "",
+            self.status: texts.status(texts.WAITING, 0),
+            self.start: gr.update(interactive=False),
+            self.stop: gr.update(interactive=True),
+        }
 
-    def run(self, plane: int, request: gr.Request) -> Iterator[list[Any]]:
+    def run(self, plane: int, request: gr.Request) -> Iterator[Shown]:
         """Denoise, telling the progress, and show the result."""
         session = self.sessions.get(request.session_hash)
-        same = gr.skip()
-        waiting = [same] * 9
         if session.job is None or session.results:
             return  # `prepare` refused
-        yield [texts.status("looking at the noise", 0), *waiting]
-        idle = [gr.update(interactive=True), gr.update(interactive=False)]
+        yield {self.status: texts.status(texts.LOOKING, 0)}
+        idle: Shown = {
+            self.alert: "",
+            self.start: gr.update(interactive=True),
+            self.stop: gr.update(interactive=False),
+        }
         try:
             for news in session.run():
-                yield [texts.progress(news), *waiting]
+                yield {self.status: texts.progress(news)}
             path = session.blend(1, 0)
         except Cancelled:
-            yield [texts.status(_CANCELLED), "", same, same, same, same, *idle, same, same]
+            yield idle | {self.status: texts.status(texts.CANCELLED)}
             return
-        except BAD_INPUT as error:
-            yield ["", texts.alert(str(error)), same, same, same, same, *idle, same, same]
+        except Exception as error:
+            if not isinstance(error, ZspotError):
+                logging.getLogger(__name__).exception("a run failed")
+            yield idle | {self.status: "", self.alert: texts.alert(error_in_words(error))}
             return
         number = int(plane) - 1
-        yield [
-            *(texts.status(views.summary(session)), "", views.pictures(session, number, 1, 0)),
-            *(texts.trust_panel(session.trust(number)), gr.update(visible=True)),
-            gr.update(value=str(path), label=f"Download {path.name}"),
-            *(*idle, 1, 0),
-        ]
+        yield idle | {
+            self.status: texts.status(texts.summary(session.results[-1], session.seconds)),
+            self.viewer: views.pictures(session, number, 1, 0),
+            self.trust: texts.trust_panel(session.trust(number)),
+            self.after: gr.update(visible=True),
+            self.download: _download(path),
+            self.strength: 1,
+            self.keep: 0,
+        }
 
-    def cancel(self, request: gr.Request) -> Iterator[list[Any]]:
+    def cancel(self, request: gr.Request) -> Iterator[Shown]:
         """Stop the run at its next step."""
         session = self.sessions.get(request.session_hash)
         job = session.job
         session.cancel()
-        yield [texts.status("stopping"), gr.update(interactive=False)]
+        yield {self.status: texts.status(texts.STOPPING), self.stop: gr.update(interactive=False)}
         # What `run` says may reach the browser before that: say it once more.
         if job is not None and job.wait(_PATIENCE):
-            yield [texts.status(_CANCELLED), gr.skip()]
+            yield {self.status: texts.status(texts.CANCELLED)}
 
-    def blend(self, strength: float, keep: float, plane: int, request: gr.Request) -> list[Any]:
+    def blend(self, strength: float, keep: float, plane: int, request: gr.Request) -> Shown:
         """Show and write the result at another strength."""
         session = self.sessions.get(request.session_hash)
         if not session.results:
-            return [gr.skip()] * 2
+            return gr.skip()
         path = session.blend(strength, keep)
-        return [
-            views.pictures(session, int(plane) - 1, strength, keep),
-            gr.update(value=str(path), label=f"Download {path.name}"),
-        ]
+        pictures = views.pictures(session, int(plane) - 1, strength, keep)
+        return {self.viewer: pictures, self.download: _download(path)}
 
-    def look(self, strength: float, keep: float, plane: int, request: gr.Request) -> list[Any]:
+    def look(self, strength: float, keep: float, plane: int, request: gr.Request) -> Shown:
         """Show another plane of a stack."""
         session = self.sessions.get(request.session_hash)
         if session.image is None:
-            return [gr.skip()] * 2
+            return gr.skip()
         number = int(plane) - 1
         trust = texts.trust_panel(session.trust(number)) if session.results else ""
-        return [views.pictures(session, number, strength, keep), trust]
+        return {self.viewer: views.pictures(session, number, strength, keep), self.trust: trust}
 
     def leave(self, request: gr.Request) -> None:
         """Remove what a visitor who left had open."""
         self.sessions.close(request.session_hash)
+
+
+def _share(value: float, label: str, info: str) -> gr.Slider:
+    return gr.Slider(0, 1, value, step=0.05, label=label, info=info, min_width=280)
+
+
+def _download(path: Path) -> Shown:
+    return gr.update(value=str(path), label=f"Download {path.name}")

@@ -1,4 +1,4 @@
-"""What the page says, as HTML and Markdown made from numbers."""
+"""All that the page says: its words, and HTML made from numbers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zspot.core.progress import Progress
-from zspot.frontends.job import left_in_words, stage_in_words
 from zspot.frontends.noise_words import explain
+from zspot.frontends.words import left_in_words, stage_in_words
 
 if TYPE_CHECKING:
     from zspot.api import Result
     from zspot.api.trust import Trust
+    from zspot.io import ImageFile
     from zspot.noise import NoiseReport
 
+INTRO = """# zspot
+Removes noise from one image using nothing but itself, and hands back the same kind of file: same \
+size, same pixel type, same metadata. The work is done on the computer that serves this page."""
+KINDS = "PNG, JPEG, TIFF and OME-TIFF, WebP, BMP, NPY or camera RAW. Nothing at hand? Try one:"
+WAITING = "waiting for a free core"
+LOOKING = "looking at the noise"
+STOPPING = "stopping"
+CANCELLED = "Cancelled: nothing was changed."
 VERDICTS = {
     "good": "Looks right",
     "check": "Look closely",
@@ -79,31 +88,50 @@ def noise_report(report: NoiseReport, correlation: Path, crop: Path, plane: str)
 
 def trust_panel(trust: Trust) -> str:
     """Return the verdict, its sentence and the numbers behind it."""
-    rows = [
-        (
-            "Removed, against the noise found",
-            f"{trust.removed_level:.3g} / {trust.noise_level:.3g}",
-        ),
-        (
-            "Whiteness of what was removed (1: neighbours unrelated)",
-            f"{trust.whiteness:.2f}; noise in flat areas {1 - abs(trust.noise_correlation):.2f}",
-        ),
-        ("Picture detail in what was removed (0 or less: none)", f"{trust.structure:.2f}"),
-    ]
+    levels = f"{trust.removed_level:.3g} / {trust.noise_level:.3g}"
+    white = f"{trust.whiteness:.2f}; noise in flat areas {1 - abs(trust.noise_correlation):.2f}"
+    hidden = "Loss on pixels hidden from the network"
+    fit = "nothing was fitted"
     if trust.held_out_first is not None:
-        rows.append(
-            (
-                "Loss on pixels hidden from the network, begin to end of the fit",
-                f"{trust.held_out_first:.3g} to {trust.held_out_last:.3g}",
-            )
-        )
-    else:
-        rows.append(("Loss on pixels hidden from the network", "nothing was fitted"))
+        hidden += ", begin to end of the fit"
+        fit = f"{trust.held_out_first:.3g} to {trust.held_out_last:.3g}"
+    rows = (
+        ("Removed, against the noise found", levels),
+        ("Whiteness of what was removed (1: neighbours unrelated)", white),
+        ("Picture detail in what was removed (0 or less: none)", f"{trust.structure:.2f}"),
+        (hidden, fit),
+    )
     table = "".join(f"<tr><th scope='row'>{html.escape(a)}</th><td>{b}</td></tr>" for a, b in rows)
     return (
         f'<section class="zs-trust zs-{trust.verdict}" aria-label="Can it be trusted?">'
         f"<h3>Can it be trusted? {VERDICTS[trust.verdict]}.</h3>"
         f"<p>{html.escape(trust.sentence)}</p><table>{table}</table></section>"
+    )
+
+
+def summary(result: Result, seconds: float) -> str:
+    """Say in a sentence what ran."""
+    reason = result.reason[:1].upper() + result.reason[1:]
+    return f"Done in {seconds:.1f} s on {result.device}. {reason}."
+
+
+def kind_of(image: ImageFile, name: str) -> str:
+    """Say what is in a file."""
+    size = " x ".join(str(n) for n in image.data.shape)
+    words = f"{name}: {image.data.dtype}, {size} ({image.axes}); shown as 8 bit"
+    return ". ".join([words, *image.notes])
+
+
+def removed(reach: float) -> str:
+    """Say what the picture of what was removed shows."""
+    return f"Before minus after; black -{reach:.3g}, grey 0, white {reach:.3g}."
+
+
+def uncertainty(top: float) -> str:
+    """Say what the picture of the uncertainty shows."""
+    return (
+        f"How much the averaged predictions differ: black 0, yellow {top:.3g}. It shows where the "
+        "method wavers, not the error."
     )
 
 

@@ -33,20 +33,18 @@ def pictures(session: Session, number: int, strength: float, keep: float) -> str
     plane = session.image.data[place]
     scale = Scale(plane, axis)
     picture = scale.picture(plane)
-    made, notes = {"before": picture}, {"before": _file(session)}
+    kind = texts.kind_of(session.image, session.source.name)
+    made, notes = {"before": picture}, {"before": kind}
     if session.results:
         result = session.results[number]
         after = result.blend(strength, keep)
         made["after"] = scale.picture(after)
         made["residual"], reach = scale.difference(plane, after)
-        notes["residual"] = f"Before minus after; black -{reach:.3g}, grey 0, white {reach:.3g}."
+        notes["residual"] = texts.removed(reach)
         if result.uncertainty is not None:
             made["uncertainty"], top = scale.heat(result.uncertainty)
-            notes["uncertainty"] = (
-                f"How much the averaged predictions differ: black 0, yellow {top:.3g}. It shows "
-                "where the method wavers, not the error."
-            )
-        notes["after"] = notes["compare"] = f"{_file(session)}; strength {strength:g}"
+            notes["uncertainty"] = texts.uncertainty(top)
+        notes["after"] = notes["compare"] = f"{kind}; strength {strength:g}"
     folder = session.source.parent
     # The noisy picture keeps its name, by which the viewer knows that it is still the same image.
     names = {k: f"{k}-{number}" if k == "before" else secrets.token_hex(6) for k in made}
@@ -61,18 +59,3 @@ def _forget(folder: Path, planes: int) -> None:
     views = sorted(folder.glob("view-*"), key=lambda path: path.stat().st_mtime_ns)
     for old in views[:-kept]:
         old.unlink(missing_ok=True)
-
-
-def summary(session: Session) -> str:
-    """Say in a sentence what ran."""
-    result = session.results[-1]
-    reason = result.reason[:1].upper() + result.reason[1:]
-    return f"Done in {session.seconds:.1f} s on {result.device}. {reason}."
-
-
-def _file(session: Session) -> str:
-    assert session.image is not None
-    image = session.image
-    size = " x ".join(str(n) for n in image.data.shape)
-    words = f"{session.source.name}: {image.data.dtype}, {size} ({image.axes}); shown as 8 bit"
-    return ". ".join([words, *image.notes])

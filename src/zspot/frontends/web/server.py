@@ -1,0 +1,167 @@
+"""Serving the page: on this computer, until the block ends, with every file it made removed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zspot.core.errors import FileError, MissingExtraError, OptionError
+from zspot.frontends.sample_images import EXAMPLES
+from zspot.io import ImageFile, write
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the page is served.
+
+    Parameters
+    ----------
+    port : int
+        0 takes a free one.
+    jobs : int
+        Images denoised at the same time, each on its share of the cores; 0 means one for each.
+    max_megabytes : int
+        Largest file to accept.
+    max_pixels : int
+        Largest image to accept, in values.
+    queue : int
+        Runs that may wait; more are refused.
+    auth : tuple of (str, str)
+        Names and passwords; empty lets everybody on this computer in.
+    share : bool
+        Ask gradio for a public address.
+    """
+
+    port: int = 7860
+    jobs: int = 0
+    max_megabytes: int = 500
+    max_pixels: int = 200_000_000
+    queue: int = 50
+    auth: tuple[tuple[str, str], ...] = ()
+    share: bool = False
+
+    @property
+    def at_once(self) -> int:
+        """How many images are denoised at the same time."""
+        return self.jobs or os.cpu_count() or 1
+
+    @property
+    def threads(self) -> int:
+        """How many cores each of them may use."""
+        return max(1, (os.cpu_count() or 1) // self.at_once)
+
+
+def read_auth(path: Path) -> tuple[tuple[str, str], ...]:
+    """Read names and passwords from a file of lines `name:password`.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read or holds no such line.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"{path} cannot be read: {error}") from None
+    pairs = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        name, colon, password = line.partition(":")
+        if not (colon and name and password):
+            raise FileError(f"{path}, line {number}: write name:password")
+        pairs.append((name, password))
+    if not pairs:
+        raise FileError(f"{path} is empty: write lines name:password")
+    return tuple(pairs)
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
+    """Serve the page while the block runs, then stop it and remove every file it made.
+
+    Yields
+    ------
+    blocks : gradio.Blocks
+    url : str
+
+    Raises
+    ------
+    MissingExtraError
+        If gradio is missing.
+    OptionError
+        If the port is taken.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="zspot-web-"))
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)  # read by gradio at every upload
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    try:
+        yield from _serve(settings, folder)
+    finally:
+        if before is None:
+            del os.environ["GRADIO_TEMP_DIR"]
+        else:
+            os.environ["GRADIO_TEMP_DIR"] = before
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
+    try:
+        from zspot.frontends.web.page import CSS, Page, theme
+    except ImportError as error:
+        raise MissingExtraError(
+            f'the web page needs gradio: pip install "zspot[web]" ({error})'
+        ) from None
+    from zspot.frontends.web.session import Sessions
+
+    sessions = Sessions(folder, settings.max_pixels, settings.threads)
+    blocks = Page(sessions, _write_examples(folder / "examples"), settings.at_once).build()
+    blocks.queue(max_size=settings.queue)
+    try:
+        _, url, _ = blocks.launch(
+            server_name=HOST,
+            server_port=settings.port or None,
+            share=settings.share,
+            auth=[*settings.auth] or None,
+            max_file_size=settings.max_megabytes * 1_000_000,
+            prevent_thread_lock=True,
+            quiet=True,
+            show_error=True,
+            inbrowser=False,
+            footer_links=["api"],
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            theme=theme(),
+            css=CSS,
+        )
+    except OSError:
+        raise OptionError(f"port {settings.port} is taken: choose another with --port") from None
+    try:
+        yield blocks, url
+    finally:
+        sessions.close_all()
+        blocks.close(verbose=False)
+
+
+def _write_examples(folder: Path) -> dict[str, Path]:
+    """Write the example images as files that the page offers."""
+    folder.mkdir()
+    made = {}
+    for name, example in EXAMPLES.items():
+        made[name] = folder / example.file
+        write(made[name], ImageFile(example.make(), example.axes))
+    return made
