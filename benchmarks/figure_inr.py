@@ -17,7 +17,7 @@ from benchmarks import datasets
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Options, brightening, save, show
 from zspot.algorithms import EFFORTS, METHODS
-from zspot.core.plane import Plane, to_plane
+from zspot.core.plane import Plane
 from zspot.core.progress import Clock, Progress
 from zspot.engine import runner as engine
 from zspot.io.atomic import atomic_write
@@ -122,7 +122,7 @@ def through_training(
     assert isinstance(recipe.fill, Inr)
     if inr_lr is not None:
         recipe = replace(recipe, fill=replace(recipe.fill, lr=inr_lr))
-    plane = to_plane(noisy, -1 if noisy.ndim == 3 else None)
+    plane = Plane.of(noisy, -1 if noisy.ndim == 3 else None)
     y = torch.from_numpy(plane.values)[None]
     parts = engine._build(recipe, y, seed=0)
     assert isinstance(parts.fill, InrFill)

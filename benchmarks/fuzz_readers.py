@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fuzz_seeds import mutate, seeds
-from zspot.engine.shared_fit import Sharing
+from zspot.files.planes import Sharing
 
 SECONDS = 20
 ROOM = 2**30

@@ -28,7 +28,7 @@ from benchmarks.metrics import quality
 from benchmarks.rows import Rows
 from zspot.algorithms import METHODS
 from zspot.core.errors import RecipeError
-from zspot.core.plane import to_plane
+from zspot.core.plane import Plane
 from zspot.recipe import Bernoulli, Fit, Predict, Recipe, UNet
 from zspot.theory import BlindSpot, Moments, over_masks
 
@@ -127,7 +127,7 @@ def predict(data: Path, out: Path, crop: int, radius: int) -> None:
         if not todo:
             continue
         noisy, clean = (x.astype(np.float64) / 255 for x in load(data, image, crop))
-        plane = to_plane(noisy, -1 if noisy.ndim == 3 else None)
+        plane = Plane.of(noisy, -1 if noisy.ndim == 3 else None)
         standard = np.moveaxis(np.atleast_3d(clean), -1, 0) - plane.offset[:, None, None]
         standard /= plane.scale
         noise = plane.values - standard

@@ -1,15 +1,8 @@
 """`denoise` and `run` on arrays, their results and how far to trust them."""
 
-from zspot.api.denoising import (
-    DEFAULT_METHOD,
-    MIN_PIXELS,
-    check_device,
-    choose,
-    denoise,
-    run,
-    versions,
-)
-from zspot.api.result import Result
+from zspot.api.denoising import MIN_PIXELS, denoise, run
+from zspot.api.requests import DEFAULT_METHOD, check_device, choose
+from zspot.api.result import Result, versions
 from zspot.core.errors import OptionError
 
 __all__ = [

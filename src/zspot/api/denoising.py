@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from zspot._version import __version__
-from zspot.algorithms import EFFORTS, METHODS
+from zspot.api.requests import DEFAULT_METHOD, Request, choose
 from zspot.api.result import Result
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy
-from zspot.core.errors import ImageError, OptionError
+from zspot.core.errors import OptionError
 from zspot.core.memory import limit_of
-from zspot.core.plane import Plane, to_plane
-from zspot.core.progress import Progress
-from zspot.engine import Denoised, Denoiser, RecipeDenoiser
-from zspot.engine import shared_fit as sharing
+from zspot.core.plane import Plane
+from zspot.core.progress import Progress, Report
+from zspot.engine import Denoised
 from zspot.engine.budget import denoise_within
+from zspot.engine.shared_fit import Start
 from zspot.recipe import Recipe
 
 Array = TypeVar("Array")
-DEFAULT_METHOD = "auto"
 MIN_PIXELS = 64
 """Fewer pixels than this hold too little to learn from; the image is returned as it is."""
 
@@ -73,8 +70,7 @@ def denoise(
     -------
     ndarray, or the kind of array that was passed
         Shape, dtype and intensity scale of `image`; see `zspot.core.arrays.denoise_foreign` for
-        what
-        the other kinds keep. Dask arrays come back lazy.
+        what the other kinds keep. Dask arrays come back lazy.
 
     Raises
     ------
@@ -144,141 +140,44 @@ def run(
         Also if the method cannot share a fit, or `after` is of another method, effort or shape.
     """
     started = time.perf_counter()
-    name, made, reason = choose(method, effort)
-    _check_second(method, second)
-    target = _device(device)
-    image = np.asarray(image)
-    plane = to_plane(image, channel_axis)
-    asked = sharing.asked_for(method, effort)
-    fitted = None if after is None else after.fitted
-    if after is not None:
-        sharing.check_neighbour(fitted, asked, image.shape, plane.channel_axis)
+    request = Request.checked(
+        method,
+        effort,
+        channel_axis=channel_axis,
+        seed=seed,
+        device=device,
+        max_memory=max_memory,
+        second=second is not None,
+        shares=after is not None,
+        fitted=None if after is None else after.fitted,
+    )
+    plane = Plane.of(np.asarray(image), channel_axis)
+    request.check_fits(plane)
     unchanged = _nothing_to_do(plane)
     if unchanged:
-        done, reason = Denoised(torch.from_numpy(plane.values)), unchanged
-        out, deviation = image.copy(), None
-    else:
-        start = None if after is None else sharing.begin(fitted, plane)
-        if start is not None:
-            reason = f"{reason}; {start.reason}"
-
-        def attempt(where: torch.device, memory: int) -> Denoised:
-            other = None if second is None else _like(plane, image, np.asarray(second)).to(where)
-            denoiser = RecipeDenoiser(made, other) if isinstance(made, Recipe) else made
-            if start is not None and start.recipe is not None:
-                denoiser = RecipeDenoiser(start.recipe, other, start.weights)
-            y = _varying(plane).to(where)
-            return denoiser(y, seed=_seed(seed), report=progress, memory=memory)
-
-        done = denoise_within(attempt, target, limit_of(max_memory))
-        out, deviation = _back(plane, image, done)
-        fitted = sharing.fitted_to(plane, image.shape, done, start, asked)
-    return Result(
-        image=out,
-        uncertainty=deviation,
-        method=name,
-        recipe=done.recipe,
-        reason="; ".join(filter(None, (done.reason, reason))),
-        losses=done.losses,
-        timings={**done.timings, "total": time.perf_counter() - started},
-        seed=seed,
-        device=str(target),
-        versions=versions(),
-        source=image,
-        channel_axis=channel_axis,
-        fitted=fitted,
-    )
+        return Result.unchanged(plane, request, unchanged, started)
+    other = None if second is None else plane.like(np.asarray(second))
+    start = request.start(plane)
+    attempt = _Attempt(plane, other, request, start, progress)
+    denoised = denoise_within(attempt, request.device, limit_of(max_memory))
+    return Result.of(plane, denoised, request, start, started)
 
 
-def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, str]:
-    """Return the method's name, the recipe or denoiser to run and the reason in words.
+@dataclass(frozen=True)
+class _Attempt:
+    """Denoises a plane on a device in so many bytes, as often as it is called."""
 
-    Raises
-    ------
-    OptionError
-        If the method or effort does not exist.
-    """
-    if isinstance(method, Recipe):
-        return method.method, method, "the recipe was given"
-    if method not in METHODS:
-        raise OptionError(f"unknown method {method!r}: choose one of {', '.join(METHODS)}")
-    if effort not in EFFORTS:
-        raise OptionError(f"unknown effort {effort!r}: choose one of {', '.join(EFFORTS)}")
-    made = METHODS[method].make(effort)
-    return method, made, f"method {method} was asked for, effort {effort}"
+    plane: Plane
+    second: np.ndarray | None
+    request: Request
+    start: Start | None
+    report: Report | None
 
-
-def _check_second(method: str | Recipe, second: np.ndarray | None) -> None:
-    if isinstance(method, Recipe):
-        return  # the engine checks what its target needs
-    if METHODS[method].needs_second and second is None:
-        raise OptionError(
-            f"method {method} learns from two noisy images of one scene: pass the other one as "
-            "second (--second FILE), or choose another method"
-        )
-    if second is not None and not METHODS[method].needs_second:
-        able = ", ".join(name for name, known in METHODS.items() if known.needs_second)
-        raise OptionError(f"method {method} uses one image: leave out second, or choose {able}")
-
-
-def _like(plane: Plane, image: np.ndarray, second: np.ndarray) -> Tensor:
-    """Bring a second image into the units of the first one's plane, varying channels only."""
-    if second.shape != image.shape:
-        raise ImageError(
-            f"the second image has shape {second.shape} and the first {image.shape}: they must "
-            "show the same scene pixel by pixel"
-        )
-    own = to_plane(second, plane.channel_axis)  # also checks it
-    values = own.values.astype(np.float64) * own.scale + own.offset[:, None, None]
-    values = (values - plane.offset[:, None, None]) / plane.scale
-    return torch.from_numpy(values[plane.varying].astype(np.float32))
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that decide a result: zspot, torch, numpy and Python."""
-    return {
-        "zspot": __version__,
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
-
-
-def _seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise OptionError(f"seed={seed!r}: must be an integer from 0 up")
-    return int(seed)
-
-
-def check_device(name: str, *, here: bool = True) -> None:
-    """Raise OptionError if a device has no meaning or, where it is to be `here`, is not there."""
-    if here:
-        _device(name)
-    elif name != "auto":
-        _named(name)
-
-
-def _named(name: str) -> torch.device:
-    try:
-        return torch.device(name)
-    except RuntimeError:
-        raise OptionError(f"unknown device {name!r}: choose auto, cpu, cuda or mps") from None
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = _named(name)
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not there.get(device.type, False):
-        raise OptionError(f"device {name!r} is not there: choose auto or cpu")
-    return device
+    def __call__(self, device: torch.device, memory: int) -> Denoised:
+        second = None if self.second is None else torch.from_numpy(self.second).to(device)
+        denoiser = self.request.denoiser(second, self.start)
+        y = torch.from_numpy(self.plane.varying_values).to(device)
+        return denoiser(y, seed=self.request.seed, report=self.report, memory=memory)
 
 
 def _nothing_to_do(plane: Plane) -> str:
@@ -292,24 +191,3 @@ def _nothing_to_do(plane: Plane) -> str:
             "returned unchanged"
         )
     return ""
-
-
-def _varying(plane: Plane) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(plane.values[plane.varying]))
-
-
-def _back(plane: Plane, image: np.ndarray, done: Denoised) -> tuple[np.ndarray, np.ndarray | None]:
-    """Put denoised channels back between the constant ones and return to the user's units."""
-    values = plane.values.copy()
-    values[plane.varying] = done.mean.cpu().numpy()
-    out = plane.to_image(values)
-    if not plane.varying.all():  # rounding must not touch a constant channel
-        axis = 0 if plane.channel_axis is None else plane.channel_axis
-        keep = [slice(None)] * image.ndim
-        keep[axis] = ~plane.varying  # type: ignore[call-overload]
-        out[tuple(keep)] = image[tuple(keep)]
-    if done.deviation is None:
-        return out, None
-    spread = np.zeros_like(plane.values)
-    spread[plane.varying] = done.deviation.cpu().numpy()
-    return out, plane.to_deviation(spread)

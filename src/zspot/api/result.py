@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import platform
+import time
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
+from zspot._version import __version__
+from zspot.api.requests import Request
 from zspot.core.errors import OptionError
+from zspot.core.plane import Plane
+from zspot.engine import Denoised
+from zspot.engine.shared_fit import Fitted, Start, fitted_to
 from zspot.filters.detail import blend, removed_detail
 from zspot.recipe import Recipe
-
-if TYPE_CHECKING:
-    from zspot.engine.shared_fit import Fitted
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,7 @@ class Result:
         As it was passed.
     fitted : Fitted or None
         What `run` can start from with a neighbouring plane, see `zspot.engine.shared_fit`; None
-        where
-        nothing can be shared.
+        where nothing can be shared.
     """
 
     image: np.ndarray
@@ -64,6 +67,53 @@ class Result:
     source: np.ndarray | None = None
     channel_axis: int | None = None
     fitted: Fitted | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(
+        cls, plane: Plane, done: Denoised, request: Request, start: Start | None, started: float
+    ) -> Result:
+        """Return what is known of a plane that was denoised since the time `started`.
+
+        `start` says where its fit began, if it shares one.
+        """
+        shared = "" if start is None else start.reason
+        image = plane.restore(done.mean.cpu().numpy())
+        deviation = done.deviation
+        spread = None if deviation is None else plane.restore_deviation(deviation.cpu().numpy())
+        return cls(
+            image,
+            uncertainty=spread,
+            method=request.method,
+            recipe=done.recipe,
+            reason="; ".join(filter(None, (done.reason, request.reason, shared))),
+            losses=done.losses,
+            timings={**done.timings, "total": time.perf_counter() - started},
+            seed=request.seed,
+            device=str(request.device),
+            versions=versions(),
+            source=plane.image,
+            channel_axis=request.channel_axis,
+            fitted=fitted_to(plane, done, start, request.asked),
+        )
+
+    @classmethod
+    def unchanged(cls, plane: Plane, request: Request, reason: str, started: float) -> Result:
+        """Return the image as it is, for a reason; the fit to start from is handed on."""
+        return cls(
+            plane.image.copy(),
+            uncertainty=None,
+            method=request.method,
+            recipe=None,
+            reason=reason,
+            losses=(),
+            timings={"total": time.perf_counter() - started},
+            seed=request.seed,
+            device=str(request.device),
+            versions=versions(),
+            source=plane.image,
+            channel_axis=request.channel_axis,
+            fitted=request.fitted,
+        )
 
     @cached_property
     def removed_detail(self) -> np.ndarray:
@@ -115,6 +165,16 @@ class Result:
         if self.source is None:
             raise ValueError("this result does not hold its input: nothing to blend with")
         return self.source
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a result: zspot, torch, numpy and Python."""
+    return {
+        "zspot": __version__,
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
 
 
 @dataclass(frozen=True)

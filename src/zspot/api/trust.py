@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zspot.core.plane import to_plane
+from zspot.core.plane import Plane
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.noise.residual import detail_correlation, neighbour_correlation
 
@@ -127,7 +127,7 @@ def assess_images(
         If the images cannot be analysed.
     """
     noise = noise if noise is not None else analyze_noise(noisy, channel_axis=channel_axis)
-    plane = to_plane(noisy, channel_axis)
+    plane = Plane.of(noisy, channel_axis)
     axis = 0 if plane.channel_axis is None else plane.channel_axis
     after = denoised[None] if plane.channel_axis is None else np.moveaxis(denoised, axis, 0)
     values = (after.astype(np.float64) - plane.offset[:, None, None]) / plane.scale

@@ -8,6 +8,7 @@ as the colours of one picture, whose relation means something.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,8 @@ class Plane:
 
     Attributes
     ----------
+    image : ndarray
+        The user's array itself.
     values : float32 ndarray (C, H, W)
         (image - offset) / scale.
     offset : float64 ndarray (C,)
@@ -30,67 +33,102 @@ class Plane:
         Root mean square of the channels' standard deviations.
     varying : bool ndarray (C,)
         Which channels are not constant.
-    dtype : numpy.dtype
-        Of the user's array.
     channel_axis : int or None
-        Where the channels were, counted from the front.
+        Where the channels are in `image`, counted from the front.
     """
 
+    image: np.ndarray
     values: np.ndarray
     offset: np.ndarray
     scale: float
     varying: np.ndarray
-    dtype: np.dtype
     channel_axis: int | None
 
-    def to_image(self, values: np.ndarray) -> np.ndarray:
-        """Return standardised `values` (C, H, W) as an array like the user's: layout, dtype.
+    @classmethod
+    def of(cls, image: np.ndarray, channel_axis: int | None) -> Plane:
+        """Standardise an image.
+
+        Parameters
+        ----------
+        image : ndarray (H, W), or 3-D with `channel_axis` naming the axis of 1 to 4 channels
+            Any real dtype; it is not modified.
+        channel_axis : int or None
+
+        Raises
+        ------
+        ImageError
+            For other numbers of axes or channels, empty arrays, dtypes that are not real numbers,
+            NaN and infinity.
+        """
+        axis = _check(image, channel_axis)
+        channels = image[None] if axis is None else np.moveaxis(image, axis, 0)
+        channels = channels.astype(np.float64)
+        # Dividing by the largest magnitude first keeps the squares of extreme values finite.
+        largest = float(np.abs(channels).max()) or 1.0
+        channels /= largest
+        varying = (channels != channels[:, :1, :1]).any(axis=(1, 2))
+        offset = np.where(varying, channels.mean(axis=(1, 2)), channels[:, 0, 0])
+        channels -= offset[:, None, None]
+        scale = float(np.sqrt(np.square(channels[varying]).mean())) if varying.any() else 1.0
+        channels /= scale
+        values = channels.astype(np.float32)
+        return cls(image, values, offset * largest, scale * largest, varying, axis)
+
+    @property
+    def varying_values(self) -> np.ndarray:
+        """`values` of the channels that are not constant: what is denoised."""
+        return np.ascontiguousarray(self.values[self.varying])
+
+    def like(self, second: np.ndarray) -> np.ndarray:
+        """Return another image of the same scene in this plane's units, varying channels only.
+
+        Raises
+        ------
+        ImageError
+            Also if its shape is another one.
+        """
+        if second.shape != self.image.shape:
+            raise ImageError(
+                f"the second image has shape {second.shape} and the first {self.image.shape}: they "
+                "must show the same scene pixel by pixel"
+            )
+        own = Plane.of(second, self.channel_axis)
+        values = own.values.astype(np.float64) * own.scale + own.offset[:, None, None]
+        values = (values - self.offset[:, None, None]) / self.scale
+        return values[self.varying].astype(np.float32)
+
+    def restore(self, mean: np.ndarray) -> np.ndarray:
+        """Return denoised `varying_values` as an image like the user's, between constant channels.
 
         Integers are rounded to the nearest and cut to the dtype's range.
         """
-        out = self.offset[:, None, None] + values.astype(np.float64) * self.scale
-        return _cast(self._layout(out), self.dtype)
+        values = self.values.copy()
+        values[self.varying] = mean
+        out = self.to_image(values)
+        if not self.varying.all():  # rounding must not touch a constant channel
+            axis = self.channel_axis or 0
+            keep: list[Any] = [slice(None)] * out.ndim
+            keep[axis] = ~self.varying
+            out[tuple(keep)] = self.image[tuple(keep)]
+        return out
 
-    def to_deviation(self, values: np.ndarray) -> np.ndarray:
-        """Return standardised deviations (C, H, W) in the user's units and layout.
+    def restore_deviation(self, deviation: np.ndarray) -> np.ndarray:
+        """Return deviations of `varying_values` in the user's units and layout; elsewhere 0.
 
         float32, or float64 where the user's dtype needs it.
         """
-        precise = np.result_type(self.dtype, np.float32)
-        return self._layout(values.astype(np.float64) * self.scale).astype(precise)
+        spread = np.zeros_like(self.values)
+        spread[self.varying] = deviation
+        precise = np.result_type(self.image.dtype, np.float32)
+        return self._layout(spread.astype(np.float64) * self.scale).astype(precise)
+
+    def to_image(self, values: np.ndarray) -> np.ndarray:
+        """Return standardised `values` (C, H, W), constant channels too, in layout and dtype."""
+        out = self.offset[:, None, None] + values.astype(np.float64) * self.scale
+        return _cast(self._layout(out), self.image.dtype)
 
     def _layout(self, out: np.ndarray) -> np.ndarray:
         return out[0] if self.channel_axis is None else np.moveaxis(out, 0, self.channel_axis)
-
-
-def to_plane(image: np.ndarray, channel_axis: int | None) -> Plane:
-    """Standardise an image.
-
-    Parameters
-    ----------
-    image : ndarray (H, W), or 3-D with `channel_axis` naming the axis of 1 to 4 channels
-        Any real dtype; it is not modified.
-    channel_axis : int or None
-
-    Raises
-    ------
-    ImageError
-        For other numbers of axes or channels, empty arrays, dtypes that are not real numbers,
-        NaN and infinity.
-    """
-    axis = _check(image, channel_axis)
-    channels = image[None] if axis is None else np.moveaxis(image, axis, 0)
-    channels = channels.astype(np.float64)
-    # Dividing by the largest magnitude first keeps the squares of extreme values finite.
-    largest = float(np.abs(channels).max()) or 1.0
-    channels /= largest
-    varying = (channels != channels[:, :1, :1]).any(axis=(1, 2))
-    offset = np.where(varying, channels.mean(axis=(1, 2)), channels[:, 0, 0])
-    channels -= offset[:, None, None]
-    scale = float(np.sqrt(np.square(channels[varying]).mean())) if varying.any() else 1.0
-    channels /= scale
-    values = channels.astype(np.float32)
-    return Plane(values, offset * largest, scale * largest, varying, image.dtype, axis)
 
 
 def _check(image: np.ndarray, channel_axis: int | None) -> int | None:

@@ -8,15 +8,9 @@ the first plane and learn on for a share of the steps.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-import numpy as np
-
-from zspot.algorithms import METHODS
-from zspot.api.result import Result
 from zspot.core.errors import OptionError
 from zspot.core.plane import Plane
 from zspot.engine.denoiser import Denoised
@@ -27,12 +21,10 @@ Asked = tuple[str | Recipe, str | None]
 """Method or recipe and effort; a recipe has none."""
 
 SHARE = 0.25
-"""Share of the steps that a plane learns on from the weights of another; see docs/batch.md."""
+"""Share of the steps that a plane learns on from the weights of another; see docs/tuning."""
 
 RATE = 0.3
-"""Peak learning rate of these steps to that of a fit from the start: at the whole rate they undo
-more than they learn. On a small stack of correlated noise, bsn-ins with an eighth of the steps
-ended 3.1 dB lower with it."""
+"""Peak learning rate of these steps to that of a fit from the start; see docs/tuning."""
 
 
 @dataclass(frozen=True)
@@ -92,34 +84,8 @@ class Start:
     weights: Weights | None = None
 
 
-def asked_for(method: str | Recipe, effort: str) -> Asked:
-    """Return what tells whether two runs were asked for the same."""
-    return method, None if isinstance(method, Recipe) else effort
-
-
-def check(method: str | Recipe) -> None:
-    """Refuse methods whose fit to one plane says nothing of another.
-
-    Raises
-    ------
-    OptionError
-    """
-    able = ", ".join(name for name, known in METHODS.items() if known.shares_fit)
-    if isinstance(method, Recipe):
-        if method.fill.replaces_image:
-            raise OptionError(
-                "a recipe with fill code describes one image and cannot share its fit: leave out "
-                f"sharing, or choose another recipe or method ({able})"
-            )
-    elif not METHODS[method].shares_fit:
-        raise OptionError(
-            f"method {method} learns nothing that another plane could use: leave out sharing the "
-            f"fit, or choose {able}"
-        )
-
-
 def check_neighbour(
-    fitted: Fitted | None, asked: Asked, shape: Sequence[int], channel_axis: int | None
+    fitted: Fitted, asked: Asked, shape: Sequence[int], channel_axis: int | None
 ) -> None:
     """Refuse a fit that was made by another method or for planes of another form.
 
@@ -127,9 +93,6 @@ def check_neighbour(
     ------
     OptionError
     """
-    check(asked[0])
-    if fitted is None:
-        return
     if fitted.asked != asked:
         raise OptionError(
             f"after was made by {_in_words(*fitted.asked)}: ask for the same, or leave out after"
@@ -166,28 +129,14 @@ def begin(fitted: Fitted | None, plane: Plane) -> Start:
     return Start(reason, recipe, whole, fitted.weights)
 
 
-def fitted_to(
-    plane: Plane, shape: tuple[int, ...], done: Denoised, start: Start | None, asked: Asked
-) -> Fitted | None:
-    """Return what can be shared of a fit; None if the method ran no recipe that can.
-
-    Parameters
-    ----------
-    plane : Plane
-    shape : tuple of int
-        Of the image.
-    done : Denoised
-    start : Start or None
-        Where it began.
-    asked : tuple
-        As `asked_for` returns it.
-    """
+def fitted_to(plane: Plane, done: Denoised, start: Start | None, asked: Asked) -> Fitted | None:
+    """Return what can be shared of a fit that began at `start`; None if no recipe ran that can."""
     recipe = start.whole if start is not None and start.whole is not None else done.recipe
     if recipe is None or recipe.fill.replaces_image:
         return None
     return Fitted(
         asked=asked,
-        shape=shape,
+        shape=plane.image.shape,
         channel_axis=plane.channel_axis,
         recipe=recipe,
         weights=done.weights,
@@ -227,60 +176,3 @@ def shortened(recipe: Recipe) -> Recipe:
         return recipe
     fit = recipe.fit.shortened(SHARE, RATE)
     return replace(recipe, target=recipe.target.shortened(SHARE), fit=fit)
-
-
-def series(axes: str, place: Sequence[Any]) -> int:
-    """Return which planes of a file share a fit: those of one channel.
-
-    Parameters
-    ----------
-    axes : str
-        A letter for each axis, see `zspot.io`.
-    place : sequence
-        Index of a plane, an entry for each axis; what follows the axes that count planes may lack.
-    """
-    return place[axes.index("C")] if "C" in axes else 0
-
-
-class Sharing:
-    """The fits that the planes of one stack start from: that of the first plane of each channel.
-
-    Not that of the plane before: so a plane depends on one other plane only, and the same bytes
-    come out whatever was done before, in whatever run.
-
-    Parameters
-    ----------
-    method : str or Recipe
-
-    Raises
-    ------
-    OptionError
-        If the method cannot share a fit.
-
-    Attributes
-    ----------
-    alone : bool
-        Whether no channel has more than one plane, so that there is nothing to share.
-    """
-
-    def __init__(self, method: str | Recipe) -> None:
-        check(method)
-        self._firsts: dict[int, Result] = {}
-        self.alone = False
-
-    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
-        """Forget the stack before; of this one know whether any channel has two planes."""
-        self._firsts.clear()
-        others = (size for letter, size in zip(axes, shape, strict=True) if letter not in "CYXS")
-        self.alone = math.prod(others) == 1
-
-    def first(self, series: int) -> Result | None:
-        """Return the result to start the next plane of a series from; None for the first."""
-        return self._firsts.get(series)
-
-    def take(self, series: int, result: Result) -> None:
-        """Keep the fit of a plane, without its pixels, if it is the first that was fitted."""
-        if not self.alone and series not in self._firsts and result.fitted is not None:
-            nothing = np.empty(0)
-            slim = replace(result, image=nothing, source=None, uncertainty=None, losses=())
-            self._firsts[series] = slim

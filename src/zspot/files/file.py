@@ -15,7 +15,7 @@ from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError, ImageError, OptionError
 from zspot.core.memory import limit_of
 from zspot.core.progress import Report, within
-from zspot.engine.shared_fit import Sharing, series
+from zspot.files.planes import Sharing, series
 from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
 from zspot.recipe import Recipe
 

@@ -138,14 +138,14 @@ def denoise_many(
         If the run as a whole cannot start or go on.
     """
     from zspot.api import check_device
-    from zspot.engine.shared_fit import check
+    from zspot.api.requests import check_sharing
     from zspot.files.file import check_options
 
     # What is wrong with an option is told once, not of every file.
     blending = check_options(method, effort, axes, max_memory, strength, keep_detail)
     check_device(device, here=scheduler is None)  # workers elsewhere may have what is not here
     if share_fit:
-        check(method)
+        check_sharing(method)
     out = Path(out).absolute()
     found = find(source, out)
     try:

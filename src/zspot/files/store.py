@@ -21,8 +21,8 @@ from filelock import FileLock, Timeout
 from zspot._version import __version__
 from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError
-from zspot.engine.shared_fit import Sharing, series
 from zspot.files.journal import fingerprint
+from zspot.files.planes import Sharing, series
 from zspot.io.atomic import os_reason, sync_folder
 from zspot.io.ome_zarr import Level, Picture, copy_all_but_pixels, pictures
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zspot.core.plane import Plane, to_plane
+from zspot.core.plane import Plane
 from zspot.noise.blocks import MAX_BLOCKS, SIDE
 
 _PILE = 2e-3  # share of the pixels that a clipping level holds at least
@@ -50,7 +50,7 @@ class Stored:
 
     @classmethod
     def of(cls, image: np.ndarray, channel_axis: int | None) -> Stored:
-        """Read `image`; raises what `to_plane` raises, for the whole of it."""
+        """Read `image`; raises what `Plane.of` raises, for the whole of it."""
         stored, some, step, plane = _sampled(image, channel_axis)
         deviation = plane.values.std(axis=(1, 2), dtype=np.float64)
         deviation = np.where(plane.varying, deviation, 0.0)
@@ -90,17 +90,17 @@ def _sampled(
 ) -> tuple[np.ndarray, np.ndarray, int, Plane]:
     """Return all stored values (C, H, W), those to analyse, the step of blocks and their plane.
 
-    Raises what `to_plane` raises, for the whole image.
+    Raises what `Plane.of` raises, for the whole image.
     """
     flat = image.ndim == 2 and channel_axis is None
     cubic = image.ndim == 3 and channel_axis is not None and -3 <= channel_axis < 3
     if not (flat or cubic) or image.dtype.kind not in "uif" or image.size == 0:
-        to_plane(image, channel_axis)  # raises
+        Plane.of(image, channel_axis)  # raises
     stored = image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
     some, step = sample(stored)
     if step and not (np.isfinite(stored.min()) and np.isfinite(stored.max())):
-        to_plane(image, channel_axis)  # raises
-    return stored, some, step, to_plane(some, 0)
+        Plane.of(image, channel_axis)  # raises
+    return stored, some, step, Plane.of(some, 0)
 
 
 def sample(channels: np.ndarray) -> tuple[np.ndarray, int]:

@@ -1,0 +1,200 @@
+"""What was asked of a run: all that can be refused before the work is refused here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from zspot.algorithms import EFFORTS, METHODS
+from zspot.core.errors import OptionError
+from zspot.core.memory import limit_of
+from zspot.core.plane import Plane
+from zspot.engine import Denoiser, RecipeDenoiser
+from zspot.engine.shared_fit import Asked, Fitted, Start, begin, check_neighbour
+from zspot.recipe import Recipe
+
+DEFAULT_METHOD = "auto"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of a run on one plane.
+
+    Attributes
+    ----------
+    method : str
+        Its name.
+    asked : tuple
+        What tells whether two runs were asked for the same, see `zspot.engine.shared_fit`.
+    made : Recipe or Denoiser
+        What is to run.
+    reason : str
+        Why, in words.
+    channel_axis : int or None
+        As it was passed.
+    seed : int
+    device : torch.device
+    max_memory : int, str or None
+        A size of memory.
+    shares : bool
+        Whether to start from the fit of another plane.
+    fitted : Fitted or None
+        That fit, if there is one.
+    """
+
+    method: str
+    asked: Asked
+    made: Recipe | Denoiser
+    reason: str
+    channel_axis: int | None
+    seed: int
+    device: torch.device
+    max_memory: int | str | None
+    shares: bool
+    fitted: Fitted | None
+
+    @classmethod
+    def checked(
+        cls,
+        method: str | Recipe,
+        effort: str,
+        *,
+        channel_axis: int | None,
+        seed: int,
+        device: str,
+        max_memory: int | str | None,
+        second: bool,
+        shares: bool,
+        fitted: Fitted | None,
+    ) -> Request:
+        """Check what was asked, apart from the image; `second` says whether there is another one.
+
+        Raises
+        ------
+        OptionError
+        """
+        name, made, reason = choose(method, effort)
+        _check_second(method, second)
+        if shares:
+            check_sharing(method)
+        limit_of(max_memory)
+        asked = method, None if isinstance(method, Recipe) else effort
+        seed, where = _seed(seed), device_of(device)
+        return cls(name, asked, made, reason, channel_axis, seed, where, max_memory, shares, fitted)
+
+    def check_fits(self, plane: Plane) -> None:
+        """Refuse a fit to start from that was made for another method or form of planes.
+
+        Raises
+        ------
+        OptionError
+        """
+        if self.fitted is not None:
+            check_neighbour(self.fitted, self.asked, plane.image.shape, plane.channel_axis)
+
+    def start(self, plane: Plane) -> Start | None:
+        """Return where the fit of a plane begins; None where no fit is shared."""
+        return begin(self.fitted, plane) if self.shares else None
+
+    def denoiser(self, second: torch.Tensor | None, start: Start | None) -> Denoiser:
+        """Return what denoises the plane: a shared fit, a recipe or a method of another kind."""
+        if start is not None and start.recipe is not None:
+            return RecipeDenoiser(start.recipe, second, start.weights)
+        return RecipeDenoiser(self.made, second) if isinstance(self.made, Recipe) else self.made
+
+
+def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, str]:
+    """Return the method's name, the recipe or denoiser to run and the reason in words.
+
+    Raises
+    ------
+    OptionError
+        If the method or effort does not exist.
+    """
+    if isinstance(method, Recipe):
+        return method.method, method, "the recipe was given"
+    if method not in METHODS:
+        raise OptionError(f"unknown method {method!r}: choose one of {', '.join(METHODS)}")
+    if effort not in EFFORTS:
+        raise OptionError(f"unknown effort {effort!r}: choose one of {', '.join(EFFORTS)}")
+    made = METHODS[method].make(effort)
+    return method, made, f"method {method} was asked for, effort {effort}"
+
+
+def check_sharing(method: str | Recipe) -> None:
+    """Refuse methods whose fit to one plane says nothing of another.
+
+    Raises
+    ------
+    OptionError
+    """
+    able = ", ".join(name for name, known in METHODS.items() if known.shares_fit)
+    if isinstance(method, Recipe):
+        if method.fill.replaces_image:
+            raise OptionError(
+                "a recipe with fill code describes one image and cannot share its fit: leave out "
+                f"sharing, or choose another recipe or method ({able})"
+            )
+    elif not METHODS[method].shares_fit:
+        raise OptionError(
+            f"method {method} learns nothing that another plane could use: leave out sharing the "
+            f"fit, or choose {able}"
+        )
+
+
+def check_device(name: str, *, here: bool = True) -> None:
+    """Raise OptionError if a device has no meaning or, where it is to be `here`, is not there."""
+    if here:
+        device_of(name)
+    elif name != "auto":
+        _named(name)
+
+
+def device_of(name: str) -> torch.device:
+    """Return a device of this machine.
+
+    Raises
+    ------
+    OptionError
+        If it is not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = _named(name)
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(device.type, False):
+        raise OptionError(f"device {name!r} is not there: choose auto or cpu")
+    return device
+
+
+def _named(name: str) -> torch.device:
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise OptionError(f"unknown device {name!r}: choose auto, cpu, cuda or mps") from None
+
+
+def _check_second(method: str | Recipe, second: bool) -> None:
+    if isinstance(method, Recipe) or METHODS[method].needs_second == second:
+        return  # the engine checks what a recipe's target needs
+    if not second:
+        raise OptionError(
+            f"method {method} learns from two noisy images of one scene: pass the other one as "
+            "second (--second FILE), or choose another method"
+        )
+    able = ", ".join(name for name, known in METHODS.items() if known.needs_second)
+    raise OptionError(f"method {method} uses one image: leave out second, or choose {able}")
+
+
+def _seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise OptionError(f"seed={seed!r}: must be an integer from 0 up")
+    return int(seed)
