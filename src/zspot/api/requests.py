@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.core.errors import OptionError
@@ -98,7 +99,7 @@ class Request:
         """Return where the fit of a plane begins; None where no fit is shared."""
         return begin(self.fitted, plane) if self.shares else None
 
-    def denoiser(self, second: torch.Tensor | None, start: Start | None) -> Denoiser:
+    def denoiser(self, second: Tensor | None, start: Start | None) -> Denoiser:
         """Return what denoises the plane: a shared fit, a recipe or a method of another kind."""
         if start is not None and start.recipe is not None:
             return RecipeDenoiser(start.recipe, second, start.weights)
