@@ -16,7 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 import zspot
 
 PACKAGE = Path(zspot.__file__).parent
-STEP, ROW, WIDE, HIGH, LINE = 29, 40, 138, 28, 12  # pixels; LINE: from a box's right end
+STEP, ROW, WIDE, HIGH, LINE = 29, 40, 148, 28, 12  # pixels; LINE: from a box's right end
 Rooms = dict[str, dict[str, int]]
 """How many files of each room import each other room."""
 
@@ -104,8 +104,8 @@ def drawn(found: Rooms, counts: dict[str, int]) -> str:
         out.append(f'<text x="{x - WIDE + 9}" y="{y + 5}">{room}</text>')
         out.append(f'<text class="lines" x="{x - 9}" y="{y + 5}">{counts[room]:,}</text>')
     size = f"-2 0 {max(right.values()) + 4} {ROW * len(found)}"
-    said = f"Each box is a room with its number of lines; {counts['zspot']:,} lines in all."
-    told = "Go right from a box: each dot is an import of the room that its arrow ends at."
+    said = f"Each box is a room with its lines of code; {counts['zspot']:,} in all."
+    told = "Go right from a box: each dot is an import. Go down from a dot: what is imported."
     svg = f'<svg viewBox="{size}" role="img" aria-label="{said}">{"".join(out)}</svg>'
     return f'<figure class="rooms">{svg}<figcaption>{said} {told}</figcaption></figure>'
 
