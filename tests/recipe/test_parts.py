@@ -106,13 +106,13 @@ def test_inr_phases_equal_the_mlp_on_the_fine_grid(gamma):
 
 @given(p=st.floats(0, 1), seed=st.integers(0, 10**6))
 def test_bernoulli_meets_its_probability(p, seed):
-    draws = bernoulli((100, 401), p, generator(seed), CPU).double()
+    draws = bernoulli((100, 401), p, generator(seed)).double()
     sigma = math.sqrt(max(p * (1 - p), 1e-9) / draws.numel())
     assert abs(draws.mean() - p) < 6 * sigma + 1e-5
 
 
 def test_bernoulli_neighbours_are_independent():
-    draws = bernoulli((512, 512), 0.3, generator(), CPU).double() - 0.3
+    draws = bernoulli((512, 512), 0.3, generator()).double() - 0.3
     for lag in range(1, 9):
         for moved in (draws.roll(lag, 0), draws.roll(lag, 1)):
             assert abs((draws * moved).mean() / 0.21) < 6 / 512

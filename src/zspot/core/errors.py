@@ -47,10 +47,6 @@ class StoppedError(ZspotError):
 
 
 def printable(text: str) -> str:
-    """Return text that any terminal can show.
-
-    File names may hold bytes that are not UTF-8, line ends and escape sequences; they come out as
-    backslash escapes.
-    """
+    """Return text for any terminal: what file names may hold beside text as backslash escapes."""
     shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() or c.isspace() else f"\\x{ord(c):02x}" for c in shown)

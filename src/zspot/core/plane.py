@@ -19,46 +19,21 @@ MAX_CHANNELS = 4
 
 @dataclass(frozen=True)
 class Plane:
-    """A standardised plane and the way back to the user's array.
+    """A standardised plane and the way back to the user's array."""
 
-    Attributes
-    ----------
-    image : ndarray
-        The user's array itself.
-    values : float32 ndarray (C, H, W)
-        (image - offset) / scale.
-    offset : float64 ndarray (C,)
-        Mean of each channel.
-    scale : float
-        Root mean square of the channels' standard deviations.
-    varying : bool ndarray (C,)
-        Which channels are not constant.
-    channel_axis : int or None
-        Where the channels are in `image`, counted from the front.
-    """
-
-    image: np.ndarray
-    values: np.ndarray
-    offset: np.ndarray
-    scale: float
-    varying: np.ndarray
-    channel_axis: int | None
+    image: np.ndarray  # the user's array itself
+    values: np.ndarray  # (C, H, W), float32: (image - offset) / scale
+    offset: np.ndarray  # (C,), float64: mean of each channel
+    scale: float  # root mean square of the channels' standard deviations
+    varying: np.ndarray  # (C,), bool: which channels are not constant
+    channel_axis: int | None  # of `image`, counted from the front
 
     @classmethod
     def of(cls, image: np.ndarray, channel_axis: int | None) -> Plane:
-        """Standardise an image.
+        """Standardise an image (H, W), or 3-D with `channel_axis` naming that of 1 to 4 channels.
 
-        Parameters
-        ----------
-        image : ndarray (H, W), or 3-D with `channel_axis` naming the axis of 1 to 4 channels
-            Any real dtype; it is not modified.
-        channel_axis : int or None
-
-        Raises
-        ------
-        ImageError
-            For other numbers of axes or channels, empty arrays, dtypes that are not real numbers,
-            NaN and infinity.
+        Other shapes, empty arrays, dtypes that are not real numbers, NaN and infinity raise an
+        `ImageError`.
         """
         axis = _check(image, channel_axis)
         channels = image[None] if axis is None else np.moveaxis(image, axis, 0)
@@ -80,13 +55,7 @@ class Plane:
         return np.ascontiguousarray(self.values[self.varying])
 
     def like(self, second: np.ndarray) -> np.ndarray:
-        """Return another image of the same scene in this plane's units, varying channels only.
-
-        Raises
-        ------
-        ImageError
-            Also if its shape is another one.
-        """
+        """Return another image of the same scene in this plane's units, varying channels only."""
         if second.shape != self.image.shape:
             raise ImageError(
                 f"the second image has shape {second.shape} and the first {self.image.shape}: they "
@@ -98,25 +67,18 @@ class Plane:
         return values[self.varying].astype(np.float32)
 
     def restore(self, mean: np.ndarray) -> np.ndarray:
-        """Return denoised `varying_values` as an image like the user's, between constant channels.
-
-        Integers are rounded to the nearest and cut to the dtype's range.
-        """
+        """Return denoised `varying_values` as an image like the user's, with constant channels."""
         values = self.values.copy()
         values[self.varying] = mean
         out = self.to_image(values)
         if not self.varying.all():  # rounding must not touch a constant channel
-            axis = self.channel_axis or 0
             keep: list[Any] = [slice(None)] * out.ndim
-            keep[axis] = ~self.varying
+            keep[self.channel_axis or 0] = ~self.varying
             out[tuple(keep)] = self.image[tuple(keep)]
         return out
 
     def restore_deviation(self, deviation: np.ndarray) -> np.ndarray:
-        """Return deviations of `varying_values` in the user's units and layout; elsewhere 0.
-
-        float32, or float64 where the user's dtype needs it.
-        """
+        """Return deviations of `varying_values` as floats in the user's units, elsewhere 0."""
         spread = np.zeros_like(self.values)
         spread[self.varying] = deviation
         precise = np.result_type(self.image.dtype, np.float32)
@@ -165,6 +127,7 @@ def _check(image: np.ndarray, channel_axis: int | None) -> int | None:
 
 
 def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Bring values to a dtype: integers rounded to the nearest, all cut to its range."""
     if dtype.kind == "f":
         limit = float(np.finfo(dtype).max)
         return np.clip(values, -limit, limit).astype(dtype)

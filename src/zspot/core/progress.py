@@ -34,7 +34,6 @@ def within(report: Report | None, number: int, count: int) -> Report | None:
     """Turn the progress of run `number` (from 0) of `count` like ones into progress of all."""
     if report is None:
         return None
-
     started = time.perf_counter()
 
     def told(p: Progress) -> None:

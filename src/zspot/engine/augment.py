@@ -14,23 +14,12 @@ DIHEDRAL = 8  # rotations and reflections of a square
 def crops(
     shape: Sequence[int], side: int, count: int, generator: Generator, grid: int = 1
 ) -> list[tuple[slice, slice]]:
-    """Draw crops of an image: any squares that touch it, moved inside.
+    """Draw crops of an image (height, width): any squares that touch it, moved inside.
 
     Were every place as likely as any other, pixels at the image's border would be in few of the
     crops and hardly be learned. Crops nearly as large as the image start at either end a third of
-    the times each, so that other places still occur.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        Height and width of the image.
-    side : int
-        Of the crops; along an axis that is shorter they are as long as it.
-    count : int
-    generator : Generator
-        On the CPU.
-    grid : int
-        Rows and columns at which crops start are multiples of this.
+    the times each, so that other places still occur. Along an axis shorter than `side` they are as
+    long as it; they start at multiples of `grid`.
     """
 
     def along(full: int) -> slice:

@@ -11,15 +11,9 @@ _FOLLOW = 0.1  # how fast the measure of variance follows; Wang et al. use the s
 class RunningMean:
     """Exponential mean of outputs; keeps the mean at the least variance of the outputs.
 
+    It stops `patience` steps after the least variance; 0 is never, and then the last mean counts.
     Source of the rule: Wang, Li, Zhuang, Chen, Liang, Sun, Early Stopping for Deep Image Prior,
     TMLR 2023 (exponential moving variance).
-
-    Parameters
-    ----------
-    decay : float
-        Of the mean.
-    patience : int
-        Steps after the least variance at which to stop; 0 is never, and then the last mean counts.
     """
 
     def __init__(self, decay: float, patience: int) -> None:
@@ -54,9 +48,9 @@ class RunningMean:
 
 
 class Mean:
-    """Running mean and spread of predictions.
+    """Running mean and spread of predictions, by Welford's update.
 
-    Welford's update: sums of squares would lose the small spread of 400 predictions.
+    Sums of squares would lose the small spread of 400 predictions.
     """
 
     def __init__(self, like: Tensor) -> None:

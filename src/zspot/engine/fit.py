@@ -33,14 +33,9 @@ class _Optimiser:
 
 
 def fit(session: Session, clock: Clock) -> tuple[tuple[float, ...], RunningMean | None]:
-    """Let the network learn; return the loss at each step and, where asked, the running mean.
+    """Let the session's network learn; return the loss at each step and, if asked, a running mean.
 
-    Parameters
-    ----------
-    session : Session
-        Its network, fill and generators change.
-    clock : Clock
-        With a stage "fit" of a tick a step.
+    The clock's stage "fit" ticks at each step.
     """
     recipe, spec = session.recipe, session.recipe.fit
     optimiser = _Optimiser(session.network, spec)

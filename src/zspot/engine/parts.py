@@ -2,71 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from zspot.core.rng import Purpose, derive
 from zspot.engine.forward import Applied, in_phases, network_input
 from zspot.engine.tiling import SIDE, Tiled, Windowed
 from zspot.recipe import NoMask, Recipe
-from zspot.recipe.fills import RunningFill
 
 
-@dataclass
 class Session:
-    """A recipe turned into working parts for one image.
+    """A recipe turned into working parts for one image; a seed decides every random number."""
 
-    Attributes
-    ----------
-    recipe : Recipe
-    image : float tensor (1, C, H, W)
-    second : float tensor (1, C, H, W) or None
-    network : nn.Module
-    whole : callable
-        The network for whole images, without gradient.
-    fill : RunningFill
-    masking, dropping, places : Generator
-        Of masks and targets, of dropout, and of crops and turns.
-    guide : float tensor or None
-        What the target needs beside the image, see `Target.guide`.
-    """
-
-    recipe: Recipe
-    image: Tensor
-    second: Tensor | None
-    network: nn.Module
-    whole: Applied
-    fill: RunningFill
-    masking: Generator
-    dropping: Generator
-    places: Generator
-    guide: Tensor | None = None
-
-    @classmethod
-    def begin(
-        cls, recipe: Recipe, image: Tensor, seed: int, second: Tensor | None = None
-    ) -> Session:
-        """Make the parts; a seed decides every random number."""
-        cpu, device = torch.device("cpu"), image.device
-        channels = image.shape[1]
-        inputs = recipe.fill.inputs(channels)
-        network = recipe.network.build(channels, derive(seed, Purpose.NETWORK, cpu), inputs)
-        network = network.to(device)
-        dropping = derive(seed, Purpose.DROPOUT, device)
-        fill = recipe.fill.start(image, derive(seed, Purpose.FILL, cpu), dropping)
-        return cls(
-            recipe,
-            image,
-            second,
-            network,
-            _for_whole_images(recipe, network),
-            fill,
-            masking=derive(seed, Purpose.MASK, device),
-            dropping=dropping,
-            places=derive(seed, Purpose.CROPS, cpu),
-        )
+    def __init__(
+        self, recipe: Recipe, image: Tensor, seed: int, second: Tensor | None = None
+    ) -> None:
+        cpu, device, channels = torch.device("cpu"), image.device, image.shape[1]
+        self.recipe, self.image, self.second = recipe, image, second  # images: (1, C, H, W)
+        self.masking = derive(seed, Purpose.MASK, device)  # of masks and targets
+        self.dropping = derive(seed, Purpose.DROPOUT, device)
+        self.places = derive(seed, Purpose.CROPS, cpu)  # of crops and turns
+        start = derive(seed, Purpose.NETWORK, cpu)
+        network = recipe.network.build(channels, start, recipe.fill.inputs(channels))
+        self.network: nn.Module = network.to(device)
+        self.whole = _for_whole_images(recipe, self.network)  # without gradient
+        self.fill = recipe.fill.start(image, derive(seed, Purpose.FILL, cpu), self.dropping)
+        self.guide: Tensor | None = None  # see `Target.guide`
 
     @property
     def images(self) -> list[Tensor]:
@@ -92,6 +53,7 @@ class Session:
 
 
 def _for_whole_images(recipe: Recipe, network: nn.Module) -> Applied:
+    """Return the network as it is shown large images, window by window or tile by tile."""
     if recipe.predict.window:
         return Windowed(network, recipe.predict.window)
     field = recipe.network.receptive_field

@@ -25,18 +25,14 @@ def passes(spec: Predict) -> int:
 def predict(session: Session, clock: Clock) -> tuple[Tensor, Tensor | None]:
     """Return the mean of predictions and their deviation, each (C, H, W).
 
-    Parameters
-    ----------
-    session : Session
-    clock : Clock
-        With a stage "predict" of a tick for each of `passes` and each refinement.
+    The clock's stage "predict" ticks for each of `passes` and each refinement.
     """
     spec = session.recipe.predict
     mean = Mean(session.image)
     for _, image in product(range(spec.passes), session.images):
         seen, visible = session.seen(image)
         for turn, stride in product(range(DIHEDRAL if spec.turns else 1), spec.strides):
-            turned = (augmented(seen, turn), augmented(visible, turn))
+            turned = augmented(seen, turn), augmented(visible, turn)
             output = in_phases(session.whole, session.dropping, *turned, stride)
             mean.add(restored(output, turn))
             clock.tick("predict")
@@ -50,7 +46,7 @@ def _refined(session: Session, first: Tensor, clock: Clock) -> Mean:
     image, spec = session.image, session.recipe.predict
     mean = Mean(image)
     for _ in range(spec.refine):
-        back = bernoulli(tuple(image.shape), spec.refine_share, session.masking, image.device)
+        back = bernoulli(image.shape, spec.refine_share, session.masking)
         mean.add(session.whole(torch.where(back, image, first), session.dropping))
         clock.tick("predict")
     return mean

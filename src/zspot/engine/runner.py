@@ -67,7 +67,7 @@ def run(
     require(not wants or second is not None, "target second needs a second noisy image: pass one")
     require(wants or second is None, "a second image is only used by target second (method n2n)")
     recipe, told = budget.plan(recipe, y.shape, memory)
-    session = Session.begin(recipe, y[None], seed, None if second is None else second[None])
+    session = Session(recipe, y[None], seed, None if second is None else second[None])
     if start is not None:
         state.put(start, session.network, session.fill)
     clock = Clock(report, _work(recipe, y))
@@ -78,9 +78,8 @@ def run(
     times.append(time.perf_counter())
     mean = recipe.finish.apply(mean, y, clock)
     times.append(time.perf_counter())
-    stages = ("fit", "predict", "finish")
-    spent = [after - before for before, after in pairwise(times)]
-    timings: dict[str, float] = dict(zip(stages, spent, strict=True))
+    spent = (after - before for before, after in pairwise(times))
+    timings: dict[str, float] = dict(zip(("fit", "predict", "finish"), spent, strict=True))
     weights = state.take(session.network, session.fill) if recipe.fit.steps else None
     return Denoised(mean, deviation, losses, timings, told, recipe, weights)
 
@@ -102,11 +101,8 @@ class RecipeDenoiser:
 
     Attributes
     ----------
-    recipe : Recipe
-    second : float tensor (C, H, W) or None
-        Another plane of the same scene.
-    start : mapping of str to tensor, or None
-        What was learned on a neighbouring plane.
+    recipe, second, start
+        As in `zspot.engine.run`.
     """
 
     recipe: Recipe

@@ -27,16 +27,7 @@ AT_ONCE = 256**2
 
 
 class Tiled:
-    """A network that is shown large images tile by tile; for use without gradient.
-
-    Parameters
-    ----------
-    network : nn.Module
-        Called as `network(x, generator, visible)`.
-    field : ReceptiveField
-    side : int
-        Of the tiles, pixels; images that are no larger are taken whole.
-    """
+    """A network that is shown images larger than `side` pixels tile by tile; without gradient."""
 
     def __init__(self, network: nn.Module, field: ReceptiveField, side: int = SIDE) -> None:
         self._network, self._field = network, field
@@ -76,15 +67,7 @@ class Tiled:
 
 
 class Windowed:
-    """A network that is shown an image window by window; for use without gradient.
-
-    Parameters
-    ----------
-    network : nn.Module
-        Called as `network(x, generator, visible)`.
-    side : int
-        Of the windows, pixels; along an axis that is shorter they are as long as it.
-    """
+    """A network that is shown an image in windows of `side` pixels; without gradient."""
 
     def __init__(self, network: nn.Module, side: int) -> None:
         self._network, self._side = network, side
@@ -104,7 +87,8 @@ class Windowed:
             return self._network(x, generator, visible)
         weight = _ramp(sides[0], x)[:, None] * _ramp(sides[1], x)
         total, weights = torch.zeros_like(x), torch.zeros_like(x[:, :1])
-        for batch in _batches(cuts, max(1, AT_ONCE // (sides[0] * sides[1]))):
+        together = max(1, AT_ONCE // (sides[0] * sides[1]))
+        for batch in (cuts[i : i + together] for i in range(0, len(cuts), together)):
             seen = None if visible is None else torch.stack([visible[at] for at in batch])
             outputs = self._network(torch.stack([x[at] for at in batch]), generator, seen)
             for at, output in zip(batch, outputs, strict=True):
@@ -123,7 +107,3 @@ def _ramp(side: int, like: Tensor) -> Tensor:
     """Return weights along an axis that rise over the quarter at each end."""
     at = torch.arange(side, dtype=like.dtype, device=like.device)
     return torch.minimum(at + 1, side - at).clamp(max=max(1, side // 4))
-
-
-def _batches(cuts: list, count: int) -> list[list]:
-    return [cuts[start : start + count] for start in range(0, len(cuts), count)]

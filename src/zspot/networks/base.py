@@ -30,8 +30,8 @@ class Network(Part):
     """A network: its numbers, what it costs and how it is made.
 
     The module is called as `module(x, generator, visible)`: the images (N, C, H, W), the
-    generator of its dropout (None is without) and the map of the pixels that were not hidden,
-    for those that use it.
+    generator of its dropout (None is without) and the map of the pixels that were not hidden.
+    Those that have no use for the last two take them as `*_`.
     """
 
     family = "network"

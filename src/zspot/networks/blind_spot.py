@@ -13,7 +13,7 @@ A convolution dilated by s is an ordinary one on each of the s x s phases; featu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -115,9 +115,7 @@ class BlindSpotModule(nn.Module):
             self.exit = nn.Conv2d(w // 2, channels, 1)
             he_weights(self, 0.0)
 
-    def forward(
-        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *_: Any) -> Tensor:
         h = F.relu_(self.entry(x))
         h = torch.cat([branch(h) for branch in self.branches], dim=1)
         for layer in self.tail:

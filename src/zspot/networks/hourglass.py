@@ -8,7 +8,7 @@ one image is batch normalisation.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -103,9 +103,7 @@ class HourglassModule(nn.Module):
             self.body = level
             self.exit = nn.Conv2d(spec.width, channels, 1)
 
-    def forward(
-        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *_: Any) -> Tensor:
         height, width = x.shape[2:]
         pad = (0, -width % self.multiple, 0, -height % self.multiple)
         return self.exit(self.body(F.pad(x, pad, mode="replicate")))[..., :height, :width]

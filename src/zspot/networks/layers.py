@@ -25,12 +25,6 @@ def he_weights(network: nn.Module, slope: float) -> None:
     """Give every convolution weights that keep the variance through leaky ReLUs, and no bias.
 
     torch's default shrinks it at each layer, and deep networks then learn slowly.
-
-    Parameters
-    ----------
-    network : nn.Module
-    slope : float
-        Of the leaky ReLU for negative values.
     """
     for part in network.modules():
         if isinstance(part, nn.Conv2d):

@@ -59,14 +59,7 @@ class PartialConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(fan_out, 1, 1))
 
     def forward(self, x: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features and where there are any.
-
-        Parameters
-        ----------
-        x : tensor (N, C, H, W)
-        visible : float tensor (N, C, H, W) or (N, 1, H, W)
-            1 where `x` is to be used and 0 elsewhere.
-        """
+        """Return features and where there are any; `visible` is 1 where `x` counts, else 0."""
         # What lies outside the image counts as hidden, so that borders keep their brightness.
         share = F.avg_pool2d(visible.mean(1, keepdim=True), 3, 1, 1)
         scale = 1 / share.clamp(min=1e-6)
@@ -79,8 +72,7 @@ class PartialUNetModule(nn.Module):
 
     def __init__(self, spec: PartialUNet, channels: int, generator: Generator) -> None:
         super().__init__()
-        self.p = spec.dropout
-        w = spec.width
+        self.p, w = spec.dropout, spec.width
         inputs = [2 * w, *[3 * w] * (_LEVELS - 2)]
         with seeded(generator):
             self.entry = PartialConv(channels, w)
@@ -99,16 +91,7 @@ class PartialUNetModule(nn.Module):
     def forward(
         self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
     ) -> Tensor:
-        """Map (N, C, H, W) to the same shape.
-
-        Parameters
-        ----------
-        x : tensor (N, C, H, W)
-        generator : Generator or None
-            Draws the dropout; None is without.
-        visible : bool tensor (N, C, H, W), optional
-            Pixels to use; by default all.
-        """
+        """Map (N, C, H, W) to the same shape, from the `visible` pixels or by default all."""
         height, width = x.shape[-2:]
         unit = 2**_LEVELS
         pad = (0, -width % unit, 0, -height % unit)

@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from safetensors.torch import load_file
@@ -29,18 +29,15 @@ from zspot.networks.base import Network, ReceptiveField
 KINDS = ("colour", "grey", "white", "score")
 WIDTHS = (48, 80, 128)
 BLOCKS = (2, 2, 3)
+COLOURS = 3
 # Pixels by the entry and the exit and by two convolutions a block, on the way down and up again.
 _SEEN = 4 + sum(
     2 * count * 2**level
     for blocks in (BLOCKS, BLOCKS[:-1])
     for level, count in enumerate(blocks, 1)
 )
-GRID = 2 ** len(BLOCKS)
-"""The network pools in blocks of this many pixels."""
-REACH = -(-_SEEN // GRID) * GRID
-"""No output pixel depends on an input pixel farther away than this."""
-
-COLOURS = 3
+_UNIT = 2 ** len(BLOCKS)  # pixels of the blocks in which the network pools
+_FIELD = ReceptiveField(-(-_SEEN // _UNIT) * _UNIT, _UNIT)
 _SLOPE = 0.1
 
 
@@ -73,7 +70,7 @@ class Prior(Network):
 
     @property
     def receptive_field(self) -> ReceptiveField:
-        return ReceptiveField(REACH, GRID)
+        return _FIELD
 
     def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
         return 1800.0, 350.0 * (1 if channels == COLOURS else channels)
@@ -84,13 +81,7 @@ def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions around a leaky ReLU, added to the input.
-
-    Parameters
-    ----------
-    width : int
-        Channels in and out.
-    """
+    """Two 3x3 convolutions around a leaky ReLU, added to the input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -106,12 +97,8 @@ class Residual(nn.Module):
 class PriorModule(nn.Module):
     """Blind denoiser of standardised images; takes and returns (N, 3, H, W) of any size.
 
-    Parameters
-    ----------
-    widths : sequence of int
-        Channels at 1/2, 1/4, 1/8, ... of the resolution.
-    blocks : sequence of int
-        Residual blocks at each of these; all but the last have as many on the way up.
+    At 1/2, 1/4, 1/8, ... of the resolution it has so many channels (`widths`) and residual blocks;
+    all but the last have as many on the way up.
     """
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS, blocks: tuple[int, ...] = BLOCKS) -> None:
@@ -130,7 +117,6 @@ class PriorModule(nn.Module):
             self.exit.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the denoised `x`; `x` is standardised, see `standardise`."""
         height, width = x.shape[-2:]
         padded = _pad_to_multiple(x, self.multiple)
         noise = F.pixel_shuffle(self._noise(F.pixel_unshuffle(padded, 2)), 2)
@@ -165,58 +151,23 @@ def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     return x
 
 
-def standardise(y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Subtract each channel's mean and divide by one standard deviation for all channels.
-
-    Parameters
-    ----------
-    y : tensor of shape (N, C, H, W)
-
-    Returns
-    -------
-    z, mean, std : tensor
-        The standardised images, and what gives `y = z * std + mean` back.
-    """
+def denoise(network: nn.Module, y: Tensor) -> Tensor:
+    """Denoise images (N, 1 or 3, H, W) of any intensity scale with one forward pass."""
+    # Each channel has its own mean; one deviation for all keeps their relation.
     mean = y.mean((-2, -1), keepdim=True)
     std = (y - mean).square().mean((-3, -2, -1), keepdim=True).sqrt()
     # A constant image has nothing to scale by; its deviation of 0 brings it back unchanged.
-    safe = torch.where(std > 0, std, torch.ones_like(std))
-    return (y - mean) / safe, mean, std
-
-
-def to_colour(y: Tensor) -> Tensor:
-    """Repeat the channel of a grey image three times, as the network was trained on."""
-    return y.expand(-1, COLOURS, -1, -1) if y.shape[1] == 1 else y
-
-
-def denoise(network: nn.Module, y: Tensor) -> Tensor:
-    """Denoise images of any intensity scale with one forward pass.
-
-    Parameters
-    ----------
-    network : PriorModule
-    y : tensor of shape (N, C, H, W)
-        C is 1 or 3.
-
-    Returns
-    -------
-    tensor of the shape of `y`
-    """
-    z, mean, std = standardise(y)
-    out = network(to_colour(z))
-    if y.shape[1] == 1:
-        out = out.mean(1, keepdim=True)
-    return out * std + mean
+    z = (y - mean) / torch.where(std > 0, std, torch.ones_like(std))
+    # The network was trained on grey images as three equal channels.
+    out = network(z.expand(-1, COLOURS, -1, -1) if y.shape[1] == 1 else z)
+    return (out.mean(1, keepdim=True) if y.shape[1] == 1 else out) * std + mean
 
 
 def load(weights: str = "colour") -> PriorModule:
     """Return the trained network in channels-last layout, ready for use.
 
-    Parameters
-    ----------
-    weights : str
-        "colour", "grey", "white" (noise, of either), or "score" (the same, smaller) for the
-        weights of this package, or a safetensors file.
+    The weights are one of `KINDS`, of this package, or a safetensors file: of camera noise in
+    "colour" or "grey", of "white" noise in either, or "score", the same and smaller.
     """
     if weights in KINDS:
         with as_file(files("zspot") / "weights" / f"{weights}.safetensors") as packaged:
@@ -226,8 +177,7 @@ def load(weights: str = "colour") -> PriorModule:
     with torch.random.fork_rng(devices=[]):  # layers draw weights before they are loaded
         network = PriorModule(blocks=_blocks_of(values))
     network.load_state_dict({name: value.float() for name, value in values.items()})
-    network = network.eval()
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _blocks_of(weights: dict[str, Tensor]) -> tuple[int, ...]:
@@ -243,13 +193,11 @@ class AnyChannels(nn.Module):
     def __init__(self, spec: Prior, channels: int, generator: Generator) -> None:
         super().__init__()
         with seeded(generator):
-            kind = "colour" if channels == COLOURS else "grey"
-            kind = "white" if spec.noise == "white" else kind
+            camera = "colour" if channels == COLOURS else "grey"
+            kind = "white" if spec.noise == "white" else camera
             self.prior = load(kind) if spec.warm else PriorModule()
 
-    def forward(
-        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *_: Any) -> Tensor:
         return any_channels(self.prior, x)
 
 

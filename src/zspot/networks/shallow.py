@@ -6,7 +6,7 @@ Source: Mansour, Heckel, Zero-Shot Noise2Noise, CVPR 2023.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -52,8 +52,6 @@ class ShallowModule(nn.Module):
             self.second = nn.Conv2d(spec.width, spec.width, 3, padding=1)
             self.third = nn.Conv2d(spec.width, channels, 1)
 
-    def forward(
-        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *_: Any) -> Tensor:
         h = F.leaky_relu_(self.first(x), _SLOPE)
         return x - self.third(F.leaky_relu_(self.second(h), _SLOPE))

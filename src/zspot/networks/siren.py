@@ -28,20 +28,7 @@ class Siren(nn.Module):
     computed once per row and once per column and added: the lifted coordinates of the whole
     grid are never stored.
 
-    Parameters
-    ----------
-    channels : int
-        Channels of the image.
-    generator : Generator
-        Draws the initial weights, on the CPU.
-    features, layers : int
-        Width and number of linear layers.
-    w0 : float
-        Frequency factor of the sines.
-    bands : int
-        Octaves of sines and cosines that coordinates are lifted to; 0 takes them as they are.
-    dropout : sequence of float
-        After each of the `layers` - 1 sine layers.
+    The numbers are those of `zspot.recipe.Inr`; 0 `bands` take the coordinates as they are.
     """
 
     def __init__(
@@ -75,22 +62,10 @@ class Siren(nn.Module):
         generator: Generator | None = None,
         window: tuple[slice, slice] = _ALL,
     ) -> Tensor:
-        """Evaluate one of the four 2x2 phases of the fine grid.
+        """Evaluate a window of one of the four phases of the fine grid, (1, C, H, W).
 
-        Parameters
-        ----------
-        height, width : int
-            Size of the image.
-        index : int in 0..3
-            Row offset is `index // 2`, column offset `index % 2`, in half pixels.
-        generator : Generator, optional
-            Draws the dropout; None switches it off.
-        window : (slice, slice)
-            Rows and columns of the image to evaluate.
-
-        Returns
-        -------
-        float tensor (1, C, height, width), or of the window's size
+        Phase `index` is offset by `index // 2` rows and `index % 2` columns of half a pixel.
+        Without a generator there is no dropout.
         """
         rows = self._lift(_fine_axis(height, index // 2, self.weights[0])[window[0]])
         cols = self._lift(_fine_axis(width, index % 2, self.weights[0])[window[1]])

@@ -12,6 +12,7 @@ upsampling become a maximum over the batch and a repeat.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -62,8 +63,7 @@ class UNetModule(nn.Module):
 
     def __init__(self, spec: UNet, channels: int, generator: Generator) -> None:
         super().__init__()
-        self.dilation, self.p = spec.dilation, spec.dropout
-        w = spec.width
+        self.dilation, self.p, w = spec.dilation, spec.dropout, spec.width
 
         def conv(fan_in: int, fan_out: int) -> nn.Conv2d:
             return _conv(fan_in, fan_out, generator)
@@ -82,15 +82,13 @@ class UNetModule(nn.Module):
     def forward(
         self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
     ) -> Tensor:
-        """Map (N, C, H, W) to the same shape; `generator` draws the dropout, None is without.
-
-        Sizes that the five levels do not divide are extended by repeating the border, and the
-        result is cut back.
-        """
+        """Map (N, C, H, W) to the same shape; sizes that the levels do not divide are extended."""
         height, width = x.shape[-2:]
         unit = self.dilation * 2**_LEVELS
         x = F.pad(x, (0, -width % unit, 0, -height % unit), mode="replicate")
-        split, pool, join = _phase_operations(self.dilation)
+        split, pool, join = _same, partial(F.max_pool2d, kernel_size=2), _same
+        if self.dilation == 2:
+            split, pool, join = split_phases, _pool_phases, join_phases
         h = split(x)
         skips = [h]
         h = _act(self.entry(h))
@@ -128,20 +126,10 @@ def _act(x: Tensor) -> Tensor:
     return F.leaky_relu_(x, _SLOPE)
 
 
-def _phase_operations(dilation: int):
-    """Return (split into phases, pool phases to the half-size image, join phases)."""
-    if dilation == 1:
-        return _same, _pool, _same
-    return split_phases, _pool_phases, join_phases
-
-
 def _same(x: Tensor) -> Tensor:
     return x
 
 
-def _pool(x: Tensor) -> Tensor:
-    return F.max_pool2d(x, 2)
-
-
 def _pool_phases(x: Tensor) -> Tensor:
+    """Pool the four phases to the image of half the size."""
     return x.unflatten(0, (4, -1)).amax(0)

@@ -86,7 +86,7 @@ class Bernoulli(Mask):
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         n, c, h, w = shape
         drawn = (n, c if self.per_channel else 1, h, w)
-        visible = bernoulli(drawn, self.keep, generator, generator.device)
+        visible = bernoulli(drawn, self.keep, generator)
         near = exclude(visible, self.exclusion)
         return MaskMaps(hidden=(~visible).expand(shape), scored=(~near).expand(shape))
 
