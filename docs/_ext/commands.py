@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from zspot.algorithms import METHODS
 from zspot.frontends.cli import app
-from zspot.io.open import FORMATS, WRITTEN_AS
+from zspot.io.open import FORMATS
 
 
 class Commands(SphinxDirective):
@@ -51,10 +51,11 @@ class Formats(SphinxDirective):
     def run(self) -> list[Any]:
         """Return a part for each format."""
         parts: dict[str, list[str]] = {}
-        for name, (suffixes, module) in FORMATS.items():
-            parts.setdefault(module, []).extend(f"`{suffix}`" for suffix in suffixes)
-            if name in WRITTEN_AS:
-                parts[module].append(f"(written as `{WRITTEN_AS[name]}`)")
+        for kind in FORMATS.values():
+            part = parts.setdefault(kind.module, [])
+            part.extend(f"`{suffix}`" for suffix in kind.suffixes)
+            if kind.written_as:
+                part.append(f"(written as `{kind.written_as}`)")
         text = [_format(module, " ".join(names)) for module, names in parts.items()]
         return self.parse_text_to_nodes("\n\n".join(text))
 

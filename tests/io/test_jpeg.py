@@ -134,7 +134,7 @@ def test_progressive_noise_at_full_quality(tmp_path):
     path.write_bytes(content)
     image = read(path)
     own = dict(image.metadata["jpeg"])
-    own["progressive"] = True
+    own["coding"] = own["coding"] | {"progressive": True}
     image = type(image)(image.data, image.axes, None, "jpeg", dict(image.metadata) | {"jpeg": own})
     write(tmp_path / "b.jpg", image)
     assert psnr(np.asarray(opened(tmp_path / "b.jpg")), image.data) > 40

@@ -43,22 +43,7 @@ def check_folder(path: Path) -> None:
 def atomic_write(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """Open a hidden file beside `path` that takes its name when the block ends well.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        Final name. A symbolic link is followed, so that the link stays a link.
-    overwrite : bool
-        Replace an existing file. Otherwise a file that appears meanwhile is left alone.
-
-    Yields
-    ------
-    file object
-        Open for reading and writing in binary; flushed and fsynced before the renaming.
-
-    Raises
-    ------
-    FileError
-        If the system refuses to create, fill or rename the file.
+    A symbolic link stays a link. Without `overwrite` a file that appears meanwhile is left alone.
     """
     target = Path(os.path.realpath(path))
     # Long names would overflow the limit of 255 bytes with the prefix and suffix added.
@@ -87,10 +72,7 @@ def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
             # A hard link fails if the target exists, which a renaming would not.
             os.link(temporary, target)
             return
-        except FileExistsError:
-            raise FileError(f"{target} exists; choose another name or overwrite it") from None
-        except OSError:
-            # File systems without hard links (FAT, some network shares).
+        except OSError:  # or the file system has no hard links (FAT, some network shares)
             if target.exists():
                 raise FileError(f"{target} exists; choose another name or overwrite it") from None
     temporary.replace(target)

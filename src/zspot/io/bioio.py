@@ -29,26 +29,14 @@ _READERS = {".nd2": "bioio_nd2", ".czi": "bioio_czi"}
 
 def read(path: Path, max_pixels: int) -> ImageFile:
     """Read the first scene of an ND2 or CZI file as a whole."""
-    stack = open_stack(path, max_pixels)
+    stack = BioStack(path, max_pixels)
     check_header(path, stack.shape, max_pixels)
     data = np.stack([stack.read(number) for number in range(len(stack))])
     return ImageFile(data.reshape(stack.shape), stack.axes, None, "tiff", {}, path, stack.notes)
 
 
-def open_stack(path: Path, max_pixels: int) -> BioStack:
-    """Open the first scene of an ND2 or CZI file."""
-    return BioStack(path, max_pixels)
-
-
 class BioStack(Stack):
-    """The first scene of an ND2 or CZI file, axes TCZYX or TCZYXS.
-
-    Parameters
-    ----------
-    path : Path
-    max_pixels : int
-        Largest number of values of a plane.
-    """
+    """The first scene of an ND2 or CZI file, axes TCZYX or TCZYXS."""
 
     def __init__(self, path: Path, max_pixels: int) -> None:
         self.path = path
@@ -98,8 +86,12 @@ class BioStack(Stack):
             )
 
     def _metadata(self) -> dict[str, Any]:
+        with self.path.open("rb") as handle:
+            head = hashlib.sha256(handle.read(_HEAD))
+        head.update(str(self.path.stat().st_size).encode())
         # A random identifier would make each run's bytes differ.
-        found: dict[str, Any] = {"axes": self.axes, "UUID": str(self._identifier())}
+        identifier = str(uuid.uuid5(uuid.NAMESPACE_OID, head.hexdigest()))
+        found: dict[str, Any] = {"axes": self.axes, "UUID": identifier}
         sizes = self._image.physical_pixel_sizes
         for letter in "XYZ":
             size = getattr(sizes, letter)
@@ -110,11 +102,8 @@ class BioStack(Stack):
             found["Channel"] = {"Name": names}
         return found
 
-    def _identifier(self) -> uuid.UUID:
-        with self.path.open("rb") as handle:
-            head = hashlib.sha256(handle.read(_HEAD))
-        head.update(str(self.path.stat().st_size).encode())
-        return uuid.uuid5(uuid.NAMESPACE_OID, head.hexdigest())
-
     def close(self) -> None:
         """Nothing stays open: bioio opens the file for each plane."""
+
+
+open_stack = BioStack

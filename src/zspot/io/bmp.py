@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,6 +12,8 @@ from zspot.core.errors import FileError
 from zspot.io import pillow
 from zspot.io.checks import check_header
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
+
+refusal = partial(plain_refusal, name="BMP", dtypes=("uint8",), samples=(1, 3, 4))
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:
@@ -37,11 +40,6 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     if "dpi" in picture.info:
         metadata["resolution"] = (*picture.info["dpi"], "inch")
     return ImageFile(data, axes, alpha, "bmp", metadata, path, tuple(notes))
-
-
-def refusal(image: ImageFile) -> str | None:
-    """Say why BMP cannot hold the image, or None."""
-    return plain_refusal(image, "BMP", ("uint8",), (1, 3, 4))
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:

@@ -1,13 +1,16 @@
-"""What is checked before pixels are decoded: size, density and pixel type."""
+"""What is checked before pixels are decoded, and the one error for whatever a decoder raises."""
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from zspot.core.errors import FileError
+from zspot.io.atomic import os_reason
 
 #: Largest number of values (pixels times samples times planes) that `read` decodes by default.
 MAX_PIXELS = 2**31
@@ -24,12 +27,13 @@ _SLACK = 2**16
 
 def check_header(path: Path, shape: tuple[int, ...], limit: int) -> None:
     """Refuse an image that has no pixels, or more than `limit` values, before decoding it."""
-    if not shape or any(size < 1 for size in shape):
-        raise FileError(f"{path}: the image has no pixels (its size is {size_text(shape)})")
+    size = " x ".join(map(str, shape)) or "0"
+    if not shape or min(shape) < 1:
+        raise FileError(f"{path}: the image has no pixels (its size is {size})")
     if math.prod(shape) > limit:
         raise FileError(
-            f"{path}: the header promises {size_text(shape)} values, more than the limit of "
-            f"{limit}; check the file, or raise max_pixels"
+            f"{path}: the header promises {size} values, more than the limit of {limit}; "
+            "check the file, or raise max_pixels"
         )
 
 
@@ -51,6 +55,24 @@ def check_pixel_type(path: Path, dtype: np.dtype) -> None:
         )
 
 
-def size_text(shape: tuple[int, ...]) -> str:
-    """Write a shape as 480 x 640 x 3."""
-    return " x ".join(str(size) for size in shape) or "0"
+@contextlib.contextmanager
+def one_kind_of_error(path: Path) -> Iterator[None]:
+    """Raise a `FileError` of one line about `path` for any failure to read it."""
+    try:
+        yield
+    except FileError:
+        raise
+    except MemoryError as error:
+        raise FileError(f"{path} needs more memory than there is; cut it into parts") from error
+    except Exception as error:  # decoders raise what they like, OSError too, on damaged files
+        if isinstance(error, OSError) and error.errno is not None:
+            raise FileError(f"{path} cannot be read: {os_reason(error)}") from error
+        raise FileError(
+            f"{path} cannot be decoded ({first_line(error)}); it is damaged, copy it again"
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, not too long."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -6,7 +6,9 @@ ZEISS, "CZI file format", DS 2011: header segment, sub-block directory, entries 
 
 from __future__ import annotations
 
+import math
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,20 +25,14 @@ _SPARSE = 64  # planes that may be promised for each that is there
 
 
 def check_directory(path: Path, max_pixels: int) -> None:
-    """Refuse a file whose directory does not fit the file.
-
-    Raises
-    ------
-    FileError
-        If the directory is damaged, or promises far more planes than there are, or planes of more
-        than `max_pixels`.
-    """
-    damaged = FileError(f"{path} is damaged: its directory does not fit the file; copy it again")
+    """Refuse a directory that is damaged, or promises too many planes or too large ones."""
     try:
         with path.open("rb") as handle:
             entries = list(_read(handle, path.stat().st_size))
     except (struct.error, ValueError) as error:
-        raise damaged from error
+        raise FileError(
+            f"{path} is damaged: its directory does not fit the file; copy it again"
+        ) from error
     if not entries:
         raise FileError(f"{path} holds no image; check the file")
     lowest: dict[bytes, int] = {}
@@ -46,18 +42,15 @@ def check_directory(path: Path, max_pixels: int) -> None:
             lowest[name] = min(start, lowest.get(name, start))
             highest[name] = max(start + size, highest.get(name, start + size))
     extent = {name: highest[name] - lowest[name] for name in lowest}
-    sides = extent.pop(b"Y", 0), extent.pop(b"X", 0)
-    check_header(path, sides, max_pixels)
-    planes = 1
-    for size in extent.values():
-        planes *= max(1, size)
+    check_header(path, (extent.pop(b"Y", 0), extent.pop(b"X", 0)), max_pixels)
+    planes = math.prod(max(1, size) for size in extent.values())
     if planes > _SPARSE * len(entries):
         raise FileError(
             f"{path} is damaged: its directory promises {planes} planes and lists {len(entries)}"
         )
 
 
-def _read(handle: BinaryIO, length: int):
+def _read(handle: BinaryIO, length: int) -> Iterator[list[tuple[bytes, int, int]]]:
     """Yield (name, start, size) of the dimensions of each entry."""
     handle.seek(_DIRECTORY_POSITION)
     (position,) = struct.unpack("<q", handle.read(8))
@@ -74,8 +67,7 @@ def _read(handle: BinaryIO, length: int):
         schema, *_, dimensions = _ENTRY.unpack(handle.read(_ENTRY.size))
         if schema != b"DV" or not 0 < dimensions <= _MOST_DIMENSIONS:
             raise ValueError
-        raw = handle.read(dimensions * _DIMENSION.size)
-        parts = list(_DIMENSION.iter_unpack(raw))
+        parts = list(_DIMENSION.iter_unpack(handle.read(dimensions * _DIMENSION.size)))
         if len(parts) != dimensions or any(size < 0 for _, _, size, _, _ in parts):
             raise ValueError
         yield [(key.rstrip(b"\0"), start, size) for key, start, size, _, _ in parts]

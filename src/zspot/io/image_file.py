@@ -69,23 +69,7 @@ class ImageFile:
         return tuple(size for size, letter in pairs if letter != "S")
 
     def replace(self, data: np.ndarray) -> ImageFile:
-        """Return the same file with other pixel values.
-
-        Parameters
-        ----------
-        data : numpy.ndarray
-            New pixels, of the shape and dtype of the present ones.
-
-        Returns
-        -------
-        ImageFile
-            Record with `data` replaced; alpha, axes, metadata and notes are shared.
-
-        Raises
-        ------
-        ValueError
-            If shape or dtype differ.
-        """
+        """Return the same file with other pixel values, whose shape and dtype must be the same."""
         data = np.asarray(data)
         if data.shape != self.data.shape or data.dtype != self.data.dtype:
             raise ValueError(
@@ -109,11 +93,6 @@ def split_alpha(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, str]
     return (pixels[..., 0], None, "YX") if samples == 1 else (pixels, None, "YXS")
 
 
-def _is_plane(image: ImageFile) -> bool:
-    others = (n for n, a in zip(image.data.shape, image.axes, strict=True) if a not in "YXS")
-    return all(n == 1 for n in others) and image.axes.index("Y") < image.axes.index("X")
-
-
 def interleaved(image: ImageFile) -> np.ndarray:
     """Return one plane as (Y, X) or (Y, X, samples) with alpha last.
 
@@ -121,7 +100,6 @@ def interleaved(image: ImageFile) -> np.ndarray:
     """
     data, axes = image.data, image.axes
     keep = [i for i, letter in enumerate(axes) if letter in "YXS"]
-    rows, columns = data.shape[axes.index("Y")], data.shape[axes.index("X")]
     pixels: Any = data.reshape([data.shape[i] for i in keep])
     axes = "".join(axes[i] for i in keep)
     if "S" in axes:
@@ -129,7 +107,7 @@ def interleaved(image: ImageFile) -> np.ndarray:
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if image.alpha is not None:
-        pixels = np.dstack([pixels, image.alpha.reshape(rows, columns)])
+        pixels = np.dstack([pixels, image.alpha.reshape(pixels.shape[:2])])
     return np.ascontiguousarray(pixels)
 
 
@@ -138,25 +116,17 @@ def plain_refusal(
 ) -> str | None:
     """Say why a single-plane format cannot hold the image, or None if it can.
 
-    Parameters
-    ----------
-    image : ImageFile
-        What is to be written.
-    name : str
-        Format, as the user knows it.
-    dtypes : tuple of str
-        Pixel types that the format holds.
-    samples : tuple of int
-        Numbers of samples for each pixel, alpha included, that the format holds.
+    The format holds pixels of `dtypes` with one of these numbers of `samples`, alpha included.
     """
     if image.data.dtype.name not in dtypes:
         return f"{name} cannot hold {image.data.dtype.name} pixels; write a .tif file"
-    if not _is_plane(image):
+    others = (n for n, a in zip(image.data.shape, image.axes, strict=True) if a not in "YXS")
+    if any(n != 1 for n in others) or image.axes.index("Y") > image.axes.index("X"):
         return f"{name} cannot hold a stack or separate channels ({image.axes}); write a .tif file"
-    colours = image.data.shape[image.axes.index("S")] if "S" in image.axes else 1
-    count = colours + (image.alpha is not None)
+    alpha = image.alpha is not None
+    count = alpha + (image.data.shape[image.axes.index("S")] if "S" in image.axes else 1)
     # Two or four samples mean alpha in these formats, so a second or fourth colour has no place.
-    if count not in samples or (count in (2, 4)) != (image.alpha is not None):
-        what = "transparency" if image.alpha is not None else f"{count} samples a pixel"
+    if count not in samples or (count in (2, 4)) != alpha:
+        what = "transparency" if alpha else f"{count} samples a pixel"
         return f"{name} cannot hold {what}; write a .png or .tif file"
     return None

@@ -6,11 +6,9 @@ Pillow codes the pixels; the segments (EXIF, ICC, XMP, comments, ...) are copied
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
-
-import numpy as np
 
 from zspot.core.errors import FileError
 from zspot.io import pillow
@@ -23,17 +21,9 @@ _PROGRESSIVE = 0xC2
 _CODED = {0xC0, 0xC1, _PROGRESSIVE}
 # Markers without a length: padding, restarts, start, TEM.
 _BARE = {0x00, 0x01, *range(0xD0, 0xD9)}
-_EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
+_EXIF = b"Exif\0\0"
 _SUBSAMPLING = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 _LARGEST = 65535
-
-
-@dataclass(frozen=True)
-class _Stream:
-    """Segments before the first scan, as (marker, payload), and what follows the end."""
-
-    segments: list[tuple[int, bytes]]
-    trailing: int
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:
@@ -45,8 +35,8 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     CMYK, 12-bit, lossless and arithmetic coding are refused.
     """
     content = path.read_bytes()
-    stream = _walk(path, content)
-    marker, frame = next(((m, p) for m, p in stream.segments if m in _FRAMES), (0, b""))
+    segments, trailing = _walk(path, content)
+    marker, frame = next(((m, p) for m, p in segments if m in _FRAMES), (0, b""))
     if len(frame) < 6:
         raise FileError(f"{path} is damaged: it has no JPEG frame header; copy it again")
     components = [tuple(frame[i : i + 3]) for i in range(6, 6 + 3 * frame[5], 3)]
@@ -57,19 +47,19 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     size = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
     check_header(path, (*size, len(components)), max_pixels)
     picture, pixels = pillow.decode(path, content, "JPEG", max_pixels)
-    tables = getattr(picture, "quantization", {})
-    own, notes = _coding(stream, components, tables)
-    own["progressive"] = marker == _PROGRESSIVE
-    own["segments"] = [s for s in stream.segments if _is_header(s) and not _is_multi(s)]
-    metadata = _common_metadata(own["segments"], picture) | {"jpeg": own}
-    if stream.trailing:
-        notes.append(f"The {stream.trailing} bytes after the image are not kept.")
+    coding, notes = _coding(segments, components, getattr(picture, "quantization", {}))
+    coding["progressive"] = marker == _PROGRESSIVE
+    # The index of a multi-picture file points at images that are not written.
+    kept = [(m, p) for m, p in segments if _is_header((m, p)) and (m, p[:4]) != (0xE2, b"MPF\0")]
+    metadata = _common_metadata(picture.info) | {"jpeg": {"coding": coding, "segments": kept}}
+    if trailing:
+        notes.append(f"The {trailing} bytes after the image are not kept.")
     axes = "YX" if pixels.ndim == 2 else "YXS"
     return ImageFile(pixels, axes, None, "jpeg", metadata, path, tuple(notes))
 
 
-def _walk(path: Path, content: bytes) -> _Stream:
-    """Step from marker to marker up to the end of the image."""
+def _walk(path: Path, content: bytes) -> tuple[list[tuple[int, bytes]], int]:
+    """Return the segments before the first scan, as (marker, payload), and the bytes left over."""
     segments, position, scanned = [], 2, False
     while True:
         position = content.find(b"\xff", position)
@@ -79,7 +69,7 @@ def _walk(path: Path, content: bytes) -> _Stream:
         if marker == 0xFF:  # fill byte
             position += 1
         elif marker == _EOI:
-            return _Stream(segments, len(content) - position - 2)
+            return segments, len(content) - position - 2
         elif marker in _BARE:
             position += 2
         else:
@@ -94,12 +84,10 @@ def _is_header(segment: tuple[int, bytes]) -> bool:
     return _APP0 <= segment[0] <= 0xEF or segment[0] == _COM
 
 
-def _is_multi(segment: tuple[int, bytes]) -> bool:
-    # The index of a multi-picture file points at images that are not written.
-    return segment[0] == 0xE2 and segment[1].startswith(b"MPF\0")
-
-
-def _coding(stream: _Stream, components: list, tables: Any) -> tuple[dict[str, Any], list[str]]:
+def _coding(
+    segments: list[tuple[int, bytes]], components: list, tables: Any
+) -> tuple[dict[str, Any], list[str]]:
+    """Return how the image is coded, as options of Pillow, and notes."""
     notes = []
     ratio = tuple(
         max(c[1] >> shift & 15 for c in components) // max(components[-1][1] >> shift & 15, 1)
@@ -113,8 +101,8 @@ def _coding(stream: _Stream, components: list, tables: Any) -> tuple[dict[str, A
     # Two tables where the chroma share one, as encoders do.
     if len(chosen) == 3 and chosen[1] == chosen[2]:
         chosen = chosen[:2]
-    is_rgb = len(components) == 3 and _stores_rgb(stream.segments, components)
-    return {"tables": chosen, "subsampling": subsampling, "rgb": is_rgb}, notes
+    is_rgb = len(components) == 3 and _stores_rgb(segments, components)
+    return {"qtables": chosen, "subsampling": subsampling, "keep_rgb": is_rgb}, notes
 
 
 def _stores_rgb(segments: list[tuple[int, bytes]], components: list) -> bool:
@@ -127,23 +115,15 @@ def _stores_rgb(segments: list[tuple[int, bytes]], components: list) -> bool:
     return bytes(c[0] for c in components) == b"RGB"
 
 
-def _common_metadata(segments: list[tuple[int, bytes]], picture: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    profile = {}
-    for marker, payload in segments:
-        if marker == 0xE1 and payload.startswith(_EXIF):
-            found.setdefault("exif", payload[len(_EXIF) :])
-        elif marker == 0xE1 and payload.startswith(_XMP):
-            found.setdefault("xmp", payload[len(_XMP) :])
-        elif marker == 0xE2 and payload.startswith(_ICC):
-            profile[payload[12]] = payload[14:]
-        elif marker == _COM:
-            found.setdefault("description", payload.decode("utf-8", "replace"))
-    if profile:
-        found["icc"] = b"".join(profile[i] for i in sorted(profile))
-    if "dpi" in picture.info:
-        found["resolution"] = (*(float(v) for v in picture.info["dpi"]), "inch")
-    return found
+def _common_metadata(info: dict[Any, Any]) -> dict[str, Any]:
+    found = {
+        "exif": info.get("exif", b"").removeprefix(_EXIF),
+        "xmp": info.get("xmp"),
+        "icc": info.get("icc_profile"),
+        "description": info.get("comment", b"").decode("utf-8", "replace"),
+        "resolution": (*map(float, info["dpi"]), "inch") if "dpi" in info else None,
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def refusal(image: ImageFile) -> str | None:
@@ -160,41 +140,24 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     if own is None:
         pillow.encode(pixels, handle, "JPEG", **_converted(image))
         return
-    encoded = _encode(pixels, own)
-    stream = _walk(Path("-"), encoded)
-    body = sum(4 + len(payload) for marker, payload in _leading(stream.segments))
+    buffer = io.BytesIO()
+    pillow.encode(pixels, buffer, "JPEG", **own["coding"])
+    encoded = buffer.getvalue()
+    leading = takewhile(_is_header, _walk(Path("-"), encoded)[0])  # Pillow's own, left out
+    body = sum(4 + len(payload) for _, payload in leading)
     handle.write(b"\xff\xd8")
     for marker, payload in own["segments"]:
         handle.write(bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2, "big") + payload)
     handle.write(encoded[2 + body :])
 
 
-def _leading(segments: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    count = next(i for i, segment in enumerate(segments) if not _is_header(segment))
-    return segments[:count]
-
-
-def _encode(pixels: np.ndarray, own: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    pillow.encode(
-        pixels,
-        buffer,
-        "JPEG",
-        qtables=own["tables"],
-        subsampling=own["subsampling"],
-        progressive=own["progressive"],
-        keep_rgb=own["rgb"],
-    )
-    return buffer.getvalue()
-
-
 def _converted(image: ImageFile) -> dict[str, Any]:
     found = image.metadata
     options: dict[str, Any] = {"quality": 95, "subsampling": 0}
-    names = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}
+    names = {"icc": "icc_profile", "xmp": "xmp"}
     options |= {names[key]: found[key] for key in names if key in found}
     if dpi := pillow.dots_per_inch(image):
         options["dpi"] = tuple(map(round, dpi))
-    if "exif" in options:
-        options["exif"] = b"Exif\0\0" + options["exif"]
+    if "exif" in found:
+        options["exif"] = _EXIF + found["exif"]
     return options

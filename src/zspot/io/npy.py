@@ -20,11 +20,9 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     Byte order and memory order are kept.
     """
     with path.open("rb") as handle:
-        version = np.lib.format.read_magic(handle)
-        if version[0] == 1:
-            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(handle)
-        else:
-            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(handle)
+        first = np.lib.format.read_magic(handle)[0] == 1
+        read_header = getattr(np.lib.format, f"read_array_header_{1 if first else 2}_0")
+        shape, fortran_order, dtype = read_header(handle)
         start = handle.tell()
     if dtype.hasobject:
         raise FileError(f"{path} holds pickled objects, which are never loaded; save numbers")
@@ -53,8 +51,6 @@ def refusal(image: ImageFile) -> str | None:
 def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write the array; all metadata but byte order and memory order are lost."""
     own = image.metadata.get("npy", {"byteorder": "=", "fortran_order": False})
-    order = "F" if own["fortran_order"] else "C"
-    data = np.asarray(
-        image.data, dtype=image.data.dtype.newbyteorder(own["byteorder"]), order=order
-    )
+    dtype = image.data.dtype.newbyteorder(own["byteorder"])
+    data = np.asarray(image.data, dtype, order="F" if own["fortran_order"] else "C")
     np.lib.format.write_array(handle, data, allow_pickle=False)

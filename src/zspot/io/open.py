@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write, check_folder, os_reason
-from zspot.io.checks import MAX_PIXELS
-from zspot.io.decoding import first_line, one_kind_of_error
+from zspot.io.checks import MAX_PIXELS, first_line, one_kind_of_error
 from zspot.io.image_file import ImageFile
 from zspot.io.stack import Stack
 
@@ -21,27 +21,37 @@ _RAW_SUFFIXES = (
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf"),
     *(".rw2", ".pef", ".srw", ".3fr", ".erf", ".iiq", ".mrw"),
 )
-FORMATS: dict[str, tuple[tuple[str, ...], str]] = {
-    "png": ((".png",), "png"),
-    "jpeg": ((".jpg", ".jpeg", ".jpe"), "jpeg"),
-    "tiff": ((".tif", ".tiff", ".btf"), "tiff"),
-    "webp": ((".webp",), "webp"),
-    "bmp": ((".bmp",), "bmp"),
-    "npy": ((".npy",), "npy"),
-    "raw": (_RAW_SUFFIXES, "raw"),
-    "nd2": ((".nd2",), "bioio"),
-    "czi": ((".czi",), "bioio"),
+
+
+class Format(NamedTuple):
+    """What a file of one format is called, how it begins, and the module that reads it.
+
+    The module, imported on first use, has `read`, and `write` and `refusal` unless `written_as`
+    names the suffix of what is written in place of a format that is read only.
+    """
+
+    suffixes: tuple[str, ...]
+    start: bytes  # regular expression
+    module: str
+    written_as: str = ""
+
+
+FORMATS = {
+    "png": Format((".png",), rb"\x89PNG\r\n\x1a\n", "png"),
+    "jpeg": Format((".jpg", ".jpeg", ".jpe"), rb"\xff\xd8\xff", "jpeg"),
+    "tiff": Format((".tif", ".tiff", ".btf"), rb"II[*+]\0|MM\0[*+]", "tiff"),
+    "webp": Format((".webp",), rb"RIFF....WEBP", "webp"),
+    "bmp": Format((".bmp",), rb"BM", "bmp"),
+    "npy": Format((".npy",), rb"\x93NUMPY", "npy"),
+    "raw": Format(_RAW_SUFFIXES, rb"(?!)", "raw", ".tif"),  # each maker's files begin otherwise
+    "nd2": Format((".nd2",), rb"\xda\xce\xbe\x0a", "bioio", ".ome.tif"),
+    "czi": Format((".czi",), rb"ZISRAWFILE", "bioio", ".ome.tif"),
 }
-"""Suffixes of each format and its module, imported on first use: `read`, and `write` and `refusal`
-unless the format is read only."""
-_BY_SUFFIX = {suffix: name for name, (suffixes, _) in FORMATS.items() for suffix in suffixes}
+_BY_SUFFIX = {suffix: name for name, kind in FORMATS.items() for suffix in kind.suffixes}
 _STORE = ".zarr"
 #: Suffixes of the files and folders that hold images.
 SUFFIXES = frozenset(_BY_SUFFIX) | {_STORE}
-WRITTEN_AS = {"raw": ".tif", "nd2": ".ome.tif", "czi": ".ome.tif"}
-"""Formats that are read only, and what is written in their place."""
 _NAMES = {name: name.upper() for name in FORMATS} | {"webp": "WebP"}
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> ImageFile:
@@ -133,42 +143,30 @@ def write(path: str | os.PathLike[str], image: ImageFile, *, overwrite: bool = F
         with atomic_write(path, overwrite=overwrite) as handle:
             module.write(handle, image)
     except FileError as error:
-        text = str(error)
-        if str(path) in text:
+        if str(path) in str(error):
             raise
-        raise FileError(f"{path} cannot be written: {text}") from error
+        raise FileError(f"{path} cannot be written: {error}") from error
     except MemoryError:
         raise
     except Exception as error:
-        reason = first_line(error)
-        raise FileError(f"{path} cannot be written ({reason}); try a .tif file") from error
+        raise FileError(
+            f"{path} cannot be written ({first_line(error)}); try a .tif file"
+        ) from error
 
 
 def check_target(
     path: str | os.PathLike[str], overwrite: bool = False, source: ImageFile | None = None
 ) -> None:
-    """Check that a file can be written, before the work whose result it is to hold.
+    """Check that a file can be written, and `source` in it, before the work whose result it holds.
 
-    Parameters
-    ----------
-    path : str or path-like
-        Target file.
-    overwrite : bool
-        Whether an existing file may be replaced.
-    source : ImageFile, optional
-        What is to be written; its dtype, axes and alpha must fit the format of the target.
-
-    Raises
-    ------
-    FileError
-        If the folder is missing or not writable, the target is a folder or exists, the suffix is
-        unknown or cannot be written, or the format cannot hold `source`.
+    A `FileError` says if the folder is missing or not writable, the target is a folder or exists,
+    or its format is unknown, read only or cannot hold the dtype, axes or alpha of `source`.
     """
     path = Path(path)
     name = _BY_SUFFIX.get(path.suffix.lower())
     if name is None:
         raise FileError(f"{path}: cannot tell the format from the name; end it in {_suffixes()}")
-    if name in WRITTEN_AS:
+    if FORMATS[name].written_as:
         kind, other = _NAMES[name], output_name(path).name
         raise FileError(f"{path}: {kind} files cannot be written; write {other} instead")
     try:
@@ -187,8 +185,8 @@ def check_target(
 
 def output_name(path: Path) -> Path:
     """Return the name of the output in a run over many files: the same where it can be written."""
-    other = WRITTEN_AS.get(_BY_SUFFIX.get(path.suffix.lower(), ""))
-    return path.with_suffix(other) if other else path
+    kind = FORMATS.get(_BY_SUFFIX.get(path.suffix.lower(), ""))
+    return path.with_suffix(kind.written_as) if kind and kind.written_as else path
 
 
 def is_store(path: str | os.PathLike[str]) -> bool:
@@ -197,11 +195,11 @@ def is_store(path: str | os.PathLike[str]) -> bool:
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f"zspot.io.{FORMATS[name][1]}")
+    return importlib.import_module(f"zspot.io.{FORMATS[name].module}")
 
 
 def _suffixes() -> str:
-    return ", ".join(suffixes[0] for n, (suffixes, _) in FORMATS.items() if n not in WRITTEN_AS)
+    return ", ".join(kind.suffixes[0] for kind in FORMATS.values() if not kind.written_as)
 
 
 def _identify(path: Path) -> str:
@@ -221,29 +219,12 @@ def _identify(path: Path) -> str:
         )
     if not head:
         raise FileError(f"{path} is empty (0 bytes); copy the file again")
-    found = _by_content(head)
+    found = next((n for n, kind in FORMATS.items() if re.match(kind.start, head, re.DOTALL)), None)
     if found == expected or (expected == "raw" and found in (None, "tiff")):
         return expected
     if found is None:
-        label = _NAMES[expected]
-        raise FileError(f"{path} is not a {label} file, whatever its name says; check its origin")
-    suffix = FORMATS[found][0][0]
+        raise FileError(
+            f"{path} is not a {_NAMES[expected]} file, whatever its name says; check its origin"
+        )
+    suffix = FORMATS[found].suffixes[0]
     raise FileError(f"{path} is a {_NAMES[found]} file; rename it to {path.stem}{suffix}")
-
-
-def _by_content(head: bytes) -> str | None:
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head.startswith(_TIFF_MAGIC):
-        return "tiff"
-    if head.startswith(b"\xda\xce\xbe\x0a"):
-        return "nd2"
-    if head.startswith(b"ZISRAWFILE"):
-        return "czi"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "webp"
-    if head.startswith(b"\x93NUMPY"):
-        return "npy"
-    return "bmp" if head.startswith(b"BM") else None

@@ -9,6 +9,7 @@ import contextlib
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,9 +19,11 @@ from zspot.core.errors import FileError
 from zspot.io.checks import check_density, check_header
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY, _RGB, _PALETTE = 0, 2, 3
-_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_Chunks = list[tuple[bytes, bytes]]  # names and payloads
+
+_PALETTE = 3
+_SAMPLES = {0: 1, 2: 3, _PALETTE: 3, 4: 2, 6: 4}  # of each colour type
 # Chunks that stay true when pixel values change, although their names do not say "safe to copy".
 _KEPT = frozenset(b"gAMA cHRM sRGB iCCP cICP mDCV cLLI pHYs eXIf tIME oFFs pCAL sPLT".split())
 # Chunks that describe the layout of samples, true only while that layout stays.
@@ -30,6 +33,8 @@ _REPLACED = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"hIST"))
 _XMP = b"XML:com.adobe.xmp"
 # A colour profile is at most a few megabytes; more is an attack.
 _LARGEST_PROFILE = 2**26
+
+refusal = partial(plain_refusal, name="PNG", dtypes=("uint8", "uint16"), samples=(1, 2, 3, 4))
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:
@@ -41,7 +46,9 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     bits, and interlacing is dropped; all but the last are noted. Animations are refused.
     """
     content = path.read_bytes()
-    chunks = _parse(path, content)
+    chunks = list(_chunks(path, content))
+    if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
+        raise FileError(f"{path} is damaged: a PNG file must begin with its header; copy it again")
     width, height, bits, colour = struct.unpack(">IIBB", chunks[0][1][:10])
     if colour not in _SAMPLES:
         raise FileError(f"{path} is damaged: its header names no PNG colour type; copy it again")
@@ -70,16 +77,8 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     return ImageFile(data, axes, alpha, "png", metadata, path, tuple(notes))
 
 
-def _parse(path: Path, content: bytes) -> list[tuple[bytes, bytes]]:
-    chunks = list(_chunks(path, content))
-    if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
-        raise FileError(f"{path} is damaged: a PNG file must begin with its header; copy it again")
-    return chunks
-
-
 def _chunks(path: Path, content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = len(SIGNATURE)
-    name = b""
+    position, name = len(_SIGNATURE), b""
     while name != b"IEND":
         head = content[position : position + 8]
         length = int.from_bytes(head[:4], "big")
@@ -94,9 +93,7 @@ def _chunks(path: Path, content: bytes) -> Iterator[tuple[bytes, bytes]]:
         position = end + 4
 
 
-def _select(
-    chunks: list[tuple[bytes, bytes]], same_layout: bool
-) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]], list[str]]:
+def _select(chunks: _Chunks, same_layout: bool) -> tuple[_Chunks, _Chunks, list[str]]:
     """Split the chunks to copy by their side of the pixels; name those that must go."""
     sides: tuple[list, list] = ([], [])
     dropped, seen_pixels = [], 0
@@ -105,15 +102,14 @@ def _select(
         if name in _REPLACED:
             continue
         # Bit 5 of the last letter set means: may be copied although the pixels changed.
-        safe = name in _KEPT or name[3] & 0x20 or (name in _LAYOUT and same_layout)
-        if safe:
+        if name in _KEPT or name[3] & 0x20 or (name in _LAYOUT and same_layout):
             sides[seen_pixels].append((name, payload))
         else:
             dropped.append(name.decode("latin-1"))
     return *sides, dropped
 
 
-def _common_metadata(chunks: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+def _common_metadata(chunks: _Chunks) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, payload in chunks:
         key, _, rest = payload.partition(b"\0")
@@ -133,11 +129,6 @@ def _common_metadata(chunks: list[tuple[bytes, bytes]]) -> dict[str, Any]:
     return found
 
 
-def refusal(image: ImageFile) -> str | None:
-    """Say why PNG cannot hold the image, or None."""
-    return plain_refusal(image, "PNG", ("uint8", "uint16"), (1, 2, 3, 4))
-
-
 def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write the pixels and the chunks of the source, or what another format's metadata give."""
     pixels = interleaved(image)
@@ -145,16 +136,16 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     # Level 4 takes a third of the time of the usual 6 for two per cent more bytes.
     coded = bytes(imagecodecs.png_encode(pixels, level=4))
     header, *rest = [chunk for chunk in _chunks(Path("-"), coded) if chunk[0] in (b"IHDR", b"IDAT")]
-    handle.write(SIGNATURE)
+    handle.write(_SIGNATURE)
     for name, payload in [header, *own["before"], *rest, *own["after"], (b"IEND", b"")]:
         handle.write(len(payload).to_bytes(4, "big") + name + payload)
         handle.write(zlib.crc32(name + payload).to_bytes(4, "big"))
 
 
-def _converted(image: ImageFile) -> list[tuple[bytes, bytes]]:
+def _converted(image: ImageFile) -> _Chunks:
     """Make chunks of the metadata of another format."""
     found = image.metadata
-    chunks = []
+    chunks: _Chunks = []
     if "icc" in found:
         chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(found["icc"])))
     if "resolution" in found:

@@ -41,13 +41,10 @@ def read(path: Path, max_pixels: int) -> ImageFile:
             gamma=_SRGB_CURVE,
         )
     notes = ("The RAW file is developed to 16-bit sRGB, upright; write it as .tif.",)
-    metadata: dict[str, Any] = {"icc": _srgb()}
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    metadata: dict[str, Any] = {"icc": srgb.tobytes()}
     # RAW files differ in their tags; one without EXIF is no reason not to develop it.
     with contextlib.suppress(struct.error, ValueError, KeyError, FileError):
-        exif = exif_of_tiff(path.read_bytes())
-        metadata |= {"exif": exif} if exif else {}
+        if exif := exif_of_tiff(path.read_bytes()):
+            metadata["exif"] = exif
     return ImageFile(np.asarray(pixels), "YXS", None, "raw", metadata, path, notes)
-
-
-def _srgb() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

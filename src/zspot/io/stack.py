@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.decoding import first_line, one_kind_of_error
+from zspot.io.checks import first_line, one_kind_of_error
 
 
 class Stack(ABC):
@@ -38,29 +38,15 @@ class Stack(ABC):
         return int(np.prod(self.shape[: len(self.shape) - len(self.plane_axes)], dtype=object))
 
     def read(self, number: int) -> np.ndarray:
-        """Return a plane without alpha; planes count from 0, the last axis fastest.
-
-        Raises
-        ------
-        FileError
-        """
+        """Return a plane without alpha; planes count from 0, the last axis fastest."""
         with one_kind_of_error(self.path):
             return self._read(number)
 
     def write(self, target: Path, planes: Iterator[np.ndarray], *, overwrite: bool) -> None:
         """Write a file like this one, complete or not at all, around new planes.
 
-        Parameters
-        ----------
-        target : Path
-        planes : iterator of ndarray
-            All planes in order, each drawn when it is needed.
-        overwrite : bool
-
-        Raises
-        ------
-        FileError
-            If the file cannot be written. What `planes` raises comes through.
+        All planes come in order, each drawn when it is needed. What `planes` raises comes through,
+        any other failure is a `FileError`.
         """
         foreign: list[BaseException] = []
 
@@ -89,6 +75,3 @@ class Stack(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close the file."""
-
-    def _short(self) -> FileError:
-        return FileError(f"{self.path} changed while it was read; run again")

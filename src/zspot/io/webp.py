@@ -33,10 +33,9 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     _, pixels = pillow.decode(path, content, "WEBP", max_pixels)
     data, alpha, axes = split_alpha(pixels)
     metadata: dict[str, Any] = {"webp": {"lossless": b"VP8L" in chunks}}
-    exif = chunks.get(b"EXIF")
     found = {
         "icc": chunks.get(b"ICCP"),
-        "exif": exif.removeprefix(b"Exif\0\0") if exif else None,
+        "exif": chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"),
         "xmp": chunks.get(b"XMP "),
     }
     metadata |= {key: value for key, value in found.items() if value}
@@ -57,8 +56,7 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def refusal(image: ImageFile) -> str | None:
     """Say why WebP cannot hold the image, or None."""
-    height, width = (image.data.shape[image.axes.index(letter)] for letter in "YX")
-    if max(height, width) > _LARGEST:
+    if any(image.data.shape[image.axes.index(letter)] > _LARGEST for letter in "YX"):
         return f"WebP holds at most {_LARGEST} pixels a side; write a .png or .tif file"
     return plain_refusal(image, "WebP", ("uint8",), (1, 2, 3, 4))
 
@@ -71,13 +69,7 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     elif pixels.shape[2] == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
     # exact=True keeps the colour of fully transparent pixels.
-    pillow.encode(
-        pixels,
-        handle,
-        "WEBP",
-        lossless=True,
-        exact=True,
-        icc_profile=image.metadata.get("icc", b""),
-        exif=image.metadata.get("exif", b""),
-        xmp=image.metadata.get("xmp", b""),
-    )
+    options: dict[str, Any] = {"lossless": True, "exact": True}
+    names = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}
+    options |= {name: image.metadata.get(key, b"") for name, key in names.items()}
+    pillow.encode(pixels, handle, "WEBP", **options)

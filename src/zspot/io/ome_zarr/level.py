@@ -16,8 +16,13 @@ import numpy as np
 
 from zspot.core.errors import FileError
 from zspot.io.atomic import sync
-from zspot.io.checks import MAX_PIXELS, check_header, check_pixel_type
-from zspot.io.decoding import first_line, one_kind_of_error
+from zspot.io.checks import (
+    MAX_PIXELS,
+    check_header,
+    check_pixel_type,
+    first_line,
+    one_kind_of_error,
+)
 
 _METADATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"})
 _BLOSC = struct.Struct("<BBBBIII")  # versions, flags, item size; bytes unpacked, of a part, packed

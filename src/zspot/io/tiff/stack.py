@@ -42,16 +42,7 @@ def _pages_are_planes(series: Any) -> bool:
 
 
 class TiffStack(Stack):
-    """The first series of an open TIFF file.
-
-    Parameters
-    ----------
-    path : Path
-    tif : tifffile.TiffFile
-        Closed by `close`.
-    max_pixels : int
-        Largest number of values of a plane.
-    """
+    """The first series of an open TIFF file, which `close` closes."""
 
     def __init__(self, path: Path, tif: tifffile.TiffFile, max_pixels: int) -> None:
         series = tif.series[0]
@@ -86,7 +77,7 @@ class TiffStack(Stack):
             self._tif.filehandle.seek(start + number * count * dtype.itemsize)
             content = self._tif.filehandle.read(count * dtype.itemsize)
             if len(content) < count * dtype.itemsize:
-                raise self._short()
+                raise FileError(f"{self.path} changed while it was read; run again")
             plane = np.frombuffer(content, dtype).reshape(self._stored_plane)
         return plane.astype(plane.dtype.newbyteorder("="), copy=False)
 
