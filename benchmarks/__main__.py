@@ -5,9 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from zspot.core.errors import ZspotError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from benchmarks.studies import Suite
 
 app = typer.Typer(
     help="Run denoisers over image sets, and make tables and figures of the stored rows.",
@@ -31,8 +38,15 @@ Clock = Annotated[
     str, typer.Option(help="Seconds as they passed (wall) or of the processor (cpu).")
 ]
 Convention = Annotated[
-    str, typer.Option(help="How quality is measured; see benchmarks/evaluation.py.")
+    str, typer.Option(help="How quality is measured; see benchmarks/metrics.py.")
 ]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first images of each set.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Processes.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of each process.")]
+SkipMissing = Annotated[bool, typer.Option(help="Leave out sets that are not there.")]
+Retry = Annotated[bool, typer.Option(help="Run images again that failed.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 
 
 @app.command(
@@ -43,59 +57,86 @@ def run(
     data: Data,
     out: Out,
     suite: Annotated[
-        str, typer.Option(help="A suite, or sets: sidd_val,set9+white:25. See suites.py.")
+        str, typer.Option(help="A suite of studies.toml, or sets: sidd_val,set9+white:25.")
     ] = "quick",
     methods: Annotated[
-        str, typer.Option(metavar="LIST", help="method or method:effort, comma-separated.")
+        str, typer.Option(metavar="LIST", help="method[:effort][ key=value ...], comma-separated.")
     ] = "auto",
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first images of each set.")
-    ] = None,
+    limit: Limit = None,
     crop: Annotated[
         int | None, typer.Option(min=0, help="Cut the middle of this side; 0 for whole images.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the methods.")] = 0,
     noise_seed: Annotated[int, typer.Option(min=0, help="Of the noise added to clean sets.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "cpu",
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
+    jobs: Jobs = 1,
+    threads: Threads = 1,
     scheduler: Annotated[
         str | None,
         typer.Option(metavar="tcp://HOST:PORT", help="Run on this Dask cluster instead."),
     ] = None,
-    skip_missing: Annotated[bool, typer.Option(help="Leave out sets that are not there.")] = False,
-    retry_errors: Annotated[bool, typer.Option(help="Run images again that failed.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    skip_missing: SkipMissing = False,
+    retry_errors: Retry = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run methods over sets and keep one row per image; what has a row is not run again."""
-    from dataclasses import replace
+    from benchmarks import runner, studies, variants
 
-    from benchmarks import runner, suites
-    from benchmarks.store import Store
-    from benchmarks.watch import Watch
-
-    chosen = suites.suite(suite)
-    chosen = replace(
-        chosen,
-        limit=chosen.limit if limit is None else limit,
-        crop=chosen.crop if crop is None else crop,
-    )
-    if scheduler is not None and jobs != 1:
-        raise _error("--scheduler and --jobs exclude each other: the cluster has its own workers")
+    chosen = _narrowed(studies.suite(suite), limit, crop)
     tasks, missing = runner.plan(
-        data.resolve(), chosen, suites.methods(methods), skip_missing=skip_missing,
+        data.resolve(), chosen, variants.parse_list(methods), skip_missing=skip_missing,
         seed=seed, noise_seed=noise_seed, device=device, threads=threads,
     )  # fmt: skip
     for text in missing:
         typer.echo(f"left out: {text}", err=True)
-    store = Store(out)
-    todo = runner.unfinished(tasks, store, retry=retry_errors)
-    typer.echo(f"{len(todo)} of {len(tasks)} rows to make in {out}", err=True)
-    watch = Watch(todo, jobs, store.rows(), quiet=quiet)
-    errors = runner.run(todo, store, watch, jobs=jobs, scheduler=scheduler)
-    store.close()
-    if errors:
-        raise _error(f"{errors} of {len(todo)} rows are errors: see above and the column error")
+    runner.make(tasks, out, jobs=jobs, scheduler=scheduler, retry=retry_errors, quiet=quiet)
+
+
+@app.command(epilog="Example:  python -m benchmarks study ablation --data ../shared/data")
+def study(
+    name: Annotated[str, typer.Argument(help="A study of benchmarks/studies.toml.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="Of the image sets; without, nothing is run."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="PATH", help="Folder of a run, or a CSV file of rows.")
+    ] = Path("results"),
+    limit: Limit = None,
+    variants: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Only these, by the names in the study.")
+    ] = None,
+    jobs: Jobs = 1,
+    threads: Threads = 1,
+    skip_missing: SkipMissing = False,
+    retry_errors: Retry = False,
+    quiet: Quiet = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Run a study's missing rows and print its table; without --data only that."""
+    from benchmarks import runner, studies
+    from benchmarks.store import read_rows
+
+    known = studies.study(name)
+    if data is not None:
+        data = data.resolve()
+        chosen = known.chosen(variants)
+        tasks, missing = runner.plan(
+            data, _narrowed(known.suite, limit, None), list(chosen.values()),
+            skip_missing=skip_missing, threads=threads,
+        )  # fmt: skip
+        for text in missing:
+            typer.echo(f"left out: {text}", err=True)
+        runner.make(tasks, out, jobs=jobs, retry=retry_errors, quiet=quiet)
+    _print(known.show(read_rows(out), out, data), as_csv)
+
+
+def _narrowed(suite: Suite, limit: int | None, crop: int | None) -> Suite:
+    """Return a suite with the limit and the crop that were asked for."""
+    from dataclasses import replace
+
+    limit, crop = suite.limit if limit is None else limit, suite.crop if crop is None else crop
+    return replace(suite, limit=limit, crop=crop)
 
 
 @app.command(epilog="Example:  python -m benchmarks tables --rows results --out docs/results")
@@ -134,7 +175,7 @@ def figures(
     data: Data,
     out: Out,
     which: Annotated[
-        str, typer.Option(help="Of 1, 2, 3, 4, 5, 6, quality-time; comma-separated.")
+        str, typer.Option(help="Of 1 to 6, quality-time, curve, sizes; comma-separated.")
     ] = "1,2,3,4,5,6,quality-time",
     methods: Chosen = None,
     image: Annotated[
@@ -152,21 +193,12 @@ def figures(
 ) -> None:
     """Draw the paper's figures; figure 1 trains a network, the others need only stored rows."""
     from benchmarks import figures as drawing
+    from benchmarks.drawing import Options
 
-    options = drawing.Options(
-        data.resolve(),
-        rows,
-        out,
-        methods,
-        image,
-        crop,
-        effort,
-        failing,
-        dark,
-        inr_lr,
-        clock,
+    options = Options(
+        data.resolve(), rows, out, methods, image, crop, effort, failing, dark, inr_lr, clock,
         overwrite,
-    )
+    )  # fmt: skip
     for path in drawing.draw(which, options):
         typer.echo(path)
 
@@ -179,7 +211,7 @@ def compare(
     confidence: Annotated[float, typer.Option(min=0.5, max=0.999)] = 0.95,
     convention: Convention = "float",
     crop: Crop = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Print the paired differences FIRST - SECOND with bootstrap confidence intervals."""
     from benchmarks.compare import differences
@@ -188,9 +220,83 @@ def compare(
     table = differences(
         read_rows(rows), first, second, confidence=confidence, convention=convention, crop=crop
     )
-    typer.echo(
-        table.to_csv(index=False) if as_csv else table.to_markdown(index=False), nl=not as_csv
-    )
+    _print(table, as_csv)
+
+
+@app.command(epilog="Example:  python -m benchmarks border --rows results --data ../shared/data")
+def border(rows: Rows, data: Data, as_csv: AsCsv = False) -> None:
+    """Print the PSNR of each stored output by the distance of its pixels from the border."""
+    from benchmarks.compare import borders
+    from benchmarks.store import read_rows
+
+    _print(borders(read_rows(rows), rows, data.resolve()), as_csv)
+
+
+@app.command(
+    epilog="Example:  python -m benchmarks export --rows results --study auto --out auto.csv"
+)
+def export(
+    rows: Rows,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The CSV file to write.")],
+    study: Annotated[str | None, typer.Option(help="Only the rows of this study.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write stored rows as CSV, which every command reads in place of the store."""
+    from benchmarks import studies
+    from benchmarks.store import read_rows, write_rows
+
+    found = read_rows(rows)
+    if study is not None:
+        found = studies.study(study).rows_of(found)
+    write_rows(found, out, overwrite=overwrite)
+    typer.echo(f"{len(found)} rows")
+
+
+@app.command("import", epilog="Example:  python -m benchmarks import auto.csv --out results")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV files of rows.")],
+    out: Out,
+) -> None:
+    """Add the rows of CSV files that a store lacks, so that a run does not make them again."""
+    from benchmarks.store import Store
+
+    with Store(out) as store:
+        for path in files:
+            typer.echo(f"{path}: {store.take(path)} rows")
+
+
+@app.command(
+    epilog="Example:  python -m benchmarks theory --data ../shared/data --out results/theory"
+)
+def theory(
+    data: Data,
+    out: Out,
+    crop: Annotated[int, typer.Option(min=16, help="Side of the images.")] = 96,
+    steps: Annotated[int, typer.Option(min=1, help="Of each fit.")] = 150,
+    seeds: Annotated[int, typer.Option(min=1, help="Fits of each mask.")] = 1,
+    radius: Annotated[int, typer.Option(min=2, help="Of the theory's windows.")] = 6,
+) -> None:
+    """Measure whether the theory of the linear blind-spot denoiser chooses the mask well."""
+    from benchmarks.theory import Trial
+
+    Trial(data.resolve(), out, crop, steps, seeds, radius).run()
+
+
+@app.command(epilog="Example:  python -m benchmarks noise-report --data ../shared/data --limit 4")
+def noise_report(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="DIR", help="Of the sets; without, scikit-image's pictures."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A CSV file.")] = None,
+    limit: Limit = None,
+) -> None:
+    """Print the errors of the noise report against noise that is known."""
+    from benchmarks.noise_report import print_errors
+
+    print_errors(data, out, limit)
 
 
 @app.command(epilog="Example:  python -m benchmarks submit sidd_benchmark auto --rows results "
@@ -211,10 +317,13 @@ def submit(
     typer.echo(write_submission(name, method, rows, data.resolve(), out, overwrite=overwrite))
 
 
-def _error(message: str) -> Exception:
-    from benchmarks.errors import BenchmarkError
-
-    return BenchmarkError(message)
+def _print(table: pd.DataFrame, as_csv: bool) -> None:
+    text = (
+        table.to_csv(index=False)
+        if as_csv
+        else table.to_markdown(index=False, disable_numparse=True)
+    )
+    typer.echo(text, nl=not as_csv)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -233,7 +342,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         if hasattr(error, "format_message"):  # typer's own: unknown option, missing argument, ...
             message = error.format_message()  # type: ignore[attr-defined]
             return _fail(f"{message} (see python -m benchmarks --help)", 2) if message else 2
-        if type(error).__name__ in ("BenchmarkError", "FileError", "OptionError"):
+        if isinstance(error, ZspotError):
             return _fail(str(error), 2)
         return _fail(f"{type(error).__name__}: {error}", 1)
 

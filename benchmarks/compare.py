@@ -1,19 +1,22 @@
-"""Paired differences between two methods, with bootstrap confidence intervals."""
+"""Stored rows against each other: two methods on the same images, borders against middles."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
 
-from benchmarks import suites
-from benchmarks.datasets import Entry, title
-from benchmarks.errors import BenchmarkError
-from benchmarks.evaluation import CONVENTIONS, columns
-from benchmarks.store import KEY
+from benchmarks.datasets import Entry, load_pair
+from benchmarks.metrics import BenchmarkError, columns
+from benchmarks.store import KEY, load_image
+from benchmarks.studies import variant_of
+from benchmarks.tables import one_kind, split
+from benchmarks.variants import NOISY
 
 RESAMPLES = 9999
-_PAIR = [name for name in KEY if name not in ("method", "effort")]
+_PAIR = [name for name in KEY if name not in ("method", "effort", "changes")]
 
 
 def differences(
@@ -51,13 +54,13 @@ def differences(
     BenchmarkError
         If one has no rows or no image is common.
     """
-    psnr, ssim = quality_columns(convention)
+    psnr, ssim = columns(convention)
     rows = one_kind(rows, crop)
     sides = [_of(rows, word)[[*_PAIR, psnr, ssim]] for word in (first, second)]
     both = sides[0].merge(sides[1], on=_PAIR, suffixes=("_1", "_2")).dropna()
     if both.empty:
         raise BenchmarkError(f"{first} and {second} have no image in common: run both on one suite")
-    groups = [(set_title(*key), group) for key, group in both.groupby(["set", "noise"])]  # type: ignore
+    groups = [(Entry(*key).title, group) for key, group in both.groupby(["set", "noise"])]  # type: ignore
     if len(groups) > 1:
         groups.append(("all", both))
     out = []
@@ -93,64 +96,49 @@ def interval(change: np.ndarray, confidence: float) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def one_kind(rows: pd.DataFrame, crop: int | None = None) -> pd.DataFrame:
-    """Return the rows of one crop, which must be of one seed and one seed of the noise.
-
-    Raises
-    ------
-    BenchmarkError
-        If rows of different kinds would be averaged.
-    """
-    if crop is not None:
-        rows = rows[rows["crop"] == crop]
-    for column, hint in (
-        ("crop", "choose one with --crop"),
-        ("seed", "keep each seed in a folder of its own"),
-        ("noise_seed", "keep each seed in a folder of its own"),
-    ):
-        found = sorted(set(rows[column]))
-        if len(found) > 1:
-            values = ", ".join(map(str, found))
-            raise BenchmarkError(f"there are rows of {column} {values}: {hint}")
-    if rows.empty:
-        raise BenchmarkError(f"there are no rows of crop {crop}")
-    return rows
-
-
-def quality_columns(convention: str) -> tuple[str, str]:
-    """Return the columns of a convention.
-
-    Raises
-    ------
-    BenchmarkError
-        If it does not exist.
-    """
-    if convention not in CONVENTIONS:
-        raise BenchmarkError(f"convention {convention!r}: choose one of {', '.join(CONVENTIONS)}")
-    return columns(convention)
-
-
-def set_title(name: str, noise: str) -> str:
-    """Return what a set with added noise is called in print."""
-    return f"{title(name)} {noise.replace(':', ' ')}" if noise else title(name)
-
-
-def entry_of(row: pd.Series) -> Entry:
-    """Return the entry that a row belongs to."""
-    return Entry(str(row["set"]), str(row["noise"]))
-
-
-def split(word: str) -> tuple[str, str]:
-    """Return (method, effort) of `method` or `method:effort`."""
-    name, _, effort = word.partition(":")
-    return name, "" if name == suites.NOISY else effort or "balanced"
-
-
 def _of(rows: pd.DataFrame, word: str) -> pd.DataFrame:
-    method, effort = split(word)
-    mine = rows[(rows["method"] == method) & (rows["effort"] == effort)]
+    method, effort, changes = split(word)
+    mine = rows["method"] == method
+    mine = rows[mine & (rows["effort"] == effort) & (rows["changes"] == changes)]
     if mine.empty:
-        pairs = sorted({(m, e) for m, e in zip(rows["method"], rows["effort"], strict=True)})
-        known = ", ".join(f"{m}:{e}" if e else m for m, e in pairs)
+        known = ", ".join(sorted({str(variant_of(row)) for _, row in rows.iterrows()}))
         raise BenchmarkError(f"no rows of {word} (taken as {method}:{effort}): there are {known}")
     return mine
+
+
+# --- borders -------------------------------------------------------------------------------------
+
+
+BANDS = (0, 1, 2, 4, 8, 16, 32)  # pixels from the border at which a band starts
+
+
+def profile(clean: np.ndarray, image: np.ndarray) -> list[float]:
+    """Return PSNR in each of `BANDS`, the last without end; NaN where it has no pixels."""
+    height, width = clean.shape[:2]
+    rows, columns = (np.minimum(np.arange(n), n - 1 - np.arange(n)) for n in (height, width))
+    distance = np.minimum(rows[:, None], columns)
+    error = np.square(np.clip(image, 0, 1) - clean).reshape(height, width, -1).mean(-1)
+    ends = (*BANDS[1:], max(height, width))
+    bands = ((distance >= low) & (distance < high) for low, high in zip(BANDS, ends, strict=True))
+    return [float(-10 * np.log10(error[band].mean())) if band.any() else np.nan for band in bands]
+
+
+def borders(rows: pd.DataFrame, folder: Path, data: Path) -> pd.DataFrame:
+    """Return the profile of each row that worked, and of each noisy input once.
+
+    The noisy input's tells what of it is the picture's own.
+    """
+    found, images = [], ["set", "noise", "noise_seed", "image", "crop"]
+    for _, group in rows[rows["error"].isna()].groupby(images):
+        first = group.iloc[0]
+        pair = load_pair(data, first)
+        assert pair.clean is not None
+        shown = [(NOISY, "", pair.noisy)]
+        for _, row in group[group["method"] != NOISY].iterrows():
+            output = load_image(folder, str(row["output"]))
+            shown.append((variant_of(row).name, str(row["effort"]), output))
+        for method, effort, image in shown:
+            bands = zip(BANDS, profile(pair.clean, image), strict=True)
+            values = {f"from_{start}": round(psnr, 2) for start, psnr in bands}
+            found.append({**first[images], "method": method, "effort": effort, **values})
+    return pd.DataFrame(found)

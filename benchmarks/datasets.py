@@ -12,13 +12,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import imageio.v3 as iio
 import numpy as np
 
-from benchmarks import mat, noises
-from benchmarks.errors import BenchmarkError
+from benchmarks import noises
+from benchmarks.matlab import Dnd, SiddBlocks, unit
+from benchmarks.metrics import BenchmarkError
+
+if TYPE_CHECKING:
+    import pandas as pd  # loaded where it is used: processes that make rows do without
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
@@ -72,73 +76,65 @@ class Files:
 
 
 @dataclass(frozen=True)
-class SiddBlocks:
-    """Blocks of SIDD in .mat files: (scenes, blocks, H, W, 3) uint8; images are scene_block."""
+class Mosaic:
+    """Photographs of any size made of PolyU's clean images, as a camera would take them.
 
-    noisy: Path
-    noisy_key: str
-    clean: Path | None = None
-    clean_key: str = ""
+    An image is named by its megapixels; `12@3` is one of the twelve squares of 512 pixels that are
+    spread over the one of 12 megapixels.
+    """
+
+    data: Path
+    noise: str = "camera:0.005/0.02"
 
     def names(self) -> list[str]:
-        """Return the names, counted from 1."""
-        scenes, blocks = _blocks(self.noisy, self.noisy_key).shape[:2]
-        return [f"{s + 1}_{b + 1}" for s in range(scenes) for b in range(blocks)]
+        """Return no names: there is one for each number."""
+        return []
 
     def load(self, name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Return (noisy, clean)."""
-        scene, block = (int(word) - 1 for word in name.split("_"))
-        noisy = _unit(_blocks(self.noisy, self.noisy_key)[scene, block])
-        if self.clean is None:
-            return noisy, None
-        return noisy, _unit(_blocks(self.clean, self.clean_key)[scene, block])
+        size, _, part = name.partition("@")
+        noisy, clean = _photograph(self.data, float(size), self.noise)
+        if not part:
+            return noisy, clean
+        cut = squares(*clean.shape[:2])[int(part)]
+        return noisy[cut], clean[cut]
 
 
-@dataclass(frozen=True)
-class Dnd:
-    """The Darmstadt Noise Dataset, sRGB: 50 photographs, 20 regions of each, no clean images."""
+def squares(height: int, width: int) -> list[tuple[slice, slice]]:
+    """Return 3 x 4 squares of 512 pixels spread over an image of two megapixels or more."""
+    rows = [round(k * (height - 512) / 2) for k in range(3)]
+    columns = [round(k * (width - 512) / 3) for k in range(4)]
+    return [np.s_[y : y + 512, x : x + 512] for y in rows for x in columns]
 
-    folder: Path
 
-    def names(self) -> list[str]:
-        """Return image_region as four and two digits, counted from 1."""
-        out = []
-        for path in sorted((self.folder / "images_srgb").glob("[0-9]*.mat")):
-            regions = mat.boxes(self.folder / "info.mat", int(path.stem) - 1)
-            out += [f"{path.stem}_{region + 1:02}" for region in range(len(regions))]
-        return out
-
-    def load(self, name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Return (noisy, None)."""
-        image, region = name.split("_")
-        box = mat.boxes(self.folder / "info.mat", int(image) - 1)[int(region) - 1]
-        path = self.folder / "images_srgb" / f"{image}.mat"
-        top, left, bottom, right = box
-        return _blocks(path, "InoisySRGB")[top:bottom, left:right].astype(np.float32), None
+@functools.lru_cache(maxsize=1)
+def _photograph(data: Path, megapixels: float, noise: str) -> tuple[np.ndarray, np.ndarray]:
+    """Lay clean images side by side, every second one mirrored so that edges meet; add noise."""
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
+    width = round(megapixels * 1e6 / height)
+    polyu = find(data, "polyu")
+    tiles = [tile for name in polyu.names()[::2] if (tile := polyu.load(name)[1]) is not None]
+    side = min(min(t.shape[:2]) for t in tiles)
+    rows = []
+    for y in range(-(-height // side)):
+        row = [tiles[(7 * y + x) % len(tiles)][:side, :side] for x in range(-(-width // side))]
+        row = [t[:, ::-1] if x % 2 else t for x, t in enumerate(row)]
+        rows.append(np.concatenate([t[::-1] if y % 2 else t for t in row], axis=1))
+    clean = np.concatenate(rows)[:height, :width]
+    add = noises.parse(noise).add
+    assert add is not None
+    return add(clean, 0), clean
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
     return [(int(word or -1), text) for text, word in re.findall(r"([^\d]*)(\d*)", name)]
 
 
-@functools.lru_cache(maxsize=2)
-def _blocks(path: Path, key: str) -> np.ndarray:
-    """Read a large array once per process."""
-    return mat.read(path, key)
-
-
 def _picture(folder: Path, stem: str) -> np.ndarray:
     found = [p for p in folder.glob(f"{stem}.*") if p.suffix.lower() in SUFFIXES]
     if len(found) != 1:
         raise BenchmarkError(f"{folder / stem}.*: {len(found)} image files, expected one")
-    return _unit(iio.imread(found[0]))
-
-
-def _unit(image: np.ndarray) -> np.ndarray:
-    """Return integers as float32 in [0, 1]; three equal channels are kept."""
-    if image.dtype.kind == "f":
-        return image.astype(np.float32)
-    return image.astype(np.float32) / np.iinfo(image.dtype).max
+    return unit(iio.imread(found[0]))
 
 
 Layout = Callable[[Path], ImageSet | None]
@@ -218,6 +214,7 @@ class Known:
 _SIDD = "https://abdokamel.github.io/sidd/ (Abdelhamed, Lin, Brown, CVPR 2018)"
 _CSZN = "https://github.com/cszn/DnCNN/tree/master/testsets (Zhang et al., IEEE TIP 2017)"
 SETS: dict[str, Known] = {
+    "mosaic": Known("mosaic of PolyU", "PolyU's authors", Mosaic),
     "sidd_val": Known("SIDD validation", _SIDD, _sidd("Validation")),
     "sidd_benchmark": Known("SIDD benchmark", _SIDD, _sidd("Benchmark")),
     "dnd": Known("DND", "https://noise.visinf.tu-darmstadt.de/ (Plötz, Roth, CVPR 2017)", _dnd),
@@ -291,7 +288,7 @@ def find(data: Path, name: str) -> ImageSet:
 
 @dataclass(frozen=True)
 class Entry:
-    """A set and the noise to add to its clean images; "" for the noise it comes with."""
+    """A set and what is done to its images; "" for the noise it comes with."""
 
     set: str
     noise: str = ""
@@ -300,12 +297,17 @@ class Entry:
     def parse(cls, text: str) -> Entry:
         """Read `set` or `set+noise`; see `benchmarks.noises` for the noises."""
         name, _, noise = text.partition("+")
-        if noise:
-            noises.parse(noise)
+        noises.parse(noise)
         return cls(name, noise)
 
     def __str__(self) -> str:
         return f"{self.set}+{self.noise}" if self.noise else self.set
+
+    @property
+    def title(self) -> str:
+        """What the set with its noise is called in print."""
+        words = self.noise.replace(":", " ").replace("+", ", ")
+        return f"{title(self.set)} {words}" if words else title(self.set)
 
 
 def load(
@@ -319,14 +321,19 @@ def load(
         If the set or the image is not there or has not what is asked.
     """
     noisy, clean = find(data, entry.set).load(image)
-    if entry.noise:
+    noise = noises.parse(entry.noise)
+    if noise.cut and crop is not None and clean is not None:
+        noisy, clean = None if noisy is None else middle(noisy, crop), middle(clean, crop)
+    if noise.add is not None:
         if clean is None:
             raise BenchmarkError(f"{entry.set} has no clean images to add noise to")
-        noisy = noises.parse(entry.noise)(clean, noise_seed)
+        noisy = noise.add(clean, noise_seed)
     if noisy is None:
         raise BenchmarkError(
             f"{entry.set} has only clean images: add noise to them, as in {entry.set}+white:25"
         )
+    if noise.rounded:
+        noisy = np.rint(255 * noisy.clip(0, 1)).astype(np.float32) / np.float32(255)
     if clean is not None and clean.shape != noisy.shape:
         raise BenchmarkError(
             f"{entry.set}/{image}: noisy is {noisy.shape} and clean {clean.shape}, not a pair"
@@ -334,6 +341,14 @@ def load(
     if crop is None:
         return Pair(noisy, clean)
     return Pair(middle(noisy, crop), None if clean is None else middle(clean, crop))
+
+
+def load_pair(data: Path, row: pd.Series) -> Pair:
+    """Return the noisy and clean image of a row."""
+    return load(
+        data, Entry(str(row["set"]), str(row["noise"])), str(row["image"]),
+        crop=int(row["crop"]) or None, noise_seed=int(row["noise_seed"]),
+    )  # fmt: skip
 
 
 def middle(image: np.ndarray, size: int) -> np.ndarray:

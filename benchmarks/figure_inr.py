@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,17 +14,18 @@ import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress as Bar
+from torch import Generator, Tensor
 
 from benchmarks import datasets
-from benchmarks.errors import BenchmarkError
-from benchmarks.figures import Options, brightening, save, show
+from benchmarks.drawing import Options, brightening, save, show
+from benchmarks.metrics import BenchmarkError
 from zspot.algorithms import EFFORTS, METHODS
-from zspot.core.plane import Plane
-from zspot.core.progress import Clock, Progress
-from zspot.engine import runner as engine
+from zspot.core.plane import Plane, to_plane
+from zspot.core.progress import Progress
+from zspot.engine import run
 from zspot.io.atomic import atomic_write
 from zspot.recipe import Inr, Recipe
-from zspot.recipe.fills import WHOLE, Fill, InrFill, Windows
+from zspot.recipe.fills import WHOLE, InrFill, RunningFill, Windows
 from zspot.recipe.masks import MaskMaps
 
 _MEASURED = 24  # moments at which the correlations are measured
@@ -39,44 +42,38 @@ class Moment:
     value_correlation: float
 
 
-class Recorder:
-    """An `InrFill` that keeps what its network shows at chosen steps.
+@dataclass(frozen=True)
+class Watched(Inr):
+    """An INR fill that keeps what it shows after chosen numbers of steps."""
 
-    Parameters
-    ----------
-    fill : InrFill
-    size : (int, int)
-    steps : set of int
-        Numbers of finished steps after which to keep the first phase.
-    """
+    at: frozenset[int] = frozenset()
+    kept: dict[int, Tensor] = field(default_factory=dict, compare=False)
 
-    def __init__(self, fill: InrFill, size: tuple[int, int], steps: set[int]) -> None:
-        self._fill, self._size, self._steps = fill, size, steps
-        self.kept: dict[int, torch.Tensor] = {}
+    def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
+        """Return the fill at work, which keeps its first output at once."""
+        return WatchedFill(self, y, init, draws)
+
+
+class WatchedFill(InrFill):
+    """An INR fill at work that is watched."""
+
+    def __init__(self, part: Watched, y: Tensor, init: Generator, draws: Generator) -> None:
+        super().__init__(part, y, init, draws)
+        self._watched = part
+        self._size = int(y.shape[2]), int(y.shape[3])
         self._keep(0)
 
-    def sample(
-        self, y: torch.Tensor, hidden: torch.Tensor, windows: Windows = WHOLE
-    ) -> torch.Tensor:
-        """Return what the fill samples."""
-        return self._fill.sample(y, hidden, windows)
-
     def learn(
-        self,
-        step: int,
-        y: torch.Tensor,
-        maps: MaskMaps,
-        output: torch.Tensor,
-        windows: Windows = WHOLE,
+        self, step: int, y: Tensor, maps: MaskMaps, output: Tensor, windows: Windows = WHOLE
     ) -> None:
         """Let the fill learn, and keep its output if asked."""
-        self._fill.learn(step, y, maps, output, windows)
+        super().learn(step, y, maps, output, windows)
         self._keep(step + 1)
 
     @torch.no_grad()
     def _keep(self, step: int) -> None:
-        if step in self._steps:
-            self.kept[step] = self._fill.inr.phase(*self._size, 0, None)[0].clone()
+        if step in self._watched.at:
+            self._watched.kept[step] = self.inr.phase(*self._size, 0, None)[0].clone()
 
 
 def inr_figure(options: Options) -> list[Path]:
@@ -120,30 +117,31 @@ def through_training(
     recipe = METHODS["bsn-ins"].make(effort)
     assert isinstance(recipe, Recipe)
     assert isinstance(recipe.fill, Inr)
-    if inr_lr is not None:
-        recipe = replace(recipe, fill=replace(recipe.fill, lr=inr_lr))
-    plane = Plane.of(noisy, -1 if noisy.ndim == 3 else None)
-    y = torch.from_numpy(plane.values)[None]
-    parts = engine._build(recipe, y, seed=0)
-    assert isinstance(parts.fill, InrFill)
     last = recipe.fit.steps
-    shown = {round(share * last) for share in _SHOWN}
-    steps = shown | {round(k * last / _MEASURED) for k in range(_MEASURED + 1)}
-    recorder = Recorder(parts.fill, (y.shape[2], y.shape[3]), steps)
-    fill: Fill = recorder
-    parts.fill = fill
+    steps = {round(share * last) for share in _SHOWN}
+    steps |= {round(k * last / _MEASURED) for k in range(_MEASURED + 1)}
+    numbers: dict[str, Any] = vars(recipe.fill) | ({} if inr_lr is None else {"lr": inr_lr})
+    fill = Watched(**numbers, at=frozenset(steps))
+    plane = to_plane(noisy, -1 if noisy.ndim == 3 else None)
     with Bar(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         line = bar.add_task("figure 1: training", total=last)
 
         def report(progress: Progress) -> None:
+            if progress.stage != "fit":
+                raise _FittedError
             bar.update(line, completed=progress.done)
 
-        engine._fit(recipe, y, None, parts, Clock(report, {"fit": (last, 1.0)}))
-    return [_moment(step, plane, recorder.kept[step], noisy, clean) for step in sorted(steps)]
+        with contextlib.suppress(_FittedError):
+            run(replace(recipe, fill=fill), torch.from_numpy(plane.values), seed=0, report=report)
+    return [_moment(step, plane, fill.kept[step], noisy, clean) for step in sorted(steps)]
+
+
+class _FittedError(Exception):
+    """Ends a run after its fit."""
 
 
 def _moment(
-    step: int, plane: Plane, values: torch.Tensor, noisy: np.ndarray, clean: np.ndarray
+    step: int, plane: Plane, values: Tensor, noisy: np.ndarray, clean: np.ndarray
 ) -> Moment:
     image = plane.to_image(values.numpy())
     return Moment(step, image, *correlations(image, noisy, clean))

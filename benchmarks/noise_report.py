@@ -1,23 +1,19 @@
 """Errors of `zspot.noise.analyze_noise` against noise that is known.
 
-    python -m benchmarks.noise_report --data /work/shared/data [--out errors.csv] [--limit 4]
-
-Simulated noise on clean pictures, then the true residuals noisy - clean of pairs. Without --data,
-the pictures that come with scikit-image. A row: mean and worst over the images of the relative
-error of the level (mean over channels), the errors of the autocorrelation at 1 and 2 pixels and of
-the channel correlation; the share of channels whose level lies within two uncertainties; for
-"poisson" the relative errors of the gain and of the read noise at `black`; CPU seconds. Rows
-"clean": the reported level as a percentage of the range, instead of its error.
+Simulated noise on clean pictures, then the true residuals noisy - clean of pairs. Without a
+data folder, the pictures that come with scikit-image. A row: mean and worst over the images of the
+relative error of the level (mean over channels), the errors of the autocorrelation at 1 and 2
+pixels and of the channel correlation; the share of channels whose level lies within two
+uncertainties; for "poisson" the relative errors of the gain and of the read noise at `black`; CPU
+seconds. Rows "clean": the reported level as a percentage of the range, instead of its error.
 Truth is the residual that is in the image, after clipping where a simulation clips; except for
 "jpeg", where it is the noise before compression plus the compression's error.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -139,7 +135,7 @@ def row(dataset: str, noise: str, errors: list[list[float]]) -> list[str]:
     return [*cells, f"{table[:, 7].mean():.2f}"]
 
 
-def pictures(data: Path | None, limit: int) -> Iterator[tuple[str, list[Picture]]]:
+def pictures(data: Path | None, limit: int | None) -> Iterator[tuple[str, list[Picture]]]:
     """Yield clean pictures by set."""
     for name in CLEAN if data else ():
         assert data is not None
@@ -155,7 +151,7 @@ def pictures(data: Path | None, limit: int) -> Iterator[tuple[str, list[Picture]
     )
 
 
-def pairs(folder: Path, limit: int) -> Iterator[tuple[Picture, Picture]]:
+def pairs(folder: Path, limit: int | None) -> Iterator[tuple[Picture, Picture]]:
     for noisy in sorted((folder / "noisy").iterdir())[:limit]:
         clean = next((folder / "clean").glob(f"{noisy.stem}.*"))
         yield _planes(iio.imread(noisy)), _planes(iio.imread(clean))
@@ -166,7 +162,7 @@ def _planes(image: np.ndarray) -> Picture:
     return image[None] if image.ndim == 2 else np.moveaxis(image[..., :3], -1, 0)
 
 
-def rows(data: Path | None, limit: int) -> Iterator[list[str]]:
+def rows(data: Path | None, limit: int | None) -> Iterator[list[str]]:
     for name, clean in pictures(data, limit):
         for noise, add in NOISES.items():
             yield row(
@@ -182,21 +178,13 @@ def rows(data: Path | None, limit: int) -> Iterator[list[str]]:
         yield row(name, "real", [compare(y, x) for y, x in pairs(data / name, limit)])
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, help="folder with bsd68, sidd_val, ...")
-    parser.add_argument("--out", type=Path, help="CSV file")
-    parser.add_argument("--limit", type=int, default=10**6, help="images of each set")
-    options = parser.parse_args(arguments)
+def print_errors(data: Path | None, out: Path | None, limit: int | None) -> None:
+    """Print a row for each set and noise, of the first images if there is a limit; write them."""
     print(" | ".join(HEAD))
     done = []
-    for cells in rows(options.data, options.limit):
+    for cells in rows(data, limit):
         done.append(cells)
         print(" | ".join(cells), flush=True)
-    if options.out:
-        with options.out.open("w", newline="") as file:
+    if out:
+        with out.open("w", newline="") as file:
             csv.writer(file).writerows([HEAD, *done])
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -6,23 +6,29 @@ Written as `kind:numbers`, the numbers separated by `/`:
 - `poisson:0.02/0.02`: Poisson-Gaussian, variance = gain * value + read ** 2, not clipped.
 - `correlated:25`: Gaussian of deviation 25 of 255, correlated by 0.51 at one pixel, 0.08 at two
   (the residuals of SIDD: 0.5 and 0.1) and 0.4 between channels.
+- `common:10`: correlated as before, but most of it (0.8 of the deviation) the same in all channels.
 - `camera:0.01/0.01`: Poisson-Gaussian noise of these numbers on a Bayer sensor, demosaicked
   bilinearly, white-balanced, developed with the sRGB curve, clipped and rounded to 8 bits. It is
   not the simulator that the warm start was trained with.
+- `clean`: none, so that the reference itself is denoised.
+
+`+8bit` rounds the noisy image, `cut+` cuts the middle out before the noise is drawn, not after.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import convolve, convolve1d
 
-from benchmarks.errors import BenchmarkError
+from benchmarks.metrics import BenchmarkError
 
 Rng = np.random.Generator
 _SIDE = 0.3  # weight of a neighbour in the correlating filter: 2 a / (1 + 2 a^2) = 0.51
 _SHARED = 0.4  # of the variance, common to all channels
+_PATTERN = 0.8  # share, of the deviation, of a pattern that all channels have
 _BALANCE = (2.0, 1.0, 1.5)  # gains of red, green and blue, as in daylight
 
 
@@ -45,6 +51,12 @@ def correlated(clean: np.ndarray, rng: Rng, sigma: float) -> np.ndarray:
     for axis in (0, 1):
         own = convolve1d(own, kernel, axis=axis, mode="wrap")
     return clean + sigma / 255 * own
+
+
+def common(clean: np.ndarray, rng: Rng, sigma: float) -> np.ndarray:
+    """Add correlated noise, most of it common to all channels."""
+    own = correlated(clean, rng, sigma) - clean
+    return clean + (_PATTERN * own[..., :1] + (1 - _PATTERN**2) ** 0.5 * own)
 
 
 def camera(clean: np.ndarray, rng: Rng, gain: float, read: float) -> np.ndarray:
@@ -74,19 +86,49 @@ KINDS: dict[str, tuple[Callable[..., np.ndarray], int]] = {
     "white": (white, 1),
     "poisson": (poisson, 2),
     "correlated": (correlated, 1),
+    "common": (common, 1),
     "camera": (camera, 2),
 }
 """Function and number of its parameters, by name."""
 
 
-def parse(text: str) -> Callable[[np.ndarray, int], np.ndarray]:
-    """Return a function from (clean image in [0, 1], seed) to the noisy image, float32.
+@dataclass(frozen=True)
+class Noise:
+    """What is done to a set's images.
+
+    Attributes
+    ----------
+    add : callable or None
+        From the clean image in [0, 1] and a seed to the noisy one, float32; None keeps the set's.
+    cut : bool
+        Cut the middle out before noise is added, not after.
+    rounded : bool
+        Round the noisy image to 8 bits; methods get it as uint8.
+    """
+
+    add: Callable[[np.ndarray, int], np.ndarray] | None = None
+    cut: bool = False
+    rounded: bool = False
+
+
+def parse(text: str) -> Noise:
+    """Read noise as in `white:25` or `cut+correlated:4+8bit`.
 
     Raises
     ------
     BenchmarkError
         If the kind is unknown or its numbers are not positive.
     """
+    words = [word for word in text.split("+") if word]
+    kinds = [word for word in words if word not in ("cut", "8bit")]
+    if len(kinds) > 1:
+        raise BenchmarkError(f"noise {text!r}: one kind of noise at a time")
+    return Noise(_adder(kinds[0]) if kinds else None, "cut" in words, "8bit" in words)
+
+
+def _adder(text: str) -> Callable[[np.ndarray, int], np.ndarray]:
+    if text == "clean":
+        return lambda clean, seed: clean
     kind, _, rest = text.partition(":")
     if kind not in KINDS:
         raise BenchmarkError(f"noise {text!r}: choose one of {', '.join(KINDS)}, as in white:25")

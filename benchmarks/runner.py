@@ -5,23 +5,34 @@ Only this process writes to the store; a row is on the disk before its process g
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections import deque
+import time
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import datasets
-from benchmarks.errors import BenchmarkError
+from benchmarks.metrics import BenchmarkError
 from benchmarks.store import KEY, Store
-from benchmarks.suites import SUITES, Suite
-from benchmarks.watch import Watch
+from benchmarks.studies import SUITES, Suite
+from benchmarks.variants import Variant
 from benchmarks.worker import Outcome, Task, failed, work
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _POLL = 0.2  # seconds between looks at the progress of the processes
 
@@ -29,7 +40,7 @@ _POLL = 0.2  # seconds between looks at the progress of the processes
 def plan(
     data: Path,
     suite: Suite,
-    methods: Sequence[tuple[str, str]],
+    variants: Sequence[Variant],
     *,
     skip_missing: bool = False,
     **settings: Any,
@@ -40,7 +51,7 @@ def plan(
     ----------
     data : Path
     suite : Suite
-    methods : sequence of (method, effort)
+    variants : sequence of Variant
     skip_missing : bool
         Leave out sets that are not there; otherwise that is an error.
     **settings
@@ -51,18 +62,20 @@ def plan(
     BenchmarkError
         Naming every set that is missing and where it is offered.
     """
-    tasks, missing = [], []
-    for text in suite.entries:
-        entry = datasets.Entry.parse(text)
+    images, missing = [_entry_and_image(text) for text in suite.images], []
+    for entry in map(datasets.Entry.parse, suite.entries):
         try:
-            names = datasets.find(data, entry.set).names()[: suite.limit]
+            names = datasets.find(data, entry.set).names()
         except BenchmarkError as error:
             missing.append(str(error))
             continue
-        for name in names:
-            for method, effort in methods:
-                crop = suite.crop or 0
-                tasks.append(Task(data, entry, name, method, effort, crop=crop, **settings))
+        images += [(entry, name) for name in suite.some(names)]
+    crop = suite.crop or 0
+    tasks = [
+        Task(data, entry, name, variant, crop=crop, **settings)
+        for entry, name in images
+        for variant in variants
+    ]
     if missing and not (skip_missing and tasks):
         hint = "" if skip_missing else "; --skip-missing leaves such sets out"
         hint += f" (suites: {', '.join(SUITES)})"
@@ -70,10 +83,46 @@ def plan(
     return tasks, missing
 
 
+def _entry_and_image(text: str) -> tuple[datasets.Entry, str]:
+    entry, _, image = text.rpartition("/")
+    return datasets.Entry.parse(entry), image
+
+
 def unfinished(tasks: Sequence[Task], store: Store, *, retry: bool) -> list[Task]:
     """Return the tasks without a row; with `retry` also those whose row is an error."""
     done = store.done(errors=not retry)
     return [task for task in tasks if tuple(task.key()[name] for name in KEY) not in done]
+
+
+def make(
+    tasks: Sequence[Task],
+    folder: Path,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    retry: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Make the rows of tasks that a store lacks, and say how it goes.
+
+    Raises
+    ------
+    BenchmarkError
+        If rows are errors; they and all others are kept.
+    """
+    if scheduler is not None and jobs != 1:
+        raise BenchmarkError(
+            "--scheduler and --jobs exclude each other: the cluster has its own workers"
+        )
+    with Store(folder) as store:
+        todo = unfinished(tasks, store, retry=retry)
+        print(f"{len(todo)} of {len(tasks)} rows to make in {folder}", file=sys.stderr)
+        watch = Watch(todo, jobs, store.rows(), quiet=quiet)
+        errors = run(todo, store, watch, jobs=jobs, scheduler=scheduler)
+    if errors:
+        raise BenchmarkError(
+            f"{errors} of {len(todo)} rows are errors: see above and the column error"
+        )
 
 
 def run(
@@ -141,18 +190,15 @@ class _Slot:
         self.pipe.close()
 
 
-class _environment:  # noqa: N801 - used as a statement
-    """Variables that a process started meanwhile inherits."""
-
-    def __init__(self, variables: dict[str, str]) -> None:
-        self.variables = variables
-
-    def __enter__(self) -> None:
-        self.before = {name: os.environ.get(name) for name in self.variables}
-        os.environ.update(self.variables)
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self.before.items():
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables that a process started meanwhile inherits."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
@@ -238,3 +284,101 @@ def _on_dask(tasks: Sequence[Task], scheduler: str) -> Iterator[tuple[Task, Outc
     finally:
         client.cancel(list(futures))
         client.close()
+
+
+class Watch:
+    """Shows what is done and says how long the rest will take.
+
+    Methods differ in speed by a factor of a thousand, so the time left is summed over the tasks
+    by the seconds that their method and effort has taken so far, in earlier runs too.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        To be done.
+    jobs : int
+        How many run at once.
+    earlier : DataFrame or None
+        Rows of earlier runs.
+    quiet : bool
+        Print nothing but errors.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        jobs: int,
+        earlier: pd.DataFrame | None = None,
+        *,
+        quiet: bool = False,
+        console: Console | None = None,
+    ) -> None:
+        self._left = list(tasks)
+        self._jobs = max(1, min(jobs, len(tasks)))
+        self._seconds: dict[Variant, list[float]] = defaultdict(list)
+        self._shares: dict[Task, float] = {}
+        if earlier is not None:
+            for row in earlier.dropna(subset=["seconds"]).itertuples():
+                variant = Variant(str(row.method), str(row.effort), str(row.changes))
+                self._seconds[variant].append(float(row.seconds))  # type: ignore[arg-type]
+        self._console = console or Console(stderr=True)
+        self._quiet = quiet
+        self._started = time.perf_counter()
+        columns = (
+            BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"), TextColumn("{task.description}"),
+        )  # fmt: skip
+        shown = self._console.is_terminal and not quiet
+        self._bar = Progress(*columns, console=self._console, disable=not shown)
+        self._line = self._bar.add_task("", total=len(tasks), left="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def running(self, shares: dict[Task, float]) -> None:
+        """Take notice of the tasks that run and of the share of each that is done."""
+        self._shares = shares
+        words = ", ".join(
+            f"{t.entry}/{t.image} {t.variant} {share:.0%}" for t, share in shares.items()
+        )
+        self._bar.update(self._line, description=escape(words), left=self._text())
+
+    def finished(self, task: Task, row: dict[str, Any]) -> None:
+        """Count a task that is done, and print its row."""
+        self._left.remove(task)
+        self._shares.pop(task, None)
+        if row.get("seconds") is not None:
+            self._seconds[task.variant].append(row["seconds"])
+        self._bar.update(self._line, advance=1, left=self._text())
+        name = f"{task.entry}/{task.image} {task.variant}"
+        if row.get("error"):
+            self._console.print(f"{name}: {row['error']}", markup=False, highlight=False)
+        elif not self._quiet:
+            text = f"{name}: {_quality(row)}{row['seconds']:.1f} s"
+            left = "" if self._console.is_terminal else f" ({self._text()})"
+            self._console.print(text + left, markup=False, highlight=False)
+
+    def seconds_left(self) -> float | None:
+        """Return the expected time to the end, None before any method was timed."""
+        means = {key: sum(s) / len(s) for key, s in self._seconds.items() if s}
+        if not means:
+            return None
+        usual = sum(means.values()) / len(means)
+        total = sum(
+            means.get(t.variant, usual) * (1 - self._shares.get(t, 0.0)) for t in self._left
+        )
+        return total / self._jobs
+
+    def _text(self) -> str:
+        left = self.seconds_left()
+        return "" if left is None else f"{timedelta(seconds=round(left))} left"
+
+
+def _quality(row: dict[str, Any]) -> str:
+    if row.get("psnr") is None:
+        return ""
+    return f"{row['psnr']:.2f} dB, {row['ssim']:.4f}, "

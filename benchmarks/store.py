@@ -2,24 +2,25 @@
 
 SQLite keeps whole rows through a kill at any moment and a loss of power: a row is one transaction,
 on the disk before the next image starts. The denoised images lie beside it as PNG files of 16 bits,
-clipped to [0, 1], named by their hash. A CSV file of the rows is read too, so that a few can be
-kept with the project.
+clipped to [0, 1], named by their hash. CSV is the text form of the rows: everything that reads a
+store reads it, so that a few rows can be kept with the project.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import sqlite3
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import imagecodecs
 import numpy as np
 
-from benchmarks.errors import BenchmarkError
-from benchmarks.evaluation import CONVENTIONS, columns
+from benchmarks.metrics import CONVENTIONS, BenchmarkError, columns
 from zspot.io.atomic import atomic_write
 
 if TYPE_CHECKING:
@@ -27,14 +28,26 @@ if TYPE_CHECKING:
 
 KEY = {
     "set": "TEXT", "noise": "TEXT", "noise_seed": "INTEGER", "image": "TEXT", "crop": "INTEGER",
-    "method": "TEXT", "effort": "TEXT", "seed": "INTEGER",
+    "method": "TEXT", "effort": "TEXT", "changes": "TEXT", "seed": "INTEGER",
 }  # fmt: skip
-"""What a row is of; `crop` 0 is the whole image."""
+"""What a row is of; `crop` 0 is the whole image, `changes` what was changed in the method."""
 
+_DEFAULTS: dict[str, str | int] = {
+    "noise": "",
+    "noise_seed": 0,
+    "crop": 0,
+    "effort": "",
+    "changes": "",
+    "seed": 0,
+}
 QUALITY = {column: "REAL" for name in CONVENTIONS for column in columns(name)}
 FACTS = {
+    "psnr_one_pass": "REAL",  # of one prediction, where several are averaged
+    "removed": "REAL",  # root mean square of input - output, of 255
     "seconds": "REAL",  # of the method, without reading and measuring
     "cpu_seconds": "REAL",  # of all threads: what a busy machine does not lengthen much
+    "look_s": "REAL", "fit_s": "REAL", "predict_s": "REAL", "finish_s": "REAL",  # of `seconds`
+    "steps": "INTEGER", "passes": "INTEGER",  # of the recipe's fit and prediction
     "peak_mib": "REAL",  # most resident memory of the process meanwhile; empty but on Linux
     "height": "INTEGER", "width": "INTEGER", "channels": "INTEGER",
     "recipe": "TEXT",  # hash, see the table of recipes; empty where the method is none
@@ -71,13 +84,21 @@ class Store:
 
     def _open(self) -> None:
         fields = ", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())
-        key = ", ".join(f'"{name}"' for name in KEY)
         self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute(f"CREATE TABLE IF NOT EXISTS rows ({fields}, UNIQUE ({key}))")
+        self._db.execute(f"CREATE TABLE IF NOT EXISTS rows ({fields}, UNIQUE ({_names(KEY)}))")
         self._db.execute("CREATE TABLE IF NOT EXISTS recipes (hash TEXT PRIMARY KEY, toml TEXT)")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS notes (kind TEXT, key TEXT, lines TEXT, UNIQUE (kind, key))"
+        )
         there = [row[1] for row in self._db.execute("PRAGMA table_info(rows)")]
         if there != list(COLUMNS):
             raise sqlite3.DatabaseError("has the columns of another version of the benchmarks")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file."""
@@ -88,27 +109,55 @@ class Store:
         row = dict(row)
         if image is not None:
             row["output"] = save_image(image, self.folder / "outputs")
-        names = ", ".join(f'"{name}"' for name in COLUMNS)
-        marks = ", ".join("?" * len(COLUMNS))
         self._db.execute("BEGIN IMMEDIATE")
         if recipe is not None:
             row["recipe"] = digest(recipe.encode())
             self._db.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?)", (row["recipe"], recipe))
-        values = [row.get(name) for name in COLUMNS]
-        self._db.execute(f"INSERT OR REPLACE INTO rows ({names}) VALUES ({marks})", values)
+        self._insert("REPLACE", [row])
         self._db.execute("COMMIT")
+
+    def _insert(self, otherwise: str, rows: Iterable[Mapping[str, Any]]) -> int:
+        marks = ", ".join("?" * len(COLUMNS))
+        return self._db.executemany(
+            f"INSERT OR {otherwise} INTO rows ({_names(COLUMNS)}) VALUES ({marks})",
+            [[row.get(name, _DEFAULTS.get(name)) for name in COLUMNS] for row in rows],
+        ).rowcount
 
     def done(self, *, errors: bool = True) -> set[tuple]:
         """Return the keys of the rows that exist, those of failed images too unless told."""
         which = "" if errors else " WHERE error IS NULL"
-        names = ", ".join(f'"{name}"' for name in KEY)
-        return set(self._db.execute(f"SELECT {names} FROM rows{which}"))
+        return set(self._db.execute(f"SELECT {_names(KEY)} FROM rows{which}"))
 
     def rows(self) -> pd.DataFrame:
         """Return every row."""
         import pandas as pd
 
         return pd.read_sql_query("SELECT * FROM rows", self._db)
+
+    def take(self, path: Path) -> int:
+        """Add the rows of a CSV file that are not there yet; return how many."""
+        rows = read_rows(path).astype(object)
+        rows = rows.where(rows.notna(), None)
+        self._db.execute("BEGIN IMMEDIATE")
+        count = self._insert("IGNORE", (dict(row) for _, row in rows.iterrows()))
+        self._db.execute("COMMIT")
+        return count
+
+    def note(self, kind: str, key: tuple, lines: list[dict[str, Any]]) -> None:
+        """Keep what was measured of something that is no denoised image."""
+        values = kind, json.dumps(key), json.dumps(lines)
+        self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", values)
+
+    def noted(self, kind: str) -> dict[tuple, list[dict[str, Any]]]:
+        """Return the notes of a kind by their keys, in the order in which they were made."""
+        found = self._db.execute(
+            "SELECT key, lines FROM notes WHERE kind = ? ORDER BY rowid", (kind,)
+        )
+        return {tuple(json.loads(key)): json.loads(lines) for key, lines in found}
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 def _sweep(folder: Path) -> None:
@@ -120,35 +169,57 @@ def _sweep(folder: Path) -> None:
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """Read the rows of a store's folder or of a CSV file made from one.
+    """Read the rows of a store's folder or of a CSV file.
 
     Raises
     ------
     BenchmarkError
         If there are none.
     """
-    import pandas as pd
-
     if path.suffix == ".csv":
-        try:
-            rows = pd.read_csv(
-                path, dtype={c: str for c, kind in COLUMNS.items() if kind == "TEXT"}
-            )
-            missing = [column for column in COLUMNS if column not in rows]
-        except (OSError, ValueError) as error:
-            raise BenchmarkError(f"{path} cannot be read: {error}") from None
-        if missing:
-            raise BenchmarkError(f"{path} lacks the columns {', '.join(missing)}")
-        rows[["noise", "effort"]] = rows[["noise", "effort"]].fillna("")
+        rows = complete(_read_csv(path))
     else:
         if not (path / _FILE).exists():
             raise BenchmarkError(f"{path} has no {_FILE}: run `python -m benchmarks run` first")
-        store = Store(path)
-        rows = store.rows()
-        store.close()
+        with Store(path) as store:
+            rows = store.rows()
     if rows.empty:
         raise BenchmarkError(f"{path} holds no rows: run `python -m benchmarks run` first")
     return rows.sort_values(list(KEY), ignore_index=True)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    text = {name: str for name, kind in COLUMNS.items() if kind == "TEXT"}
+    try:
+        rows = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise BenchmarkError(f"{path} cannot be read: {error}") from None
+    missing = [name for name in ("set", "image", "method", "psnr") if name not in rows]
+    if missing:
+        raise BenchmarkError(f"{path} lacks the columns {', '.join(missing)}")
+    return rows
+
+
+def complete(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with every column; what a CSV file leaves out is empty, or has its default."""
+    rows = rows.reindex(columns=list(COLUMNS))
+    for name, value in _DEFAULTS.items():
+        rows[name] = rows[name].astype(object).fillna(value).astype(type(value))
+    return rows
+
+
+def write_rows(rows: pd.DataFrame, path: Path, *, overwrite: bool = False) -> None:
+    """Write rows as CSV, without columns that are empty or at their default in all of them."""
+    shown = [
+        name
+        for name in COLUMNS
+        if rows[name].notna().any() and not (rows[name] == _DEFAULTS.get(name)).all()
+    ]
+    text = rows[shown].to_csv(index=False, float_format="%.7g")
+    with atomic_write(path, overwrite=overwrite) as handle:
+        handle.write(text.encode())
 
 
 def digest(data: bytes) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import datasets, mat
-from benchmarks.compare import split
-from benchmarks.errors import BenchmarkError
+from benchmarks import datasets, matlab
+from benchmarks.metrics import BenchmarkError
 from benchmarks.store import load_image, read_rows
+from benchmarks.tables import split
 from zspot.io.atomic import atomic_write
 
 
@@ -45,10 +45,11 @@ def write_submission(
 
 def _complete(rows: pd.DataFrame, name: str, method: str, names: list[str]) -> pd.DataFrame:
     """Return one row for each whole image of the set, in its order."""
-    kind, effort = split(method)
+    kind, effort, changes = split(method)
     mine = rows[
         (rows["set"] == name) & (rows["method"] == kind) & (rows["effort"] == effort)
-        & (rows["crop"] == 0) & (rows["noise"] == "") & rows["error"].isna()
+        & (rows["changes"] == changes) & (rows["crop"] == 0) & (rows["noise"] == "")
+        & rows["error"].isna()
     ]  # fmt: skip
     seeds = sorted(set(mine["seed"]))
     if len(seeds) > 1:
@@ -82,11 +83,11 @@ def _sidd_mat(mine: pd.DataFrame, folder: Path, out: Path, overwrite: bool) -> P
     scenes = int(str(mine.index[-1]).split("_")[0])
     megapixels = (mine["height"] * mine["width"]).sum() / 1e6
     values = {
-        "DenoisedBlocksSrgb": mat.cells(blocks, (scenes, len(blocks) // scenes)),
+        "DenoisedBlocksSrgb": matlab.cells(blocks, (scenes, len(blocks) // scenes)),
         "TimeMPSrgb": float(mine["seconds"].sum() / megapixels),
         "OptionalData": {"MethodName": f"zspot {mine['method'].iloc[0]}"},
     }
-    mat.write(out, values, overwrite=overwrite)
+    matlab.write_mat(out, values, overwrite=overwrite)
     return out
 
 
@@ -96,9 +97,9 @@ def _dnd(mine: pd.DataFrame, folder: Path, out: Path, overwrite: bool) -> Path:
     for image, group in mine.groupby(images, sort=True):
         crops = [load_image(folder, str(name)) for name in group["output"]]
         values = {
-            "Idenoised": mat.cells(crops, (1, len(crops))),
+            "Idenoised": matlab.cells(crops, (1, len(crops))),
             "israw": False,
             "eval_version": "1.0",
         }
-        mat.write(out / f"{image}.mat", values, overwrite=overwrite)
+        matlab.write_mat(out / f"{image}.mat", values, overwrite=overwrite)
     return out

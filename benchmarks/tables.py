@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from benchmarks import suites
-from benchmarks.compare import one_kind, quality_columns, set_title, split
-from benchmarks.errors import BenchmarkError
-from benchmarks.evaluation import CONVENTIONS, DEFAULT, columns
-from benchmarks.published import PUBLISHED, SECONDS
-from benchmarks.store import COLUMNS
+from benchmarks.datasets import Entry
+from benchmarks.metrics import CONVENTIONS, DEFAULT, BenchmarkError, columns
+from benchmarks.store import complete, write_rows
+from benchmarks.studies import IMAGE
+from benchmarks.variants import NOISY, rank
 from zspot.io.atomic import atomic_write
 
 REAL = (("sidd_val", ""), ("fmdd", ""), ("polyu", ""), ("cc", ""))
 WHITE = (("set9", "white:25"), ("bsd68", "white:25"))
-_IMAGE = ["set", "noise", "noise_seed", "image", "crop", "seed"]
 EMPTY = ""
+_VARIANT = ["method", "effort", "changes"]
+PUBLISHED: dict[str, dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_name("published.toml").read_text(encoding="utf-8")
+)
+"""What papers print, by entry; under "seconds" their time for an image."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +110,14 @@ def write_tables(
     BenchmarkError
         If nothing is left to show.
     """
-    kept = one_kind(chosen(rows, methods), crop)
-    how = How(convention, every, clock)
+    kept = one_kind(chosen(complete(rows), methods), crop)
+    how, shown = How(convention, every, clock), named(kept)
     tables = [
-        equal_time(kept, reference, how),
-        quality("Table 2", "White noise of deviation 25 of 255", kept, WHITE, how),
-        quality("Table real", "Noise of cameras and microscopes", kept, REAL, how),
-        quality("Table all", "Every set", kept, _entries(kept), how),
-        conventions(kept),
+        equal_time(shown, reference, how),
+        quality("Table 2", "White noise of deviation 25 of 255", shown, WHITE, how),
+        quality("Table real", "Noise of cameras and microscopes", shown, REAL, how),
+        quality("Table all", "Every set", shown, _entries(shown), how),
+        conventions(shown),
     ]
     written = []
     out.mkdir(parents=True, exist_ok=True)
@@ -125,20 +130,55 @@ def write_tables(
             (".tex", table.latex()),
         ):  # fmt: skip
             written.append(_write(stem.with_suffix(suffix), text, overwrite))
-    text = kept[list(COLUMNS)].to_csv(index=False, float_format="%.6g")
-    return [*written, _write(out / "rows.csv", text, overwrite)]
+    write_rows(kept, out / "rows.csv", overwrite=overwrite)
+    return [*written, out / "rows.csv"]
 
 
 def chosen(rows: pd.DataFrame, methods: str | None) -> pd.DataFrame:
     """Return the rows of the methods named in a list; all for None."""
     if methods is None:
         return rows
-    wanted = {split(word) for word in methods.split(",") if word}
-    pairs = pd.Series(list(zip(rows["method"], rows["effort"], strict=True)), index=rows.index)
-    kept = rows[pairs.isin(wanted)]
+    wanted = [split(word) for word in methods.split(",") if word.strip()]
+    kept = rows[pd.MultiIndex.from_frame(rows[_VARIANT]).isin(wanted)]
     if kept.empty:
         raise BenchmarkError(f"no rows of {methods}")
     return kept
+
+
+def split(word: str) -> tuple[str, str, str]:
+    """Return method, effort and changes of a word, of methods that are no longer there too."""
+    name, _, changes = word.strip().partition(" ")
+    name, _, effort = name.partition(":")
+    return name, "" if name == NOISY else effort or "balanced", changes.strip()
+
+
+def one_kind(rows: pd.DataFrame, crop: int | None = None) -> pd.DataFrame:
+    """Return the rows of one crop, which must be of one seed and one seed of the noise.
+
+    Raises
+    ------
+    BenchmarkError
+        If rows of different kinds would be averaged.
+    """
+    if crop is not None:
+        rows = rows[rows["crop"] == crop]
+    for column, hint in (
+        ("crop", "choose one with --crop"),
+        ("seed", "keep each seed in a folder of its own"),
+        ("noise_seed", "keep each seed in a folder of its own"),
+    ):
+        found = sorted(set(rows[column]))
+        if len(found) > 1:
+            values = ", ".join(map(str, found))
+            raise BenchmarkError(f"there are rows of {column} {values}: {hint}")
+    if rows.empty:
+        raise BenchmarkError(f"there are no rows of crop {crop}")
+    return rows
+
+
+def named(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose method says what was changed in it."""
+    return rows.assign(method=(rows["method"] + " " + rows["changes"]).str.strip())
 
 
 def means(rows: pd.DataFrame, convention: str, *, every: bool, clock: str = "wall") -> pd.DataFrame:
@@ -158,11 +198,11 @@ def means(rows: pd.DataFrame, convention: str, *, every: bool, clock: str = "wal
     DataFrame
         With method, effort, n, failed, psnr, ssim, seconds (the median), sorted for print.
     """
-    psnr, ssim = quality_columns(convention)
+    psnr, ssim = columns(convention)
     fine = rows[rows["error"].isna() & rows[psnr].notna()]
     kinds = fine.groupby(["method", "effort"]).ngroups
     if not every and kinds:
-        shared = fine.groupby(_IMAGE)["method"].transform("size") == kinds
+        shared = fine.groupby(IMAGE)["method"].transform("size") == kinds
         fine = fine[shared]
     grouped = fine.groupby(["method", "effort"])
     out = grouped.agg(
@@ -198,9 +238,9 @@ def quality(
 def _block(entry: tuple[str, str], found: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of one set; the number of images is in the title where all have it."""
     counts = set(found.n)
-    title = set_title(*entry)
+    title = Entry(*entry).title
     head = f"{title}, {counts.pop()} images" if len(counts) == 1 else title
-    published = PUBLISHED.get(entry, {})
+    published = PUBLISHED.get(str(Entry(*entry)), {})
     columns = {
         "method": found.method,
         "effort": found.effort,
@@ -222,18 +262,18 @@ def equal_time(rows: pd.DataFrame, reference: str, how: How) -> Table | None:
         if theirs.empty:
             continue
         limit = float(theirs.seconds.max())
-        found = found[found.method != suites.NOISY]
+        found = found[found.method != NOISY]
         for method, group in found.groupby("method", sort=False):
             within = group[group.seconds <= limit]
             ranked = within.sort_values("psnr", ascending=False)
             pick = (ranked if len(within) else group.sort_values("seconds")).iloc[0]
             lines.append({
-                "set": set_title(*entry), "method": method, "effort": pick.effort,
+                "set": Entry(*entry).title, "method": method, "effort": pick.effort,
                 "PSNR / SSIM": f"{pick.psnr:.2f} / {pick.ssim:.3f}", "n": str(pick.n),
                 "s": _seconds(pick.seconds), f"of {reference}": f"{pick.seconds / limit:.2f}",
                 "in time": "yes" if len(within) else "no: its fastest",
-                "published": PUBLISHED.get(entry, {}).get(str(method), EMPTY),
-                "published s (256 x 256, A6000)": _seconds(SECONDS.get(str(method))),
+                "published": PUBLISHED.get(str(Entry(*entry)), {}).get(str(method), EMPTY),
+                "published s (256 x 256, A6000)": _seconds(PUBLISHED["seconds"].get(str(method))),
             })  # fmt: skip
     if not lines:
         return None
@@ -253,7 +293,7 @@ def conventions(rows: pd.DataFrame) -> Table | None:
     for key, group in fine.groupby(["set", "noise", "method", "effort"]):
         name, noise, method, effort = (str(part) for part in key)
         line = {
-            "set": set_title(name, noise),
+            "set": Entry(name, noise).title,
             "method": f"{method} {effort}".strip(),
             "n": str(len(group)),
             DEFAULT: f"{group.psnr.mean():.2f} / {group.ssim.mean():.4f}",
@@ -263,7 +303,7 @@ def conventions(rows: pd.DataFrame) -> Table | None:
                 psnr, ssim = (group[column].mean() for column in columns(other))
                 change = psnr - group.psnr.mean(), ssim - group.ssim.mean()
                 line[other] = f"{change[0]:+.3f} / {change[1]:+.4f}"
-        lines.append((suites.rank(method), line))
+        lines.append((rank(method), line))
     lines.sort(key=lambda pair: (pair[1]["set"], pair[0]))
     words = "; ".join(f"{name}: {c.summary}" for name, c in CONVENTIONS.items())
     caption = f"What a convention changes in PSNR / SSIM against {DEFAULT}. {words}."
@@ -289,7 +329,7 @@ def _words(rows: pd.DataFrame, how: How) -> str:
 def _rank(method: str, effort: str) -> tuple[int, str, int]:
     """Return a key that sorts methods into their order and efforts from fast to best."""
     efforts = ("", "fast", "balanced", "best")
-    return (*suites.rank(method), efforts.index(effort) if effort in efforts else len(efforts))
+    return (*rank(method), efforts.index(effort) if effort in efforts else len(efforts))
 
 
 def _clock(name: str) -> str:

@@ -1,35 +1,32 @@
 """Does the theory of the linear blind-spot denoiser choose well?
 
-    python -m benchmarks.theory --data DIR --out results/theory
-
 Measures noise and value correlations of the real pairs by distance (`correlations.csv`,
 `images.csv`), what a small BSN-INS reaches for each keep probability and exclusion shape
 (`reached.csv`), what the theory predicts for the same images (`predicted.csv`), compares the
-choices (`choice-RADIUS.csv`, `tables.md`) and draws both (`correlations.png`,
-`choice.png`). Rows are appended as soon as they are there; a rerun goes on where it was stopped.
+choices (`choice-RADIUS.csv`, `tables.md`) and draws both (`correlations.png`, `choice.png`). All of
+it is kept in a store as soon as it is there; what the CSV files of an earlier run hold is not
+measured again.
 """
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as iio
 import numpy as np
+import pandas as pd
 
-import zspot
-from benchmarks.bsn_ins import load
-from benchmarks.correlations import IMAGE_FIELDS, LAG_FIELDS, image_row, lag_rows
-from benchmarks.metrics import quality
-from benchmarks.rows import Rows
-from zspot.algorithms import METHODS
+from benchmarks import datasets, runner, theory_figures
+from benchmarks.correlations import image_row, lag_rows
+from benchmarks.metrics import BenchmarkError
+from benchmarks.store import Store, read_rows, write_rows
+from benchmarks.studies import Suite
+from benchmarks.variants import NOISY, Variant
 from zspot.core.errors import RecipeError
-from zspot.core.plane import Plane
-from zspot.recipe import Bernoulli, Fit, Predict, Recipe, UNet
+from zspot.core.plane import to_plane
+from zspot.recipe import Bernoulli
 from zspot.theory import BlindSpot, Moments, over_masks
 
 SETS = ("sidd_val", "cc", "polyu", "fmdd")
@@ -37,12 +34,7 @@ IMAGES = ("sidd_val/2_4", "sidd_val/20_4", "cc/d800_iso6400_1")
 KEEPS = (0.05, 0.1, 0.2, 0.3, 0.5)
 EXCLUSIONS = ("none", "cross", "square")
 PASSES = 16
-KEY = ("image", "crop", "keep", "exclusion")
-REACHED_FIELDS = (*KEY, "seed", "steps", "noisy_psnr", "psnr", "ssim", "one_pass_psnr", "seconds")
-PREDICTED_FIELDS = (
-    *KEY, "radius", "printed", "printed_radius", "printed_visible", "one_pass", "averaged",
-    "visible",
-)  # fmt: skip
+PREDICTED = ["image", "crop", "keep", "exclusion", "radius"]
 
 
 def settings() -> Iterator[Bernoulli]:
@@ -55,92 +47,127 @@ def settings() -> Iterator[Bernoulli]:
                 print(f"keep {keep} with exclusion {exclusion}: scores too few pixels, left out")
 
 
-def small(mask: Bernoulli, steps: int) -> Recipe:
-    """BSN-INS with a narrow network and a fast schedule."""
-    recipe = METHODS["bsn-ins"].make("fast")
-    assert isinstance(recipe, Recipe)
-    net = UNet(width=16, dropout=0.1)
-    fit = Fit(steps, 3e-3, "one-cycle")
-    return replace(recipe, mask=mask, network=net, fit=fit, predict=Predict(PASSES))
+def small(mask: Bernoulli, steps: int) -> Variant:
+    """BSN-INS with a narrow network and a fast schedule, on the whole image."""
+    return Variant(
+        "bsn-ins",
+        "fast",
+        f"mask.keep={mask.keep} mask.exclusion={mask.exclusion} network.width=16 dropout=0.1 "
+        f"steps={steps} lr=3e-3 fit.crop=0 clip=0.0 passes={PASSES} predict.window=0",
+    )
 
 
-def measure_sets(data: Path, out: Path) -> None:
-    """Measure the correlations of every real pair."""
-    lags = Rows(out / "correlations.csv", LAG_FIELDS, 2)
-    images = Rows(out / "images.csv", IMAGE_FIELDS, 2)
-    for name in SETS:
-        for path in sorted((data / name / "clean").iterdir()):
-            if images.has(name, path.stem):
+@dataclass(frozen=True)
+class Trial:
+    """What is measured, and the folder that it goes to."""
+
+    data: Path
+    out: Path
+    crop: int = 96
+    steps: int = 150
+    seeds: int = 1
+    radius: int = 6
+
+    def run(self) -> None:
+        """Measure what is missing, then write the tables and draw the figures."""
+        with Store(self.out) as store:
+            self._take(store, "predicted", PREDICTED)
+            self._take(store, "images", ["set", "image"])
+            for name in SETS:
+                self._measure(store, name)
+            self._predict(store)
+            for kind, keys in (
+                ("correlations", ["set", "image"]), ("images", ["set", "image"]),
+                ("predicted", PREDICTED),
+            ):  # fmt: skip
+                _frame(store, kind, keys).to_csv(self.out / f"{kind}.csv", index=False)
+            if (self.out / "reached.csv").exists():
+                store.take(self.out / "reached.csv")
+        self._reach()
+        theory_figures.write(self.out, self.crop, self.steps, self.seeds, self.radius)
+
+    def _take(self, store: Store, kind: str, keys: list[str]) -> None:
+        """Note what an earlier run wrote."""
+        path = self.out / f"{kind}.csv"
+        if not path.exists():
+            return
+        known = store.noted(kind)
+        rows = pd.read_csv(path, dtype={"image": str})
+        for key, lines in rows.groupby(keys, sort=False):
+            plain = tuple(v.item() if isinstance(v, np.generic) else v for v in key)  # type: ignore
+            if plain not in known:
+                rest = lines.drop(columns=keys)
+                store.note(kind, plain, [dict(row) for _, row in rest.iterrows()])
+
+    def _measure(self, store: Store, name: str) -> None:
+        """Measure the correlations of every pair of a set."""
+        known = {*store.noted("images")} & {*store.noted("correlations")}
+        found = datasets.find(self.data, name)
+        for image in found.names():
+            if (name, image) in known:
                 continue
-            noisy_path = next((data / name / "noisy").glob(f"{path.stem}.*"))
-            clean, noisy = (np.atleast_3d(iio.imread(p) / 255.0) for p in (path, noisy_path))
-            clean, noise = (np.moveaxis(x, -1, 0) for x in (clean, noisy - clean))
-            key = {"set": name, "image": path.stem}
-            if not lags.has(name, path.stem):
-                lags.append(key | row for row in lag_rows(clean, noise))
-            images.append([key | image_row(clean, noise)])
+            pair = datasets.load(self.data, datasets.Entry(name), image)
+            assert pair.clean is not None
+            clean, noisy = (
+                np.moveaxis(np.atleast_3d(x).astype(np.float64), -1, 0)
+                for x in (pair.clean, pair.noisy)
+            )
+            store.note("correlations", (name, image), lag_rows(clean, noisy - clean))
+            store.note("images", (name, image), [image_row(clean, noisy - clean)])
         print(f"{name}: correlations measured", flush=True)
 
+    def _reach(self) -> None:
+        """Run the small BSN-INS with every mask; first all with one seed, then with the next."""
+        suite = Suite(images=IMAGES, crop=self.crop)
+        variants = [small(mask, self.steps) for mask in settings()]
+        tasks = []
+        for seed in range(self.seeds):
+            tasks += runner.plan(self.data, suite, [Variant(NOISY), *variants], seed=seed)[0]
+        runner.make(tasks, self.out)
+        write_rows(read_rows(self.out), self.out / "reached.csv", overwrite=True)
 
-def reach(data: Path, out: Path, crop: int, steps: int, seeds: int) -> None:
-    """Run the small BSN-INS with every mask; first all with one seed, then with the next."""
-    rows = Rows(out / "reached.csv", REACHED_FIELDS, 6)
-    jobs = [
-        (seed, image, mask)
-        for seed in range(seeds)
-        for image in IMAGES
-        for mask in settings()
-        if not rows.has(image, crop, mask.keep, mask.exclusion, seed, steps)
-    ]
-    started = time.monotonic()
-    for number, (seed, image, mask) in enumerate(jobs):
-        row = _reach_one(data, image, crop, small(mask, steps), seed)
-        key = (image, crop, mask.keep, mask.exclusion)
-        rows.append([dict(zip(KEY, key, strict=True)) | {"seed": seed, "steps": steps} | row])
-        left = (time.monotonic() - started) / (number + 1) * (len(jobs) - number - 1)
-        print(f"{number + 1}/{len(jobs)}, {left / 60:.0f} min left:", *key, row, flush=True)
+    def _predict(self, store: Store) -> None:
+        """Predict the PSNR of every mask from the image's own moments in windows of a radius."""
+        known = store.noted("predicted")
+        for text in IMAGES:
+            keys = {
+                (text, self.crop, mask.keep, mask.exclusion, self.radius): mask
+                for mask in settings()
+            }
+            todo = {key: mask for key, mask in keys.items() if key not in known}
+            if not todo:
+                continue
+            moments, scale = self._moments(text)
+            for key, mask in todo.items():
+                parts = [_predict_one(mask, *m) for m in moments]
+                mean = {k: np.mean([p[k] for p in parts]) for k in parts[0]}
+                store.note("predicted", key, [_in_db(mean, scale)])
+                print("predicted", *key, flush=True)
 
-
-def _reach_one(data: Path, image: str, crop: int, recipe: Recipe, seed: int) -> dict[str, Any]:
-    noisy, clean = (x.astype(np.float32) / 255 for x in load(data, image, crop))
-    axis = -1 if noisy.ndim == 3 else None
-    result = zspot.run(noisy, recipe, channel_axis=axis, seed=seed)
-    psnr, ssim = quality(clean, result.image)
-    # The mean error of single passes is that of their mean plus their variance (over K, not K - 1).
-    assert result.uncertainty is not None
-    spread = (1 - 1 / PASSES) * float(np.mean(result.uncertainty**2.0))
-    single = float(np.mean((result.image - clean) ** 2.0)) + spread
-    return {
-        "noisy_psnr": f"{quality(clean, noisy)[0]:.3f}",
-        "psnr": f"{psnr:.3f}",
-        "ssim": f"{ssim:.4f}",
-        "one_pass_psnr": f"{-10 * np.log10(single):.3f}",
-        "seconds": f"{result.timings['total']:.1f}",
-    }
-
-
-def predict(data: Path, out: Path, crop: int, radius: int) -> None:
-    """Predict the PSNR of every mask from the image's own moments in windows of a radius."""
-    rows = Rows(out / "predicted.csv", PREDICTED_FIELDS, 5)
-    for image in IMAGES:
-        todo = [m for m in settings() if not rows.has(image, crop, m.keep, m.exclusion, radius)]
-        if not todo:
-            continue
-        noisy, clean = (x.astype(np.float64) / 255 for x in load(data, image, crop))
-        plane = Plane.of(noisy, -1 if noisy.ndim == 3 else None)
+    def _moments(self, text: str) -> tuple[list[tuple[int, Moments, np.ndarray]], float]:
+        """Return the moments of each channel of an image as the network sees it, and its scale."""
+        name, _, image = text.partition("/")
+        pair = datasets.load(self.data, datasets.Entry(name), image, crop=self.crop)
+        if pair.clean is None:
+            raise BenchmarkError(f"{text} has no clean image")
+        noisy, clean = (np.round(x * 255.0) / 255 for x in (pair.noisy, pair.clean))
+        plane = to_plane(noisy, -1 if noisy.ndim == 3 else None)
         standard = np.moveaxis(np.atleast_3d(clean), -1, 0) - plane.offset[:, None, None]
         standard /= plane.scale
         noise = plane.values - standard
-        measured = [
-            (c, *Moments.from_images(standard, noise, radius, c)) for c in range(len(noise))
-        ]
-        for mask in todo:
-            parts = [_predict_one(mask, *m) for m in measured]
-            mean = {k: np.mean([p[k] for p in parts]) for k in parts[0]}
-            key = (image, crop, mask.keep, mask.exclusion)
-            row = {"radius": radius} | _in_db(mean, plane.scale)
-            rows.append([dict(zip(KEY, key, strict=True)) | row])
-            print("predicted", *key, rows.all[-1]["averaged"], flush=True)
+        channels = range(len(noise))
+        return [
+            (c, *Moments.from_images(standard, noise, self.radius, c)) for c in channels
+        ], plane.scale
+
+
+def _frame(store: Store, kind: str, keys: list[str]) -> pd.DataFrame:
+    rows = [
+        dict(zip(keys, key, strict=True)) | line
+        for key, lines in store.noted(kind).items()
+        for line in lines
+    ]
+    return pd.DataFrame(rows)
 
 
 def _in_db(mean: dict[str, Any], scale: float) -> dict[str, str]:
@@ -182,35 +209,3 @@ def _printed(keep: float, moments: Moments, window: np.ndarray) -> tuple[float, 
     visible = keep * len(at)
     pixel = BlindSpot(np.sqrt(v[0, 0]), np.sqrt(n[0, 0]), noise_correlation, deviation, visible)
     return float(pixel.risk()), visible
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--crop", type=int, default=96)
-    parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--radius", type=int, default=6, help="of the theory's windows, from 2")
-    arguments = parser.parse_args()
-    for name in SETS:
-        if not (arguments.data / name / "clean").is_dir():
-            parser.error(f"--data {arguments.data}: it must hold {name}/clean and {name}/noisy")
-    from benchmarks.theory_figures import choice, figures, read, tables
-
-    out = arguments.out
-    measure_sets(arguments.data, out)
-    crop, steps, radius = arguments.crop, arguments.steps, arguments.radius
-    predict(arguments.data, out, crop, radius)
-    reach(arguments.data, out, crop, steps, arguments.seeds)
-    every = read(out / "reached.csv", crop=crop, steps=steps)
-    # A seed that only some settings have would favour or harm them.
-    reached = [row for row in every if int(row["seed"]) < arguments.seeds]
-    predicted = read(out / "predicted.csv", crop=crop, radius=radius)
-    choice(out, reached, every, predicted, radius)
-    figures(out, reached, predicted)
-    tables(out, radius)
-
-
-if __name__ == "__main__":
-    main()

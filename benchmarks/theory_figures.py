@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import mean, stdev
 
 import matplotlib
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
+
+from benchmarks.store import read_rows
+from benchmarks.studies import variant_of
+from benchmarks.variants import NOISY
 
 PREDICTORS = {
     "printed": "printed risk",
@@ -22,143 +23,112 @@ PREDICTORS = {
 }
 PAPER = (0.1, "cross")
 DISTANCES = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0)
-CHOICE_FIELDS = (
-    "image", "predictor", "rank_correlation", "chosen_keep", "chosen_exclusion",
-    "predicted_psnr", "reached_psnr", "best_keep", "best_exclusion", "best_psnr", "lost_db",
-    "seed_sd",
-)  # fmt: skip
 _COLOURS = {"none": "tab:red", "cross": "tab:blue", "square": "tab:green"}
 _Setting = tuple[float, str]
 
 
-def read(path: Path, **only: object) -> list[dict[str, str]]:
-    """Rows of a CSV whose columns have the given values."""
-    with path.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return [row for row in rows if all(row[k] == str(v) for k, v in only.items())]
+def write(out: Path, crop: int, steps: int, seeds: int, radius: int) -> None:
+    """Write the tables of what a folder holds and draw the figures."""
+    every = reached(out / "reached.csv", crop, steps)
+    # A seed that only some settings have would favour or harm them.
+    rows = every[every["seed"] < seeds]
+    predicted = pd.read_csv(out / "predicted.csv")
+    predicted = predicted[(predicted["crop"] == crop) & (predicted["radius"] == radius)]
+    choices = choice(rows, every, predicted)
+    choices.to_csv(out / f"choice-{radius}.csv", index=False)
+    print(choices.to_string(index=False))
+    by_set, images = sets(out)
+    by_set.to_csv(out / "correlations_by_set.csv", index=False)
+    images.to_csv(out / "images_by_set.csv", index=False)
+    _draw_correlations(by_set, out / "correlations.png")
+    _draw_choice(rows, predicted, out / "choice.png")
+    (out / "tables.md").write_text(tables(by_set, images, choices), encoding="utf-8")
 
 
-def by_image(rows: list[dict[str, str]], column: str) -> Mapping[str, Mapping[_Setting, list]]:
+def reached(path: Path, crop: int, steps: int) -> pd.DataFrame:
+    """Return the rows of small BSN-INS with `keep` and `exclusion`, and `image` with its set."""
+    rows = read_rows(path)
+    rows = rows[(rows["method"] != NOISY) & (rows["crop"] == crop) & rows["error"].isna()]
+    settings = [variant_of(row).settings for _, row in rows.iterrows()]
+    rows = rows.assign(
+        image=rows["set"] + "/" + rows["image"],
+        keep=[float(s["mask.keep"]) for s in settings],
+        exclusion=[s["mask.exclusion"] for s in settings],
+        steps=[int(s["steps"]) for s in settings],
+    )
+    return rows[rows["steps"] == steps]
+
+
+def by_image(rows: pd.DataFrame, column: str) -> Mapping[str, Mapping[_Setting, list[float]]]:
     """Values of a column by image and then (keep, exclusion)."""
-    out: dict = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        setting = (float(row["keep"]), row["exclusion"])
-        out[row["image"]][setting].append(float(row[column]))
+    out: dict[str, dict[_Setting, list[float]]] = {}
+    for image, keep, exclusion, value in zip(
+        rows["image"], rows["keep"], rows["exclusion"], rows[column], strict=True
+    ):
+        out.setdefault(image, {}).setdefault((keep, exclusion), []).append(value)
     return out
 
 
-def choice(out: Path, rows_of_seeds: list, every: list, predicted_rows: list, radius: int) -> None:
-    """Write `choice-RADIUS.csv`: what each predictor would choose, and what that reaches.
+def choice(
+    rows_of_seeds: pd.DataFrame, every: pd.DataFrame, predicted_rows: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what each predictor would choose, and what that reaches.
 
     The last predictor, "paper", always chooses the published setting. Settings are compared on
     `rows_of_seeds`, which all have; `every` row tells how far seeds lie apart (`seed_sd`, the mean
     over settings with more than one).
     """
-    reached, repeated = by_image(rows_of_seeds, "psnr"), by_image(every, "psnr")
+    repeated = by_image(every, "psnr")
     predicted = {p: by_image(predicted_rows, p) for p in PREDICTORS}
     rows = []
-    for image, settings in reached.items():
-        measured = {s: mean(values) for s, values in settings.items()}
+    for image, settings in by_image(rows_of_seeds, "psnr").items():
+        measured = {s: float(np.mean(values)) for s, values in settings.items()}
         best = max(measured, key=measured.__getitem__)
-        spreads = [stdev(v) for v in repeated[image].values() if len(v) > 1]
+        spreads = [np.std(v, ddof=1) for v in repeated[image].values() if len(v) > 1]
         for name in (*PREDICTORS, "paper"):
-            if name == "paper":
-                chosen, guess, rank = PAPER, "", ""
-            else:
-                guesses = {s: predicted[name][image][s][0] for s in measured}
-                chosen = max(guesses, key=guesses.__getitem__)
-                guess = f"{guesses[chosen]:.3f}"
-                rank = f"{_rank_correlation(guesses, measured):.3f}"
-            found = (
-                image, name, rank, *chosen, guess, f"{measured[chosen]:.3f}", *best,
-                f"{measured[best]:.3f}", f"{measured[best] - measured[chosen]:.3f}",
-                f"{mean(spreads):.3f}" if spreads else "",
-            )  # fmt: skip
-            rows.append(dict(zip(CHOICE_FIELDS, found, strict=True)))
-    _write(out / f"choice-{radius}.csv", CHOICE_FIELDS, rows)
-    for row in rows:
-        print(*(row[f] for f in CHOICE_FIELDS))
+            guesses = (
+                {s: predicted[name][image][s][0] for s in measured} if name in predicted else {}
+            )
+            chosen = max(guesses, key=guesses.__getitem__) if guesses else PAPER
+            pair = pd.DataFrame({"guess": guesses, "measured": measured})
+            rank = pair["guess"].corr(pair["measured"], method="spearman") if guesses else np.nan
+            rows.append({
+                "image": image, "predictor": name, "rank_correlation": rank,
+                "chosen_keep": chosen[0], "chosen_exclusion": chosen[1],
+                "predicted_psnr": guesses.get(chosen), "reached_psnr": measured[chosen],
+                "best_keep": best[0], "best_exclusion": best[1], "best_psnr": measured[best],
+                "lost_db": measured[best] - measured[chosen],
+                "seed_sd": np.mean(spreads) if spreads else np.nan,
+            })  # fmt: skip
+    return pd.DataFrame(rows).round(3)
 
 
-def _rank_correlation(a: dict[_Setting, float], b: dict[_Setting, float]) -> float:
-    """Spearman's, over the settings of `b`."""
-    ranks = [rankdata([d[s] for s in b]) for d in (a, b)]
-    return float(np.corrcoef(ranks)[0, 1])
+def sets(out: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return, of each set, mean correlations at each distance, and medians over its images."""
+    lags = pd.read_csv(out / "correlations.csv").drop(columns="image")
+    groups = lags.groupby(["set", "distance"], sort=False)
+    by_set = groups.mean().round(4).reset_index()
+    by_set.insert(1, "images", groups.size().to_numpy())
+    images = pd.read_csv(out / "images.csv").drop(columns="image").groupby("set", sort=False)
+    medians = images.median().round(4).reset_index()
+    medians.insert(1, "images", images.size().to_numpy())
+    medians["largest_dark_share"] = images["dark_share"].max().round(4).to_numpy()
+    return by_set, medians
 
 
-def sets(out: Path) -> list[dict[str, str]]:
-    """Write `correlations_by_set.csv`: mean over images at each distance; returns its rows."""
-    groups: dict = defaultdict(list)
-    for row in read(out / "correlations.csv"):
-        groups[row["set"], float(row["distance"])].append(row)
-    columns = (
-        "noise_correlation", "value_deviation", "value_correlation", "lambda_v_additive",
-        "lambda_v_multiplicative",
-    )  # fmt: skip
-    rows = []
-    for (name, distance), members in groups.items():
-        means = {c: f"{mean(float(r[c]) for r in members):.4f}" for c in columns}
-        rows.append({"set": name, "images": len(members), "distance": distance, **means})
-    _write(out / "correlations_by_set.csv", ("set", "images", "distance", *columns), rows)
-    return rows
+def tables(by_set: pd.DataFrame, images: pd.DataFrame, choices: pd.DataFrame) -> str:
+    """Return the stored rows that the docs show, as Markdown."""
+    near = by_set[by_set["distance"].isin(DISTANCES)]
+    parts = [
+        near.pivot_table(index="set", columns="distance", values=column, sort=False).to_markdown()
+        for column in ("noise_correlation", "value_correlation", "lambda_v_additive")
+    ]
+    means = choices.groupby("predictor", sort=False)[["rank_correlation", "lost_db"]].mean()
+    parts += [images.to_markdown(index=False), choices.to_markdown(index=False)]
+    return "\n\n".join([*parts, means.round(2).to_markdown()]) + "\n"
 
 
-def images_by_set(out: Path) -> None:
-    """Write `images_by_set.csv`: the median over images of what `images.csv` has."""
-    groups: dict = defaultdict(list)
-    for row in read(out / "images.csv"):
-        groups[row["set"]].append(row)
-    columns = ("noise_sd", "value_sd", "value_rms", "exponent", "dark_share")
-    rows = []
-    for name, members in groups.items():
-        medians = {c: f"{np.nanmedian([float(r[c]) for r in members]):.4f}" for c in columns}
-        largest = max(float(r["dark_share"]) for r in members)
-        rows.append({"set": name, "images": len(members), **medians,
-                     "largest_dark_share": f"{largest:.4f}"})  # fmt: skip
-    _write(out / "images_by_set.csv", ("set", "images", *columns, "largest_dark_share"), rows)
-
-
-def figures(out: Path, reached: list, predicted: list) -> None:
-    """Draw `correlations.png` and `choice.png`."""
-    _draw_correlations(sets(out), out / "correlations.png")
-    images_by_set(out)
-    _draw_choice(reached, predicted, out / "choice.png")
-
-
-def tables(out: Path, radius: int) -> None:
-    """Write `tables.md`: the stored rows that the docs show, as Markdown."""
-    by_set = read(out / "correlations_by_set.csv")
-    shown = sorted({r["distance"] for r in by_set if float(r["distance"]) in DISTANCES}, key=float)
-    parts = []
-    for column in ("noise_correlation", "value_correlation", "lambda_v_additive"):
-        values = {(r["set"], r["distance"]): r[column] for r in by_set}
-        names = dict.fromkeys(r["set"] for r in by_set)
-        lines = [[name, *(values[name, d] for d in shown)] for name in names]
-        parts.append(_markdown([f"{column} at", *(f"{d} px" for d in shown)], lines))
-    for name in ("images_by_set.csv", f"choice-{radius}.csv"):
-        rows = read(out / name)
-        parts.append(_markdown(list(rows[0]), [list(row.values()) for row in rows]))
-    parts.append(_means(read(out / f"choice-{radius}.csv")))
-    (out / "tables.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-
-
-def _means(rows: list[dict[str, str]]) -> str:
-    """Mean over images of what each predictor's choice loses, and of its rank correlation."""
-    lines = []
-    for name in dict.fromkeys(row["predictor"] for row in rows):
-        own = [row for row in rows if row["predictor"] == name]
-        ranks = [float(row["rank_correlation"]) for row in own if row["rank_correlation"]]
-        lost = mean(float(row["lost_db"]) for row in own)
-        lines.append([name, f"{mean(ranks):.2f}" if ranks else "", f"{lost:.2f}"])
-    return _markdown(["predictor", "mean rank_correlation", "mean lost_db"], lines)
-
-
-def _markdown(head: list[str], lines: list[list[str]]) -> str:
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def _draw_correlations(rows: list[dict[str, str]], path: Path) -> None:
+def _draw_correlations(rows: pd.DataFrame, path: Path) -> None:
     panels = {
         "noise_correlation": "noise correlation, lambda_n",
         "value_correlation": "value correlation",
@@ -166,9 +136,8 @@ def _draw_correlations(rows: list[dict[str, str]], path: Path) -> None:
     }
     figure, axes = plt.subplots(1, len(panels), figsize=(13, 4), layout="constrained")
     for axis, (column, title) in zip(axes, panels.items(), strict=True):
-        for name in dict.fromkeys(row["set"] for row in rows):
-            own = sorted((float(r["distance"]), float(r[column])) for r in rows if r["set"] == name)
-            axis.plot(*zip(*own, strict=True), marker=".", label=name)
+        for name, own in rows.sort_values("distance").groupby("set", sort=False):
+            axis.plot(own["distance"], own[column], marker=".", label=str(name))
         axis.set(title=title, xlabel="distance (pixels)", xscale="log", ylim=(None, None))
         axis.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
         axis.minorticks_off()
@@ -179,9 +148,9 @@ def _draw_correlations(rows: list[dict[str, str]], path: Path) -> None:
     plt.close(figure)
 
 
-def _draw_choice(reached: list, predicted: list, path: Path) -> None:
+def _draw_choice(reached: pd.DataFrame, predicted: pd.DataFrame, path: Path) -> None:
     panels = [(title, by_image(predicted, column)) for column, title in PREDICTORS.items()]
-    panels.append(("reached, one pass", by_image(reached, "one_pass_psnr")))
+    panels.append(("reached, one pass", by_image(reached, "psnr_one_pass")))
     panels.append(("reached, mean of passes", by_image(reached, "psnr")))
     names = [image for image in panels[0][1] if image in panels[-1][1]]
     figure, axes = plt.subplots(
@@ -202,7 +171,7 @@ def _draw_choice(reached: list, predicted: list, path: Path) -> None:
 
 def _draw_settings(axis, settings: Mapping[_Setting, list[float]]) -> None:
     """One line for each exclusion shape, a dot for each seed, a ring around the best."""
-    means = {s: mean(values) for s, values in settings.items()}
+    means = {s: float(np.mean(values)) for s, values in settings.items()}
     for shape, colour in _COLOURS.items():
         own = sorted((s[0], means[s]) for s in means if s[1] == shape)
         axis.plot(*zip(*own, strict=True), color=colour, label=shape)
@@ -217,12 +186,3 @@ def _draw_settings(axis, settings: Mapping[_Setting, list[float]]) -> None:
     )
     axis.minorticks_off()
     axis.grid(alpha=0.3)
-
-
-def _write(path: Path, fields: tuple[str, ...], rows: list[dict]) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, fields, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(path)

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
-import platform
-import subprocess
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from benchmarks import datasets
-from benchmarks.evaluation import measure_all
+import zspot
+from benchmarks import datasets, metrics, noises
 from benchmarks.store import KEY, QUALITY, digest
-from benchmarks.suites import NOISY
+from benchmarks.variants import NOISY, ORACLE, Variant, denoise, oracle
 
-_DIGITS = {column: 4 if column.startswith("psnr") else 6 for column in QUALITY}
-_DIGITS |= {"seconds": 3, "cpu_seconds": 3, "peak_mib": 1, "load": 2}
-_LINUX_MEMORY = Path("/proc/self")
+_STAGES = ("look", "fit", "predict", "finish")
+_DIGITS = {column: 4 if column.startswith("psnr") else 6 for column in (*QUALITY, "psnr_one_pass")}
+_DIGITS |= {"seconds": 3, "cpu_seconds": 3, "peak_mib": 1, "load": 2, "removed": 4}
+_DIGITS |= {f"{stage}_s": 3 for stage in _STAGES}
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,7 @@ class Task:
     data: Path
     entry: datasets.Entry
     image: str
-    method: str
-    effort: str
+    variant: Variant
     crop: int = 0
     seed: int = 0
     noise_seed: int = 0
@@ -46,7 +43,7 @@ class Task:
 
     def key(self) -> dict[str, Any]:
         """Return what the row is of."""
-        values = vars(self) | {"set": self.entry.set, "noise": self.entry.noise}
+        values = vars(self) | vars(self.entry) | vars(self.variant)
         return {name: values[name] for name in KEY}
 
 
@@ -76,10 +73,11 @@ def work(task: Task, report: Callable[[float], None] | None = None) -> Outcome:
         height, width, *rest = pair.noisy.shape
         row |= {"height": height, "width": width, "channels": rest[0] if rest else 1}
         row["input"] = digest(np.ascontiguousarray(pair.noisy).tobytes())
-        image, recipe, facts = _denoise(task, pair.noisy, report)
+        image, recipe, facts = _denoise(task, pair, report)
         row |= facts
+        row["removed"] = 255 * float(np.sqrt(np.mean(np.square(image - pair.noisy))))
         if pair.clean is not None:
-            row |= measure_all(pair.clean, image)
+            row |= metrics.measure_all(pair.clean, image)
         for name, digits in _DIGITS.items():
             if row.get(name) is not None:
                 row[name] = round(row[name], digits)
@@ -94,36 +92,56 @@ def failed(task: Task, why: str) -> Outcome:
 
 
 def _denoise(
-    task: Task, noisy: np.ndarray, report: Callable[[float], None] | None
+    task: Task, pair: datasets.Pair, report: Callable[[float], None] | None
 ) -> tuple[np.ndarray, str | None, dict[str, Any]]:
-    if task.method == NOISY:
-        return noisy, None, {"seconds": 0.0, "cpu_seconds": 0.0, "reason": "the input itself"}
-    import torch
-
-    import zspot
-
-    _warm_up(task.method, task.device, noisy.shape[2] if noisy.ndim == 3 else 0)
+    if task.variant.method == NOISY:
+        facts = {"seconds": 0.0, "cpu_seconds": 0.0, "reason": "the input itself"}
+        return pair.noisy, None, facts
     if torch.get_num_threads() != task.threads:
         torch.set_num_threads(task.threads)
-    _restart_peak()
-    started = time.process_time()
-    result = zspot.run(
-        noisy,
-        task.method,
-        effort=task.effort,
-        channel_axis=-1 if noisy.ndim == 3 else None,
-        seed=task.seed,
-        device=task.device,
+    if task.variant.method == ORACLE:
+        return _oracle(pair)
+    options = {"device": task.device} | task.variant.options
+    channels = pair.noisy.shape[2] if pair.noisy.ndim == 3 else 0
+    _warm_up(task.variant.method, options["device"], channels)
+    rounded = noises.parse(task.entry.noise).rounded
+    given = np.rint(255 * pair.noisy).astype(np.uint8) if rounded else pair.noisy
+    scale = 255 if rounded else 1
+    metrics.restart_peak()
+    result, cpu = denoise(
+        task.variant, given, seed=task.seed, device=task.device,
         progress=None if report is None else (lambda p: report(p.done / max(p.total, 1e-9))),
-    )
+    )  # fmt: skip
     facts = {
         "seconds": result.timings["total"],
-        "cpu_seconds": time.process_time() - started,
-        "peak_mib": _peak_mib(),
+        "cpu_seconds": cpu,
+        "peak_mib": metrics.peak_mib(),
         "reason": result.reason,
         "device": result.device,
+        **{f"{stage}_s": result.timings.get(stage) for stage in _STAGES},
     }
-    return result.image, result.recipe.to_toml() if result.recipe else None, facts
+    recipe = result.recipe
+    if recipe is not None:
+        facts |= {"steps": recipe.fit.steps, "passes": recipe.predict.passes}
+    image = result.image.astype(np.float32) / scale if rounded else result.image
+    if result.uncertainty is not None and recipe is not None and pair.clean is not None:
+        spread = float(np.mean(np.square(result.uncertainty / scale, dtype=np.float64)))
+        facts["psnr_one_pass"] = _one_pass(pair.clean, image, spread, recipe.predict.passes)
+    return image, recipe.to_toml() if recipe else None, facts
+
+
+def _one_pass(clean: np.ndarray, image: np.ndarray, spread: float, passes: int) -> float:
+    """Return the PSNR of single passes: their mean's error and their variance (over K, not K-1)."""
+    error = float(np.mean(np.square(image - clean, dtype=np.float64)))
+    return -10 * float(np.log10(error + (1 - 1 / passes) * spread))
+
+
+def _oracle(pair: datasets.Pair) -> tuple[np.ndarray, None, dict[str, Any]]:
+    assert pair.clean is not None
+    clock, cpu = time.perf_counter(), time.process_time()
+    image = oracle(pair.noisy, pair.clean)
+    spent = {"seconds": time.perf_counter() - clock, "cpu_seconds": time.process_time() - cpu}
+    return image, None, spent | {"reason": "told the noise"}
 
 
 class _WarmError(Exception):
@@ -133,7 +151,6 @@ class _WarmError(Exception):
 @functools.cache
 def _warm_up(method: str, device: str, channels: int) -> None:
     """Load modules and weights before a process times its first image."""
-    import zspot
 
     def stop(progress: Any) -> None:
         if progress.done > 0:
@@ -141,62 +158,22 @@ def _warm_up(method: str, device: str, channels: int) -> None:
 
     shape = (32, 32, channels) if channels else (32, 32)
     image = np.random.default_rng(0).normal(0.5, 0.1, shape).astype(np.float32)
+    axis = -1 if channels else None
     with contextlib.suppress(_WarmError):
-        zspot.run(
-            image,
-            method,
-            effort="fast",
-            channel_axis=-1 if channels else None,
-            device=device,
-            progress=stop,
-        )
+        zspot.run(image, method, effort="fast", channel_axis=axis, device=device, progress=stop)
 
 
 def surroundings(task: Task) -> dict[str, Any]:
     """Return what else decides the result and its time."""
     return {
         "device": task.device,
-        "hardware": hardware(),
+        "hardware": metrics.hardware(),
         "threads": task.threads,
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "git_commit": commit(),
-        "versions": versions(),
+        "git_commit": metrics.commit(),
+        "versions": metrics.versions(),
         "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
-
-
-@functools.cache
-def hardware() -> str:
-    """Return the processor's name and the number of its cores."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
-    return f"{name}, {os.cpu_count()} cores"
-
-
-@functools.cache
-def commit() -> str | None:
-    """Return the commit of this code, with -dirty for changes that are not committed."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    try:
-        done = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
-
-
-@functools.cache
-def versions() -> str:
-    """Return versions as JSON: those that decide a result, and of what measures it."""
-    names = ("zspot", "torch", "numpy", "scipy", "scikit-image")
-    found = {name: metadata.version(name) for name in names}
-    return json.dumps({**found, "python": platform.python_version()})
 
 
 def _in_words(error: Exception) -> str:
@@ -204,23 +181,3 @@ def _in_words(error: Exception) -> str:
     where = traceback.extract_tb(error.__traceback__)[-1]
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text} ({Path(where.filename).name}:{where.lineno})"
-
-
-def _restart_peak() -> None:
-    """Let the kernel count the most resident memory anew, where it can."""
-    try:
-        (_LINUX_MEMORY / "clear_refs").write_text("5")
-    except OSError:
-        return
-
-
-def _peak_mib() -> float | None:
-    """Return the most resident memory in MiB since `_restart_peak`; None where unknown."""
-    try:
-        status = (_LINUX_MEMORY / "status").read_text()
-    except OSError:
-        return None
-    for line in status.splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return None

@@ -11,7 +11,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from benchmarks import __main__ as cli
-from benchmarks import datasets, evaluation, store, worker
+from benchmarks import datasets, metrics, store, worker
+from benchmarks.variants import Variant
 
 ROOT = Path(__file__).parents[1]
 SIZE = 40
@@ -59,6 +60,7 @@ def quality_of(out: Path) -> pd.DataFrame:
     """What must not depend on interruptions: everything but times and the machine's load."""
     rows = store.read_rows(out)
     timed = ["seconds", "cpu_seconds", "peak_mib", "load", "started"]
+    timed += ["look_s", "fit_s", "predict_s", "finish_s"]
     return rows.drop(columns=timed)
 
 
@@ -67,13 +69,13 @@ def fill(folder: Path, sets: Path, values: dict[tuple[str, str], tuple[float, fl
     kept = store.Store(folder)
     for (method, effort), (left, seconds) in values.items():
         for name in datasets.find(sets, "tiny").names():
-            task = worker.Task(sets, datasets.Entry("tiny"), name, method, effort)
+            task = worker.Task(sets, datasets.Entry("tiny"), name, Variant(method, effort))
             pair = datasets.load(sets, task.entry, name)
             assert pair.clean is not None
             image = pair.clean + left * (pair.noisy - pair.clean)
             row = {**task.key(), **worker.surroundings(task), "seconds": seconds}
             row["cpu_seconds"] = seconds / 2
-            kept.add({**row, **evaluation.measure_all(pair.clean, image)}, image, f"of {method}")
+            kept.add({**row, **metrics.measure_all(pair.clean, image)}, image, f"of {method}")
     kept.close()
 
 

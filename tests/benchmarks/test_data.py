@@ -12,9 +12,14 @@ import scipy.io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import datasets, noises, store, suites
-from benchmarks.errors import BenchmarkError
-from tests.bench_help import SIZE, bench, picture, sets
+from benchmarks import datasets, noises, store, studies
+from benchmarks.metrics import BenchmarkError
+from tests.bench_help import (
+    SIZE,
+    bench,
+    picture,
+    sets,
+)
 
 __all__ = ["sets"]
 
@@ -143,7 +148,8 @@ def test_a_pair_of_two_sizes_is_an_error(sets):
 )
 def test_noise_depends_on_its_seed_alone(text, seed, size):
     clean = np.linspace(0, 1, size * 7 * 3, dtype=np.float32).reshape(size, 7, 3)
-    add = noises.parse(text)
+    add = noises.parse(text).add
+    assert add is not None
     noisy = add(clean, seed)
     assert noisy.shape == clean.shape
     assert noisy.dtype == np.float32
@@ -151,32 +157,64 @@ def test_noise_depends_on_its_seed_alone(text, seed, size):
     assert not np.array_equal(noisy, add(clean, seed + 1))
 
 
+def noisy(text: str, clean: np.ndarray, seed: int) -> np.ndarray:
+    add = noises.parse(text).add
+    assert add is not None
+    return add(clean, seed)
+
+
 def test_noise_is_as_strong_and_correlated_as_it_says():
     clean = np.full((200, 200, 3), 0.3, dtype=np.float32)
-    white = noises.parse("white:25")(clean, 0) - clean
+    white = noisy("white:25", clean, 0) - clean
     assert white.std() * 255 == pytest.approx(25, rel=0.02)
     expected = np.random.default_rng(0).normal(0, 25 / 255, clean.shape)
     assert np.allclose(white, expected, atol=1e-6)  # as in the project's other measurements
-    poisson = noises.parse("poisson:0.02/0.05")(clean, 0) - clean
+    poisson = noisy("poisson:0.02/0.05", clean, 0) - clean
     assert poisson.var() == pytest.approx(0.02 * 0.3 + 0.05**2, rel=0.03)
-    smooth = noises.parse("correlated:10")(clean, 0) - clean
+    smooth = noisy("correlated:10", clean, 0) - clean
     assert smooth.std() * 255 == pytest.approx(10, rel=0.02)
     lags = [np.corrcoef(smooth[:, k:, 0].ravel(), smooth[:, :-k, 0].ravel())[0, 1] for k in (1, 2)]
     assert lags == pytest.approx([0.51, 0.08], abs=0.02)
     between = np.corrcoef(smooth[..., 0].ravel(), smooth[..., 2].ravel())[0, 1]
     assert between == pytest.approx(0.4, abs=0.03)
-    taken = noises.parse("camera:0.01/0.01")(clean, 0)
+    taken = noisy("camera:0.01/0.01", clean, 0)
     assert 0 <= taken.min() <= taken.max() <= 1
     noise = taken - clean
     neighbours = np.corrcoef(noise[:, 1:, 0].ravel(), noise[:, :-1, 0].ravel())[0, 1]
     assert neighbours > 0.3  # demosaicking spreads it
     with pytest.raises(BenchmarkError, match="colour"):
-        noises.parse("camera:0.01/0.01")(clean[..., 0], 0)
+        noisy("camera:0.01/0.01", clean[..., 0], 0)
 
 
 def test_suites_name_entries_that_parse():
-    for suite in suites.SUITES.values():
+    for suite in studies.SUITES.values():
         for text in suite.entries:
             entry = datasets.Entry.parse(text)
             assert str(entry) == text
             assert entry.set in datasets.SETS
+
+
+def test_a_reference_is_cut_noised_and_rounded_in_the_order_told(sets):
+    whole, cut = (
+        datasets.load(sets, datasets.Entry.parse(f"bare+{text}"), "9", crop=16)
+        for text in ("white:4+8bit", "cut+white:4+8bit")
+    )
+    assert np.array_equal(whole.clean, cut.clean)
+    assert not np.array_equal(whole.noisy, cut.noisy)  # the noise is drawn for 16 x 16 pixels
+    drawn = np.random.default_rng(0).normal(0, 4 / 255, (16, 16, 3))
+    expected = np.rint(255 * (cut.clean + drawn).clip(0, 1))
+    assert np.abs(255 * cut.noisy - expected).max() < 1e-3
+    clean = datasets.load(sets, datasets.Entry.parse("tiny+clean"), "0")
+    assert np.array_equal(clean.noisy, clean.clean)
+    assert not np.array_equal(datasets.load(sets, datasets.Entry("tiny"), "0").noisy, clean.clean)
+
+
+def test_a_mosaic_has_the_size_that_its_name_says(tmp_path):
+    folder = tmp_path / "polyu" / "clean"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        iio.imwrite(folder / f"{number}.png", picture(number))
+    pair = datasets.load(tmp_path, datasets.Entry.parse("mosaic+8bit"), "0.012")
+    assert pair.noisy.shape == (95, 126, 3)
+    assert pair.clean is not None
+    assert np.array_equal(pair.clean[:SIZE, :SIZE], picture(0).astype(np.float32) / 255)

@@ -86,7 +86,7 @@ def test_figure_1_follows_the_inr(sets, tmp_path, monkeypatch, capsys):
 
 
 def test_the_border_is_told_from_the_middle(sets, tmp_path):
-    from benchmarks.border import measure, profile
+    from benchmarks.compare import borders, profile
     from benchmarks.store import read_rows
 
     clean = np.full((40, 30, 3), 0.5)
@@ -96,17 +96,7 @@ def test_the_border_is_told_from_the_middle(sets, tmp_path):
     assert np.isnan(profile(clean, image)[-1])  # no pixel is so far from the border
 
     fill(tmp_path, sets, MADE)
-    found = measure(read_rows(tmp_path), tmp_path, sets)
+    found = borders(read_rows(tmp_path), tmp_path, sets)
     first = found.groupby("method")["from_0"].mean()
     assert {"noisy", *(method for method, _ in MADE)} == set(first.index)
     assert first.drop("noisy").max() > first["noisy"]
-
-
-def test_settings_change_a_recipe_or_say_that_they_cannot():
-    from benchmarks.budget import change
-    from zspot.algorithms import METHODS
-
-    recipe = change(METHODS["self2self"].make("balanced"), "steps=7 dropout=0.5 passes=3")
-    assert (recipe.fit.steps, recipe.network.dropout, recipe.predict.passes) == (7, 0.5, 3)
-    with pytest.raises(SystemExit, match="no 'stepz'"):
-        change(recipe, "stepz=7")

@@ -12,10 +12,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks import datasets, runner, store, suites, tables, worker
-from benchmarks.errors import BenchmarkError
-from benchmarks.watch import Watch
-from tests.bench_help import ROOT, bench, quality_of, sets
+from benchmarks import datasets, runner, store, studies, tables, worker
+from benchmarks.metrics import BenchmarkError
+from benchmarks.runner import Watch
+from benchmarks.variants import Variant, parse_list
+from tests.bench_help import (
+    ROOT,
+    bench,
+    quality_of,
+    sets,
+)
 
 __all__ = ["sets"]
 
@@ -55,7 +61,7 @@ def test_a_run_killed_twice_and_resumed_gives_the_same_table(sets, tmp_path):
         before = list(rows["started"])
     subprocess.run(command(sets, broken), check=True, **quiet)
     kept = store.Store(whole)
-    tasks, _ = runner.plan(sets, suites.suite("tiny"), suites.methods("noisy,auto:fast"))
+    tasks, _ = runner.plan(sets, studies.suite("tiny"), parse_list("noisy,auto:fast"))
     for task in tasks:
         outcome = worker.work(task)
         kept.add(outcome.row, outcome.image, outcome.recipe)
@@ -163,7 +169,11 @@ def test_missing_sets_can_be_left_out(sets, tmp_path, capsys):
 
 def test_time_left_follows_the_methods(sets):
     entry = datasets.Entry("tiny")
-    tasks = [worker.Task(sets, entry, str(k), m, "fast") for k in range(3) for m in ("auto", "dip")]
+    tasks = [
+        worker.Task(sets, entry, str(k), Variant(m, "fast"))
+        for k in range(3)
+        for m in ("auto", "dip")
+    ]
     watch = Watch(tasks, jobs=2, quiet=True)
     assert watch.seconds_left() is None
     watch.finished(tasks[0], {"seconds": 1.0})
@@ -180,8 +190,8 @@ def test_time_left_follows_the_methods(sets):
 @pytest.mark.filterwarnings("default")
 def test_dask_makes_the_same_rows(sets, tmp_path):
     distributed = pytest.importorskip("distributed")
-    methods = suites.methods("noisy,auto:fast")
-    tasks, _ = runner.plan(sets, suites.Suite(("tiny",), limit=2), methods)
+    methods = parse_list("noisy,auto:fast")
+    tasks, _ = runner.plan(sets, studies.Suite(("tiny",), limit=2), methods)
     outs = tmp_path / "dask", tmp_path / "local"
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=None

@@ -10,9 +10,16 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from benchmarks import compare, evaluation, store, tables
-from benchmarks.errors import BenchmarkError
-from tests.bench_help import MADE, bench, fill, make_sets, picture, sets
+from benchmarks import compare, metrics, store, tables
+from benchmarks.metrics import BenchmarkError
+from tests.bench_help import (
+    MADE,
+    bench,
+    fill,
+    make_sets,
+    picture,
+    sets,
+)
 
 __all__ = ["sets"]
 
@@ -25,7 +32,7 @@ def test_conventions_measure_what_they_say():
     clean = (picture(0) / 255).astype(np.float32)
     image = (clean + rng.normal(0, 0.05, clean.shape)).astype(np.float32)
     image[0, 0] = 1.7  # clipped first
-    found = {name: c.measure(clean, image) for name, c in evaluation.CONVENTIONS.items()}
+    found = {name: c.measure(clean, image) for name, c in metrics.CONVENTIONS.items()}
     cut = np.clip(image, 0, 1).astype(np.float64)
     error = np.mean((cut - clean) ** 2)
     assert found["float"][0] == pytest.approx(-10 * np.log10(error), abs=1e-4)
@@ -34,12 +41,12 @@ def test_conventions_measure_what_they_say():
     assert found["8bit"] != found["float"]
     assert found["gaussian"][0] == found["float"][0]
     assert found["gaussian"][1] == pytest.approx(gaussian_ssim(clean, cut), abs=1e-4)
-    luma = np.mean(((cut - clean) @ np.array(evaluation.LUMA)) ** 2)
+    luma = np.mean(((cut - clean) @ np.array(metrics.LUMA)) ** 2)
     assert found["luma"][0] == pytest.approx(-10 * np.log10(luma), abs=1e-4)
     grey = clean[..., 0], image[..., 0]
-    conventions = evaluation.CONVENTIONS
+    conventions = metrics.CONVENTIONS
     assert conventions["luma"].measure(*grey) == conventions["float"].measure(*grey)
-    assert set(evaluation.measure_all(*grey)) == set(store.QUALITY)
+    assert set(metrics.measure_all(*grey)) == set(store.QUALITY)
 
 
 def gaussian_ssim(a: np.ndarray, b: np.ndarray) -> float:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 import pytest
 
 from benchmarks.correlations import image_row, lag_rows
-from benchmarks.rows import Rows
 from tests.images import correlated
 
 
@@ -44,19 +41,3 @@ def test_exponent_tells_additive_from_multiplicative_deviations(power):
     clean = level + 0.02 * level ** (power / 2) * rng.normal(size=level.shape)
     found = float(image_row(clean[None], rng.normal(0, 0.1, clean[None].shape))["exponent"])
     assert found == pytest.approx(power, abs=0.4)
-
-
-def test_rows_outlive_a_crash_and_are_not_repeated(tmp_path):
-    path, fields = tmp_path / "a" / "rows.csv", ("image", "keep", "psnr")
-    rows = Rows(path, fields, 2)
-    rows.append([{"image": "x", "keep": 0.1, "psnr": 30.0}])
-    with path.open("a") as stream:
-        stream.write("y,0.2,3")  # killed in the middle of a line
-    again = Rows(path, fields, 2)
-    assert again.has("x", 0.1)
-    assert not again.has("y", 0.2)
-    again.append([{"image": "y", "keep": 0.2, "psnr": 31.5}])
-    with path.open(newline="") as stream:
-        assert [r["psnr"] for r in csv.DictReader(stream)] == ["30.0", "31.5"]
-    with pytest.raises(SystemExit, match="columns"):
-        Rows(path, ("image", "psnr"), 1)

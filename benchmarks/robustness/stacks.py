@@ -1,6 +1,6 @@
 """A stack denoised with a shared fit (`--share-fit`) against a fit for each plane.
 
-    python -m benchmarks.stack_trial --data DIR --method bsn-ins --effort fast --every 50 \\
+    python -m benchmarks.robustness.stacks --data DIR --method bsn-ins --effort fast --every 50 \\
         --out results/stack.json
 
 Makes a stack of uint16 planes: a window slides over a clean micrograph of `DIR/fmdd/clean`,

@@ -1,7 +1,7 @@
 """Damaged files of every format against the readers and writers: what happens to the program.
 
-    python -m benchmarks.fuzz_readers --count 20000 --out results/fuzz.csv
-    python -m benchmarks.fuzz_readers --table results/fuzz.csv
+    python -m benchmarks.robustness.fuzz --count 20000 --out results/fuzz.csv
+    python -m benchmarks.robustness.fuzz --table results/fuzz.csv
 
 Input number n is made from seed n alone, so a rerun goes on where the last one stopped and every
 finding can be made again (`--only n`). Each input is read, and written back if it can be read, in a
@@ -31,8 +31,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.fuzz_seeds import mutate, seeds
-from zspot.files.planes import Sharing
+from benchmarks.metrics import peak_mib, restart_peak
+from benchmarks.robustness.seeds import mutate, seeds
+from zspot.engine.shared_fit import Sharing
 
 SECONDS = 20
 ROOM = 2**30
@@ -117,8 +118,7 @@ def judge(path: Path, folder: Path) -> tuple[str, str]:
 def child(pipe: Connection, valid: dict, room: int) -> None:
     """Work on the numbers that come through the pipe."""
     warnings.simplefilter("ignore")
-    with Path("/proc/self/statm").open() as handle:
-        used = int(handle.read().split()[0]) * resource.getpagesize()
+    used = int(2**20 * (peak_mib("VmSize") or 0.0))
     resource.setrlimit(resource.RLIMIT_AS, (used + room, used + room))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for stream in (sys.stdout, sys.stderr):
@@ -126,22 +126,15 @@ def child(pipe: Connection, valid: dict, room: int) -> None:
     while (number := pipe.recv()) is not None:
         with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="zspot-fuzz-") as folder:
             path, _ = make(number, valid, Path(folder))
-            Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-            started, before = time.perf_counter(), memory("VmRSS")
+            restart_peak()
+            started, before = time.perf_counter(), peak_mib("VmRSS") or 0.0
             signal.alarm(SECONDS)
             outcome, message = judge(path, Path(folder))
             signal.alarm(0)
             seconds = time.perf_counter() - started
-            peak = max(0.0, memory("VmHWM") - before)
+            peak = max(0.0, (peak_mib() or 0.0) - before)
             message = message.replace(folder, "")
         pipe.send((outcome, round(seconds, 3), round(peak, 1), message))
-
-
-def memory(name: str) -> float:
-    """Return a figure of /proc/self/status in MiB."""
-    with Path("/proc/self/status").open() as handle:
-        line = next(line for line in handle if line.startswith(name))
-    return int(line.split()[1]) / 1024
 
 
 def preload() -> None:
