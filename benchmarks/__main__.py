@@ -172,8 +172,8 @@ def tables(
 )
 def figures(
     rows: Rows,
-    data: Data,
     out: Out,
+    data: Data = Path(),
     which: Annotated[
         str, typer.Option(help="Of 1 to 6, quality-time, curve, sizes; comma-separated.")
     ] = "1,2,3,4,5,6,quality-time",

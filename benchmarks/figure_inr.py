@@ -20,7 +20,7 @@ from benchmarks import datasets
 from benchmarks.drawing import Options, brightening, save, show
 from benchmarks.metrics import BenchmarkError
 from zspot.algorithms import EFFORTS, METHODS
-from zspot.core.plane import Plane, to_plane
+from zspot.core.plane import Plane
 from zspot.core.progress import Progress
 from zspot.engine import run
 from zspot.io.atomic import atomic_write
@@ -122,7 +122,7 @@ def through_training(
     steps |= {round(k * last / _MEASURED) for k in range(_MEASURED + 1)}
     numbers: dict[str, Any] = vars(recipe.fill) | ({} if inr_lr is None else {"lr": inr_lr})
     fill = Watched(**numbers, at=frozenset(steps))
-    plane = to_plane(noisy, -1 if noisy.ndim == 3 else None)
+    plane = Plane.of(noisy, -1 if noisy.ndim == 3 else None)
     with Bar(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         line = bar.add_task("figure 1: training", total=last)
 

@@ -26,11 +26,7 @@ from zspot.core.errors import ZspotError
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the brightness of ITU-R BT.601."""
 
-_WANG: dict[str, Any] = {
-    "gaussian_weights": True,
-    "sigma": 1.5,
-    "use_sample_covariance": False,
-}
+_WANG: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 """The window of Wang et al., IEEE TIP 2004: 11 x 11, Gaussian."""
 _LINUX_MEMORY = Path("/proc/self")
 

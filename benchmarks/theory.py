@@ -25,7 +25,7 @@ from benchmarks.store import Store, read_rows, write_rows
 from benchmarks.studies import Suite
 from benchmarks.variants import NOISY, Variant
 from zspot.core.errors import RecipeError
-from zspot.core.plane import to_plane
+from zspot.core.plane import Plane
 from zspot.recipe import Bernoulli
 from zspot.theory import BlindSpot, Moments, over_masks
 
@@ -151,7 +151,7 @@ class Trial:
         if pair.clean is None:
             raise BenchmarkError(f"{text} has no clean image")
         noisy, clean = (np.round(x * 255.0) / 255 for x in (pair.noisy, pair.clean))
-        plane = to_plane(noisy, -1 if noisy.ndim == 3 else None)
+        plane = Plane.of(noisy, -1 if noisy.ndim == 3 else None)
         standard = np.moveaxis(np.atleast_3d(clean), -1, 0) - plane.offset[:, None, None]
         standard /= plane.scale
         noise = plane.values - standard

@@ -33,7 +33,7 @@ import numpy as np
 
 from benchmarks.metrics import peak_mib, restart_peak
 from benchmarks.robustness.seeds import mutate, seeds
-from zspot.engine.shared_fit import Sharing
+from zspot.files.planes import Sharing
 
 SECONDS = 20
 ROOM = 2**30

@@ -1,7 +1,8 @@
 """Directives that turn the stored results in docs/results into tables, so that none is typed.
 
-`{measured} FILE.csv` with `:by: set` averages the images of each set, with `:by: method` puts
-methods under each other and images side by side, and without shows the rows themselves.
+`{measured} FILE.csv` with `:by: set` averages the images of each set, of the variant that
+`:variant:` names, with `:by: method` puts methods under each other and images side by side, with
+`:by: run` shows each row beside its input, and without shows the file as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from benchmarks.datasets import title
+from benchmarks.store import read_rows
+from benchmarks.studies import SUITES, beside_noisy, by_set, in_words, label, variant_of
+from benchmarks.variants import Variant
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -24,79 +27,70 @@ class Measured(SphinxDirective):
 
     required_arguments = 1
     option_spec = {  # noqa: RUF012
-        "by": lambda text: directives.choice(text, ("set", "method")),
+        "by": lambda text: directives.choice(text, ("set", "method", "run")),
+        "variant": directives.unchanged,
         "columns": directives.unchanged,
         "where": directives.unchanged,
     }
 
     def run(self) -> list[Any]:
         """Return the table and a link to its file."""
-        name = self.arguments[0]
+        name, by = self.arguments[0], self.options.get("by")
         self.env.note_dependency(str(RESULTS / name))
-        rows = pd.read_csv(RESULTS / name, keep_default_na=False, na_values=[""])
+        if by is None:
+            rows = pd.read_csv(RESULTS / name, keep_default_na=False, na_values=[""])
+        else:
+            rows = read_rows(RESULTS / name)
         if "where" in self.options:
             rows = rows.query(self.options["where"])
+        if by == "method":
+            rows = by_method(rows)
+        elif by is not None:
+            rows = with_input(rows, self.options.get("variant"))
         if rows.empty:
             raise self.error(f"{name}: no rows to show")
+        if by == "set":
+            rows = by_set(SUITES["development"].ordered(rows))
         if "columns" in self.options:
             rows = rows[self.options["columns"].split()]
-        make = {"set": by_set, "method": by_method}.get(self.options.get("by", ""), as_they_are)
-        text = make(rows).to_markdown(index=False, disable_numparse=True)
+        text = as_they_are(rows).to_markdown(index=False, disable_numparse=True)
         return self.parse_text_to_nodes(f"{text}\n\nEvery row: [{name}](/results/{name})")
 
 
-def by_set(rows: pd.DataFrame) -> pd.DataFrame:
-    """Average the images of each set; images that came out below their input are counted."""
-    out = []
-    for name, images in rows.groupby("set", sort=False):
-        out.append(
-            {
-                "set": title(str(name)),
-                "images": str(len(images)),
-                "noisy": _quality(images["noisy_psnr"].mean(), images["noisy_ssim"].mean()),
-                "denoised": _quality(images["psnr"].mean(), images["ssim"].mean()),
-                "gain, dB": f"{(images['psnr'] - images['noisy_psnr']).mean():.2f}",
-                "least gain, dB": f"{(images['psnr'] - images['noisy_psnr']).min():.2f}",
-                "got worse": str(int((images["psnr"] < images["noisy_psnr"]).sum())),
-                "median s": _seconds(images),
-            }
-        )
-    return pd.DataFrame(out)
+def with_input(rows: pd.DataFrame, variant: str | None) -> pd.DataFrame:
+    """Return the rows of a variant, or of all, beside their input and with what they are called."""
+    rows = beside_noisy(rows)
+    found = [variant_of(row) for _, row in rows.iterrows()]
+    rows = rows.assign(variant=[label(v) for v in found], image=rows["set"] + "/" + rows["image"])
+    return rows if variant is None else rows[[v == Variant.parse(variant) for v in found]]
 
 
 def by_method(rows: pd.DataFrame) -> pd.DataFrame:
     """Put methods under each other and images side by side: PSNR / SSIM (processor seconds)."""
     rows = rows.assign(
-        method=rows["method"] + rows["effort"].map(lambda e: f" {e}" if isinstance(e, str) else ""),
-        image=rows["set"] + "/" + rows["image"].astype(str),
+        method=(rows["method"] + " " + rows["effort"]).str.strip(),
+        image=rows["set"] + "/" + rows["image"],
     )
     out = []
     for method, images in rows.groupby("method", sort=False):
         cells = {}
         for row in images.itertuples():
-            cells[row.image] = (
-                "failed"
-                if isinstance(row.error, str)
-                else f"{_quality(row.psnr, row.ssim)} ({row.cpu_seconds:.0f})"
-            )
+            quality = in_words(row.psnr, row.ssim)  # type: ignore[arg-type]
+            failed = isinstance(row.error, str)
+            cells[row.image] = "failed" if failed else f"{quality} ({row.cpu_seconds:.0f})"
         out.append({"method": method, **cells})
     return pd.DataFrame(out).fillna("")
 
 
 def as_they_are(rows: pd.DataFrame) -> pd.DataFrame:
     """Show the rows themselves."""
-    return rows.map(lambda cell: "" if pd.isna(cell) else str(cell))
 
+    def shown(cell: object) -> str:
+        if pd.isna(cell):  # type: ignore[call-overload]
+            return ""
+        return f"{cell:.10g}" if isinstance(cell, float) else str(cell)
 
-def _quality(psnr: float, ssim: float) -> str:
-    return f"{psnr:.2f} / {ssim:.3f}"
-
-
-def _seconds(images: pd.DataFrame) -> str:
-    """Return the median time: of the processor where it was taken, else as it passed."""
-    if "cpu_s" in images and images["cpu_s"].notna().all():
-        return f"{images['cpu_s'].median():.1f}"
-    return f"{images['seconds'].median():.1f} (clock)"
+    return rows.map(shown)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -14,12 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks import datasets, noises, store, studies
 from benchmarks.metrics import BenchmarkError
-from tests.bench_help import (
-    SIZE,
-    bench,
-    picture,
-    sets,
-)
+from tests.bench_help import SIZE, bench, picture, sets
 
 __all__ = ["sets"]
 

@@ -16,12 +16,7 @@ from benchmarks import datasets, runner, store, studies, tables, worker
 from benchmarks.metrics import BenchmarkError
 from benchmarks.runner import Watch
 from benchmarks.variants import Variant, parse_list
-from tests.bench_help import (
-    ROOT,
-    bench,
-    quality_of,
-    sets,
-)
+from tests.bench_help import ROOT, bench, quality_of, sets
 
 __all__ = ["sets"]
 

@@ -12,14 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from benchmarks import compare, metrics, store, tables
 from benchmarks.metrics import BenchmarkError
-from tests.bench_help import (
-    MADE,
-    bench,
-    fill,
-    make_sets,
-    picture,
-    sets,
-)
+from tests.bench_help import MADE, bench, fill, make_sets, picture, sets
 
 __all__ = ["sets"]
 

@@ -80,7 +80,7 @@ def check_line(words: list[str]) -> None:
     elif words[:2] == ["python", "-m"] and words[2].startswith("benchmarks"):
         path = ROOT / Path(*words[2].split("."))
         assert path.is_dir() or path.with_suffix(".py").is_file(), words
-        text = "".join(file.read_text() for file in (ROOT / "benchmarks").glob("*.py"))
+        text = "".join(file.read_text() for file in (ROOT / "benchmarks").rglob("*.py"))
         for option in (word.strip("[]") for word in words if word.strip("[]").startswith("--")):
             known = (option, f" {option[2:].replace('-', '_')}:")
             assert option == "--help" or any(name in text for name in known), (option, words)

@@ -24,7 +24,7 @@ CROP = 512
 
 _SIDES = (SIDE, 512, 256, 128)
 _CROPS = (CROP, 384, 256, 128)
-# Bytes here and in `_per_pixel` are from `benchmarks.memory`, rounded up.
+# Bytes here and in `_per_pixel` are from `benchmarks.robustness.trials` memory, rounded up.
 _PLANES = 13  # copies of the image at the same time, float32
 _SIMILAR = 1100e6  # of the non-local estimate's tiles
 _CONSISTENCY = 2.5  # the network runs on the whole beside its parts
