@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,37 +17,38 @@ import skimage.data
 from PIL import Image, PngImagePlugin
 
 from tests.images import tiny
+from tests.waiting import CEILING
 from zspot.algorithms import bsn_ins
 from zspot.frontends import cli
 
 TINY = tiny(bsn_ins.recipe("fast"), steps=2)
-LONG = tiny(bsn_ins.recipe("fast"), steps=5000)
+ENDLESS = tiny(bsn_ins.recipe("fast"), steps=10**7)
 
 
 @contextmanager
 def server(*options: str):
     """Serve the page with the command line, as a user does."""
     pytest.importorskip("gradio", reason="gradio is not installed")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "zspot", "web", "--port", "0", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    found = re.search(r"http://127\.0\.0\.1:\d+", line)
-    if found is None:
-        process.kill()
-        pytest.fail(f"no address: {line} {process.communicate()[1]}")
-    try:
-        yield found[0], process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        process.stdout.close()
-        process.stderr.close()
+    command = [sys.executable, "-m", "zspot", "web", "--port", "0", *options]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            found = re.search(r"http://127\.0\.0\.1:\d+", line)
+            if found is None:
+                said.seek(0)
+                pytest.fail(f"no address: {line} {said.read()}")
+            yield found[0], process
+            process.send_signal(signal.SIGTERM)
+            process.wait(CEILING)
+        finally:
+            process.kill()  # no effect on one that has ended
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def files(tmp_path) -> Path:
         tmp_path / "noisy.png", pnginfo=info, dpi=(300, 300)
     )
     (tmp_path / "tiny.toml").write_text(TINY.to_toml())
-    (tmp_path / "long.toml").write_text(LONG.to_toml())
+    (tmp_path / "endless.toml").write_text(ENDLESS.to_toml())
     (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
     return tmp_path
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import CEILING
 from tests.web_help import files, server
 
 __all__ = ["files"]
@@ -27,6 +28,6 @@ def test_python_and_curl_as_printed(files, monkeypatch, capsys):
     with server() as (url, _):
         exec(example("python").replace("http://127.0.0.1:7860", url), {})
         script = example("bash").replace("http://127.0.0.1:7860", url)
-        subprocess.run(["bash", "-euc", script], check=True, timeout=300)
+        subprocess.run(["bash", "-euc", script], check=True, timeout=CEILING)
     assert "noise level" in capsys.readouterr().out
     assert (files / "clean.png").read_bytes().startswith(b"\x89PNG")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -12,7 +13,15 @@ import numpy as np
 import pytest
 
 import zspot
+from tests.waiting import CEILING
 from zspot.algorithms import METHODS
+from zspot.core.errors import (
+    ClusterError,
+    FileError,
+    MemoryLimitError,
+    MissingExtraError,
+    StoppedError,
+)  # fmt: skip
 from zspot.frontends import cli
 from zspot.recipe import Recipe
 
@@ -169,7 +178,7 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing(folder):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=CEILING,
         check=False,
     )
     assert done.returncode == cli.INTERRUPTED
@@ -177,7 +186,43 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing(folder):
     assert sorted(p.name for p in folder.iterdir()) == before
 
 
-def test_importing_zspot_does_not_load_torch():
-    code = "import sys, zspot; assert zspot.methods(); print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import zspot; assert zspot.methods()",
+        "from zspot.frontends import cli; assert cli.run(['--help']) == 0",
+        "from zspot.frontends import cli; assert cli.run(['--version']) == 0",
+        "from zspot.frontends import cli; assert cli.run(['methods']) == 0",
+        "from zspot.frontends import cli; assert cli.run(['denoise', '--help']) == 0",
+        "from zspot.frontends import cli; assert cli.run(['denoise', '--what']) == 2",
+    ],
+)
+def test_what_needs_no_torch_does_not_load_it(code):
+    said = subprocess.run(
+        [sys.executable, "-c", f"{code}; import sys; print('torch' in sys.modules)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (FileError("a.png is\nempty"), 2, "zspot: a.png is empty\n"),
+        (MemoryLimitError("a tile needs 3 GB"), 2, "zspot: a tile needs 3 GB\n"),
+        (ClusterError("nobody answers"), 1, "zspot: nobody answers\n"),
+        (MissingExtraError("pictures need matplotlib"), 2, "zspot: pictures need matplotlib\n"),
+        (StoppedError("cancelled: 2 files"), cli.INTERRUPTED, "zspot: cancelled: 2 files\n"),
+        (MemoryError(), 1, "zspot: not enough memory\n"),
+        (RuntimeError("odd\nthing"), 1, r"zspot: unexpected failure \(.*, line \d+\): odd thing\n"),
+        (AssertionError(), 1, r"zspot: unexpected failure \(.*\): no reason was given\n"),
+    ],
+)
+def test_any_error_is_one_plain_line(capsys, monkeypatch, error, code, says):
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr("zspot.io.read", broken)
+    ended, _, said = zspot_cli(capsys, "noise", "a.png")
+    assert ended == code
+    assert re.fullmatch(says, said)

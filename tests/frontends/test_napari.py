@@ -15,6 +15,7 @@ import pytest
 
 import zspot
 from tests.images import tiny
+from tests.waiting import CEILING, until
 from zspot.algorithms import bsn_ins
 
 # They warn of their own use of pydantic and numpy while they are imported.
@@ -24,7 +25,7 @@ pytestmark = [
 ]
 
 RECIPE = tiny(bsn_ins.recipe("fast"), steps=1)
-LONG = tiny(bsn_ins.recipe("fast"), steps=5000)
+ENDLESS = tiny(bsn_ins.recipe("fast"), steps=50_000)
 RNG = np.random.default_rng(0)
 
 
@@ -37,7 +38,7 @@ INSTALL = (
 def skip_without_window() -> None:
     """Skip where Qt lacks a library: it would not raise an error but end the whole process."""
     command = [sys.executable, "-c", "from qtpy.QtWidgets import QApplication; QApplication([])"]
-    tried = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    tried = subprocess.run(command, capture_output=True, text=True, timeout=CEILING, check=False)
     if tried.returncode != 0:
         said = " ".join(tried.stderr.split())[-200:]
         pytest.skip(f"Qt opens no window ({said}): {INSTALL}")
@@ -70,7 +71,7 @@ def screen():
             yield
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(CEILING)
 
 
 @pytest.fixture(scope="module")
@@ -105,14 +106,15 @@ def viewer(napari):
     made.close()
 
 
-def wait(condition, seconds: float = 60) -> None:
+def wait(condition) -> None:
+    """Wait for a condition while Qt goes on."""
     from qtpy.QtWidgets import QApplication
 
-    end = time.monotonic() + seconds
-    while not condition():
+    def go_on() -> None:
         QApplication.processEvents()
         time.sleep(0.01)
-        assert time.monotonic() < end, "nothing happened"
+
+    until(condition, go_on)
 
 
 @pytest.fixture
@@ -212,8 +214,8 @@ def test_strength_after_the_run(viewer, widget):
 
 
 def test_cancel_stops_the_run(viewer, widget, tmp_path):
-    (tmp_path / "long.toml").write_text(LONG.to_toml())
-    widget.recipe.value = tmp_path / "long.toml"
+    (tmp_path / "endless.toml").write_text(ENDLESS.to_toml())
+    widget.recipe.value = tmp_path / "endless.toml"
     viewer.add_image(RNG.normal(size=(64, 64)), name="p")
     widget.choose_selected()
     widget.begin()
