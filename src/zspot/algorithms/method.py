@@ -16,18 +16,12 @@ EFFORTS = ("fast", "balanced", "best")
 
 @dataclass(frozen=True)
 class MadeIn:
-    """A function of a module that is imported when it is first called.
-
-    Parameters
-    ----------
-    where : str
-        Module and function, "zspot.algorithms.n2v:recipe".
-    """
+    """A function, as "zspot.algorithms.n2v:recipe", whose module is imported when it is called."""
 
     where: str
 
     def __call__(self, effort: str) -> Recipe | Denoiser:
-        """Import the module and return what its function makes of an effort."""
+        """Return what the function makes of an effort."""
         module, _, name = self.where.partition(":")
         return getattr(importlib.import_module(module), name)(effort)
 

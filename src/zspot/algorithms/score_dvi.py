@@ -93,15 +93,7 @@ class Settings:
 class Posterior(nn.Module):
     """The networks that predict the posterior of image and noise from the noisy image.
 
-    Parameters
-    ----------
-    channels : int
-        Of the image.
-    settings : Settings
-    variance : float
-        Noise variance to start from.
-    generator : Generator
-        Draws the initial weights.
+    The image starts as it is, and both variances at that of the noise, `variance`.
     """
 
     def __init__(
@@ -116,12 +108,10 @@ class Posterior(nn.Module):
             self.precision = _chain(channels, 2 * count * channels)
             self.member = _chain(channels, count * channels)
             self.share = _chain(channels, count * channels)
-        start = math.log(variance)
-        # The image starts as it is, and both variances at that of the noise.
         with torch.no_grad():
             self.image.exit.weight.mul_(0.1)
-        _start(self.image.exit, start)
-        _start(self.precision[-1], start)
+        _start(self.image.exit, math.log(variance))
+        _start(self.precision[-1], math.log(variance))
 
     def forward(self, y: Tensor) -> dict[str, Tensor]:
         """Return the posterior's parameters, each (K, C, H, W), for the image `y` (1, C, H, W)."""
@@ -154,9 +144,8 @@ def _start(layer: nn.Module, value: float) -> None:
 
 def _chain(channels: int, outputs: int, width: int = 32, layers: int = 5) -> nn.Sequential:
     """Return convolutions of 3 x 3 pixels, close to zero in the end."""
-    sizes = [channels, *[width] * (layers - 1)]
     parts: list[nn.Module] = []
-    for fan_in, fan_out in pairwise(sizes):
+    for fan_in, fan_out in pairwise([channels, *[width] * (layers - 1)]):
         parts += [nn.Conv2d(fan_in, fan_out, 3, padding=1), nn.ReLU(inplace=True)]
     last = nn.Conv2d(width, outputs, 3, padding=1)
     with torch.no_grad():
@@ -169,23 +158,10 @@ def bound(
 ) -> Tensor:
     """Return the negative evidence lower bound per pixel, up to a constant.
 
-    Parameters
-    ----------
-    q : dict of tensor
-        Of `Posterior`.
-    y : float tensor (1, C, H, W)
-    prior : callable
-        Blind Gaussian denoiser of images (N, C, H, W).
-    weight : float
-        Of the prior.
-    variance : float
-        Prior mean of the noise variance; the precision's prior is Gamma(1, variance).
-    noise : float tensor (S, K, C, H, W)
-        Standard normal: the samples of the posterior.
+    It takes what `Posterior` says of `y`, the prior and its weight, the mean of the noise variance
+    (the precision's prior is Gamma(1, variance)) and standard normal samples (S, K, C, H, W).
     """
-    member, mean, log_variance, log_beta = (
-        q[name] for name in ("member", "mean", "log_variance", "log_beta")
-    )
+    mean, log_variance, log_beta = q["mean"], q["log_variance"], q["log_beta"]
     own = log_variance.exp()
     alpha = q["log_alpha"].exp()
     precision = (q["log_alpha"] - log_beta).exp()
@@ -194,8 +170,8 @@ def bound(
     z = mean + own.sqrt() * noise
     image = -0.5 * log_variance - (z * _score(z, own, prior)).mean(0)
     per_component = fit + weight * image + _of_precision(alpha, log_beta, precision, variance)
-    membership, dirichlet = _of_mixture(member, q["share"])
-    return ((member * per_component).sum(0) + membership + dirichlet).mean()
+    membership, dirichlet = _of_mixture(q["member"], q["share"])
+    return ((q["member"] * per_component).sum(0) + membership + dirichlet).mean()
 
 
 @torch.no_grad()
@@ -260,13 +236,8 @@ class ScoreDVI:
         weight = _weight(level)
         clock = Clock(report, {"fit": (settings.steps, 1.0)})
         mean, deviation, losses = _fit(settings, y, prior, weight, variance, seed, clock)
-        return Denoised(
-            mean,
-            deviation,
-            losses,
-            {"fit": time.perf_counter() - started},
-            f"noise level {level:.1f} of 255 by the prior on 4x4 phases: it weighs {weight:g}",
-        )
+        told = f"noise level {level:.1f} of 255 by the prior on 4x4 phases: it weighs {weight:g}"
+        return Denoised(mean, deviation, losses, {"fit": time.perf_counter() - started}, told)
 
 
 def make(effort: str, prior: str | Path | Prior = "score") -> Denoiser:
@@ -291,10 +262,8 @@ def _fit(
     clock: Clock,
 ) -> tuple[Tensor, Tensor, tuple[float, ...]]:
     """Fit the posterior; return its mean and deviation, each (C, H, W), and the bound."""
-    posterior = Posterior(
-        y.shape[1], settings, variance, derive(seed, Purpose.NETWORK, torch.device("cpu"))
-    )
-    posterior = posterior.to(y.device)
+    start = derive(seed, Purpose.NETWORK, torch.device("cpu"))
+    posterior = Posterior(y.shape[1], settings, variance, start).to(y.device)
     draws = derive(seed, Purpose.FILL, y.device)
     adam = torch.optim.Adam(posterior.parameters(), lr=settings.lr)
     shape = (settings.samples, settings.components, *y.shape[1:])
@@ -328,10 +297,6 @@ def noise_variance(y: Tensor, prior: Prior) -> float:
 
 
 def _as_prior(weights: str, y: Tensor) -> Prior:
-    """Load a denoiser of standardised images like `y`.
-
-    The score prior learned colour; grey images get the weights for grey.
-    """
+    """Load a denoiser of images like `y`; "score" learned colour, so others get "grey"."""
     grey = weights == "score" and y.shape[1] != COLOURS
-    network = load("grey" if grey else weights).to(y.device)
-    return partial(any_channels, network)
+    return partial(any_channels, load("grey" if grey else weights).to(y.device))

@@ -1,7 +1,6 @@
 """Fills: what the network sees in place of hidden pixels.
 
-The part says what is to be filled in; `start` gives what does it for one image. `sample` returns
-an image to take hidden pixels from, and `learn` lets a fill that is trained follow the network.
+The part says what is to be filled in; `start` gives what does it for one image.
 """
 
 from __future__ import annotations
@@ -75,10 +74,10 @@ class Fill(Part):
 
         Parameters
         ----------
-        y : float tensor (1, C, H, W)
-        init, draws : Generator
-            The first, on the CPU, starts what is learned or fixed; the second, on the device of
-            `y`, draws at each sample.
+        init : Generator
+            On the CPU; starts what is learned or fixed.
+        draws : Generator
+            On the device of `y`; draws at each sample.
         """
         raise NotImplementedError
 
@@ -257,13 +256,15 @@ class FixedFill(RunningFill):
 
 
 class NeighbourFill(RunningFill):
-    """A random visible pixel near each hidden one, the same for all channels."""
+    """A random visible pixel near each hidden one, at one place for all channels.
+
+    Where three draws find none, the mean.
+    """
 
     def __init__(self, radius: int, draws: Generator) -> None:
         self._radius, self._draws = radius, draws
 
     def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
-        """Return neighbours, (N, C, H, W); the mean where three draws found no visible one."""
         filling = torch.zeros_like(y)
         missing = torch.ones_like(hidden)
         for _ in range(_DRAWS):
@@ -307,9 +308,8 @@ class InrFill(RunningFill):
     def __init__(self, spec: Inr, y: Tensor, init: Generator, draws: Generator) -> None:
         self.spec = spec
         bands = spec.bands if spec.gamma else 0
-        self.inr = Siren(
-            y.shape[1], init, spec.features, spec.layers, spec.w0, bands, spec.dropout
-        ).to(y.device)
+        inr = Siren(y.shape[1], init, spec.features, spec.layers, spec.w0, bands, spec.dropout)
+        self.inr = inr.to(y.device)
         self._size = (y.shape[2], y.shape[3])
         self._draws = draws
         # Phase numbers come from the CPU: reading one from a GPU would stall it at every step.
@@ -335,11 +335,9 @@ class InrFill(RunningFill):
         """Every `every`-th step: fit visible pixels, follow the network on scored ones."""
         if self._adam is None or step % self.spec.every:
             return
-        base = self._phase(0, windows)
+        base, other = self._phase(0, windows), self._random_phase(windows)
         loss = self.spec.fit_weight * masked_mse(base, y, ~maps.hidden)
-        loss = loss + self.spec.consistency_weight * masked_mse(
-            self._random_phase(windows), output, maps.scored
-        )
+        loss = loss + self.spec.consistency_weight * masked_mse(other, output, maps.scored)
         self._adam.zero_grad(set_to_none=True)
         loss.backward()
         self._adam.step()

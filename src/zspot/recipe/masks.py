@@ -23,9 +23,9 @@ class MaskMaps(NamedTuple):
 
     Attributes
     ----------
-    hidden : bool tensor
+    hidden
         Pixels replaced in the network's input.
-    scored : bool tensor
+    scored
         Pixels counted by the loss; hidden ones, except where nothing is hidden at all.
     """
 
@@ -80,7 +80,6 @@ class Bernoulli(Mask):
 
     @property
     def scored_fraction(self) -> float:
-        """Expected share of scored pixels away from the border: (1 - keep)^(pixels excluded)."""
         return (1 - self.keep) ** EXCLUSION_SIZE[self.exclusion]
 
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:

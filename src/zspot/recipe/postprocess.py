@@ -104,23 +104,10 @@ class Finish(Part):
         return _TICKS, (_GUIDED_COST if self.guided else _COST) * y.numel() / _TICKS
 
     def apply(self, estimate: Tensor, noisy: Tensor, clock: Clock) -> Tensor:
-        """Return what becomes of an estimate.
+        """Return what becomes of an estimate (C, H, W), in standardised intensities.
 
-        Parameters
-        ----------
-        estimate, noisy : float tensor (C, H, W)
-            Standardised intensities.
-        clock : Clock
-            With a stage "finish" as `work` says.
-
-        Returns
-        -------
-        float tensor (C, H, W)
-
-        Raises
-        ------
-        RecipeError
-            If `noise` does not have the channels of the image.
+        The clock has a stage "finish" as `work` says. A `RecipeError` says that `noise` does not
+        have the channels of the image.
         """
         if self.guard > 0:
             estimate = restore_texture(estimate, noisy, self.guard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,7 +126,10 @@ class Recipe:
         RecipeError
             If the text is not TOML or not a valid recipe.
         """
-        return cls.from_dict(toml.parsed(text))
+        try:
+            return cls.from_dict(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"recipe is not valid TOML: {error}") from None
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

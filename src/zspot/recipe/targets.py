@@ -17,13 +17,8 @@ from zspot.core.ranges import POSITIVE, Part, Range, require
 class Session(Protocol):
     """What a target may ask of the fit that it serves."""
 
-    guide: Tensor | None
-    """What `Target.guide` returned at the step before."""
-
-    @property
-    def second(self) -> Tensor | None:
-        """The second noisy image (1, C, H, W), if there is one."""
-        ...
+    guide: Tensor | None  # what `Target.guide` returned at the step before
+    second: Tensor | None  # the second noisy image (1, C, H, W), if there is one
 
     def estimate(self) -> Tensor:
         """Return what the network makes of the image as it is, (1, C, H, W), without gradient."""
@@ -72,7 +67,6 @@ class Target(Part):
             Noisy crops.
         guide : float tensor (N, C or 1, H, W) or None
             The same crops of what `guide` returned.
-        generator : Generator
         """
         return y, y
 
@@ -83,25 +77,16 @@ class Target(Part):
 
         Parameters
         ----------
-        network : nn.Module
         noisy : float tensor (N, C, H, W)
         seen : float tensor
             The network's input of this step; its `visible` pixels are those of the image.
-        visible : bool tensor
         dropping : Generator
             Draws the dropout.
         """
         return network(seen, dropping, visible)
 
     def in_units(self, ratio: float, moved: Sequence[float]) -> Self:
-        """Return the same target for other standardised intensities x', x = x' / ratio + moved.
-
-        Parameters
-        ----------
-        ratio : float
-        moved : sequence of float
-            For each channel.
-        """
+        """Return the same for other intensities x', x = x' / ratio + moved of each channel."""
         return self
 
     def shortened(self, share: float) -> Self:
@@ -147,24 +132,21 @@ class Recorrupted(Target):
         require(min(self.floor) >= 0, "target.floor: must not be negative")
 
     def guide(self, step: int, session: Session) -> Tensor | None:
-        """Return the network's first estimate."""
         return session.estimate() if step == 0 else session.guide
 
     def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Add noise that was drawn alike to the one and take it from the other."""
         assert guide is not None
         w = torch.empty_like(y).normal_(generator=generator) * noise_deviation(self, guide)
         return y + self.tau * w, y - w / self.tau
 
     def in_units(self, ratio: float, moved: Sequence[float]) -> Recorrupted:
-        """Return the same noise: variances scale by the square, the line starts elsewhere."""
-        variance = tuple(
-            ratio**2 * (v + slope * shift)
-            for v, slope, shift in zip(self.variance, self.slope, moved, strict=True)
+        lines = zip(self.variance, self.slope, moved, strict=True)
+        return replace(
+            self,
+            variance=tuple(ratio**2 * (start + slope * shift) for start, slope, shift in lines),
+            slope=tuple(ratio * value for value in self.slope),
+            floor=tuple(ratio**2 * value for value in self.floor),
         )
-        slope = tuple(ratio * value for value in self.slope)
-        floor = tuple(ratio**2 * value for value in self.floor)
-        return replace(self, variance=variance, slope=slope, floor=floor)
 
 
 @dataclass(frozen=True)
@@ -197,7 +179,6 @@ class Shuffled(Target):
 
     @property
     def grid(self) -> int:
-        """Pixels are shuffled within the tiles that were found flat: crops start where these do."""
         return self.tile
 
     def guide(self, step: int, session: Session) -> Tensor | None:
@@ -208,7 +189,6 @@ class Shuffled(Target):
         return flat_tiles(self, mean)
 
     def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Shuffle the target where the guide is 1."""
         if guide is None:
             return y, y
         return y, torch.where(guide > 0, shuffle_tiles(y, self.tile, generator), y)
@@ -294,25 +274,13 @@ def shuffle_tiles(y: Tensor, tile: int, generator: Generator) -> Tensor:
 
 
 def flat_tiles(spec: Shuffled, estimate: Tensor) -> Tensor:
-    """Mark the tiles in which an estimate hardly varies.
-
-    Parameters
-    ----------
-    spec : Shuffled
-    estimate : float tensor (1, C, H, W)
-
-    Returns
-    -------
-    float tensor (1, 1, H, W)
-        1 in flat tiles, 0 elsewhere.
-    """
+    """Return 1 in the tiles in which an estimate (1, C, H, W) hardly varies, else 0."""
     height, width = estimate.shape[2:]
     mean = F.avg_pool2d(estimate, 2, 1, ceil_mode=True)
     variance = (F.avg_pool2d(estimate.square(), 2, 1) - mean.square()).clamp(min=0)
     deviation = variance.mean(1, keepdim=True).sqrt()
     deviation = F.pad(deviation, (0, 1, 0, 1), mode="replicate")
     relative = deviation / deviation.max().clamp(min=torch.finfo(deviation.dtype).tiny)
-    tile = spec.tile
-    largest = F.max_pool2d(relative, tile, ceil_mode=True)
+    largest = F.max_pool2d(relative, spec.tile, ceil_mode=True)
     flat = (largest < spec.threshold).to(estimate.dtype)
-    return F.interpolate(flat, scale_factor=tile, mode="nearest")[..., :height, :width]
+    return F.interpolate(flat, scale_factor=spec.tile, mode="nearest")[..., :height, :width]

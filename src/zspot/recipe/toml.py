@@ -1,12 +1,10 @@
-"""Recipes as nested plain values and as TOML text; a recipe is data, nothing in it is executed."""
+"""Recipes as nested plain values, as TOML has them; data alone, nothing in them is executed."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from zspot.core.errors import RecipeError
 from zspot.core.ranges import Part, require, typed
 from zspot.networks import NETWORKS
 from zspot.recipe.fills import FILLS
@@ -33,13 +31,7 @@ def plain(recipe: Any) -> dict[str, Any]:
 
 
 def made(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a recipe from nested plain values.
-
-    Raises
-    ------
-    RecipeError
-        If a part, a name or a value is unknown, of the wrong type or out of range.
-    """
+    """Return the arguments of a recipe from nested plain values, each checked."""
     left = dict(values)
     found: dict[str, Any] = {}
     for name, kinds in KINDS.items():
@@ -55,20 +47,6 @@ def made(values: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = typed(name, left.pop(name), kind)
     require(not left, f"recipe: unknown entry {', '.join(map(repr, left))}")
     return found
-
-
-def parsed(text: str) -> dict[str, Any]:
-    """Return the values of TOML text.
-
-    Raises
-    ------
-    RecipeError
-        If it is not TOML.
-    """
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"recipe is not valid TOML: {error}") from None
 
 
 def _with_kind(name: str, values: Any, kinds: Mapping[str, type[Part]]) -> Part:

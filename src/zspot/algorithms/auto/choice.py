@@ -69,28 +69,15 @@ EPOCHS = 40
 
 @dataclass(frozen=True)
 class Choice:
-    """What is run on an image and on what grounds; `auto.explain` says it in words.
+    """What is run on an image and on what grounds; `auto.explain` says it in words."""
 
-    Attributes
-    ----------
-    route : {"white", "uneven", "correlated", "doubtful"}
-        What the noise is taken for; "uneven" is white of changing strength.
-    recipe : Recipe
-    evidence : Evidence
-    effort : {"fast", "balanced", "large", "best"}
-        As used: "large" is "balanced" on a large image.
-    megapixels : float
-        Of the image.
-    trial : Trial or None
-        How strong correlated noise was found to be; None where that is not tried.
-    """
-
+    # What the noise is taken for; "uneven" is white of changing strength.
     route: Literal["white", "uneven", "correlated", "doubtful"]
     recipe: Recipe
     evidence: Evidence
-    effort: str
+    effort: str  # as used: "large" is "balanced" on a large image
     megapixels: float
-    trial: Trial | None = None
+    trial: Trial | None = None  # how strong correlated noise was found to be
 
     def after(self, trial: Trial) -> Choice:
         """Return the same with the noise as strong as a trial found."""
@@ -143,10 +130,9 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
         strength=round(evidence.strength, 3),
     )
     recipe = pretrained_estimate(effort)
-    predict = recipe.predict
     if channels == 1 or evidence.is_weak:
-        predict = replace(predict, phases=2)
-    return replace(recipe, predict=predict, finish=finish)
+        recipe = replace(recipe, predict=replace(recipe.predict, phases=2))
+    return replace(recipe, finish=finish)
 
 
 def _for_uneven(channels: int, effort: str) -> Recipe:
@@ -166,8 +152,7 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
         recipe = replace(recipe, network=Prior(noise="white"))
     if effort not in STEPS:
         search = SEARCH[effort][kind]
-        finish = Finish(similar=1.0, guided=True, noise=noise, search=search)
-        return replace(recipe, finish=finish)
+        return replace(recipe, finish=Finish(similar=1.0, guided=True, noise=noise, search=search))
     recipe = replace(recipe, finish=Finish(similar=SIMILAR[kind], noise=noise))
     if not evidence.is_agreed:
         return recipe

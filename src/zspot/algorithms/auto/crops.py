@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -24,9 +24,8 @@ def spread(plane: Tensor) -> Tensor:
     if not is_large(plane[0].numel()):
         return plane
     rows, columns = (sorted({*_starts(size, _BLOCK)}) for size in plane.shape[1:])
-    lines = [
-        torch.cat([plane[:, y : y + _BLOCK, x : x + _BLOCK] for x in columns], 2) for y in rows
-    ]
+    bands = [plane[:, y : y + _BLOCK] for y in rows]
+    lines = [torch.cat([band[..., x : x + _BLOCK] for x in columns], 2) for band in bands]
     return torch.cat(lines, 1)
 
 
@@ -37,10 +36,8 @@ def samples(plane: Tensor, side: int) -> list[Tensor]:
         rows, columns = (_starts(size, side) for size in plane.shape[1:])
     else:
         rows, columns = ([max(0, (size - side) // 2)] for size in plane.shape[1:])
-    return [
-        plane[:, y : y + side, x : x + side].contiguous()
-        for y, x in itertools.product(rows, columns)
-    ]
+    places = product(rows, columns)
+    return [plane[:, y : y + side, x : x + side].contiguous() for y, x in places]
 
 
 def _starts(size: int, side: int) -> list[int]:

@@ -17,35 +17,18 @@ _LEAST = 1e-12  # variance that keeps divisions finite where nothing was removed
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the residual of a first estimate says of the noise.
+    """What the residual of a first estimate says of the noise."""
 
-    Attributes
-    ----------
-    correlation : float
-        Correlation of the residual between horizontal and vertical neighbours, mean of channels.
-    share : float
-        Variance of the residual as a share of the image's.
-    spread : float
-        Largest over smallest deviation of the residual between darker and brighter areas.
-    noise : Recorrupted
-        The residual's variance as a function of the signal, as noise to draw.
-    level : tuple of float
-        Standard deviation of each channel's noise: where it is white and of one strength, of the
-        directions in which patches vary least; else, and in a small image, of the residual.
-    unevenness, structure : float
-        Of the residual where it is faint, else 0; see `zspot.noise.residual`.
-    agreement : float
-        Variance of the residual over that of `level`.
-    """
-
-    correlation: float
-    share: float
-    spread: float
-    noise: Recorrupted
+    correlation: float  # between horizontal and vertical neighbours, mean of channels
+    share: float  # variance of the residual as a share of the image's
+    spread: float  # largest over smallest deviation between darker and brighter areas
+    noise: Recorrupted  # the residual's variance as a function of the signal, as noise to draw
+    # Deviation of each channel's noise: where it is white and of one strength, of the directions
+    # in which patches vary least; else, and in a small image, of the residual.
     level: tuple[float, ...]
-    unevenness: float = 0.0
-    structure: float = 0.0
-    agreement: float = 1.0
+    unevenness: float = 0.0  # of a faint residual, as in `zspot.noise.residual`
+    structure: float = 0.0  # its correlation with detail, likewise
+    agreement: float = 1.0  # variance of the residual over that of `level`
 
     @property
     def is_faint(self) -> bool:
@@ -82,16 +65,7 @@ class Evidence:
 
 
 def examine(noisy: Tensor, estimate: Tensor) -> Evidence:
-    """Measure the noise on the residual of an estimate.
-
-    Parameters
-    ----------
-    noisy, estimate : float tensor (C, H, W)
-
-    Returns
-    -------
-    Evidence
-    """
+    """Measure the noise on the residual of an estimate, both (C, H, W)."""
     residual = noisy - estimate
     noise = _following(estimate, residual)
     deviation = noise_deviation(noise, estimate)
@@ -104,11 +78,8 @@ def examine(noisy: Tensor, estimate: Tensor) -> Evidence:
         level=tuple(residual.square().mean((1, 2)).sqrt().tolist()),
     )
     if found.is_faint:
-        found = replace(
-            found,
-            unevenness=unevenness(noisy, estimate),
-            structure=detail_correlation(noisy, estimate, estimate),
-        )
+        structure = detail_correlation(noisy, estimate, estimate)
+        found = replace(found, unevenness=unevenness(noisy, estimate), structure=structure)
     if found.strength < 1 or not (found.is_white and found.is_even):
         return found  # the level would not be used, and takes as long as a prediction
     level = white_level(noisy) or found.level
@@ -140,8 +111,5 @@ def _line(signal: Tensor, residual: Tensor) -> tuple[float, float, float]:
     powers = residual.flatten()[order[:count]].view(_BINS, -1).square().mean(1).double()
     centred = means - means.mean()
     slope = float((centred * powers).sum() / centred.square().sum().clamp(min=_LEAST))
-    return (
-        float(powers.mean()) - slope * float(means.mean()),
-        slope,
-        max(float(powers.min()), _LEAST),
-    )
+    start = float(powers.mean()) - slope * float(means.mean())
+    return start, slope, max(float(powers.min()), _LEAST)

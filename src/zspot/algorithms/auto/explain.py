@@ -17,9 +17,8 @@ def explain(choice: Choice) -> str:
     """Say in one short sentence what the noise is and what is done."""
     strength = choice.recipe.finish.strength
     if choice.route == "doubtful":
-        left = (
-            f"only {strength:.0%} of it is taken away" if strength else "the image stays as it is"
-        )
+        some = f"only {strength:.0%} of it is taken away"
+        left = some if strength else "the image stays as it is"
         return f"what looks like noise may be texture, so {left}"
     if choice.route == "correlated":
         if strength < 1:

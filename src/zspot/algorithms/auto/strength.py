@@ -36,15 +36,7 @@ SIDES = {"fast": 128, "balanced": 256, "best": 256}
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of trying strengths.
-
-    Attributes
-    ----------
-    times : float
-        One of `TIMES`.
-    why : str
-        What was measured, in words.
-    """
+    """What came of trying strengths: one of `TIMES`, and what was measured, in words."""
 
     times: float
     why: str
@@ -60,16 +52,9 @@ class _Part:
 
 
 def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) -> Trial:
-    """Choose the strength of the noise.
+    """Choose the strength of the correlated noise of a plane (C, H, W) for its recipe.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        For correlated noise, see `zspot.algorithms.auto.choice`.
-    plane : float tensor (C, H, W)
-    side : int
-        Of the part in the middle on which it is tried, pixels.
-    report : callable or None
+    It is tried on `side` x `side` pixels in the middle, see `crops.samples`.
     """
     parts = _parts(recipe, plane, side, report)
     return _in_colour(parts) if len(plane) > 1 else _in_grey(parts)
@@ -119,9 +104,8 @@ def _in_grey(parts: list[_Part]) -> Trial:
         for part in parts
     )
     if goes_on > 0:
-        return Trial(
-            strong, f"what that removes in addition goes on with the rest ({goes_on:+.2f})"
-        )
+        words = f"what that removes in addition goes on with the rest ({goes_on:+.2f})"
+        return Trial(strong, words)
     for times in TIMES:
         follows = fmean(
             detail_correlation(part.noisy, part.estimate(times), part.pilot) for part in parts
