@@ -93,22 +93,20 @@ def split_alpha(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, str]
     return (pixels[..., 0], None, "YX") if samples == 1 else (pixels, None, "YXS")
 
 
-def interleaved(image: ImageFile) -> np.ndarray:
-    """Return one plane as (Y, X) or (Y, X, samples) with alpha last.
-
-    An S axis of any position moves to the end; the other axes, of length one, are dropped.
-    """
-    data, axes = image.data, image.axes
-    keep = [i for i, letter in enumerate(axes) if letter in "YXS"]
-    pixels: Any = data.reshape([data.shape[i] for i in keep])
-    axes = "".join(axes[i] for i in keep)
-    if "S" in axes:
-        pixels = np.moveaxis(pixels, axes.index("S"), -1)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
+def samples_last(image: ImageFile) -> np.ndarray:
+    """Return the pixels with their samples, alpha the last of them, in an added or moved axis."""
+    axes = image.axes
+    data = np.moveaxis(image.data, axes.index("S"), -1) if "S" in axes else image.data[..., None]
     if image.alpha is not None:
-        pixels = np.dstack([pixels, image.alpha.reshape(pixels.shape[:2])])
-    return np.ascontiguousarray(pixels)
+        data = np.concatenate([data, image.alpha[..., None]], axis=-1)
+    return np.ascontiguousarray(data)
+
+
+def interleaved(image: ImageFile) -> np.ndarray:
+    """Return the only plane as (Y, X) or (Y, X, samples) with alpha last."""
+    sides = [image.data.shape[image.axes.index(letter)] for letter in "YX"]
+    pixels = samples_last(image).reshape(*sides, -1)
+    return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 
 def plain_refusal(

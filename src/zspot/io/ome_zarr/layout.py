@@ -29,13 +29,7 @@ class Picture:
 
 
 def pictures(root: Path, axes: str | None) -> list[Picture]:
-    """Find the images of a store; labels are none.
-
-    Raises
-    ------
-    FileError
-        If there is none, or the description is damaged.
-    """
+    """Find the images of a store; labels are none."""
     found = [_picture(root, path, axes, listed) for path, listed in _search(root)]
     if not found:
         raise FileError(f"{root} holds no OME-Zarr image and is no Zarr array; check the folder")
@@ -94,7 +88,7 @@ def _picture(root: Path, path: Path, axes: str | None, listed: Mapping[str, Any]
             f"{path} has {len(shape)} axes, of sizes {' x '.join(map(str, shape))}, "
             f"not {len(letters)} ({letters}); name them with --axes"
         )
-    leading = tuple(letter not in "YXS" for letter in letters)
+    leading = tuple(axis for axis, letter in enumerate(letters) if letter not in "YXS")
     levels = []
     for folder, array in zip(folders, arrays, strict=True):
         larger = levels[-1].shape if levels else array.shape

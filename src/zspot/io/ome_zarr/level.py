@@ -7,7 +7,7 @@ import math
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,12 @@ class Level:
     shape: tuple[int, ...]
     chunks: tuple[int, ...]  # sizes of the chunks or shards that are files
     dtype: np.dtype
-    leading: tuple[bool, ...]  # which axes count planes
+    leading: tuple[int, ...]  # numbers of the axes that count planes
+
+    @property
+    def _grid(self) -> tuple[int, ...]:
+        """Numbers of chunks along the axes."""
+        return tuple(-(-size // n) for size, n in zip(self.shape, self.chunks, strict=True))
 
     def open(self, mode: str, root: Path | None = None) -> Any:
         """Open the array, in another copy of the store if `root` is given."""
@@ -63,36 +68,27 @@ class Level:
 
         A chunk that is not there holds one value everywhere and needs no work.
         """
-        inside = [-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
-        places = set()
-        for index in self.files().values():
-            if index and all(i < n for i, n in zip(index, inside, strict=True)):
-                places.add(tuple(i for i, leads in zip(index, self.leading, strict=True) if leads))
-        return sorted(places)
+        found = (index for index in self.files().values() if index)
+        inside = (i for i in found if all(map(int.__lt__, i, self._grid)))
+        return sorted({tuple(index[axis] for axis in self.leading) for index in inside})
 
     def region(self, block: tuple[int, ...]) -> tuple[slice, ...]:
         """Return the part of the array that a block covers: a few planes, whole."""
-        along = iter(block)
-        out = []
-        for size, chunk, leads in zip(self.shape, self.chunks, self.leading, strict=True):
-            if leads:
-                start = next(along) * chunk
-                out.append(slice(start, min(start + chunk, size)))
-            else:
-                out.append(slice(None))
-        return tuple(out)
+        parts = [slice(None)] * len(self.shape)
+        for axis, place in zip(self.leading, block, strict=True):
+            start = place * self.chunks[axis]
+            parts[axis] = slice(start, min(start + self.chunks[axis], self.shape[axis]))
+        return tuple(parts)
 
     def check(self) -> None:
         """Refuse pixels that cannot be denoised and blocks too large to decode."""
         check_pixel_type(self.path, self.dtype)
         check_header(self.path, self.shape, 2**63)
-        block = tuple(
-            chunk if leads else size
-            for size, chunk, leads in zip(self.shape, self.chunks, self.leading, strict=True)
-        )
+        sizes = enumerate(self.shape)
+        block = tuple(self.chunks[axis] if axis in self.leading else size for axis, size in sizes)
+        check_header(self.path, block, MAX_PIXELS)
         # A chunk is decoded whole, and may be larger than the image.
-        for shape in (block, self.chunks):
-            check_header(self.path, shape, MAX_PIXELS)
+        check_header(self.path, self.chunks, MAX_PIXELS)
 
     def read(self, block: tuple[int, ...], array: Any) -> np.ndarray:
         """Read a block of the open `array`."""
@@ -146,11 +142,9 @@ class Level:
                 raise FileError(f"{path} is damaged: its header does not fit; copy it again")
 
     def _chunk_files(self, block: tuple[int, ...], array: Any) -> Iterator[Path]:
-        along = iter(block)
-        cells = [
-            [next(along)] if leads else range(-(-size // chunk))
-            for size, chunk, leads in zip(self.shape, self.chunks, self.leading, strict=True)
-        ]
+        cells: list[Sequence[int]] = [range(count) for count in self._grid]
+        for axis, place in zip(self.leading, block, strict=True):
+            cells[axis] = [place]
         for index in itertools.product(*cells):
             path = _folder(array) / array.metadata.encode_chunk_key(index)
             if path.exists():  # a chunk of one value is not written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import BinaryIO, Literal
 
 from zspot.io.tiff.ifd import LONG, Entry, Flavour, even
@@ -29,8 +30,7 @@ def exif_of_tiff(content: bytes) -> bytes | None:
         return None
     flavour = Flavour(byte_order(content))
     magic = b"II*\0" if flavour.order == "<" else b"MM\0*"
-    block = io.BytesIO()
-    block.write(magic + flavour.pointer(8) + flavour.pack({}, bytes(4)))
+    block = io.BytesIO(magic + flavour.pointer(8) + flavour.pack({}, bytes(4)))
     attach_exif(block, content, without=_ORIENTATION)
     return block.getvalue()
 
@@ -43,40 +43,39 @@ def attach_exif(handle: BinaryIO, exif: bytes, without: int | None = None) -> No
     source, flavour = io.BytesIO(exif), Flavour(byte_order(exif))
     tags, _ = flavour.read(source, flavour.offset(exif[4:8]))
     handle.seek(4)
-    first = flavour.offset(handle.read(4))
-    entries, following = flavour.read(handle, first)
-    end = handle.seek(0, 2)
+    entries, following = flavour.read(handle, flavour.offset(handle.read(4)))
     tags.pop(without or 0, None)
     wanted = {code: tags[code] for code in _COPIED if code in tags and code not in entries}
-    moved, end = _move(source, handle, flavour, wanted, end)
-    entries |= moved
+    entries |= _copied(source, handle, flavour, wanted)
     for code in (_EXIF, _GPS):
         if code in tags:
             inner, _ = flavour.read(source, flavour.offset(tags[code].field))
             inner = {key: entry for key, entry in inner.items() if key not in _DROPPED}
-            moved, end = _move(source, handle, flavour, inner, end)
-            place = even(end)
-            packed = flavour.pack(moved, bytes(4))
-            handle.seek(place)
-            handle.write(packed)
-            end = place + len(packed)
-            entries[code] = Entry(LONG, 1, flavour.pointer(place))
-    place = even(end)
-    handle.seek(place)
-    handle.write(flavour.pack(entries, following))
+            packed = flavour.pack(_copied(source, handle, flavour, inner), bytes(4))
+            entries[code] = Entry(LONG, 1, _append(handle, flavour, packed))
+    first = _append(handle, flavour, flavour.pack(entries, following))
     handle.seek(4)
-    handle.write(flavour.pointer(place))
+    handle.write(first)
 
 
-def _move(
-    source: BinaryIO, handle: BinaryIO, flavour: Flavour, tags: dict[int, Entry], end: int
-) -> tuple[dict[int, Entry], int]:
-    moved = {}
+def _copied(
+    source: BinaryIO, handle: BinaryIO, flavour: Flavour, tags: dict[int, Entry]
+) -> dict[int, Entry]:
+    """Copy the values of tags to the end of the file."""
+    copied = {}
     for code, entry in tags.items():
-        if entry.size <= flavour.inline:
-            moved[code] = entry
-            continue
         raw = flavour.values(source, entry)
-        if len(raw) == entry.size:  # else the block is damaged here
-            moved[code], end = flavour.store(handle, None, entry.kind, raw, end)
-    return moved, end
+        if entry.size <= flavour.inline:
+            copied[code] = entry
+        elif len(raw) == entry.size:  # else the block is damaged here
+            copied[code] = replace(entry, field=_append(handle, flavour, raw))
+    return copied
+
+
+def _append(handle: BinaryIO, flavour: Flavour, raw: bytes) -> bytes:
+    """Write at the end of the file; return the pointer to it."""
+    place = even(handle.seek(0, io.SEEK_END))
+    pointer = flavour.pointer(place)
+    handle.seek(place)
+    handle.write(raw)
+    return pointer

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from struct import Struct
 from typing import BinaryIO
 
 from zspot.core.errors import FileError
@@ -44,47 +46,44 @@ class Flavour:
         return 8 if self.big else 4
 
     @property
-    def _formats(self) -> tuple[str, str, str]:
+    def formats(self) -> tuple[Struct, Struct, Struct]:
+        """How the number of tags, a tag and a file offset are packed."""
         codes = ("Q", "HHQ8s", "Q") if self.big else ("H", "HHI4s", "I")
-        head, entry, pointer = (self.order + code for code in codes)
+        head, entry, pointer = (Struct(self.order + code) for code in codes)
         return head, entry, pointer
 
     def pointer(self, offset: int) -> bytes:
         """Pack a file offset."""
         if offset >= 1 << (64 if self.big else 32):
-            raise FileError("a TIFF file ends at 4 GB; convert the source to BigTIFF first")
-        return struct.pack(self._formats[2], offset)
+            raise _too_large()
+        return self.formats[2].pack(offset)
 
     def offset(self, field: bytes) -> int:
         """Unpack a file offset."""
-        return struct.unpack(self._formats[2], field)[0]
+        return self.formats[2].unpack(field)[0]
 
     def read(self, handle: BinaryIO, offset: int) -> tuple[dict[int, Entry], bytes]:
         """Read the directory at `offset`: its tags by code, and the pointer to the next one."""
-        head, entry, pointer = self._formats
+        head, entry, pointer = self.formats
         handle.seek(offset)
-        (count,) = struct.unpack(head, handle.read(struct.calcsize(head)))
+        (count,) = head.unpack(handle.read(head.size))
         if count > _MOST_TAGS:
             raise ValueError(f"a TIFF directory claims {count} tags")
         entries = {}
         for _ in range(count):
-            fields = struct.unpack(entry, handle.read(struct.calcsize(entry)))
+            code, *fields = entry.unpack(handle.read(entry.size))
             # Of a repeated tag, an error, tifffile takes the first as well.
-            entries.setdefault(fields[0], Entry(*fields[1:]))
-        return entries, handle.read(struct.calcsize(pointer))
+            entries.setdefault(code, Entry(*fields))
+        return entries, handle.read(pointer.size)
 
     def pack(self, entries: dict[int, Entry], following: bytes) -> bytes:
         """Make the bytes of a directory; tags are sorted as TIFF demands."""
-        head, entry, _ = self._formats
-        packed = [struct.pack(head, len(entries))]
-        for code, item in sorted(entries.items()):
-            packed.append(struct.pack(entry, code, item.kind, item.count, item.field))
+        head, entry, _ = self.formats
+        packed = [head.pack(len(entries))]
+        packed += [
+            entry.pack(code, e.kind, e.count, e.field) for code, e in sorted(entries.items())
+        ]
         return b"".join(packed) + following
-
-    def integers(self, handle: BinaryIO, entry: Entry) -> list[int]:
-        """Read the values of an integer tag."""
-        raw = self.values(handle, entry)
-        return list(struct.unpack(f"{self.order}{entry.count}{_INTEGERS[entry.kind]}", raw))
 
     def values(self, handle: BinaryIO, entry: Entry) -> bytes:
         """Read the values of a tag as they are stored."""
@@ -93,38 +92,30 @@ class Flavour:
         handle.seek(self.offset(entry.field))
         return handle.read(entry.size)
 
-    def store(
-        self, handle: BinaryIO, old: Entry | None, kind: int, raw: bytes, end: int
-    ) -> tuple[Entry, int]:
-        """Store the values of a tag: inside it, in the place of `old`, or at the end of the file.
+    def store(self, handle: BinaryIO, old: Entry, values: list[int], end: int) -> tuple[Entry, int]:
+        """Store integers in a tag, in the place of its old values, or at the end of the file.
 
-        Returns the tag and the new end of the file.
+        They keep the type of the old ones if they fit. Returns the tag and the new end of the file.
         """
-        count = len(raw) // _SIZES[kind]
+        kind = old.kind
+        if max(values) >= 1 << 8 * _SIZES[kind]:
+            kind = LONG8 if self.big else LONG
+            if max(values) >= 1 << 8 * _SIZES[kind]:
+                raise _too_large()
+        raw = struct.pack(f"{self.order}{len(values)}{_INTEGERS[kind]}", *values)
         if len(raw) <= self.inline:
-            return Entry(kind, count, raw.ljust(self.inline, b"\0")), end
-        if old is not None and old.size >= len(raw):
-            field = old.field
-            place = self.offset(field)
+            return Entry(kind, len(values), raw.ljust(self.inline, b"\0")), end
+        if old.size >= len(raw):
+            place = self.offset(old.field)
         else:
             place, end = even(end), even(end) + len(raw)
-            field = self.pointer(place)
         handle.seek(place)
         handle.write(raw)
-        return Entry(kind, count, field), end
+        return Entry(kind, len(values), self.pointer(place)), end
 
-    def store_integers(
-        self, handle: BinaryIO, old: Entry | None, values: list[int], end: int
-    ) -> tuple[Entry, int]:
-        """Store integers in the type of `old` if they fit, else in a wider one."""
-        kind = old.kind if old else SHORT
-        bits = 8 * _SIZES[kind]
-        if max(values) >= 1 << bits:
-            kind = LONG8 if self.big else LONG
-            if max(values) >= 1 << (8 * _SIZES[kind]):
-                raise FileError("a TIFF file ends at 4 GB; convert the source to BigTIFF first")
-        raw = struct.pack(f"{self.order}{len(values)}{_INTEGERS[kind]}", *values)
-        return self.store(handle, old, kind, raw, end)
+
+def _too_large() -> FileError:
+    return FileError("a TIFF file ends at 4 GB; convert the source to BigTIFF first")
 
 
 def even(offset: int) -> int:
@@ -136,15 +127,14 @@ def check_chain(path: Path) -> None:
     """Refuse a file whose chain of directories runs in a circle or is longer than it can be."""
     size = path.stat().st_size
     seen: set[int] = set()
-    with path.open("rb") as handle:
-        head = handle.read(16).ljust(16, b"\0")
-        order = "<" if head[:1] == b"I" else ">"
-        big = head[2:4] in (b"+\0", b"\0+")
-        count_code, entry, code, start = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
-        width = struct.calcsize(code)
-        (offset,) = struct.unpack_from(order + code, head, start)
+    # Where the file ends early there is nothing more to follow.
+    with path.open("rb") as handle, contextlib.suppress(struct.error):
+        start = handle.read(16).ljust(16, b"\0")
+        flavour = Flavour("<" if start[:1] == b"I" else ">", start[2:4] in (b"+\0", b"\0+"))
+        head, entry, pointer = flavour.formats
+        (offset,) = pointer.unpack_from(start, 8 if flavour.big else 4)
         # Directories may overlap in a damaged file; honest ones need this much room each.
-        most = size // (entry + width)
+        most = size // (entry.size + pointer.size)
         while offset and offset < size:
             if offset in seen or len(seen) > most:
                 raise FileError(
@@ -152,12 +142,6 @@ def check_chain(path: Path) -> None:
                 )
             seen.add(offset)
             handle.seek(offset)
-            raw = handle.read(struct.calcsize(order + count_code))
-            if len(raw) < struct.calcsize(order + count_code):
-                return
-            (count,) = struct.unpack(order + count_code, raw)
-            handle.seek(offset + len(raw) + count * entry)
-            pointer = handle.read(width)
-            if len(pointer) < width:
-                return
-            (offset,) = struct.unpack(order + code, pointer)
+            (count,) = head.unpack(handle.read(head.size))
+            handle.seek(offset + head.size + count * entry.size)
+            (offset,) = pointer.unpack(handle.read(pointer.size))

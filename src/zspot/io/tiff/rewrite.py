@@ -15,10 +15,12 @@ import numpy as np
 
 from zspot.core.errors import FileError
 from zspot.io.tiff.coding import COMPRESSION
-from zspot.io.tiff.ifd import LONG, SHORT, Entry, even
+from zspot.io.tiff.ifd import LONG, SHORT, even
 from zspot.io.tiff.layout import Layout, Page, pieces_of
 
 _OFFSETS, _COUNTS = (324, 273), (325, 279)  # of tiles, of strips
+# Gaps tried before the fullest one is given up; more would only save a few bytes.
+_TRIED = 8
 # JPEG tables and YCbCr sampling: wrong once the pixels are no longer coded as JPEG.
 _JPEG_TAGS = (347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 530, 531, 532)
 
@@ -26,18 +28,11 @@ _JPEG_TAGS = (347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 530, 531, 532)
 def rewrite(
     handle: BinaryIO, layout: Layout, planes: Iterable[np.ndarray], source: Any = None
 ) -> None:
-    """Write the file around new pixels.
+    """Write the file around new pixels into an empty `handle`.
 
-    Parameters
-    ----------
-    handle : file object
-        Open for writing, empty.
-    layout : Layout
-    planes : iterable of ndarray
-        Parts of the pixels, all samples included, in the order in which they were read: one for
-        each page, or any parts that follow each other where the pixels are contiguous.
-    source : file object, optional
-        What was captured, where it was not kept in memory.
+    The planes come in the order in which they were read, all samples included: one for each page,
+    or any parts that follow each other where the pixels are contiguous. `source` is the open file
+    that was captured, where its bytes were not kept in memory.
     """
     pieces = layout.pieces if source is None else pieces_of(source, layout.ranges)
     for offset, piece in pieces:
@@ -56,9 +51,6 @@ def rewrite(
 
 class _Room:
     """Places for strips and tiles: the gaps that the old ones left, then the end of the file."""
-
-    # Gaps tried before the fullest one is given up; more would only save a few bytes.
-    _TRIED = 8
 
     def __init__(self, layout: Layout):
         self.end = layout.size
@@ -79,12 +71,12 @@ class _Room:
                 self._used.add(old[0])
                 return old[0]
             return self._append(size)
-        for gap in self._gaps[: self._TRIED]:
+        for gap in self._gaps[:_TRIED]:
             if gap[1] - gap[0] >= size:
                 gap[0] += size
                 return gap[0] - size
-        if len(self._gaps) >= self._TRIED:
-            self._gaps.remove(min(self._gaps[: self._TRIED], key=lambda gap: gap[1] - gap[0]))
+        if len(self._gaps) >= _TRIED:
+            self._gaps.remove(min(self._gaps[:_TRIED], key=lambda gap: gap[1] - gap[0]))
         return self._append(size)
 
     def _append(self, size: int) -> int:
@@ -96,6 +88,7 @@ class _Room:
 def _write_page(
     handle: BinaryIO, layout: Layout, page: Page, plane: np.ndarray, room: _Room
 ) -> None:
+    flavour, patches = layout.flavour, layout.coding.patches
     places, counts = [list(column) for column in zip(*page.segments, strict=True)]
     for number, block in enumerate(_blocks(plane, layout)):
         if number >= len(places):
@@ -109,25 +102,16 @@ def _write_page(
     for codes, values in ((_OFFSETS, places), (_COUNTS, counts)):
         code = next((code for code in codes if code in entries), None)
         if code is not None:
-            stored = layout.flavour.store_integers(handle, entries[code], values, room.end)
-            entries[code], room.end = stored
-    room.end = _write_tags(handle, layout, page, entries, room.end)
-
-
-def _write_tags(
-    handle: BinaryIO, layout: Layout, page: Page, entries: dict[int, Entry], end: int
-) -> int:
-    for code, value in layout.coding.patches.items():
+            entries[code], room.end = flavour.store(handle, entries[code], values, room.end)
+    for code, value in patches.items():
         old = entries.get(code)
         if old is not None and old.kind in (SHORT, LONG):
-            values = [value] * old.count
-            entries[code], end = layout.flavour.store_integers(handle, old, values, end)
-    if COMPRESSION in layout.coding.patches:
+            entries[code], room.end = flavour.store(handle, old, [value] * old.count, room.end)
+    if COMPRESSION in patches:
         # Removing tags shortens the directory, so that it still fits its place.
         entries = {code: entry for code, entry in entries.items() if code not in _JPEG_TAGS}
     handle.seek(page.offset)
-    handle.write(layout.flavour.pack(entries, page.following))
-    return end
+    handle.write(flavour.pack(entries, page.following))
 
 
 def _blocks(plane: np.ndarray, layout: Layout) -> Iterator[np.ndarray]:
