@@ -37,17 +37,15 @@ def differences(
         `method` or `method:effort`; balanced by default.
     confidence : float
         Of the intervals, in (0, 1).
-    convention : str
-    crop : int or None
-        Only rows of this crop; needed where there are several.
+    convention, crop
+        As `python -m benchmarks compare --help` says.
 
     Returns
     -------
     DataFrame
-        For each set and all together: number of images, mean of PSNR and SSIM of the first minus
-        those of the second, the ends of the bootstrap interval of that mean (BCa, Efron 1987),
-        and the share of images on which the first has the higher PSNR. The row of all sets
-        resamples images regardless of their set.
+        For each set and all together: number of images, mean PSNR and SSIM of the first minus the
+        second, the ends of that mean's bootstrap interval (BCa, Efron 1987; over all sets images
+        are drawn regardless of their set), and how often the first has the higher PSNR.
 
     Raises
     ------
@@ -63,17 +61,22 @@ def differences(
     groups = [(Entry(*key).title, group) for key, group in both.groupby(["set", "noise"])]  # type: ignore
     if len(groups) > 1:
         groups.append(("all", both))
-    out = []
-    for name, group in groups:
-        line: dict[str, object] = {"set": name, "n": len(group)}
-        for label, column, digits in (("PSNR", psnr, 2), ("SSIM", ssim, 4)):
-            change = (group[f"{column}_1"] - group[f"{column}_2"]).to_numpy()
-            low, high = interval(change, confidence)
-            line[label] = round(float(change.mean()), digits)
-            line[f"{label} low"], line[f"{label} high"] = round(low, digits), round(high, digits)
-        wins = (group[f"{psnr}_1"] > group[f"{psnr}_2"]).mean()
-        out.append({**line, "higher": round(float(wins), 3)})
-    return pd.DataFrame(out)
+    lines = [_line(name, group, psnr, ssim, confidence) for name, group in groups]
+    return pd.DataFrame(lines)
+
+
+def _line(
+    name: str, group: pd.DataFrame, psnr: str, ssim: str, confidence: float
+) -> dict[str, object]:
+    """Return a set's mean differences, their intervals and how often the first is higher."""
+    line: dict[str, object] = {"set": name, "n": len(group)}
+    for label, column, digits in (("PSNR", psnr, 2), ("SSIM", ssim, 4)):
+        change = (group[f"{column}_1"] - group[f"{column}_2"]).to_numpy()
+        low, high = interval(change, confidence)
+        line[label] = round(float(change.mean()), digits)
+        line[f"{label} low"], line[f"{label} high"] = round(low, digits), round(high, digits)
+    wins = (group[f"{psnr}_1"] > group[f"{psnr}_2"]).mean()
+    return {**line, "higher": round(float(wins), 3)}
 
 
 def interval(change: np.ndarray, confidence: float) -> tuple[float, float]:

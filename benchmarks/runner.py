@@ -49,9 +49,6 @@ def plan(
 
     Parameters
     ----------
-    data : Path
-    suite : Suite
-    variants : sequence of Variant
     skip_missing : bool
         Leave out sets that are not there; otherwise that is an error.
     **settings

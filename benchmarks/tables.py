@@ -85,25 +85,14 @@ def write_tables(
     clock: str = "wall",
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write every table for which there are rows, and the rows, and return the files.
+    """Write every table for which there are rows, and the rows, into a folder; return the files.
 
     Parameters
     ----------
     rows : DataFrame
     out : Path
-        A folder, made where it is missing.
-    methods : str or None
-        Only these, as `auto,bsn-ins:best`.
-    reference : str
-        Method at whose time Table 1 compares.
-    convention : str
-    every : bool
-        Average over each method's own images; otherwise over those that all have.
-    crop : int or None
-        Only rows of this crop; needed where there are several.
-    clock : {"wall", "cpu"}
-        Seconds as they passed, or of the processor.
-    overwrite : bool
+    methods, reference, convention, every, crop, clock, overwrite
+        As `python -m benchmarks tables --help` says.
 
     Raises
     ------
@@ -111,19 +100,9 @@ def write_tables(
         If nothing is left to show.
     """
     kept = one_kind(chosen(complete(rows), methods), crop)
-    how, shown = How(convention, every, clock), named(kept)
-    tables = [
-        equal_time(shown, reference, how),
-        quality("Table 2", "White noise of deviation 25 of 255", shown, WHITE, how),
-        quality("Table real", "Noise of cameras and microscopes", shown, REAL, how),
-        quality("Table all", "Every set", shown, _entries(shown), how),
-        conventions(shown),
-    ]
     written = []
     out.mkdir(parents=True, exist_ok=True)
-    for table in tables:
-        if table is None:
-            continue
+    for table in _every(named(kept), reference, How(convention, every, clock)):
         stem = out / table.name.lower().replace(" ", "-")
         for suffix, text in (
             (".md", table.markdown()), (".csv", table.cells.to_csv(index=False)),
@@ -132,6 +111,18 @@ def write_tables(
             written.append(_write(stem.with_suffix(suffix), text, overwrite))
     write_rows(kept, out / "rows.csv", overwrite=overwrite)
     return [*written, out / "rows.csv"]
+
+
+def _every(rows: pd.DataFrame, reference: str, how: How) -> list[Table]:
+    """Return the tables for which there are rows."""
+    tables = [
+        equal_time(rows, reference, how),
+        quality("Table 2", "White noise of deviation 25 of 255", rows, WHITE, how),
+        quality("Table real", "Noise of cameras and microscopes", rows, REAL, how),
+        quality("Table all", "Every set", rows, _entries(rows), how),
+        conventions(rows),
+    ]
+    return [table for table in tables if table is not None]
 
 
 def chosen(rows: pd.DataFrame, methods: str | None) -> pd.DataFrame:

@@ -109,8 +109,7 @@ class Trial:
             pair = datasets.load(self.data, datasets.Entry(name), image)
             assert pair.clean is not None
             clean, noisy = (
-                np.moveaxis(np.atleast_3d(x).astype(np.float64), -1, 0)
-                for x in (pair.clean, pair.noisy)
+                np.moveaxis(np.atleast_3d(_levels(x)), -1, 0) for x in (pair.clean, pair.noisy)
             )
             store.note("correlations", (name, image), lag_rows(clean, noisy - clean))
             store.note("images", (name, image), [image_row(clean, noisy - clean)])
@@ -150,7 +149,7 @@ class Trial:
         pair = datasets.load(self.data, datasets.Entry(name), image, crop=self.crop)
         if pair.clean is None:
             raise BenchmarkError(f"{text} has no clean image")
-        noisy, clean = (np.round(x * 255.0) / 255 for x in (pair.noisy, pair.clean))
+        noisy, clean = (_levels(x) for x in (pair.noisy, pair.clean))
         plane = Plane.of(noisy, -1 if noisy.ndim == 3 else None)
         standard = np.moveaxis(np.atleast_3d(clean), -1, 0) - plane.offset[:, None, None]
         standard /= plane.scale
@@ -159,6 +158,11 @@ class Trial:
         return [
             (c, *Moments.from_images(standard, noise, self.radius, c)) for c in channels
         ], plane.scale
+
+
+def _levels(image: np.ndarray) -> np.ndarray:
+    """Return 8-bit levels in [0, 1], float64: equal levels stay equal whatever is done to them."""
+    return np.round(image.astype(np.float64) * 255) / 255
 
 
 def _frame(store: Store, kind: str, keys: list[str]) -> pd.DataFrame:

@@ -104,7 +104,27 @@ def trial(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         reason = last.reason
     shared_seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    rows, seconds = [], 0.0
+    rows, seconds = _beside(args, picture, source, target, options)
+    return {
+        "seconds per plane": {
+            "per plane": seconds / len(rows),
+            "shared": shared_seconds / args.planes,
+        },
+        "psnr": {name: float(np.mean([r[name] for r in rows])) for name in list(rows[0])[1:]},
+        "largest memory MiB": peak,
+        "last reason": reason,
+        "threads": torch.get_num_threads(),
+        "settings": {k: str(v) for k, v in vars(args).items()},
+        "planes": rows,
+    }
+
+
+def _beside(
+    args: argparse.Namespace, picture: np.ndarray, source: Path, target: Path, options: dict
+) -> tuple[list[dict[str, float]], float]:
+    """Return the quality of every n-th plane, alone and in the stack, and the seconds alone."""
+    rows: list[dict[str, float]] = []
+    seconds = 0.0
     for number, clean in enumerate(clean_planes(picture, args.planes, args.size, args.step)):
         if number % args.every:
             continue
@@ -121,18 +141,7 @@ def trial(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             }
         )
         print(" ".join(f"{value:8.2f}" for value in rows[-1].values()), flush=True)
-    return {
-        "seconds per plane": {
-            "per plane": seconds / len(rows),
-            "shared": shared_seconds / args.planes,
-        },
-        "psnr": {name: float(np.mean([r[name] for r in rows])) for name in list(rows[0])[1:]},
-        "largest memory MiB": peak,
-        "last reason": reason,
-        "threads": torch.get_num_threads(),
-        "settings": {k: str(v) for k, v in vars(args).items()},
-        "planes": rows,
-    }
+    return rows, seconds
 
 
 def main() -> None:
