@@ -28,18 +28,8 @@ def blend(
 ) -> np.ndarray:
     """Return noisy + strength * (image - noisy + keep * detail), rounded for integers.
 
-    Parameters
-    ----------
-    noisy, image : ndarray
-        Of one shape and dtype.
-    detail : float ndarray or None
-        As `removed_detail` returns it; may be None where `keep` is 0.
-    strength, keep : float in [0, 1]
-
-    Returns
-    -------
-    ndarray
-        Of the shape and dtype of `noisy`; `noisy` itself at strength 0 and `image` at 1 (copies).
+    Both images are of one shape and dtype. `detail` is as `removed_detail` returns it; None where
+    `keep` is 0. Strength 0 gives a copy of `noisy`, and 1 that keeps nothing one of `image`.
     """
     if strength == 0:
         return noisy.copy()
@@ -60,24 +50,15 @@ def blend(
 def removed_detail(noisy: np.ndarray, image: np.ndarray, channel_axis: int | None) -> np.ndarray:
     """Return the structure in noisy - image, so that image + detail lies between the two.
 
-    Parameters
-    ----------
-    noisy, image : ndarray (H, W), or 3-D with `channel_axis`
-    channel_axis : int or None
-
-    Returns
-    -------
-    float64 ndarray
-        Shape of `noisy`, units of the image; zero for images smaller than 8 x 8.
+    Of (H, W), or 3-D with `channel_axis`. Float64; zero for images smaller than 8 x 8.
     """
     removed = -_difference(image, noisy)
     largest = float(np.abs(removed).max(initial=0.0))
-    axis = 0 if channel_axis is None else channel_axis
-    channels = np.moveaxis(removed if channel_axis is not None else removed[None], axis, 0)
+    channels = removed[None] if channel_axis is None else np.moveaxis(removed, channel_axis, 0)
     if largest == 0 or min(channels.shape[1:]) < SIDE:
         return np.zeros_like(removed)
     found = np.stack([_structure(c / largest) * largest for c in channels])
-    found = np.moveaxis(found, 0, axis) if channel_axis is not None else found[0]
+    found = found[0] if channel_axis is None else np.moveaxis(found, 0, channel_axis)
     return np.clip(found, np.minimum(removed, 0), np.maximum(removed, 0))
 
 
@@ -90,44 +71,33 @@ def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _structure(removed: np.ndarray) -> np.ndarray:
     """Return what stands out of the noise in a channel (H, W) of magnitudes up to 1."""
-    plane = torch.from_numpy(np.ascontiguousarray(removed, dtype=np.float32))
-    height, width = plane.shape
+    plane = torch.from_numpy(np.ascontiguousarray(removed, dtype=np.float32))[None, None]
+    height, width = removed.shape
     # One stride more on the far sides, so that every pixel is in some window.
-    padded = F.pad(
-        plane[None, None], (0, SIDE + -width % _STRIDE, 0, SIDE + -height % _STRIDE), "replicate"
-    )
-    basis = _cosines(SIDE).view(SIDE * SIDE, 1, SIDE, SIDE)
-    usual = _usual(plane[None, None], basis)
+    far = (0, SIDE + -width % _STRIDE, 0, SIDE + -height % _STRIDE)
+    padded = F.pad(plane, far, "replicate")
+    basis = _cosines()
+    # The noise's deviation for each cosine; windows side by side are enough for a median.
+    apart = F.conv2d(plane, basis, stride=SIDE).flatten(2).abs()
+    usual = (apart.median(dim=2).values / _MEDIAN_OF_NORMAL).view(1, -1, 1, 1)
     total = torch.zeros_like(padded)
     for top in range(0, padded.shape[2] - SIDE + 1, _ROWS):
         part = padded[:, :, top : top + _ROWS + SIDE - _STRIDE]
         found = F.conv2d(part, basis, stride=_STRIDE)
         found *= found.abs() > _STANDS_OUT * usual
         back = F.conv_transpose2d(found, basis, stride=_STRIDE)
-        total[:, :, top : top + back.shape[2], : back.shape[3]] += back
-    windows = F.conv_transpose2d(
-        torch.ones(1, 1, *((n - SIDE) // _STRIDE + 1 for n in padded.shape[2:])),
-        torch.ones(1, 1, SIDE, SIDE),
-        stride=_STRIDE,
-    )
-    out = total[:, :, : windows.shape[2], : windows.shape[3]] / windows
-    return out[0, 0, :height, :width].double().numpy()
+        total[:, :, top : top + back.shape[2]] += back
+    places = torch.ones(1, 1, *((n - SIDE) // _STRIDE + 1 for n in padded.shape[2:]))
+    windows = F.conv_transpose2d(places, torch.ones(1, 1, SIDE, SIDE), stride=_STRIDE)
+    return (total / windows)[0, 0, :height, :width].double().numpy()
 
 
-def _usual(plane: Tensor, basis: Tensor) -> Tensor:
-    """Return the noise's deviation for each cosine, (1, SIDE^2, 1, 1)."""
-    # Windows side by side are enough for a median.
-    apart = F.conv2d(plane, basis, stride=SIDE).flatten(2).abs()
-    usual = apart.median(dim=2).values / _MEDIAN_OF_NORMAL
-    return usual.view(1, -1, 1, 1)
-
-
-def _cosines(side: int) -> Tensor:
-    """Return the orthonormal cosines of a window, (side * side, side, side).
+def _cosines() -> Tensor:
+    """Return the orthonormal cosines of a window, (SIDE^2, 1, SIDE, SIDE).
 
     Not `cosine_basis`, which is of double precision: rounding decides which coefficients stand out.
     """
-    n = torch.arange(side, dtype=torch.float32)
-    rows = torch.cos(math.pi * (n[None] + 0.5) * n[:, None] / side) * math.sqrt(2 / side)
+    n = torch.arange(SIDE, dtype=torch.float32)
+    rows = torch.cos(math.pi * (n[None] + 0.5) * n[:, None] / SIDE) * math.sqrt(2 / SIDE)
     rows[0] /= math.sqrt(2)
-    return torch.einsum("ai,bj->abij", rows, rows).reshape(side * side, side, side)
+    return torch.einsum("ai,bj->abij", rows, rows).reshape(SIDE**2, 1, SIDE, SIDE)

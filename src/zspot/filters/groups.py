@@ -67,9 +67,8 @@ class GroupNoise:
         channels = channels + torch.diag(power - channels.diagonal())
         full = PatchNoise(channels, noise.lags).covariance(patch)[None]
         if split:
-            count, area = len(channels), patch**2
-            blocks = full.reshape(count, area, count, area)
-            full = torch.stack([blocks[c, :, c] for c in range(count)])
+            blocks = full.reshape(len(channels), patch**2, len(channels), patch**2)
+            full = blocks.diagonal(dim1=0, dim2=2).movedim(-1, 0).contiguous()
         if noise.slope is not None and noise.level is not None:
             slope, level = noise.slope.to(frame.centre), noise.level.to(frame.centre)
             relative = slope * frame.scale / noise.channels.diagonal().to(frame.centre)

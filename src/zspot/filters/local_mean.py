@@ -10,16 +10,8 @@ from torch.nn import functional as F
 class LocalMean:
     """Gaussian mean of (H, W) on a grid of cells, over the pixels that exist.
 
-    Parameters
-    ----------
-    size : (int, int)
-        Height and width of the images to come.
-    cell : int
-        Side of a cell in pixels; the mean has one value for each.
-    window : float
-        Standard deviation of the window in cells.
-    like : tensor
-        Gives dtype and device.
+    For images of `size` (H, W); the mean has one value for each `cell` x `cell` pixels. `window`
+    is the standard deviation in cells; `like` gives dtype and device.
     """
 
     def __init__(self, size: tuple[int, int], cell: int, window: float, like: Tensor) -> None:

@@ -17,20 +17,10 @@ _LEVELS = 48  # thresholds between which the median is interpolated
 
 
 def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
-    """Add the local median of `noisy - estimate` to `estimate`.
+    """Add the local median of `noisy - estimate` to `estimate`, both (C, H, W).
 
-    The median is where the local share of smaller values, averaged with a Gaussian window,
-    crosses one half.
-
-    Parameters
-    ----------
-    estimate, noisy : float tensor (C, H, W)
-    window : float
-        Standard deviation of the window in pixels.
-
-    Returns
-    -------
-    float tensor (C, H, W)
+    The median is where the local share of smaller values, averaged with a Gaussian window of a
+    standard deviation in pixels, crosses one half.
     """
     moved = [e + _local_median(n - e, window) for e, n in zip(estimate, noisy, strict=True)]
     return torch.stack(moved)

@@ -37,31 +37,17 @@ _ESTIMATORS = {"bayes": bayes, "ridge": ridge}
 class Pass:
     """One pass over the image.
 
-    Attributes
-    ----------
-    estimator : {"bayes", "ridge"}
-        How a group is filtered.
-    patch, stride : int
-        Side of a patch and step between reference patches, pixels.
-    members : int
-        Patches per group. A first `bayes` pass needs more than its patch has numbers, a first
-        `ridge` pass fewer: the noise must be told from the signal. Later passes are free.
-    split : bool
-        Filter each channel of an orthonormal opponent transform by itself rather than patches of
-        all channels at once.
-    reach : int
-        Of the search for similar patches, pixels to each side.
-    dense : int
-        Further off than this only every second row and column is looked at.
+    A first `bayes` pass needs more `members` than its patch has numbers, a first `ridge` pass
+    fewer: the noise must be told from the signal. Later passes are free.
     """
 
     estimator: Literal["bayes", "ridge"]
-    patch: int
-    stride: int
-    members: int
-    split: bool = True
-    reach: int = 24
-    dense: int = 24
+    patch: int  # side, pixels
+    stride: int  # between reference patches, pixels
+    members: int  # patches per group
+    split: bool = True  # each channel of an opponent transform by itself, not patches of all
+    reach: int = 24  # of the search for similar patches, pixels to each side
+    dense: int = 24  # further off than this only every second row and column is looked at
 
 
 WHITE = (Pass("bayes", 5, 3, 80), Pass("bayes", 8, 4, 24), Pass("ridge", 7, 5, 64))
@@ -93,35 +79,14 @@ def nl_bayes(
     pilot: Tensor | None = None,
     tick: Tell | None = None,
 ) -> Tensor:
-    """Denoise an image by closed-form estimates on groups of similar patches.
+    """Denoise an image (C, H, W) by closed-form estimates on groups of similar patches.
 
-    Parameters
-    ----------
-    y : Tensor
-        (C, H, W) float32 noisy image, C from 1 to 4, any size down to one pixel.
-    noise : PatchNoise
-        Its covariance, in the units of `y`.
-    passes : tuple of Pass, optional
-        By default `WHITE` for white noise of constant variance and `CORRELATED` otherwise.
-    pilot : Tensor, optional
-        (C, H, W) first estimate; without one the first pass learns from `y` alone.
-    tick : callable, optional
-        Called after every batch of groups with the share of the work done; what it raises stops.
+    `y` is float32 of 1 to 4 channels and any size; `noise` is in its units. Without a `pilot`, a
+    first estimate, the first pass learns from `y` alone. The default passes are `WHITE` for white
+    noise of constant variance and else `CORRELATED`. `tick` is told the share of the work done
+    after every batch of groups. Raises ValueError for what cannot be denoised.
 
-    Returns
-    -------
-    Tensor
-        (C, H, W) float32, not clipped.
-
-    Raises
-    ------
-    ValueError
-        If `y` is not a finite float32 image (C, H, W), does not fit `noise`, or `passes` is empty
-        or splits channels although the noise depends on the signal.
-
-    Notes
-    -----
-    Nothing is random. Scaling or shifting `y` and scaling `noise` with it scales or shifts the
+    Nothing is random. Scaling or shifting `y`, and scaling `noise` with it, scales or shifts the
     result (to float32 rounding).
 
     References
@@ -136,16 +101,12 @@ def nl_bayes(
     _check(y, noise, passes)
     frame = Frame.of(y, noise)
     image, guide = frame.inward(y), None if pilot is None else frame.inward(pilot)
+    tell = tick or (lambda share: None)
     for number, step in enumerate(passes):
         local = GroupNoise.of(noise, frame, step.patch, step.split)
-        tell = _part(tick or _ignore, number, len(passes))
-        guide = _Filter(step, local).whole(image, guide, tell)
+        guide = _Filter(step, local).whole(image, guide, _part(tell, number, len(passes)))
     assert guide is not None
     return frame.outward(guide)
-
-
-def _ignore(share: float) -> None:
-    """Tell nobody."""
 
 
 def _part(tell: Tell, number: int, count: int) -> Tell:
@@ -169,7 +130,7 @@ class _Filter:
         step, (height, width) = self.step, image.shape[1:]
         noisy = reflect_pad(image, step.patch, step.stride)
         guide = None if pilot is None else reflect_pad(pilot, step.patch, step.stride)
-        tiles = _tiles((noisy.shape[1] - step.patch + 1, noisy.shape[2] - step.patch + 1), step)
+        tiles = _tiles(_places(noisy, step), step)
         total = torch.zeros_like(noisy)
         mass = noisy.new_zeros(len(image) if step.split else 1, *noisy.shape[1:])
         for number, (near, references) in enumerate(tiles):
@@ -209,9 +170,13 @@ class _Filter:
         step = self.step
         # Without a pilot: the first opponent channel has most of the signal, a part of the noise.
         seen = pilot if pilot is not None else noisy[:1] if step.split else noisy
-        size = (noisy.shape[1] - step.patch + 1, noisy.shape[2] - step.patch + 1)
-        steps = search_steps(size, step.reach, step.dense)
+        steps = search_steps(_places(noisy, step), step.reach, step.dense)
         return match(seen, step.patch, step.stride, steps, step.members, references)
+
+
+def _places(image: Tensor, step: Pass) -> tuple[int, int]:
+    """Return on how many rows and columns a patch may start."""
+    return image.shape[1] - step.patch + 1, image.shape[2] - step.patch + 1
 
 
 def _tiles(places: tuple[int, int], step: Pass) -> list[tuple[Box, Box]]:

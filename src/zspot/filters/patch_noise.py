@@ -18,22 +18,13 @@ class PatchNoise:
 
     The variance of channel c at level x is `channels[c, c] + slope[c] * (x - level[c])`, never
     below a twentieth of `channels[c, c]`; correlations do not depend on the level.
-
-    Attributes
-    ----------
-    channels : Tensor
-        (C, C) covariance of the noise between channels of one pixel, squared image units.
-    lags : Tensor, optional
-        (2L+1, 2L+1) spatial autocorrelation, 1 at its centre; None for white noise.
-    slope, level : Tensor, optional
-        (C,) change of the variance per unit of signal, and the level `channels` belongs to; both or
-        neither. Only the `bayes` estimator follows them.
+    Only the `bayes` estimator follows `slope` and `level`, of which there are both or neither.
     """
 
-    channels: Tensor
-    lags: Tensor | None = None
-    slope: Tensor | None = None
-    level: Tensor | None = None
+    channels: Tensor  # (C, C) covariance between channels of one pixel, squared image units
+    lags: Tensor | None = None  # (2L+1, 2L+1) autocorrelation, 1 in its centre; None: white noise
+    slope: Tensor | None = None  # (C,) change of the variance per unit of signal
+    level: Tensor | None = None  # (C,) signal that `channels` belongs to
 
     def __post_init__(self) -> None:
         if self.channels.ndim != 2 or self.channels.shape[0] != self.channels.shape[1]:
@@ -57,21 +48,10 @@ class PatchNoise:
     def measured(
         cls, noisy: Tensor, estimate: Tensor, times: float = 1.0, follows: bool = False
     ) -> PatchNoise:
-        """Measure noise on what an estimate removed.
+        """Measure noise on what an estimate removed from a noisy image, both (C, H, W).
 
-        Parameters
-        ----------
-        noisy, estimate : Tensor
-            (C, H, W) float32.
-        times : float
-            Factor on its standard deviation.
-        follows : bool
-            Fit a line to how the variance changes with the estimate.
-
-        Returns
-        -------
-        PatchNoise
-            With lags up to `REACH` pixels, fewer in a smaller image.
+        `times` is a factor on its standard deviation; `follows` fits a line to how the variance
+        changes with the estimate. Lags reach `REACH` pixels, fewer in a smaller image.
         """
         removed = noisy - estimate
         removed = removed - removed.mean((1, 2), keepdim=True)
@@ -89,18 +69,15 @@ class PatchNoise:
 
     def covariance(self, patch: int) -> Tensor:
         """Return the (C*patch^2, C*patch^2) covariance of a patch, channel slowest."""
-        side = torch.arange(patch)
-        rows, cols = (g.reshape(-1) for g in torch.meshgrid(side, side, indexing="ij"))
-        down, right = rows[:, None] - rows, cols[:, None] - cols
+        pixels = torch.cartesian_prod(torch.arange(patch), torch.arange(patch))
+        down, right = (pixels[:, None] - pixels).unbind(-1)
         if self.lags is None:
             spatial = ((down == 0) & (right == 0)).to(self.channels)
         else:
             reach = self.lags.shape[0] // 2
             near = (down.abs() <= reach) & (right.abs() <= reach)
-            at = self.lags.cpu()[
-                down.clamp(-reach, reach) + reach, right.clamp(-reach, reach) + reach
-            ]
-            spatial = torch.where(near, at, torch.zeros(())).to(self.channels)
+            row, col = (lag.clamp(-reach, reach) + reach for lag in (down, right))
+            spatial = torch.where(near, self.lags.cpu()[row, col], 0).to(self.channels)
         return _positive(torch.kron(self.channels, spatial.contiguous()))
 
 

@@ -15,10 +15,9 @@ def reflect_pad(image: Tensor, patch: int, stride: int) -> Tensor:
     Works for any size: the reflection repeats where the image is smaller than a patch.
     """
     rows, cols = (
-        torch.arange(patch + -(-max(0, size - patch) // stride) * stride)
-        for size in image.shape[1:]
+        reflect_index(torch.arange(patch + -(-max(0, n - patch) // stride) * stride), n)
+        for n in image.shape[1:]
     )
-    rows, cols = reflect_index(rows, image.shape[1]), reflect_index(cols, image.shape[2])
     return image[:, rows.to(image.device)][:, :, cols.to(image.device)]
 
 
@@ -36,26 +35,12 @@ def match(
     members: int,
     within: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> Tensor:
-    """Find the nearest patches of every reference patch.
+    """Find the `members` patches of (M, H, W) nearest to each reference patch, summed over M.
 
-    Parameters
-    ----------
-    guide : Tensor
-        (M, H, W) image to compare, summed over M.
-    patch, stride : int
-        Patch side and reference step in pixels.
-    steps : list of (int, int)
-        Where to look, down and to the right of a reference patch; see `search_steps`.
-    members : int
-        Patches wanted per group.
-    within : (slice, slice)
-        Rows and columns in which the reference patches start, multiples of `stride`.
-
-    Returns
-    -------
-    Tensor
-        (R, k) positions, row-major over the (H-patch+1) x (W-patch+1) top-left corners; the
-        reference itself is among them. k is below `members` where the window holds fewer.
+    Reference patches start every `stride` pixels, in rows and columns `within` (multiples of
+    `stride`); the others are sought in `steps` from there, see `search_steps`. Returns positions
+    (R, k), row-major over the (H-patch+1) x (W-patch+1) corners; the reference itself is among
+    them. k is below `members` where the window holds fewer.
     """
     tall, wide = guide.shape[1] - patch + 1, guide.shape[2] - patch + 1
     rows = torch.arange(tall, device=guide.device)[within[0]][::stride]
@@ -89,41 +74,28 @@ def _distances(
     return table
 
 
-def search_steps(
-    size: tuple[int, int], reach: int, dense: int, sparse: int = 2
-) -> list[tuple[int, int]]:
-    """List where to look for similar patches: every place near by, one in `sparse` further off.
+def search_steps(size: tuple[int, int], reach: int, dense: int) -> list[tuple[int, int]]:
+    """List where to look for similar patches, as steps down and to the right.
 
-    Parameters
-    ----------
-    size : (int, int)
-        Rows and columns of places that there are.
-    reach, dense : int
-        Of the search, and of the part of it in which every place is looked at, pixels to each side.
-    sparse : int
-        Step between the places beyond, in each direction.
-
-    Returns
-    -------
-    list of (int, int)
-        Steps down and to the right.
+    Of `size` rows and columns of places: up to `reach` pixels to each side, and further off than
+    `dense` every second row and column only.
     """
     up, side = (min(reach, count - 1) for count in size)
     return [
         (dy, dx)
         for dy in range(-up, up + 1)
         for dx in range(-side, side + 1)
-        if max(abs(dy), abs(dx)) <= dense or (dy % sparse == 0 and dx % sparse == 0)
+        if max(abs(dy), abs(dx)) <= dense or (dy % 2 == 0 and dx % 2 == 0)
     ]
 
 
-def patch_rows(image: Tensor, patch: int) -> Tensor:
-    """Cut (C, H, W) into all its overlapping patches, (positions, C*patch^2), channel slowest."""
-    return F.unfold(image[None], patch)[0].T.contiguous()
+def patch_rows(image: Tensor, patch: int, stride: int = 1) -> Tensor:
+    """Cut (C, H, W) into overlapping patches, (positions, C*patch^2), channel slowest."""
+    return F.unfold(image[None], patch, stride=stride)[0].T.contiguous()
 
 
 def overlap_add(
-    total: Tensor, weight: Tensor, shape: torch.Size, patch: int
+    total: Tensor, weight: Tensor, shape: torch.Size, patch: int, stride: int = 1
 ) -> tuple[Tensor, Tensor]:
     """Add overlapping weighted patches (positions, C*patch^2) up to an image of `shape` (C, H, W).
 
@@ -131,5 +103,6 @@ def overlap_add(
     Returns the sum, (C, H, W), and the weight it has, (G, H, W).
     """
     size = (shape[1], shape[2])
-    image = F.fold(total.T[None], size, patch)[0]
-    return image, F.fold(weight.T.repeat_interleave(patch**2, 0)[None], size, patch)[0]
+    image = F.fold(total.T[None], size, patch, stride=stride)[0]
+    weights = weight.T.repeat_interleave(patch**2, 0)[None]
+    return image, F.fold(weights, size, patch, stride=stride)[0]

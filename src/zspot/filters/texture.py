@@ -19,16 +19,8 @@ _LARGEST = 2.0  # no brightness counts as noisier than this many times the media
 def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor:
     """Return `estimate` with what was removed put back where its local strength stands out.
 
-    Parameters
-    ----------
-    estimate, noisy : float tensor (C, H, W)
-    tolerance : float
-        Removed strength, relative to the median at that brightness, from which texture starts to
-        come back; all of it is back at twice that.
-
-    Returns
-    -------
-    float tensor (C, H, W)
+    Both images are (C, H, W). `tolerance` is the removed strength, relative to the median at that
+    brightness, from which texture starts to come back; all of it is back at twice that.
     """
     removed = noisy - estimate
     average = LocalMean((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
