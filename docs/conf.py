@@ -29,7 +29,7 @@ extensions = [
     "rooms",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates", "gallery", "examples", "scripts", "tuning"]
+exclude_patterns = ["_build", "_templates", "gallery", "examples", "scripts"]
 root_doc = "index"
 
 myst_heading_anchors = 3

@@ -2,7 +2,7 @@
 
 Each batch is split among four kinds of noise. Within a kind every patch draws its own strength,
 correlation, signal dependence, and so on; all of it is vectorised over the patches. The ranges
-were set from the residuals of the development pairs (docs/tuning); the clean patches never come
+were set from the residuals of the development pairs (docs/tuning.md); the clean patches never come
 from them.
 """
 

@@ -21,10 +21,10 @@ Asked = tuple[str | Recipe, str | None]
 """Method or recipe and effort; a recipe has none."""
 
 SHARE = 0.25
-"""Share of the steps that a plane learns on from the weights of another; see docs/tuning."""
+"""Share of the steps that a plane learns on from the weights of another; see docs/tuning.md."""
 
 RATE = 0.3
-"""Peak learning rate of these steps to that of a fit from the start; see docs/tuning."""
+"""Peak learning rate of these steps to that of a fit from the start; see docs/tuning.md."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The numbers by which `auto` judges an image; what they rest on is in docs/tuning."""
+"""The numbers by which `auto` judges an image; what they rest on is in docs/tuning.md."""
 
 from __future__ import annotations
 
