@@ -16,8 +16,7 @@ from numcodecs import Blosc
 
 import zspot
 from zspot.core.errors import FileError, ImageError
-from zspot.files import denoise_file
-from zspot.files import file as files
+from zspot.files import denoise_file, planes
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(1), predict=Predict(1))
@@ -118,7 +117,7 @@ def test_an_interrupted_store_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
     ome(source, 3, data, (1, 1, 16, 24))
     denoise_file(source, tmp_path / "whole.zarr", RECIPE)
     done = []
-    real = files.run
+    real = planes.run
 
     def counted(plane, *arguments, **options):
         if len(done) == 4:
@@ -126,11 +125,11 @@ def test_an_interrupted_store_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
         done.append(plane)
         return real(plane, *arguments, **options)
 
-    monkeypatch.setattr(files, "run", counted)
+    monkeypatch.setattr(planes, "run", counted)
     with pytest.raises(KeyboardInterrupt):
         denoise_file(source, tmp_path / "b.zarr", RECIPE)
     assert not (tmp_path / "b.zarr").exists()
-    monkeypatch.setattr(files, "run", lambda p, *a, **o: done.append(p) or real(p, *a, **o))
+    monkeypatch.setattr(planes, "run", lambda p, *a, **o: done.append(p) or real(p, *a, **o))
     seen = []
     denoise_file(source, tmp_path / "b.zarr", RECIPE, progress=seen.append)
     assert len(done) == 6
@@ -142,7 +141,7 @@ def test_an_interrupted_store_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
 def test_another_job_or_input_starts_over(tmp_path, monkeypatch):
     source = tmp_path / "a.zarr"
     ome(source, 2, noise(1, 3, 20, 24), (1, 1, 16, 24), levels=1)
-    real, calls = files.run, []
+    real, calls = planes.run, []
 
     def stop(plane, *arguments, **options):
         calls.append(options["seed"])
@@ -150,7 +149,7 @@ def test_another_job_or_input_starts_over(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(plane, *arguments, **options)
 
-    monkeypatch.setattr(files, "run", stop)
+    monkeypatch.setattr(planes, "run", stop)
     with pytest.raises(KeyboardInterrupt):
         denoise_file(source, tmp_path / "b.zarr", RECIPE)
     denoise_file(source, tmp_path / "b.zarr", RECIPE, seed=1)

@@ -11,10 +11,9 @@ import pytest
 import tifffile
 
 import zspot
-from zspot import files, io
-from zspot.api.result import Blending
+from zspot import io
 from zspot.core.errors import OptionError
-from zspot.files import denoise_file
+from zspot.files import Options, denoise_file, planes
 from zspot.files.journal import NAME
 from zspot.frontends import cli
 from zspot.recipe import Fit, Predict, Recipe, UNet
@@ -145,7 +144,7 @@ def test_a_bad_value_is_one_line_before_any_work(folder, capsys, monkeypatch, so
     def never(*_, **__):
         raise AssertionError("something was run")
 
-    monkeypatch.setattr(files, "run", never)
+    monkeypatch.setattr(planes, "run", never)
     Path("in").mkdir()
     for name in ("0.npy", "1.npy"):
         np.save(f"in/{name}", picture(24, 30))
@@ -161,8 +160,19 @@ def test_values_out_of_range_are_refused_in_python():
         name = next(iter(wrong)).replace("_", "-")
         with pytest.raises(OptionError, match=f"--{name} .*: must be from 0 to 1"):
             denoise_file(Path("missing.npy"), Path("out.npy"), **wrong)
-    assert Blending(1, 0).job == {}  # the default, whatever kind of number
-    assert Blending(np.float32(0.5), 1).job == {"strength": 0.5, "keep_detail": 1.0}
+    full = Options(strength=1, keep_detail=0).to_job()  # the default, whatever kind of number
+    assert full == Options().to_job()
+    assert not {"strength", "keep_detail"} & {*full}
+    less = Options(strength=np.float32(0.5), keep_detail=1).to_job()
+    assert less == {**full, "strength": 0.5, "keep_detail": 1.0}
+
+
+@pytest.mark.parametrize(
+    "options", [Options(), Options(RECIPE, axes="ZYX", threads=2, share_fit=True, strength=0.5)]
+)
+def test_a_job_holds_the_options(options):
+    job = json.loads(json.dumps(options.to_job()))
+    assert Options.from_job(job) == options
 
 
 def test_a_folder_redoes_when_it_changes_and_skips_when_not(folder, capsys, scheduler, one_thread):
@@ -213,7 +223,7 @@ def test_a_store_goes_on_only_at_the_same_strength(folder, monkeypatch, before, 
     zarr = pytest.importorskip("zarr")
     data = picture(3, 24, 30)
     zarr.create_array("a.zarr", data=data, chunks=(1, 24, 30))
-    real, calls = files.run, []
+    real, calls = planes.run, []
 
     def stopped(plane, *arguments, **options):
         if len(calls) == 1:
@@ -222,7 +232,7 @@ def test_a_store_goes_on_only_at_the_same_strength(folder, monkeypatch, before, 
         return real(plane, *arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "run", stopped)
+        patch.setattr(planes, "run", stopped)
         with pytest.raises(KeyboardInterrupt):
             denoise_file(Path("a.zarr"), Path("b.zarr"), RECIPE, **before)
     head = json.loads(Path(".b.zarr.zspot/blocks.jsonl").read_text().splitlines()[0])
@@ -230,7 +240,7 @@ def test_a_store_goes_on_only_at_the_same_strength(folder, monkeypatch, before, 
         "share_fit"
     }
     calls.clear()
-    monkeypatch.setattr(files, "run", lambda p, *a, **o: calls.append(p) or real(p, *a, **o))
+    monkeypatch.setattr(planes, "run", lambda p, *a, **o: calls.append(p) or real(p, *a, **o))
     result, _ = denoise_file(Path("a.zarr"), Path("b.zarr"), RECIPE, **after)
     assert len(calls) == again
     wanted = (after.get("strength", 1), after.get("keep_detail", 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -157,7 +157,7 @@ class Result:
             If the result does not hold the input.
         """
         for name, value in (("strength", strength), ("keep_detail", keep_detail)):
-            _check_share(f"{name}={value!r}", value)
+            check_share(f"{name}={value!r}", value)
         detail = self.removed_detail if keep_detail > 0 and strength > 0 else None
         return blend(self._input(), self.image, detail, strength, keep_detail)
 
@@ -177,47 +177,7 @@ def versions() -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class Blending:
-    """How much of each result is wanted, told before the run: for files, folders and stores.
-
-    Parameters
-    ----------
-    strength, keep_detail : float in [0, 1]
-        As in `Result.blend`.
-
-    Raises
-    ------
-    OptionError
-        If a value is outside [0, 1]; it names the option of the command line.
-    """
-
-    strength: float = 1.0
-    keep_detail: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check_share(f"--strength {self.strength}", self.strength)
-        _check_share(f"--keep-detail {self.keep_detail}", self.keep_detail)
-
-    def of(self, result: Result) -> np.ndarray:
-        """Return what is wanted of a result."""
-        return result.blend(self.strength, self.keep_detail) if self.job else result.image
-
-    @property
-    def job(self) -> dict[str, float]:
-        """What tells one run from another: the values that are not the defaults.
-
-        Jobs that earlier versions noted hold neither, and were of the full result.
-        """
-        values = {name: float(value) for name, value in asdict(self).items()}
-        return {name: value for name, value in values.items() if value != getattr(Blending, name)}
-
-    @property
-    def words(self) -> str:
-        """For the reason; empty for the full result."""
-        return f"strength {self.strength:g}, keep detail {self.keep_detail:g}" if self.job else ""
-
-
-def _check_share(said: str, value: float) -> None:
+def check_share(said: str, value: float) -> None:
+    """Raise OptionError if a value, as it was `said`, is outside [0, 1]."""
     if not 0 <= value <= 1:  # NaN is not either
         raise OptionError(f"{said}: must be from 0 to 1")

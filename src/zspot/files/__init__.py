@@ -1,5 +1,8 @@
 """Files, stacks, stores and folders, plane by plane."""
 
 from zspot.files.file import denoise_file
+from zspot.files.folder import Outcome, Summary, denoise_many
+from zspot.files.options import Options
+from zspot.files.planes import PlaneRunner
 
-__all__ = ["denoise_file"]
+__all__ = ["Options", "Outcome", "PlaneRunner", "Summary", "denoise_file", "denoise_many"]

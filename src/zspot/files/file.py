@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from zspot.api import DEFAULT_METHOD, Result, choose, run
-from zspot.api.result import Blending
+from zspot.api import DEFAULT_METHOD, Result
 from zspot.core.axes import channel_axis, iter_planes
-from zspot.core.errors import FileError, ImageError, OptionError
-from zspot.core.memory import limit_of
-from zspot.core.progress import Report, within
-from zspot.files.planes import Sharing, series
+from zspot.core.errors import FileError, OptionError
+from zspot.core.progress import Report
+from zspot.files.options import Options
+from zspot.files.planes import PlaneRunner, series
+from zspot.files.store import denoise_store
 from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
 from zspot.recipe import Recipe
 
@@ -48,7 +45,7 @@ def denoise_file(
     ----------
     source, target : Path
         Files, or Zarr folders; see `zspot.io` for the formats.
-    method, effort, seed, device
+    method, effort, seed, device, max_memory
         As in `zspot.denoise`.
     axes : str or None
         Names the axes of the source in place of what the file says: one letter each of TZC for
@@ -62,16 +59,15 @@ def denoise_file(
     share_fit : bool
         Fit the first plane of each channel and start every other plane of it from there, see
         `zspot.engine.shared_fit`.
-    max_memory : int or str, optional
-        As in `zspot.denoise`; a stack may be larger, it is read plane by plane.
     strength, keep_detail : float in [0, 1]
         As in `zspot.Result.blend`, for every plane; by default the full result is written.
 
     Returns
     -------
     result : Result
-        Of the last plane, with the `total` time of all. `image` is the full result whatever was
-        written; `reason` ends with `strength` and `keep_detail` where they are not the defaults.
+        Of the last plane, with the `total` time of all; without pixels where an earlier run left
+        nothing to do. `image` is the full result whatever was written; `reason` ends with
+        `strength` and `keep_detail` where they are not the defaults.
     notes : tuple of str
         What the user should know of the file.
 
@@ -79,181 +75,86 @@ def denoise_file(
     ------
     zspot.io.FileError, ImageError, OptionError
     """
-    source, target = Path(source), Path(target)
-    blending = check_options(method, effort, axes, max_memory, strength, keep_detail)
-    planes = _Planes(
-        source, method, effort, seed, device, progress, blending, share_fit, max_memory
+    options = Options(
+        method,
+        effort,
+        seed,
+        device,
+        axes,
+        share_fit=share_fit,
+        max_memory=max_memory,
+        strength=strength,
+        keep_detail=keep_detail,
     )
-    if second is not None:
-        if any(map(is_store, (source, second, target))):
-            raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
-        check_target(target, overwrite=overwrite)
-        return _denoise_whole(source, target, planes, axes, overwrite, second)
-    if is_store(source) or is_store(target):
-        from zspot.files.store import denoise_store  # Zarr is an extra
+    return denoise_with(
+        options, source, target, overwrite=overwrite, progress=progress, second=second
+    )
 
-        notes = denoise_store(source, target, planes, axes=axes, overwrite=overwrite)
-        return planes.result(), notes
+
+def denoise_with(
+    options: Options,
+    source: Path,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    progress: Report | None = None,
+    second: Path | None = None,
+) -> tuple[Result, tuple[str, ...]]:
+    """Do what `denoise_file` does, its options as one value."""
+    source, target = Path(source), Path(target)
+    planes = PlaneRunner(options.checked(), str(source), progress)
+    if second is None and (is_store(source) or is_store(target)):
+        notes = denoise_store(source, target, planes, axes=options.axes, overwrite=overwrite)
+    else:
+        notes = _denoise(source, target, planes, overwrite, second)
+    return planes.last(), notes
+
+
+def _denoise(
+    source: Path, target: Path, planes: PlaneRunner, overwrite: bool, second: Path | None
+) -> tuple[str, ...]:
+    """Denoise a file that is no store; return notes."""
+    if second is not None and any(map(is_store, (source, second, target))):
+        raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
     check_target(target, overwrite=overwrite)
-    with open_stack(source, target) as stack:
-        if stack is not None and _splits(axes, stack):
-            planes.count = len(stack)
-            colours = channel_axis(stack.plane_axes)
-            letters = axes or stack.axes
-            planes.begin_stack(letters, stack.shape)
-            leading = stack.shape[: len(stack.shape) - len(stack.plane_axes)]
-            done = (
-                planes(stack.read(number), colours, series=series(letters, place))
-                for number, place in enumerate(np.ndindex(leading))
-            )
-            stack.write(target, done, overwrite=overwrite)
-            return planes.result(), stack.notes
-    return _denoise_whole(source, target, planes, axes, overwrite)
+    if second is None:
+        with open_stack(source, target) as stack:
+            if stack is not None and _splits(planes.options.axes, stack):
+                return _denoise_stack(stack, target, planes, overwrite)
+    return _denoise_whole(source, target, planes, overwrite, second)
+
+
+def _denoise_stack(
+    stack: Stack, target: Path, planes: PlaneRunner, overwrite: bool
+) -> tuple[str, ...]:
+    """Denoise a file of which one plane at a time is in memory; return notes."""
+    axes = planes.options.axes or stack.axes
+    planes.begin_stack(axes, stack.shape)
+    planes.count = len(stack)
+    colours = channel_axis(stack.plane_axes)
+    leading = stack.shape[: len(stack.shape) - len(stack.plane_axes)]
+    done = (
+        planes(stack.read(number), colours, series(axes, place))
+        for number, place in enumerate(np.ndindex(leading))
+    )
+    stack.write(target, done, overwrite=overwrite)
+    return stack.notes
 
 
 def _denoise_whole(
-    source: Path,
-    target: Path,
-    planes: _Planes,
-    axes: str | None,
-    overwrite: bool,
-    second: Path | None = None,
-) -> tuple[Result, tuple[str, ...]]:
-    """Denoise a file that is in memory as a whole."""
-    image = read(source)
+    source: Path, target: Path, planes: PlaneRunner, overwrite: bool, second: Path | None
+) -> tuple[str, ...]:
+    """Denoise a file that is in memory as a whole; return notes."""
+    image, axes = read(source), planes.options.axes
     check_target(target, overwrite=overwrite, source=image)
     if axes is not None and len(axes) != image.data.ndim:
-        raise OptionError(
-            f"--axes {axes}: {source} has {image.data.ndim} axes, of sizes "
-            f"{' x '.join(map(str, image.data.shape))} ({image.axes})"
-        )
+        raise _other_axes(axes, source, image.data.shape, image.axes)
     other = None if second is None else _same_layout(image, read(second), source, second).data
     out = np.empty_like(image.data)
-    letters = axes or image.axes
-    planes.begin_stack(letters, image.data.shape)
-    places = list(iter_planes(image.data.shape, letters))
-    planes.count = len(places)
-    for place, colours in places:
-        also = None if other is None else other[place]
-        out[place] = planes(image.data[place], colours, also, series(letters, place))
+    for place, result in planes.results(image.data, axes or image.axes, other):
+        out[place] = planes.options.blend(result)
     write(target, image.replace(out), overwrite=overwrite)
-    return planes.result(), image.notes
-
-
-class _Planes:
-    """Denoises the planes of one file one after another; knows how many and how long."""
-
-    def __init__(
-        self,
-        source: Path,
-        method: str | Recipe,
-        effort: str,
-        seed: int,
-        device: str,
-        progress: Report | None,
-        blending: Blending,
-        share_fit: bool = False,
-        max_memory: int | str | None = None,
-    ) -> None:
-        self.count = 1
-        self.sharing = Sharing(method) if share_fit else None
-        self._source, self._method = source, method
-        self._max_memory = max_memory
-        self._options = {"effort": effort, "seed": seed, "device": device}
-        whole = method.to_dict() if isinstance(method, Recipe) else method
-        self.job = {"method": whole, **self._options, "share_fit": share_fit, **blending.job}
-        self._blending = blending
-        self._progress = progress
-        self._number = 0
-        self._seconds = 0.0
-        self._last: Result | None = None
-
-    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
-        """Take the planes that follow as those of one stack, which may share a fit."""
-        if self.sharing is not None:
-            self.sharing.begin_stack(axes, shape)
-
-    def __call__(
-        self,
-        plane: np.ndarray,
-        channel_axis: int | None,
-        second: np.ndarray | None = None,
-        series: int = 0,
-    ) -> np.ndarray:
-        """Denoise the next plane; those of a series may share a fit."""
-        result = run_plane(
-            plane,
-            self._method,
-            of=str(self._source),
-            number=self._number,
-            count=self.count,
-            progress=self._progress,
-            **self._options,
-            channel_axis=channel_axis,
-            second=second,
-            max_memory=self._max_memory,
-            after=None if self.sharing is None else self.sharing.first(series),
-        )
-        self._number += 1
-        self._seconds += result.timings["total"]
-        self._last = replace(result, uncertainty=None)
-        if self.sharing is not None:
-            self.sharing.take(series, result)
-        return self._blending.of(result)
-
-    def skip(self, count: int) -> None:
-        """Count planes that an earlier run has done."""
-        self._number += count
-
-    def result(self) -> Result:
-        """Return the result of the last plane with the time of all and how much of it was taken."""
-        if self._last is None:  # an earlier run did every plane, or the store has no chunk
-            nothing = np.zeros((1, 1), np.uint8)
-            self._last = run(nothing, self._method, **self._options)
-            self._last = replace(self._last, reason="there was nothing left to denoise")
-        elif self.sharing is not None and self.sharing.alone:
-            alone = f"{self._last.reason}; a single plane has nothing to share its fit with"
-            self._last = replace(self._last, reason=alone)
-        reason = "; ".join(filter(None, (self._last.reason, self._blending.words)))
-        timings = {**self._last.timings, "total": self._seconds}
-        return replace(self._last, reason=reason, timings=timings)
-
-
-def run_plane(
-    plane: np.ndarray,
-    method: str | Recipe,
-    *,
-    of: str,
-    number: int,
-    count: int,
-    progress: Report | None,
-    **options: Any,
-) -> Result:
-    """Run a method on one of the planes of a file.
-
-    Parameters
-    ----------
-    plane : ndarray
-    method : str or Recipe
-    of : str
-        Name of the file, for what is wrong with the plane.
-    number, count : int
-        Which plane it is, from 0, and how many there are.
-    progress : callable or None
-        Called with a `Progress` over all planes.
-    **options
-        Of `zspot.run`.
-
-    Raises
-    ------
-    ImageError
-        Names the file and the plane.
-    """
-    try:
-        return run(plane, method, progress=within(progress, number, count), **options)
-    except ImageError as error:
-        which = f", plane {number + 1} of {count}" if count > 1 else ""
-        raise ImageError(f"{of}{which}: {error}") from None
+    return image.notes
 
 
 def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path) -> ImageFile:
@@ -266,59 +167,24 @@ def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path)
     return other
 
 
-def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:
-    """Return the first plane of a file, its channel axis and, for a stack, which one it is."""
-    places = list(planes(image))
-    place, colours = places[0]
-    name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
-    return image.data[place], colours, name
-
-
-def planes(image: ImageFile) -> Iterator[tuple[tuple[int | slice, ...], int | None]]:
-    """Yield (index of a plane, its channel axis) for every plane of a file."""
-    return iter_planes(image.data.shape, image.axes)
-
-
-def check_options(
-    method: str | Recipe,
-    effort: str,
-    axes: str | None,
-    max_memory: int | str | None,
-    strength: float,
-    keep_detail: float,
-) -> Blending:
-    """Refuse what can be told to be wrong before a file is read; return what is to be blended.
-
-    Raises
-    ------
-    OptionError
-    """
-    choose(method, effort)
-    blending = Blending(strength, keep_detail)
-    limit_of(max_memory)
-    _check_letters(axes)
-    return blending
-
-
-def _check_letters(axes: str | None) -> None:
-    if axes is None:
-        return
-    named = axes.replace("Q", "")
-    if not {*axes} <= {*"TZCYXSQ"} or len({*named}) != len(named) or not {"Y", "X"} <= {*axes}:
-        raise OptionError(
-            f"--axes {axes}: give each axis a letter of T, Z, C, Y, X, S (colours), Q (any stack), "
-            "Y and X among them, such as TZCYX"
-        )
-
-
 def _splits(axes: str | None, stack: Stack) -> bool:
     """Say whether the planes of `axes` are those that the stack is stored in."""
     if axes is None:
         return True
     if len(axes) != len(stack.axes):
-        raise OptionError(
-            f"--axes {axes}: {stack.path} has {len(stack.axes)} axes, of sizes "
-            f"{' x '.join(map(str, stack.shape))} ({stack.axes})"
-        )
+        raise _other_axes(axes, stack.path, stack.shape, stack.axes)
     leading = axes[: len(axes) - len(stack.plane_axes)]
     return axes.endswith(stack.plane_axes) and "S" not in leading
+
+
+def _other_axes(axes: str, path: Path, shape: tuple[int, ...], letters: str) -> OptionError:
+    sizes = " x ".join(map(str, shape))
+    return OptionError(f"--axes {axes}: {path} has {len(shape)} axes, of sizes {sizes} ({letters})")
+
+
+def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:
+    """Return the first plane of a file, its channel axis and, for a stack, which one it is."""
+    places = list(iter_planes(image.data.shape, image.axes))
+    place, colours = places[0]
+    name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
+    return image.data[place], colours, name

@@ -20,8 +20,9 @@ from zspot.core.errors import ClusterError, FileError, printable
 from zspot.core.memory import half_of_free
 from zspot.core.progress import Report
 from zspot.files.cluster import connect
-from zspot.files.discovery import Found, Item, find
+from zspot.files.discovery import Item, find
 from zspot.files.journal import Entry, Journal, fingerprint
+from zspot.files.options import Options
 from zspot.files.worker import Meter, work
 from zspot.io.atomic import os_reason
 from zspot.recipe import Recipe
@@ -95,9 +96,8 @@ def denoise_many(
     """Denoise the images of a folder, or those that match a pattern, into another folder.
 
     Names and sub-folders are kept. A journal in the output folder makes a rerun skip what is done
-    and redo files whose input, method, recipe, effort, seed, device, axes, threads, sharing of
-    fits, strength, kept detail or version of zspot has changed. A file that fails is reported and
-    stops nothing.
+    and redo files whose input or options, but for `max_memory`, or version of zspot has changed. A
+    file that fails is reported and stops nothing.
 
     Parameters
     ----------
@@ -105,18 +105,12 @@ def denoise_many(
         Folder or pattern, see `zspot.files.discovery.find`.
     out : str or path-like
         Output folder; made if it is not there.
-    method, effort, seed, device
-        As in `zspot.denoise`.
-    axes : str or None
-        As in `zspot.files.denoise_file`, for every file.
+    method, effort, seed, device, max_memory
+        As in `zspot.denoise`; the memory is that of each worker.
+    axes, share_fit, strength, keep_detail
+        As in `zspot.denoise_file`, for every file.
     threads : int
         CPU threads for each file.
-    share_fit : bool
-        As in `zspot.files.denoise_file`, for every file by itself.
-    max_memory : int or str, optional
-        Of each worker, as in `zspot.denoise`; not part of what makes a rerun redo a file.
-    strength, keep_detail : float in [0, 1]
-        As in `zspot.Result.blend`, for every plane of every file.
     overwrite : bool
         Replace targets that no run of zspot wrote.
     scheduler : str or None
@@ -137,34 +131,17 @@ def denoise_many(
     FileError, OptionError, ClusterError
         If the run as a whole cannot start or go on.
     """
-    from zspot.api import check_device
-    from zspot.api.requests import check_sharing
-    from zspot.files.file import check_options
-
-    # What is wrong with an option is told once, not of every file.
-    blending = check_options(method, effort, axes, max_memory, strength, keep_detail)
-    check_device(device, here=scheduler is None)  # workers elsewhere may have what is not here
-    if share_fit:
-        check_sharing(method)
+    options = Options(
+        method, effort, seed, device, axes, threads, share_fit, max_memory, strength, keep_detail
+    ).checked(here=scheduler is None)  # workers elsewhere may have a device that is not here
     out = Path(out).absolute()
     found = find(source, out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{out} cannot be made: {os_reason(error)}") from error
-    job = {
-        "method": method.method if isinstance(method, Recipe) else method,
-        "effort": None if isinstance(method, Recipe) else effort,
-        "recipe": method.to_dict() if isinstance(method, Recipe) else None,
-        "seed": seed,
-        "device": device,
-        "axes": axes,
-        "threads": threads,
-        "share_fit": share_fit,
-        **blending.job,
-    }
     with Journal(out) as journal:
-        run = _Run(found, job, journal, overwrite, progress, ended, max_memory)
+        run = _Run(found.items, options, journal, overwrite, Meter(found.items, progress), ended)
         run.go(scheduler, workers)
     return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), found.others)
 
@@ -174,20 +151,18 @@ class _Run:
 
     def __init__(
         self,
-        found: Found,
-        job: Mapping[str, Any],
+        items: tuple[Item, ...],
+        options: Options,
         journal: Journal,
         overwrite: bool,
-        progress: Report | None,
+        meter: Meter,
         ended: Callable[[Outcome], None] | None,
-        max_memory: int | str | None,
     ) -> None:
-        self._items = found.items
-        self._job, self._journal, self._overwrite = dict(job), journal, overwrite
-        self._max_memory = max_memory
-        self._ended = ended
+        self._items, self._journal, self._overwrite = items, journal, overwrite
+        self._job, self._threads = options.to_job(), options.threads
+        self._max_memory = options.max_memory
+        self._meter, self._ended = meter, ended
         self.outcomes: dict[int, Outcome] = {}
-        self._meter = Meter(found.items, progress)
 
     def go(self, scheduler: str | None, workers: int | None) -> None:
         """Work through all files; a cluster is started only if there is something to do."""
@@ -197,7 +172,7 @@ class _Run:
         if first is None:
             return
         if workers is None and scheduler is None:
-            workers = max(1, cores() // self._job["threads"])
+            workers = max(1, cores() // self._threads)
         if workers is not None and self._max_memory is None:
             self._max_memory = half_of_free() // workers
         try:

@@ -16,9 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
-
 from zspot.core.errors import FileError
+from zspot.files.locking import lock
 from zspot.io.atomic import atomic_write, os_reason
 
 NAME = "zspot-journal.jsonl"
@@ -83,13 +82,9 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        self._lock = FileLock(folder / _LOCK, timeout=0)
+        busy = f"{folder} is the output folder of another run; wait for its end"
         try:
-            self._lock.acquire()
-        except Timeout:
-            raise FileError(
-                f"{folder} is the output folder of another run; wait for its end"
-            ) from None
+            self._lock = lock(folder / _LOCK, busy)
         except OSError as error:
             raise FileError(f"{folder} cannot be written: {os_reason(error)}") from error
         try:

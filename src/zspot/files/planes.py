@@ -1,17 +1,153 @@
-"""Planes of files, one after another."""
+"""Planes, denoised one after another: of files, stacks, stores, the web page and napari."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from zspot.api import Result
-from zspot.api.requests import check_sharing
-from zspot.recipe import Recipe
+from zspot.api import Result, run
+from zspot.api.requests import choose, device_of
+from zspot.api.result import versions
+from zspot.core.axes import Place, iter_planes
+from zspot.core.errors import ImageError
+from zspot.core.progress import Report, within
+from zspot.files.options import Options
+
+
+class PlaneRunner:
+    """Denoises planes, counts them, shares their fits and tells the progress of all.
+
+    Parameters
+    ----------
+    options : Options
+        Checked.
+    of : str
+        Name of the file, for what is wrong with a plane.
+    progress : callable or None
+        Called with a `Progress` over all planes.
+
+    Attributes
+    ----------
+    count : int
+        How many planes there are.
+    """
+
+    def __init__(self, options: Options, of: str = "", progress: Report | None = None) -> None:
+        self.options = options
+        self.count = 1
+        self._sharing = Sharing() if options.share_fit else None
+        self._of, self._progress = of, progress
+        self._number = 0
+        self._seconds = 0.0
+        self._last: Result | None = None
+
+    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
+        """Take the planes that follow as those of one stack, which may share a fit."""
+        if self._sharing is not None:
+            self._sharing.begin_stack(axes, shape)
+
+    def needs_first(self, series: int) -> bool:
+        """Say whether the next plane of a series is the one whose fit the others start from."""
+        return self._sharing is not None and self._sharing.first(series) is None
+
+    def results(
+        self, data: np.ndarray, axes: str, second: np.ndarray | None = None
+    ) -> Iterator[tuple[Place, Result]]:
+        """Denoise every plane of an array; yield where it is and its result.
+
+        Parameters
+        ----------
+        data : ndarray
+        axes : str
+            A letter for each axis, see `zspot.core.axes`.
+        second : ndarray, optional
+            Of the same shape, for methods that learn from two.
+        """
+        self.begin_stack(axes, data.shape)
+        places = list(iter_planes(data.shape, axes))
+        self.count = len(places)
+        for place, channel_axis in places:
+            other = None if second is None else second[place]
+            yield place, self.run(data[place], channel_axis, series(axes, place), other)
+
+    def run(
+        self,
+        plane: np.ndarray,
+        channel_axis: int | None,
+        series: int = 0,
+        second: np.ndarray | None = None,
+    ) -> Result:
+        """Denoise the next plane; those of a series may share a fit.
+
+        Raises
+        ------
+        ImageError
+            Names the file and the plane.
+        """
+        options, sharing = self.options, self._sharing
+        try:
+            result = run(
+                plane,
+                options.method,
+                effort=options.effort,
+                channel_axis=channel_axis,
+                seed=options.seed,
+                device=options.device,
+                progress=within(self._progress, self._number, self.count),
+                second=second,
+                after=None if sharing is None else sharing.first(series),
+                max_memory=options.max_memory,
+            )
+        except ImageError as error:
+            raise ImageError(f"{self._name}: {error}" if self._of else str(error)) from None
+        self._number += 1
+        self._seconds += result.timings["total"]
+        self._last = replace(result, uncertainty=None)
+        if sharing is not None:
+            sharing.take(series, result)
+        return result
+
+    def __call__(self, plane: np.ndarray, channel_axis: int | None, series: int = 0) -> np.ndarray:
+        """Denoise the next plane and return as much of the result as is wanted."""
+        return self.options.blend(self.run(plane, channel_axis, series))
+
+    def skip(self, count: int) -> None:
+        """Count planes that an earlier run has done."""
+        self._number += count
+
+    def last(self) -> Result:
+        """Return the last result with the time of all; where none was left to do, an empty one."""
+        result = self._last or self._nothing()
+        alone = ""
+        if self._last is not None and self._sharing is not None and self._sharing.alone:
+            alone = "a single plane has nothing to share its fit with"
+        reason = "; ".join(filter(None, (result.reason, alone, self.options.blending)))
+        timings = {**result.timings, "total": self._seconds}
+        return replace(result, reason=reason, timings=timings)
+
+    def _nothing(self) -> Result:
+        """Return a result without pixels: an earlier run did all, or a store has no chunk."""
+        return Result(
+            np.empty((0, 0), np.uint8),
+            uncertainty=None,
+            method=choose(self.options.method, self.options.effort)[0],
+            recipe=None,
+            reason="there was nothing left to denoise",
+            losses=(),
+            timings={},
+            seed=self.options.seed,
+            device=str(device_of(self.options.device)),
+            versions=versions(),
+        )
+
+    @property
+    def _name(self) -> str:
+        which = f", plane {self._number + 1} of {self.count}" if self.count > 1 else ""
+        return f"{self._of}{which}"
 
 
 def series(axes: str, place: Sequence[Any]) -> int:
@@ -20,7 +156,7 @@ def series(axes: str, place: Sequence[Any]) -> int:
     Parameters
     ----------
     axes : str
-        A letter for each axis, see `zspot.io`.
+        A letter for each axis, see `zspot.core.axes`.
     place : sequence
         Index of a plane, an entry for each axis; what follows the axes that count planes may lack.
     """
@@ -33,23 +169,13 @@ class Sharing:
     Not that of the plane before: so a plane depends on one other plane only, and the same bytes
     come out whatever was done before, in whatever run.
 
-    Parameters
-    ----------
-    method : str or Recipe
-
-    Raises
-    ------
-    OptionError
-        If the method cannot share a fit.
-
     Attributes
     ----------
     alone : bool
         Whether no channel has more than one plane, so that there is nothing to share.
     """
 
-    def __init__(self, method: str | Recipe) -> None:
-        check_sharing(method)
+    def __init__(self) -> None:
         self._firsts: dict[int, Result] = {}
         self.alone = False
 

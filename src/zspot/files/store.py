@@ -11,48 +11,26 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from zspot._version import __version__
 from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError
 from zspot.files.journal import fingerprint
-from zspot.files.planes import Sharing, series
+from zspot.files.locking import lock
+from zspot.files.planes import PlaneRunner, series
 from zspot.io.atomic import os_reason, sync_folder
 from zspot.io.ome_zarr import Level, Picture, copy_all_but_pixels, pictures
 
 _STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
 
 
-class Planes(Protocol):
-    """What denoises the planes, see `zspot.files`."""
-
-    count: int
-    job: dict[str, Any]
-    sharing: Sharing | None
-
-    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
-        """Take the planes that follow as those of one stack, which may share a fit."""
-        ...
-
-    def __call__(
-        self, plane: np.ndarray, channel_axis: int | None, *, series: int = 0
-    ) -> np.ndarray:
-        """Denoise the next plane; those of a series may share a fit."""
-        ...
-
-    def skip(self, count: int) -> None:
-        """Count planes that an earlier run has done."""
-        ...
-
-
 def denoise_store(
-    source: Path, target: Path, planes: Planes, *, axes: str | None, overwrite: bool
+    source: Path, target: Path, planes: PlaneRunner, *, axes: str | None, overwrite: bool
 ) -> tuple[str, ...]:
     """Denoise every image of a Zarr folder into another one.
 
@@ -60,7 +38,7 @@ def denoise_store(
     ----------
     source, target : Path
         Folders ending in .zarr.
-    planes : Planes
+    planes : PlaneRunner
         Called with each plane in order.
     axes : str or None
         Names of the axes, where the store does not say or says wrong.
@@ -83,21 +61,27 @@ def denoise_store(
             for level in picture.levels:
                 level.check()
         with _workplace(target) as place:
-            new = place / _STORE
-            job = {**planes.job, "input": fingerprint(source)}
+            job = {**planes.options.to_store_job(), "input": fingerprint(source)}
             with contextlib.closing(_Noted(place / _NOTED, job)) as noted:
-                if noted.fresh:
-                    shutil.rmtree(new, ignore_errors=True)
-                    copy_all_but_pixels(source, new, found)
-                    noted.begin()
-                planes.count = sum(_plane_count(picture.levels[0]) for picture in found)
-                for picture in found:
-                    _denoise(picture, new, planes, noted)
-            _take_place(new, target, place)
+                _grow(source, place / _STORE, found, planes, noted)
+            _take_place(place / _STORE, target, place)
     except OSError as error:
         raise FileError(f"{target} cannot be written: {os_reason(error)}") from error
     reduced = any(len(picture.levels) > 1 for picture in found)
     return ("The reduced copies (pyramid levels) are made anew by averaging.",) if reduced else ()
+
+
+def _grow(
+    source: Path, new: Path, found: list[Picture], planes: PlaneRunner, noted: _Noted
+) -> None:
+    """Make the new store, or what an earlier run has left to do of it."""
+    if noted.fresh:
+        shutil.rmtree(new, ignore_errors=True)
+        copy_all_but_pixels(source, new, found)
+        noted.begin()
+    planes.count = sum(_plane_count(picture.levels[0]) for picture in found)
+    for picture in found:
+        _denoise(picture, new, planes, noted)
 
 
 def _check(source: Path, target: Path, overwrite: bool) -> None:
@@ -122,27 +106,25 @@ def _workplace(target: Path) -> Iterator[Path]:
     """Hold the hidden folder in which the new store grows."""
     place = target.with_name(f".{target.name}.zspot")
     place.mkdir(exist_ok=True)
-    lock = FileLock(place / _LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise FileError(f"{target} is being written by another run; wait for its end") from None
+    held = lock(place / _LOCK, f"{target} is being written by another run; wait for its end")
     try:
         if (place / _OLD).is_dir() and not target.exists():  # stopped between two renamings
             (place / _OLD).rename(target)
         yield place
     except BaseException:
         with contextlib.suppress(OSError):
-            noted = place / _NOTED
-            if (
-                not noted.exists() or noted.read_bytes().count(b"\n") < 2
-            ):  # nothing that a rerun could use
+            if not _holds_blocks(place / _NOTED):
                 shutil.rmtree(place, ignore_errors=True)
         raise
     else:
         shutil.rmtree(place, ignore_errors=True)
     finally:
-        lock.release()
+        held.release()
+
+
+def _holds_blocks(noted: Path) -> bool:
+    """Say whether a rerun could use what was noted: more than the job."""
+    return noted.exists() and noted.read_bytes().count(b"\n") > 1
 
 
 class _Noted:
@@ -190,7 +172,7 @@ def _plane_count(level: Level) -> int:
     )
 
 
-def _denoise(picture: Picture, new: Path, planes: Planes, noted: _Noted) -> None:
+def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) -> None:
     """Denoise the full size of a picture, then make its reduced copies."""
     planes.begin_stack(picture.axes, picture.levels[0].shape)
     left = any(not noted.has(picture.levels[0].name, b) for b in picture.levels[0].blocks())
@@ -210,27 +192,27 @@ def _denoise(picture: Picture, new: Path, planes: Planes, noted: _Noted) -> None
             noted.add(level.name, block)
 
 
-def _planes(picture: Picture, block: tuple[int, ...], old: Any, planes: Planes) -> np.ndarray:
+def _planes(picture: Picture, block: tuple[int, ...], old: Any, planes: PlaneRunner) -> np.ndarray:
     """Return a block of the full size, denoised."""
     data = picture.levels[0].read(block, old)
     values = np.empty_like(data)
     for place, channel in _places(picture, block):
-        values[place] = planes(data[place], channel_axis(picture.axes), series=channel)
+        values[place] = planes(data[place], channel_axis(picture.axes), channel)
     return values
 
 
 def _pass_over(
-    picture: Picture, block: tuple[int, ...], old: Any, planes: Planes, left: bool
+    picture: Picture, block: tuple[int, ...], old: Any, planes: PlaneRunner, left: bool
 ) -> None:
     """Pass over a block that an earlier run has done.
 
     Its planes are denoised again only where those that are left start from their fit.
     """
-    sharing, data = planes.sharing, None
+    data = None
     for place, channel in _places(picture, block):
-        if left and sharing is not None and sharing.first(channel) is None:
+        if left and planes.needs_first(channel):
             data = picture.levels[0].read(block, old) if data is None else data
-            planes(data[place], channel_axis(picture.axes), series=channel)
+            planes(data[place], channel_axis(picture.axes), channel)
         else:
             planes.skip(1)
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zspot.api.result import Blending
+import torch
+
+from zspot.api import versions
 from zspot.core.errors import FileError
 from zspot.core.progress import Progress, Report
 from zspot.files.discovery import Item
+from zspot.files.file import denoise_with
 from zspot.files.journal import fingerprint
+from zspot.files.options import Options
 from zspot.io.atomic import os_reason
-from zspot.recipe import Recipe
 
-_REPORT_SECONDS = 0.5
+_REPORT_SECONDS = 0.5  # between two words of a worker on how far a file is
 
 
 class Meter:
@@ -60,28 +64,15 @@ def work(
     number: int, item: Item, job: Mapping[str, Any], tag: str, max_memory: int | str | None = None
 ) -> tuple[str, dict[str, Any]]:
     """Denoise one file on a worker; every failure of the file is a result, not an exception."""
-    import torch
-
-    from zspot.api import versions
-    from zspot.files.file import denoise_file
-
-    torch.set_num_threads(job["threads"])
-    recipe = job["recipe"]
+    options = replace(Options.from_job(job), max_memory=max_memory)
+    torch.set_num_threads(options.threads)
     started = time.perf_counter()
     try:
         before = _stamp(item.source)
-        _, notes = denoise_file(
+        _, notes = denoise_with(
+            options,
             item.source,
             item.target,
-            Recipe.from_dict(recipe) if recipe else job["method"],
-            effort=job["effort"] or "balanced",
-            seed=job["seed"],
-            device=job["device"],
-            axes=job["axes"],
-            share_fit=job["share_fit"],
-            strength=job.get("strength", Blending.strength),
-            keep_detail=job.get("keep_detail", Blending.keep_detail),
-            max_memory=max_memory,
             overwrite=True,  # whose target it is was decided before
             progress=_teller(tag, number),
         )

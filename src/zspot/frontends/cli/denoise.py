@@ -216,12 +216,12 @@ def _denoise_one(asked: Asked) -> None:
 
 def _save(path: Path, result: Result, asked: Asked) -> tuple[str, ...]:
     """Write the recipe that ran and return what it does not hold, as notes."""
-    from zspot.api.result import Blending
+    from zspot.files import Options
     from zspot.io.atomic import atomic_write
 
     if result.recipe is None:
         raise OptionError(f"no recipe ran ({result.reason}): {path} is not written")
     with atomic_write(path, overwrite=asked.overwrite) as handle:
         handle.write(result.recipe.to_toml().encode())
-    words = Blending(asked.strength, asked.keep_detail).words
+    words = Options(strength=asked.strength, keep_detail=asked.keep_detail).blending
     return (f"{path} does not hold {words}: give them again with --recipe",) if words else ()

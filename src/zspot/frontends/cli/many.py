@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from zspot.api.result import Blending
 from zspot.core.errors import StoppedError
-from zspot.files.folder import Outcome, Summary, denoise_many
+from zspot.files import Options, Outcome, Summary, denoise_many
 from zspot.frontends.cli.console import FAILED, fail, tell
 from zspot.frontends.cli.denoise import Asked
 from zspot.frontends.cli.progress_bar import progress_bar
@@ -45,7 +44,8 @@ def denoise_and_tell(asked: Asked) -> None:
         raise StoppedError(f"cancelled: {left}") from None
     if not asked.quiet:
         _tell_notes(summary)
-        tell(_total(summary, Blending(asked.strength, asked.keep_detail).words))
+        asked_for = Options(strength=asked.strength, keep_detail=asked.keep_detail)
+        tell(_total(summary, asked_for.blending))
     failed = [outcome.error for outcome in summary.outcomes if outcome.state == "failed"]
     for error in failed:
         fail(error, FAILED)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zspot.api import Result, run
+from zspot.api import Result
+from zspot.core.axes import iter_planes
 from zspot.core.errors import ImageError
-from zspot.core.progress import Report, within
+from zspot.core.progress import Report
+from zspot.files import Options, PlaneRunner
 from zspot.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -44,17 +45,17 @@ class Part:
         """Return the values, with every axis of the layer and its samples."""
         return np.asarray(self.source[self.window])
 
-    def planes(self, values: np.ndarray) -> Iterator[tuple[tuple[int | slice, ...], int | None]]:
-        """Yield index and channel axis of each plane of `values`."""
-        spatial = values.ndim - self.rgb
-        others = [axis for axis in range(spatial) if axis not in self.plane_axes]
-        for place in np.ndindex(*(values.shape[axis] for axis in others)):
-            index: list[int | slice] = [slice(None)] * values.ndim
-            for axis, i in zip(others, place, strict=True):
-                index[axis] = i
-            if self.rgb:
-                index[-1] = slice(_COLOURS)
-            yield tuple(index), 2 if self.rgb else None
+    @property
+    def axes(self) -> str:
+        """A letter for each axis of the values, see `zspot.core.axes`."""
+        rows, columns = self.plane_axes
+        names = {rows: "Y", columns: "X"}
+        letters = "".join(names.get(axis, "Q") for axis in range(len(self.window)))
+        return letters + ("S" if self.rgb else "")
+
+    def colours(self, values: np.ndarray) -> np.ndarray:
+        """Return a view of what is denoised of `values`: everything but transparency."""
+        return values[..., :_COLOURS] if self.rgb else values
 
 
 def part_of(layer: Image, viewer: napari.Viewer, whole: bool) -> Part:
@@ -91,23 +92,11 @@ def denoise_part(
     values : ndarray
         The noisy values, as `Part.load` gives them.
     results : list of Result
-        In the order of `Part.planes`.
+        In the order of the planes.
     """
     values = part.load()
-    places = list(part.planes(values))
-    results = []
-    for number, (place, channel_axis) in enumerate(places):
-        results.append(
-            run(
-                np.ascontiguousarray(values[place]),
-                method,
-                effort=effort,
-                channel_axis=channel_axis,
-                seed=seed,
-                progress=within(report, number, len(places)),
-            )
-        )
-    return values, results
+    planes = PlaneRunner(Options(method, effort, seed), progress=report)
+    return values, [result for _, result in planes.results(part.colours(values), part.axes)]
 
 
 def blended(
@@ -115,8 +104,9 @@ def blended(
 ) -> np.ndarray:
     """Put the planes together at a strength; transparency is that of `values`."""
     out = values.copy()
-    for (place, _), result in zip(part.planes(values), results, strict=True):
-        out[place] = result.blend(strength, keep)
+    colours = part.colours(out)
+    for (place, _), result in zip(iter_planes(colours.shape, part.axes), results, strict=True):
+        colours[place] = result.blend(strength, keep)
     return out
 
 

@@ -27,6 +27,7 @@ from napari.utils.notifications import show_error
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD, Result
 from zspot.api.trust import assess
+from zspot.core.axes import iter_planes
 from zspot.core.errors import ImageError, RecipeError, ZspotError
 from zspot.core.progress import Progress
 from zspot.frontends.job import Cancelled, Job
@@ -278,8 +279,8 @@ def _followed(job: Job[Done]) -> Generator[Progress, None, list[Exception]]:
 
 def _noise_of(part: Part) -> list[str]:
     try:
-        values = part.load()
-        place, channel_axis = next(part.planes(values))
+        values = part.colours(part.load())
+        place, channel_axis = next(iter_planes(values.shape, part.axes))
         return explain(analyze_noise(values[place], channel_axis=channel_axis))
     except Exception as error:
         return [error_in_words(error)]

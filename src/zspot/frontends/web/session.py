@@ -13,9 +13,10 @@ import torch
 
 from zspot.api import DEFAULT_METHOD, Result, choose
 from zspot.api.trust import Trust, assess_images
+from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import FileError
 from zspot.core.progress import Progress, Report
-from zspot.files.file import planes, run_plane
+from zspot.files import Options, PlaneRunner
 from zspot.frontends.job import Job
 from zspot.io import ImageFile, read, write
 from zspot.noise import NoiseReport, analyze_noise
@@ -72,7 +73,7 @@ class Session:
             image = read(source, max_pixels=self._max_pixels)
         except FileError as error:
             raise FileError(str(error).replace(str(source), path.name)) from None
-        place, axis = next(planes(image))
+        place, axis = next(iter_planes(image.data.shape, image.axes))
         self.noise = analyze_noise(image.data[place], channel_axis=axis)
         self.image = image
         return image
@@ -92,10 +93,10 @@ class Session:
         return self.source.with_name(f"{self.source.stem}-denoised{suffix}")
 
     @property
-    def places(self) -> list[tuple[tuple[int | slice, ...], int | None]]:
+    def places(self) -> list[tuple[Place, int | None]]:
         """Index and channel axis of every plane."""
         assert self.image is not None
-        return list(planes(self.image))
+        return list(iter_planes(self.image.data.shape, self.image.axes))
 
     def prepare(self, method: str | Recipe, effort: str, seed: int) -> None:
         """Set up the run that `run` will start, so that it can be cancelled while it waits."""
@@ -108,23 +109,11 @@ class Session:
     ) -> list[Result]:
         """Denoise plane by plane and keep all that is known of each, for the pictures."""
         # Held here: another file may be opened before this one notices that it was cancelled.
-        image, places, name = self.image, self.places, self.source.name
+        image = self.image
         assert image is not None
+        runner = PlaneRunner(Options(method, effort, seed), self.source.name, report)
         torch.set_num_threads(self._threads)
-        return [
-            run_plane(
-                image.data[place],
-                method,
-                of=name,
-                number=number,
-                count=len(places),
-                progress=report,
-                effort=effort,
-                channel_axis=channel_axis,
-                seed=seed,
-            )
-            for number, (place, channel_axis) in enumerate(places)
-        ]
+        return [result for _, result in runner.results(image.data, image.axes)]
 
     def run(self) -> Iterator[Progress]:
         """Denoise the file that is open; see `Job.run`."""

@@ -1,0 +1,129 @@
+"""What is asked of a run over the planes of files, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from zspot.api import DEFAULT_METHOD, Result, check_device, choose
+from zspot.api.requests import check_sharing
+from zspot.api.result import check_share
+from zspot.core.errors import OptionError
+from zspot.core.memory import limit_of
+from zspot.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked of every plane.
+
+    Attributes
+    ----------
+    method, effort, seed, device, max_memory
+        As in `zspot.denoise`.
+    axes : str or None
+        As in `zspot.denoise_file`.
+    threads : int
+        CPU threads for each file of many.
+    share_fit : bool
+        As in `zspot.denoise_file`.
+    strength, keep_detail : float in [0, 1]
+        As in `zspot.Result.blend`.
+    """
+
+    method: str | Recipe = DEFAULT_METHOD
+    effort: str = "balanced"
+    seed: int = 0
+    device: str = "auto"
+    axes: str | None = None
+    threads: int = 1
+    share_fit: bool = False
+    max_memory: int | str | None = None
+    strength: float = 1.0
+    keep_detail: float = 0.0
+
+    def checked(self, *, here: bool = True) -> Options:
+        """Return the same, or refuse what can be told to be wrong before a file is read.
+
+        `here` says whether it is this machine that must have the device.
+
+        Raises
+        ------
+        OptionError
+        """
+        choose(self.method, self.effort)
+        check_share(f"--strength {self.strength}", self.strength)
+        check_share(f"--keep-detail {self.keep_detail}", self.keep_detail)
+        limit_of(self.max_memory)
+        _check_letters(self.axes)
+        check_device(self.device, here=here)
+        if self.share_fit:
+            check_sharing(self.method)
+        return self
+
+    def to_job(self) -> dict[str, Any]:
+        """Return what makes a rerun redo a file if it is another: values of JSON, for a journal.
+
+        Not `max_memory`; `strength` and `keep_detail` only where they are not the defaults, because
+        jobs that earlier versions noted hold neither.
+        """
+        recipe = self.method if isinstance(self.method, Recipe) else None
+        return {
+            "method": self.method if recipe is None else recipe.method,
+            "effort": self.effort if recipe is None else None,
+            "recipe": None if recipe is None else recipe.to_dict(),
+            "seed": self.seed,
+            "device": self.device,
+            "axes": self.axes,
+            "threads": self.threads,
+            "share_fit": self.share_fit,
+            **self._less,
+        }
+
+    @classmethod
+    def from_job(cls, job: Mapping[str, Any]) -> Options:
+        """Return the options of a job."""
+        values = {**job, "effort": job["effort"] or cls.effort}
+        recipe = values.pop("recipe")
+        options = cls(**values)
+        return replace(options, method=Recipe.from_dict(recipe)) if recipe else options
+
+    def to_store_job(self) -> dict[str, Any]:
+        """Return what makes a rerun begin a Zarr folder anew if it is another, as JSON."""
+        return {
+            "method": self.method.to_dict() if isinstance(self.method, Recipe) else self.method,
+            "effort": self.effort,
+            "seed": self.seed,
+            "device": self.device,
+            "share_fit": self.share_fit,
+            **self._less,
+        }
+
+    def blend(self, result: Result) -> np.ndarray:
+        """Return what is wanted of a result."""
+        return result.blend(self.strength, self.keep_detail) if self._less else result.image
+
+    @property
+    def blending(self) -> str:
+        """What is wanted of each result, in words; empty for the full result."""
+        words = f"strength {self.strength:g}, keep detail {self.keep_detail:g}"
+        return words if self._less else ""
+
+    @property
+    def _less(self) -> dict[str, float]:
+        values = {"strength": float(self.strength), "keep_detail": float(self.keep_detail)}
+        return {name: value for name, value in values.items() if value != getattr(Options, name)}
+
+
+def _check_letters(axes: str | None) -> None:
+    if axes is None:
+        return
+    named = axes.replace("Q", "")
+    if not {*axes} <= {*"TZCYXSQ"} or len({*named}) != len(named) or not {"Y", "X"} <= {*axes}:
+        raise OptionError(
+            f"--axes {axes}: give each axis a letter of T, Z, C, Y, X, S (colours), Q (any stack), "
+            "Y and X among them, such as TZCYX"
+        )
