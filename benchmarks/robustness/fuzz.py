@@ -25,7 +25,6 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -33,7 +32,7 @@ import numpy as np
 
 from benchmarks.metrics import peak_mib, restart_peak
 from benchmarks.robustness.seeds import mutate, seeds
-from zspot.files.planes import Sharing
+from zspot.files import Options, PlaneRunner
 
 SECONDS = 20
 ROOM = 2**30
@@ -61,24 +60,11 @@ def make(number: int, valid: dict, folder: Path) -> tuple[Path, str]:
     return target, name
 
 
-class Unchanged:
+class Unchanged(PlaneRunner):
     """Stands for the denoiser: every plane comes back as it is."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.job: dict = {}
-        self.sharing: Sharing | None = None
-
-    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
-        pass
-
-    def __call__(
-        self, plane: np.ndarray, channel_axis: int | None, *, series: int = 0
-    ) -> np.ndarray:
+    def __call__(self, plane: np.ndarray, channel_axis: int | None, series: int = 0) -> np.ndarray:
         return plane
-
-    def skip(self, count: int) -> None:
-        pass
 
 
 def through(path: Path, folder: Path) -> None:
@@ -87,7 +73,7 @@ def through(path: Path, folder: Path) -> None:
     from zspot.io import is_store, open_stack, read, write
 
     if is_store(path):
-        denoise_store(path, folder / "out.zarr", Unchanged(), axes=None, overwrite=False)
+        denoise_store(path, folder / "out.zarr", Unchanged(Options()), axes=None, overwrite=False)
         return
     with open_stack(path, folder / "out.tif") as stack:
         if stack is not None:
