@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from zspot.api.trust import Trust, assess, assess_images
     from zspot.core.errors import ImageError
     from zspot.core.progress import Progress
-    from zspot.files import denoise_file
-    from zspot.files.folder import denoise_many
+    from zspot.files import denoise_file, denoise_many
     from zspot.noise import NoiseReport, analyze_noise, plot_noise
     from zspot.recipe import Recipe, RecipeError
 
@@ -39,7 +38,7 @@ _HOME = {
     "assess": "zspot.api.trust",
     "assess_images": "zspot.api.trust",
     "denoise_file": "zspot.files",
-    "denoise_many": "zspot.files.folder",
+    "denoise_many": "zspot.files",
     "plot_noise": "zspot.noise",
 }
 
