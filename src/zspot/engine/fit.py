@@ -77,11 +77,10 @@ def _views(session: Session) -> tuple[Tensor, Tensor | None, Windows]:
     turn = int(torch.randint(DIHEDRAL, (1,), generator=places)) if spec.turns else 0
     grid = session.recipe.target.grid
     shape = session.image.shape[2:]
-    windows = crops(shape, spec.crop, spec.batch, places, grid) if spec.crop else []
+    windows = crops(shape, spec.crop, spec.batch, places, grid) if spec.crop else WHOLE
 
     def view(whole: Tensor) -> Tensor:
-        cuts = [whole[..., rows, columns] for rows, columns in windows]
-        return augmented(torch.cat(cuts) if cuts else whole, turn)
+        return augmented(torch.cat([whole[..., rows, cols] for rows, cols in windows]), turn)
 
     guide = session.guide
-    return view(session.image), None if guide is None else view(guide), windows or WHOLE
+    return view(session.image), None if guide is None else view(guide), windows

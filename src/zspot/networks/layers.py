@@ -1,12 +1,32 @@
-"""What several networks share: initial weights, and features kept as a batch of phases.
+"""What several networks share: a decoder, initial weights, and features as a batch of phases.
 
 A dilated convolution is an ordinary one on each of the phases.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+
+LEVELS = 5
+"""Of the Noise2Noise U-Net."""
+
+
+def decoder(
+    conv: Callable[[int, int], nn.Module], width: int, channels: int
+) -> tuple[nn.ModuleList, nn.Module]:
+    """Return the way up of the Noise2Noise U-Net: two convolutions at each level, and the exit.
+
+    Each level sees the 2 `width` filters of the one below beside what the encoder had: `width`, or
+    at last the image. The lowest sees `width` from either.
+    """
+    w, wide, thin = width, max(1, 4 * width // 3), max(1, 2 * width // 3)
+    sizes = [(2 * w, 2 * w, 2 * w), *[(3 * w, 2 * w, 2 * w)] * (LEVELS - 2)]
+    sizes.append((2 * w + channels, wide, thin))
+    pairs = nn.ModuleList(nn.ModuleList([conv(a, b), conv(b, c)]) for a, b, c in sizes)
+    return pairs, conv(thin, channels)
 
 
 def split_phases(x: Tensor, step: int = 2) -> Tensor:

@@ -8,6 +8,7 @@ here, not squashed into (0, 1): intensities are standardised.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -17,10 +18,9 @@ from torch.nn import functional as F
 from zspot.core.ranges import Range
 from zspot.core.rng import dropout, seeded
 from zspot.networks.base import Network, ReceptiveField
-from zspot.networks.layers import he_weights
+from zspot.networks.layers import LEVELS, decoder, he_weights
 
 _SLOPE = 0.1
-_LEVELS = 5
 
 
 @dataclass(frozen=True)
@@ -73,19 +73,13 @@ class PartialUNetModule(nn.Module):
     def __init__(self, spec: PartialUNet, channels: int, generator: Generator) -> None:
         super().__init__()
         self.p, w = spec.dropout, spec.width
-        inputs = [2 * w, *[3 * w] * (_LEVELS - 2)]
         with seeded(generator):
             self.entry = PartialConv(channels, w)
-            self.encoder = nn.ModuleList(PartialConv(w, w) for _ in range(_LEVELS))
+            self.encoder = nn.ModuleList(PartialConv(w, w) for _ in range(LEVELS))
             self.bottom = PartialConv(w, w)
-            self.decoder = nn.ModuleList(
-                nn.ModuleList([_conv(n, 2 * w), _conv(2 * w, 2 * w)]) for n in inputs
+            self.decoder, self.exit = decoder(
+                partial(nn.Conv2d, kernel_size=3, padding=1), w, channels
             )
-            last_wide, last_thin = max(1, 4 * w // 3), max(1, 2 * w // 3)
-            self.last = nn.ModuleList(
-                [_conv(2 * w + channels, last_wide), _conv(last_wide, last_thin)]
-            )
-            self.exit = _conv(last_thin, channels)
             he_weights(self, _SLOPE)
 
     def forward(
@@ -93,7 +87,7 @@ class PartialUNetModule(nn.Module):
     ) -> Tensor:
         """Map (N, C, H, W) to the same shape, from the `visible` pixels or by default all."""
         height, width = x.shape[-2:]
-        unit = 2**_LEVELS
+        unit = 2**LEVELS
         pad = (0, -width % unit, 0, -height % unit)
         seen = torch.ones_like(x) if visible is None else visible.to(x.dtype)
         x, seen = (F.pad(t, pad, mode="replicate") for t in (x, seen))
@@ -106,13 +100,9 @@ class PartialUNetModule(nn.Module):
             skips.append(h)
         skips.pop()
         h = F.leaky_relu_(self.bottom(h, there)[0], _SLOPE)
-        for pair in [*self.decoder, self.last]:
+        for pair in self.decoder:
             h = F.interpolate(h, scale_factor=2, mode="nearest")
             h = torch.cat([h, skips.pop()], dim=1)
-            for conv in pair:
+            for conv in pair:  # type: ignore[attr-defined]
                 h = F.leaky_relu_(conv(dropout(h, self.p, generator)), _SLOPE)
         return self.exit(dropout(h, self.p, generator))[..., :height, :width]
-
-
-def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:
-    return nn.Conv2d(fan_in, fan_out, 3, padding=1)

@@ -22,10 +22,9 @@ from torch.nn import functional as F
 from zspot.core.ranges import Range
 from zspot.core.rng import dropout
 from zspot.networks.base import Network, ReceptiveField
-from zspot.networks.layers import join_phases, split_phases
+from zspot.networks.layers import LEVELS, decoder, join_phases, split_phases
 
 _SLOPE = 0.1
-_LEVELS = 5
 
 
 @dataclass(frozen=True)
@@ -64,27 +63,18 @@ class UNetModule(nn.Module):
     def __init__(self, spec: UNet, channels: int, generator: Generator) -> None:
         super().__init__()
         self.dilation, self.p, w = spec.dilation, spec.dropout, spec.width
-
-        def conv(fan_in: int, fan_out: int) -> nn.Conv2d:
-            return _conv(fan_in, fan_out, generator)
-
+        conv = partial(_conv, generator=generator)
         self.entry = conv(channels, w)
-        self.encoder = nn.ModuleList([conv(w, w) for _ in range(_LEVELS)])
+        self.encoder = nn.ModuleList([conv(w, w) for _ in range(LEVELS)])
         self.bottom = conv(w, w)
-        inputs = [2 * w, *[3 * w] * (_LEVELS - 2)]
-        self.decoder = nn.ModuleList(
-            [nn.ModuleList([conv(n, 2 * w), conv(2 * w, 2 * w)]) for n in inputs]
-        )
-        last_wide, last_thin = max(1, 4 * w // 3), max(1, 2 * w // 3)
-        self.last = nn.ModuleList([conv(2 * w + channels, last_wide), conv(last_wide, last_thin)])
-        self.exit = conv(last_thin, channels)
+        self.decoder, self.exit = decoder(conv, w, channels)
 
     def forward(
         self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
     ) -> Tensor:
         """Map (N, C, H, W) to the same shape; sizes that the levels do not divide are extended."""
         height, width = x.shape[-2:]
-        unit = self.dilation * 2**_LEVELS
+        unit = self.dilation * 2**LEVELS
         x = F.pad(x, (0, -width % unit, 0, -height % unit), mode="replicate")
         split, pool, join = _same, partial(F.max_pool2d, kernel_size=2), _same
         if self.dilation == 2:
@@ -101,8 +91,6 @@ class UNetModule(nn.Module):
         for first, second in self.decoder:  # type: ignore[misc]
             h = torch.cat([self._up(h), skips.pop()], dim=1)
             h = join(_act(second(_act(first(h)))))
-        h = torch.cat([self._up(h), skips.pop()], dim=1)
-        h = join(_act(self.last[1](_act(self.last[0](h)))))
         return self.exit(h)[..., :height, :width]
 
     def _up(self, x: Tensor) -> Tensor:

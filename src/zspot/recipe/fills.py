@@ -20,9 +20,9 @@ from zspot.recipe.losses import masked_mse
 from zspot.recipe.masks import MaskMaps
 
 Windows = Sequence[tuple[slice, slice]]
-"""Which parts of the image the images of a step are; empty: all of it."""
+"""Which parts of the image the images of a step are."""
 
-WHOLE: Windows = ()
+WHOLE: Windows = ((slice(None), slice(None)),)
 _DRAWS = 3  # of a neighbour, before a hidden pixel without a visible one gets the mean
 
 
@@ -250,7 +250,7 @@ class FixedFill(RunningFill):
         self._image = image
 
     def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
-        if not windows or self._image.shape[2:] == (1, 1):
+        if self._image.shape[2:] == (1, 1):
             return self._image
         return torch.cat([self._image[..., rows, columns] for rows, columns in windows])
 
@@ -317,8 +317,6 @@ class InrFill(RunningFill):
         self._adam = torch.optim.Adam(self.inr.parameters(), lr=spec.lr) if spec.trained else None
 
     def _phase(self, index: int, windows: Windows) -> Tensor:
-        if not windows:
-            return self.inr.phase(*self._size, index, self._draws)
         return torch.cat([self.inr.phase(*self._size, index, self._draws, w) for w in windows])
 
     def _random_phase(self, windows: Windows) -> Tensor:
