@@ -35,7 +35,7 @@ class Plane:
         Other shapes, empty arrays, dtypes that are not real numbers, NaN and infinity raise an
         `ImageError`.
         """
-        axis = _check(image, channel_axis)
+        axis = check_image(image, channel_axis)
         channels = image[None] if axis is None else np.moveaxis(image, axis, 0)
         channels = channels.astype(np.float64)
         # Dividing by the largest magnitude first keeps the squares of extreme values finite.
@@ -93,7 +93,7 @@ class Plane:
         return out[0] if self.channel_axis is None else np.moveaxis(out, 0, self.channel_axis)
 
 
-def _check(image: np.ndarray, channel_axis: int | None) -> int | None:
+def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
     """Check an image and return its channel axis counted from the front."""
     if image.dtype.kind not in "uif":
         raise ImageError(

@@ -30,34 +30,21 @@ _SLACK = 0.1  # rise of the power, over the root of the blocks, that counts as n
 _CLIPPED_BLOCK = 0.05  # share of clipped pixels up to which a block is used
 _TILE = 32  # pixels
 
-
 _BASIS = cosine_basis(SIDE)
 _U, _V = (a.ravel() for a in np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij"))
 _HALVES = [((_U + _V + p) % 2 == 0) & (_U + _V > 0) for p in (0, 1)]
+FREQUENCY = _U**2 + _V**2  # of the coefficients, (64,)
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """DCT coefficients of overlapping blocks.
+    """DCT coefficients of N overlapping blocks."""
 
-    Attributes
-    ----------
-    coefficients : float32 ndarray (N, C, 64)
-    mean : float32 ndarray (N, C)
-        Mean intensity of each block.
-    clipped : float32 ndarray (N, C)
-        Share of each block's pixels that stand at a clipping level.
-    group : int ndarray (N,)
-        Group of 32-pixel tiles that holds the block's corner, 0 to GROUPS - 1.
-    disjoint : float
-        How many blocks would fit beside each other.
-    """
-
-    coefficients: np.ndarray
-    mean: np.ndarray
-    clipped: np.ndarray
-    group: np.ndarray
-    disjoint: float
+    coefficients: np.ndarray  # float32 (N, C, 64)
+    mean: np.ndarray  # float32 (N, C), intensity
+    clipped: np.ndarray  # float32 (N, C), share of the block's pixels
+    group: np.ndarray  # (N,), of tiles, that holds the block's corner: 0 to GROUPS - 1
+    disjoint: float  # how many blocks would fit beside each other
 
 
 def cut(values: np.ndarray, clipped: np.ndarray, step: int = 0) -> Blocks:
@@ -76,11 +63,7 @@ def cut(values: np.ndarray, clipped: np.ndarray, step: int = 0) -> Blocks:
     rows, columns = np.arange(0, height, step), np.arange(0, width, step)
     blocks = _windows(values, step)
     coefficients = blocks @ np.kron(_BASIS, _BASIS).T.astype(np.float32)
-    share = (
-        _windows(clipped, step).mean(axis=2, dtype=np.float32)
-        if clipped.any()
-        else np.zeros(blocks.shape[:2], np.float32)
-    )
+    share = _windows(clipped, step).mean(axis=2, dtype=np.float32)
     tiles = rows[:, None] // _TILE * (width // _TILE + 1) + columns // _TILE
     group = np.random.default_rng(0).permutation(tiles.max() + 1)[tiles.ravel()] % GROUPS
     disjoint = min(len(rows) * len(columns), values[0].size / SIDE**2)
@@ -96,37 +79,16 @@ def _windows(values: np.ndarray, step: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Spectra:
-    """Sums over the chosen blocks, by group of tiles and intensity bin.
+    """Sums over the chosen blocks by group of tiles (G) and intensity bin (B)."""
 
-    Attributes
-    ----------
-    power : float64 ndarray (2, G, B, C, C, 64)
-        Sums of products of two channels' coefficients: over the flattest blocks of each bin, and
-        over the next flattest.
-    count : float64 ndarray (2, G, B, 2)
-        Number of summed blocks, for the two halves of the coefficients.
-    intensity : float64 ndarray (B, C)
-        Mean intensity of the flattest blocks.
-    weight : float64 ndarray (B,)
-        Share of all blocks that fall into the bin.
-    clipped : float64 ndarray (B, C)
-        Share of clipped pixels in the flattest blocks.
-    share : float64 ndarray (B,)
-        Share of the bin's blocks that are the flattest.
-    busy : float64 ndarray (B,)
-        Median energy of the bin's blocks over that of the flattest: 1 where all is flat.
-    blocks : float
-        Number of the flattest blocks, counted as if disjoint, in a usual bin.
-    """
-
-    power: np.ndarray
-    count: np.ndarray
-    intensity: np.ndarray
-    weight: np.ndarray
-    clipped: np.ndarray
-    share: np.ndarray
-    busy: np.ndarray
-    blocks: float
+    power: np.ndarray  # (2, G, B, C, C, 64), products of channels: flattest blocks, next flattest
+    count: np.ndarray  # (2, G, B, 2), summed blocks, for the two halves of the coefficients
+    intensity: np.ndarray  # (B, C), mean of the flattest blocks
+    clipped: np.ndarray  # (B, C), share of the pixels of the flattest blocks
+    share: np.ndarray  # (B,), of the bin's blocks that are the flattest
+    busy: np.ndarray  # (B,), median energy of all over that of the flattest: 1 where all is flat
+    weight: np.ndarray  # (B,), share of all blocks that fall into the bin
+    blocks: float  # number of the flattest, counted as if disjoint, in a usual bin
 
     def mean(self, drawn: np.ndarray | None = None) -> np.ndarray:
         """Return the mean power (2, B, C, C, 64), each group counted `drawn` (G,) times.
@@ -144,40 +106,22 @@ class Spectra:
         return total
 
 
-def measure(blocks: Blocks, expected: np.ndarray, shares: tuple[float, ...] = _SHARES) -> Spectra:
+def measure(blocks: Blocks, expected: np.ndarray) -> Spectra:
     """Choose the flattest blocks in each intensity bin and sum their spectra.
 
-    Parameters
-    ----------
-    blocks : Blocks
-    expected : ndarray, broadcasts to (N, C, 64)
-        Expected power of the noise in each coefficient; only ratios matter.
-    shares : tuple of float
-        Ladder of shares to choose from; the first is always taken, later ones as long as the
-        measured power does not rise.
+    `expected` (broadcasts to (N, C, 64)) is the power of the noise; only its ratios matter.
     """
-    energy = _energies(blocks, expected)
+    white = blocks.coefficients**2 / expected
+    energy = np.stack([white[..., h].mean(axis=(1, 2)) for h in _HALVES])
     bins = _bins(blocks)
-    parts = [_one_bin(blocks, energy, members, shares) for members in bins]
+    parts = [_one_bin(blocks, energy, members) for members in bins]
     power, count, intensity, clipped, share, busy = (np.stack(p) for p in zip(*parts, strict=True))
+    power, count = power.transpose(1, 2, 0, 3, 4, 5), count.transpose(1, 2, 0, 3)
     weight = np.array([len(m) for m in bins], float)
     weight /= weight.sum()
-    return Spectra(
-        power.transpose(1, 2, 0, 3, 4, 5),
-        count.transpose(1, 2, 0, 3),
-        intensity,
-        weight / weight.sum(),
-        clipped,
-        share,
-        busy,
-        float(np.median(share * weight) / weight.sum() * blocks.disjoint),
-    )
-
-
-def _energies(blocks: Blocks, expected: np.ndarray) -> np.ndarray:
-    """Return the whitened energy of each half of the coefficients, (2, N)."""
-    whole = blocks.coefficients**2 / expected
-    return np.stack([whole[..., h].mean(axis=(1, 2)) for h in _HALVES])
+    whole = weight.sum()  # 1 but for rounding
+    usual = float(np.median(share * weight) / whole * blocks.disjoint)
+    return Spectra(power, count, intensity, clipped, share, busy, weight / whole, usual)
 
 
 def _bins(blocks: Blocks) -> list[np.ndarray]:
@@ -191,19 +135,16 @@ def _bins(blocks: Blocks) -> list[np.ndarray]:
     return np.array_split(order, number)
 
 
-def _one_bin(
-    blocks: Blocks, energy: np.ndarray, members: np.ndarray, shares: tuple[float, ...]
-) -> tuple[np.ndarray, ...]:
-    """Return `power`, `count`, `intensity`, `clipped`, `share` and `busy` of one bin's blocks."""
+def _one_bin(blocks: Blocks, energy: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the first six fields of `Spectra` for one bin; `energy` is that of halves (2, N)."""
     channels = blocks.mean.shape[1]
     power = np.zeros((2, GROUPS, channels, channels, SIDE * SIDE))
     count = np.zeros((2, GROUPS, 2))
     overlap = max(1.0, len(blocks.mean) / blocks.disjoint)
-    flattest = []
-    quiet = 0.0
+    flattest, quiet = [], 0.0
     for half in (0, 1):
         ranked = members[np.argsort(energy[1 - half, members], kind="stable")]
-        take = _how_many(energy[half, ranked], shares, overlap)
+        take = _how_many(energy[half, ranked], overlap)
         flattest.append(ranked[:take])
         quiet += energy[half, flattest[-1]].mean() / 2
         for k, chosen in enumerate((ranked[:take], ranked[take : _NEXT * take])):
@@ -223,38 +164,32 @@ def _one_bin(
     )
 
 
-def _how_many(energy: np.ndarray, shares: tuple[float, ...], overlap: float) -> int:
+def _how_many(energy: np.ndarray, overlap: float) -> int:
     """Return how many of the ranked blocks can be taken before signal raises their energy."""
-    least = int(min(len(energy), max(shares[0] * len(energy), _LEAST * overlap)))
+    least = int(min(len(energy), max(_SHARES[0] * len(energy), _LEAST * overlap)))
     mean = np.cumsum(energy, dtype=np.float64) / np.arange(1, len(energy) + 1)
     slack = mean[least - 1] * (0.01 + _SLACK / np.sqrt(max(1.0, least / overlap)))
     take = least
-    for share in shares[1:]:
-        n = int(share * len(energy))
-        if n <= least:
-            continue
-        if mean[n - 1] > mean[least - 1] + slack:
+    for n in (int(share * len(energy)) for share in _SHARES[1:]):
+        if n > least and mean[n - 1] > mean[least - 1] + slack:
             break
-        take = n
+        take = max(take, n)
     return take
 
 
-def lag_operator(weights: np.ndarray, ridge: float) -> np.ndarray:
+def lag_operator(lowest: float, ridge: float) -> np.ndarray:
     """Return the (25, 64) matrix from mean power to autocovariance at lags 0..4 x 0..4.
 
     Stationary noise with autocovariance r has E[coefficient(u, v)^2] = sum over lags of
     r(k, l) m_u(k) m_v(l), m_u being the autocorrelation of the u-th basis function. The matrix is
-    that relation's weighted least-squares inverse under the assumption that r vanishes beyond
-    four pixels; a ridge that grows with the lag decides what `weights` (64,) leave open.
+    that relation's least-squares inverse for frequencies of u^2 + v^2 >= `lowest`, under the
+    assumption that r vanishes beyond four pixels; a ridge that grows with the lag decides what
+    these leave open.
     """
+    weights = (lowest <= FREQUENCY).astype(float)
     lags = np.arange(MAX_LAG + 1)
     one = np.array([[b[: SIDE - k] @ b[k:] * (1 + (k > 0)) for k in lags] for b in _BASIS])
     model = np.kron(one, one)
-    penalty = ridge * (lags[:, None] ** 2 + lags**2).ravel()
+    penalty = ridge * weights.mean() * (lags[:, None] ** 2 + lags**2).ravel()
     left = model.T * weights
     return np.linalg.solve(left @ model + np.diag(penalty), left)
-
-
-def frequency() -> np.ndarray:
-    """Return u^2 + v^2 of the coefficients, (64,)."""
-    return _U**2 + _V**2

@@ -8,35 +8,21 @@ backwards. Growth common to all frequencies is left alone: stronger noise grows 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
-from zspot.noise.blocks import GROUPS, MAX_LAG, Blocks, Spectra, frequency, lag_operator, measure
+from zspot.noise.blocks import FREQUENCY, GROUPS, MAX_LAG, Blocks, Spectra, lag_operator, measure
 
-
-class _Cut(NamedTuple):
-    """How correlations are extrapolated to the low frequencies, where signal hides noise."""
-
-    lowest: float  # u^2 + v^2 that a trusted frequency must reach
-    ridge: float  # see `lag_operator`
-
-
-_CUT, _BOLD, _TIMID = _Cut(5, 0.05), _Cut(4, 0.03), _Cut(9, 0.1)
-"""The extrapolation in use, and two whose distance is a part of its doubt."""
-_CROSS = _Cut(5, 0.01)
-"""The extrapolation of the correlation between channels."""
+_CUT, _BOLD, _TIMID = (5, 0.05), (4, 0.03), (9, 0.1)
+"""Lowest trusted frequency and ridge of `lag_operator`, which extrapolates correlations to the low
+frequencies, where signal hides noise; and two others, whose distance is a part of its doubt."""
+_CROSS = (5, 0.01)  # the same of the correlation between channels
 _DRAWS = 40  # bootstrap draws
-_EXCESS = 2.0
-"""A bin whose variance exceeds the fitted line by more than this factor counts as texture."""
+_EXCESS = 2.0  # times the fitted line: a bin of more variance than that counts as texture
 _CORRELATED = 0.1  # autocorrelation above which a lag belongs to the correlation length
-_BANDS = [
-    (frequency() >= low) & (frequency() < high)
-    for low, high in pairwise((5, 9, 13, 18, 25, 34, 45, 60, 99))
-]
-_REST = 2.0
-"""Texture in the flattest blocks over its growth to the next flattest."""
+_EDGES = (5, 9, 13, 18, 25, 34, 45, 60)  # of the bands of frequencies
+_BANDS = [np.digitize(FREQUENCY, _EDGES) == k for k in range(1, len(_EDGES) + 1)]
+_REST = 2.0  # texture in the flattest blocks over its growth to the next flattest
 _GROWTH_VARIANCE = 8 / 3
 """Variance of growth over power by chance, for one coefficient of one block and one of the three
 in the next class: 2 (1 + 1/3). Growth within one standard deviation is not believed."""
@@ -49,31 +35,20 @@ _FLOOR = {"level": 0.03, "gain": 0.06, "read": 0.03, "variance": 0.06}
 
 @dataclass(frozen=True)
 class Estimate:
-    """Everything that follows from one set of spectra, in standardised intensities.
+    """Everything that follows from one set of spectra, in standardised intensities."""
 
-    Attributes
-    ----------
-    level, gain, read : float64 ndarray (C,)
-        `read` is the standard deviation at the lowest intensity; `gain` variance per intensity.
-    variance : float64 ndarray (C, B)
-        Level function at the spectra's intensities.
-    autocorrelation : float64 ndarray (9, 9)
-    length : float64 ndarray ()
-    channels : float64 ndarray (C, C)
-    """
-
-    level: np.ndarray
-    gain: np.ndarray
-    read: np.ndarray
-    variance: np.ndarray
-    autocorrelation: np.ndarray
-    length: np.ndarray
-    channels: np.ndarray
+    level: np.ndarray  # (C,)
+    gain: np.ndarray  # (C,), variance per intensity
+    read: np.ndarray  # (C,), standard deviation at the lowest intensity
+    variance: np.ndarray  # (C, B), level function at the spectra's intensities
+    autocorrelation: np.ndarray  # (9, 9)
+    length: np.ndarray  # ()
+    channels: np.ndarray  # (C, C)
 
     def among(self, live: np.ndarray, channels: int, itself: float) -> Estimate:
         """Return the estimate of all `channels`, those that are not `live` without noise.
 
-        `itself` is what the correlation of a channel with itself is given as.
+        `itself` stands for the correlation of a channel with itself.
         """
         names = ("level", "gain", "read", "variance")
         wide = {name: spread(getattr(self, name), live, channels) for name in names}
@@ -111,12 +86,7 @@ def estimate(spectra: Spectra, black: np.ndarray) -> tuple[Estimate, Estimate]:
     The uncertainty joins the scatter over bootstrap draws of the groups of tiles with half the
     distance between a bolder and a more timid extrapolation to low frequencies, half of what the
     extrapolation to no texture changed, and a calibrated term that grows as flat blocks get rarer.
-
-    Parameters
-    ----------
-    spectra : Spectra
-    black : ndarray (C,)
-        Lowest intensity of each channel, where the read noise is stated.
+    `black` (C,) is the lowest intensity, where the read noise is stated.
     """
     power = spectra.mean()
     best = _solve(spectra, power, black, _CUT)
@@ -180,17 +150,21 @@ def _noise_power(power: np.ndarray, spectra: Spectra, rest: float) -> np.ndarray
 
 
 def _solve(
-    spectra: Spectra, power: np.ndarray, black: np.ndarray, cut: _Cut, rest: float = _REST
+    spectra: Spectra,
+    power: np.ndarray,
+    black: np.ndarray,
+    cut: tuple[int, float],
+    rest: float = _REST,
 ) -> Estimate:
     """Read an estimate off the mean power (2, B, C, C, 64) of the spectra."""
     total = _noise_power(power, spectra, rest)
     above = spectra.intensity - black
-    ends = np.stack([envelope(above[:, c], total[:, c], spectra) for c in range(len(black))])
+    ends = np.stack([_envelope(above[:, c], total[:, c], spectra) for c in range(len(black))])
     fitted = np.maximum(ends[:, :1] + ends[:, 1:] * above.T, 1e-12)  # (C, B)
     usual = np.median(total, axis=0)[:, None]
     capped = np.minimum(total.T, np.maximum(_EXCESS * fitted, usual))
     shape = _shape(spectra, power, total, fitted)
-    lags = np.einsum("ccl->cl", shape @ _operator(cut).T)
+    lags = np.einsum("ccl->cl", shape @ lag_operator(*cut).T)
     own = np.maximum(lags, 0)[:, 0]
     auto = _autocorrelation(lags, own)
     return Estimate(
@@ -198,7 +172,7 @@ def _solve(
         gain=own * ends[:, 1],
         read=np.sqrt(own * ends[:, 0]),
         variance=own[:, None] * total.T,
-        autocorrelation=_mirror(auto),
+        autocorrelation=np.pad(auto, ((MAX_LAG, 0), (MAX_LAG, 0)), "reflect"),
         length=np.asarray(_length(auto)),
         channels=_channels(shape),
     )
@@ -234,25 +208,13 @@ def _trust(spectra: Spectra, total: np.ndarray, raw: np.ndarray, fitted: np.ndar
     return trust * (total / raw).mean(axis=1) ** 4
 
 
-def _operator(cut: _Cut) -> np.ndarray:
-    """Return `lag_operator` for the frequencies that a cut trusts."""
-    weights = np.where(frequency() >= cut.lowest, 1.0, 0.0)
-    return lag_operator(weights, cut.ridge * weights.mean())
-
-
 def _channels(shape: np.ndarray) -> np.ndarray:
     """Return the correlation between channels at lag 0, (C, C)."""
-    lag0 = shape @ _operator(_CROSS)[0]
+    lag0 = shape @ lag_operator(*_CROSS)[0]
     deviation = np.sqrt(np.maximum(np.diag(lag0), 1e-12))
     out = np.clip(lag0 / (deviation[:, None] * deviation), -1, 1)
     np.fill_diagonal(out, 1.0)
     return out
-
-
-def _mirror(quarter: np.ndarray) -> np.ndarray:
-    """Return all lags, (9, 9), from those down and to the right."""
-    half = np.concatenate([quarter[:0:-1], quarter])
-    return np.concatenate([half[:, :0:-1], half], axis=1)
 
 
 def _length(quarter: np.ndarray) -> float:
@@ -262,7 +224,7 @@ def _length(quarter: np.ndarray) -> float:
     return float(np.argmin(over) - 1) if not over.all() else float(MAX_LAG)
 
 
-def envelope(x: np.ndarray, variance: np.ndarray, spectra: Spectra) -> np.ndarray:
+def _envelope(x: np.ndarray, variance: np.ndarray, spectra: Spectra) -> np.ndarray:
     """Fit variance = a + b x with a, b >= 0; bins above the line lose weight, bins below keep it.
 
     Signal can only add variance, so what lies above is suspected of texture. Bins with clipped

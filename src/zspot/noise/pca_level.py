@@ -22,16 +22,9 @@ _ENOUGH = 2000  # patches per pixel of a patch, from which texture makes up for 
 
 
 def white_level(y: Tensor) -> tuple[float, ...] | None:
-    """Estimate the standard deviation of white noise.
+    """Estimate the standard deviation of white noise in each channel of (C, H, W), in its units.
 
-    Parameters
-    ----------
-    y : float tensor (C, H, W)
-
-    Returns
-    -------
-    tuple of float, or None
-        One value per channel in the units of `y`; None where the image is too small to tell.
+    None where the image is too small to tell.
 
     References
     ----------

@@ -29,6 +29,7 @@ def plot_noise(
     path : str or Path
         The suffix decides the format: .png, .pdf, .svg.
     channel_axis : int or None
+        As in `analyze_noise`.
 
     Raises
     ------

@@ -110,13 +110,12 @@ class NoiseReport:
         if not self.level.any() and not self.level_uncertainty.any():
             return " ".join(["no noise: the image is constant.", *self.notes])
         level, doubt = rms(self.level), rms(self.level_uncertainty)
+        share = 100 * rms(self.level_fraction)
+        far = f"correlated to {self.correlation_length:.0f} px ({self.lag_one:.2f} at 1 px)"
         words = [
-            f"noise level {level:.3g} +- {doubt:.1g} ({100 * rms(self.level_fraction):.2g} % "
-            "of the range)",
+            f"noise level {level:.3g} +- {doubt:.1g} ({share:.2g} % of the range)",
             "grows with brightness" if self.grows else "about even over brightness",
-            "white"
-            if self.is_white
-            else f"correlated to {self.correlation_length:.0f} px ({self.lag_one:.2f} at 1 px)",
+            "white" if self.is_white else far,
         ]
         if len(self.level) > 1:
             mean = self.channel_correlation[np.triu_indices(len(self.level), 1)].mean()
@@ -188,13 +187,9 @@ def _measure(stored: Stored) -> _Measured:
     spectra = spectra_of(blocks)
     best, doubt = estimate(spectra, stored.black[live])
     notes = _limits(blocks.disjoint, spectra, best.variance)
-    if len(live) == len(values):
-        intensity = spectra.intensity.T
-    else:
-        best, doubt = best.among(live, len(values), 1.0), doubt.among(live, len(values), 0.0)
-        intensity = spread(spectra.intensity.T, live, len(values))
+    best, doubt = best.among(live, len(values), 1.0), doubt.among(live, len(values), 0.0)
     notes += _format_notes(stored, best.level * stored.scale)
-    return _Measured(best, doubt, intensity, notes)
+    return _Measured(best, doubt, spread(spectra.intensity.T, live, len(values)), notes)
 
 
 def _by_differences(values: np.ndarray, doubt: float, notes: list[str]) -> _Measured:
@@ -286,8 +281,7 @@ def rms(values: np.ndarray) -> float:
 
 def _plain(value: object) -> object:
     """Return what JSON can hold."""
-    if isinstance(value, np.ndarray):
-        return [_plain(v) for v in value.tolist()]
-    if isinstance(value, (list, tuple)):
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

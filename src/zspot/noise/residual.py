@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from zspot.filters.local_mean import LocalMean
 
-_WINDOW = 4.0
+_WINDOW = 4.0  # deviation of a Gaussian window, pixels
 _WIDER = 6.0  # the window of `unevenness`: noise itself varies little over so many pixels
 _OUTER = 0.1  # share of pixels beyond each end of its range
 _BINS = 8  # of brightness, in which strength and detail are compared: noise may depend on it
@@ -24,16 +24,8 @@ _OUTLIER = 4.0  # deviations; what lies beyond does not decide a correlation of 
 def detail_correlation(noisy: Tensor, estimate: Tensor, guide: Tensor) -> float:
     """Correlate the local strength of what was removed with the local detail, at equal brightness.
 
-    Parameters
-    ----------
-    noisy, estimate : float tensor (C, H, W)
-    guide : float tensor (C, H, W)
-        A first estimate, whose gradients tell where detail is.
-
-    Returns
-    -------
-    float
-        Correlation of the logarithms, -1 to 1; 0 for an image without any variation of either.
+    Images are (C, H, W); the gradients of `guide`, a first estimate, tell where detail is. Of
+    logarithms, -1 to 1; 0 for an image without any variation of either.
     """
     average = LocalMean((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
@@ -48,15 +40,8 @@ def detail_correlation(noisy: Tensor, estimate: Tensor, guide: Tensor) -> float:
 def unevenness(noisy: Tensor, estimate: Tensor) -> float:
     """Say over what range the local power of what was removed varies at equal brightness.
 
-    Parameters
-    ----------
-    noisy, estimate : float tensor (C, H, W)
-
-    Returns
-    -------
-    float
-        From the lowest to the highest tenth of the pixels, natural logarithm of the power; 0 is
-        even. White noise alone gives about 0.2, for what windows of finite size vary by.
+    From the lowest to the highest tenth of the pixels, natural logarithm; 0 is even. White noise
+    alone gives about 0.2, for what windows of finite size vary by.
     """
     average = LocalMean((noisy.shape[1], noisy.shape[2]), 1, _WIDER, noisy)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
@@ -92,12 +77,9 @@ def likeness(one: Tensor, other: Tensor) -> float:
 
 
 def neighbour_correlation(unit: Tensor) -> float:
-    """Return the correlation between neighbouring pixels, down and across; -1 to 1.
+    """Return the correlation between neighbouring pixels, down and across, -1 to 1.
 
-    Parameters
-    ----------
-    unit : float tensor (C, H, W)
-        Of deviation 1, so that outliers can be cut off; any mean. 0 for a single pixel.
+    `unit` (C, H, W) has a deviation of 1, so that outliers can be cut off. 0 for a single pixel.
     """
     unit = (unit - unit.mean((1, 2), keepdim=True)).clamp(-_OUTLIER, _OUTLIER)
     power = unit.square().mean().clamp(min=1e-12)

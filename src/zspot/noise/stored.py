@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zspot.core.plane import Plane
+from zspot.core.plane import Plane, check_image
 from zspot.noise.blocks import MAX_BLOCKS, SIDE
 
 _PILE = 2e-3  # share of the pixels that a clipping level holds at least
@@ -17,99 +17,66 @@ _WINDOW = 1024  # rows and columns in which JPEG's grid is sought
 
 @dataclass(frozen=True)
 class Stored:
-    """An image's values, standardised, and what is known of how they are stored.
+    """An image's values, each channel standardised, and what is known of how they are stored."""
 
-    Attributes
-    ----------
-    values : float32 ndarray (C, H, W)
-        Mean 0 and deviation 1 in each channel; 0 in a constant one.
-    clipped : bool ndarray (C, H, W)
-    offset, scale : float64 ndarray (C,)
-        From `values` to the image's units; scale 0 for a constant channel.
-    black, white : float64 ndarray (C,)
-        Smallest and largest of all values, standardised.
-    lowest, low, high, quantum : float64 ndarray (C,)
-        Smallest value in units, shares of clipped pixels, step between values in units.
-    blockiness : float
-    step : int
-        Between the blocks to cut, 0 if free.
-    """
-
-    values: np.ndarray
-    clipped: np.ndarray
-    offset: np.ndarray
-    scale: np.ndarray
-    black: np.ndarray
-    white: np.ndarray
-    lowest: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    quantum: np.ndarray
+    values: np.ndarray  # float32 (C, H, W), mean 0 and deviation 1; 0 in a constant channel
+    clipped: np.ndarray  # bool (C, H, W)
+    offset: np.ndarray  # (C,), units
+    scale: np.ndarray  # (C,), from `values` to units; 0 for a constant channel
+    black: np.ndarray  # (C,), smallest of all values, standardised
+    white: np.ndarray  # (C,), largest of all values, standardised
+    lowest: np.ndarray  # (C,), smallest value in units
+    low: np.ndarray  # (C,), share of pixels clipped at the smallest value
+    high: np.ndarray  # (C,), share of pixels clipped at the largest value
+    quantum: np.ndarray  # (C,), step between values in units
     blockiness: float
-    step: int
+    step: int  # between the blocks to cut, 0 if free
 
     @classmethod
     def of(cls, image: np.ndarray, channel_axis: int | None) -> Stored:
-        """Read `image`; raises what `Plane.of` raises, for the whole of it."""
-        stored, some, step, plane = _sampled(image, channel_axis)
+        """Read an image; raises what `Plane.of` raises."""
+        axis = check_image(image, channel_axis)
+        stored = image[None] if axis is None else np.moveaxis(image, axis, 0)
+        some, step = _sample(stored)
+        plane = Plane.of(some, 0)
         deviation = plane.values.std(axis=(1, 2), dtype=np.float64)
         deviation = np.where(plane.varying, deviation, 0.0)
         unit = np.where(deviation > 0, deviation, 1.0)
         scale = deviation * plane.scale
-        lowest, highest = (f(stored, axis=(1, 2)).astype(np.float64) for f in (np.min, np.max))
-        low, high = zip(*(ends(c) for c in stored), strict=True)
+        ends = stored.min(axis=(1, 2)), stored.max(axis=(1, 2))
+        low, high = np.array([_piles(channel) for channel in stored]).T
         clipped = np.zeros(some.shape, bool)
-        for c, channel in enumerate(stored):
-            if low[c]:
-                clipped[c] |= some[c] == channel.min()
-            if high[c]:
-                clipped[c] |= some[c] == channel.max()
+        for share, end in zip((low, high), ends, strict=True):
+            clipped |= (share > 0)[:, None, None] & (some == end[:, None, None])
+        lowest, highest = (end.astype(np.float64) for end in ends)
         safe = np.where(scale > 0, scale, 1.0)
         with np.errstate(all="ignore"):
             black, white = (
                 np.where(scale > 0, e / safe - plane.offset / safe, 0.0) for e in (lowest, highest)
             )
         return cls(
-            plane.values / unit[:, None, None].astype(np.float32),
-            clipped,
-            plane.offset,
-            scale,
-            black,
-            white,
-            lowest,
-            np.array(low),
-            np.array(high),
-            np.array([quantum(c) for c in stored]),
-            blockiness(stored if step else plane.values),
-            step,
+            values=plane.values / unit[:, None, None].astype(np.float32),
+            clipped=clipped,
+            offset=plane.offset,
+            scale=scale,
+            black=black,
+            white=white,
+            lowest=lowest,
+            low=low,
+            high=high,
+            quantum=np.array([_quantum(channel) for channel in stored]),
+            blockiness=_blockiness(stored if step else plane.values),
+            step=step,
         )
 
 
-def _sampled(
-    image: np.ndarray, channel_axis: int | None
-) -> tuple[np.ndarray, np.ndarray, int, Plane]:
-    """Return all stored values (C, H, W), those to analyse, the step of blocks and their plane.
-
-    Raises what `Plane.of` raises, for the whole image.
-    """
-    flat = image.ndim == 2 and channel_axis is None
-    cubic = image.ndim == 3 and channel_axis is not None and -3 <= channel_axis < 3
-    if not (flat or cubic) or image.dtype.kind not in "uif" or image.size == 0:
-        Plane.of(image, channel_axis)  # raises
-    stored = image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
-    some, step = sample(stored)
-    if step and not (np.isfinite(stored.min()) and np.isfinite(stored.max())):
-        Plane.of(image, channel_axis)  # raises
-    return stored, some, step, Plane.of(some, 0)
-
-
-def sample(channels: np.ndarray) -> tuple[np.ndarray, int]:
+def _sample(channels: np.ndarray) -> tuple[np.ndarray, int]:
     """Return what is analysed of `channels` (C, H, W), and the step between blocks, 0 if free.
 
     Above 4 megapixels that is a mosaic of 8x8 blocks from all over the image, so that time does
     not grow with the image. Their distance is odd: all phases of a colour mosaic are met equally.
     """
-    if channels[0].size <= _LARGE:
+    if channels[0].size <= _LARGE or min(channels.shape[1:]) < SIDE:
         return channels, 0
     step = int(np.sqrt(channels[0].size / MAX_BLOCKS)) // 2 * 2 + 1
     windows = np.lib.stride_tricks.sliding_window_view(channels, (SIDE, SIDE), axis=(1, 2))
@@ -118,7 +85,7 @@ def sample(channels: np.ndarray) -> tuple[np.ndarray, int]:
     return windows.reshape(count, rows * SIDE, columns * SIDE), SIDE
 
 
-def ends(channel: np.ndarray) -> tuple[float, float]:
+def _piles(channel: np.ndarray) -> tuple[float, float]:
     """Return the shares of pixels at the smallest and largest value where they pile up, else 0.
 
     A pile holds more than 0.2 % of all pixels and half as many again as the value beside it.
@@ -135,7 +102,7 @@ def ends(channel: np.ndarray) -> tuple[float, float]:
     return shares[0], shares[1]
 
 
-def quantum(channel: np.ndarray) -> float:
+def _quantum(channel: np.ndarray) -> float:
     """Return the step between stored values, in units; 0 where none is seen.
 
     Looks at 65536 pixels. Integers that use only every 16th value have a step of 16.
@@ -155,7 +122,7 @@ def quantum(channel: np.ndarray) -> float:
     return float(np.median(gaps / np.rint(steps))) if even and steps.max() < 1e4 else 0.0
 
 
-def blockiness(values: np.ndarray) -> float:
+def _blockiness(values: np.ndarray) -> float:
     """Return how much JPEG's 8x8 grid stands out of `values` (C, H, W): 1 not at all.
 
     The kink between pixels at the most marked of the 8 positions over that at the positions two,
