@@ -149,7 +149,10 @@ class _Filter:
         Returns the sum of their weighted patches, (C, H, W), and their weights, (C or 1, H, W).
         """
         step, parts = self.step, len(noisy) if self.step.split else 1
-        places = self._groups(noisy, pilot, references)
+        # Without a pilot: the first opponent channel has most of the signal, a part of the noise.
+        seen = pilot if pilot is not None else noisy[:1] if step.split else noisy
+        steps = search_steps(_places(noisy, step), step.reach, step.dense)
+        places = match(seen, step.patch, step.stride, steps, step.members, references)
         rows = patch_rows(noisy, step.patch)
         models = None if pilot is None else patch_rows(pilot, step.patch)
         total, weight = torch.zeros_like(rows), rows.new_zeros(len(rows), parts)
@@ -164,14 +167,6 @@ class _Filter:
             weight.index_add_(0, flat, trust.transpose(1, 2).reshape(-1, parts))
             tell((number + 1) / len(chunks))
         return overlap_add(total, weight, noisy.shape, step.patch)
-
-    def _groups(self, noisy: Tensor, pilot: Tensor | None, references: Box) -> Tensor:
-        """Return where the patches of each group start, (groups, members)."""
-        step = self.step
-        # Without a pilot: the first opponent channel has most of the signal, a part of the noise.
-        seen = pilot if pilot is not None else noisy[:1] if step.split else noisy
-        steps = search_steps(_places(noisy, step), step.reach, step.dense)
-        return match(seen, step.patch, step.stride, steps, step.members, references)
 
 
 def _places(image: Tensor, step: Pass) -> tuple[int, int]:

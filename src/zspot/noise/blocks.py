@@ -54,12 +54,10 @@ def cut(values: np.ndarray, clipped: np.ndarray, step: int = 0) -> Blocks:
     met equally; a `step` other than 0 replaces it. `clipped` is bool (C, H, W).
     """
     height, width = values.shape[1] - SIDE + 1, values.shape[2] - SIDE + 1
-    free = step == 0
-    step = step or 1
-    while free and (
-        -(-height // step) * -(-width // step) > MAX_BLOCKS or (step == 1 and height > 64)
-    ):
-        step += 2
+    if not step:
+        step = 1 if height <= 64 else 3
+        while -(-height // step) * -(-width // step) > MAX_BLOCKS:
+            step += 2
     rows, columns = np.arange(0, height, step), np.arange(0, width, step)
     blocks = _windows(values, step)
     coefficients = blocks @ np.kron(_BASIS, _BASIS).T.astype(np.float32)

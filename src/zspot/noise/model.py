@@ -57,6 +57,9 @@ class Estimate:
         return replace(self, **wide, channels=between)
 
 
+_NAMES = [f.name for f in fields(Estimate)]
+
+
 def spread(values: np.ndarray, live: np.ndarray, channels: int) -> np.ndarray:
     """Put `values` of the `live` channels among zeros, (channels, ...)."""
     out = np.zeros((channels, *values.shape[1:]))
@@ -94,14 +97,11 @@ def estimate(spectra: Spectra, black: np.ndarray) -> tuple[Estimate, Estimate]:
     raw = _solve(spectra, power, black, _CUT, rest=0.0)
     draws = _bootstrap(spectra, black)
     doubt = {}
-    for name in (f.name for f in fields(Estimate)):
+    for name in _NAMES:
         value, one, two, three = (getattr(e, name) for e in (best, bold, timid, raw))
-        if not draws:
-            doubt[name] = np.full_like(value, np.inf)
-            continue
-        scatter = np.stack([getattr(d, name) for d in draws]).std(axis=0)
+        scatter = np.stack([getattr(d, name) for d in draws]).std(axis=0) if draws else np.inf
         doubt[name] = np.sqrt(scatter**2 + ((one - two) / 2) ** 2 + ((value - three) / 2) ** 2)
-    return best, _with_texture(best, replace(best, **doubt), spectra)
+    return best, _with_texture(best, Estimate(**doubt), spectra)
 
 
 def _bootstrap(spectra: Spectra, black: np.ndarray) -> list[Estimate]:
@@ -119,7 +119,7 @@ def _with_texture(best: Estimate, doubt: Estimate, spectra: Spectra) -> Estimate
     """Join the uncertainty with what texture is wont to add where little is flat."""
     doublings = float(np.clip(np.log2(max(1.0, spectra.weight @ spectra.busy)), 0, 4))
     wide = {}
-    for name in (f.name for f in fields(Estimate)):
+    for name in _NAMES:
         # Read noise may be 0, yet is no surer for it: its doubt goes with the level.
         value = best.level if name == "read" else getattr(best, name)
         size = _RELATIVE[name] * value if name in _RELATIVE else _ABSOLUTE[name]
@@ -128,7 +128,7 @@ def _with_texture(best: Estimate, doubt: Estimate, spectra: Spectra) -> Estimate
     centre = best.autocorrelation == 1
     wide["autocorrelation"] = np.where(centre, 0.0, wide["autocorrelation"])
     np.fill_diagonal(wide["channels"], 0.0)
-    return replace(doubt, **wide)
+    return Estimate(**wide)
 
 
 def _noise_power(power: np.ndarray, spectra: Spectra, rest: float) -> np.ndarray:
@@ -166,14 +166,16 @@ def _solve(
     shape = _shape(spectra, power, total, fitted)
     lags = np.einsum("ccl->cl", shape @ lag_operator(*cut).T)
     own = np.maximum(lags, 0)[:, 0]
-    auto = _autocorrelation(lags, own)
+    auto = lags / np.maximum(own, 1e-12)[:, None]
+    auto[:, 0] = 1.0
+    quarter = np.clip(auto.mean(axis=0).reshape(MAX_LAG + 1, -1), -1, 1)
     return Estimate(
         level=np.sqrt(own * (capped @ spectra.weight)),
         gain=own * ends[:, 1],
         read=np.sqrt(own * ends[:, 0]),
         variance=own[:, None] * total.T,
-        autocorrelation=np.pad(auto, ((MAX_LAG, 0), (MAX_LAG, 0)), "reflect"),
-        length=np.asarray(_length(auto)),
+        autocorrelation=np.pad(quarter, ((MAX_LAG, 0), (MAX_LAG, 0)), "reflect"),
+        length=np.asarray(_length(quarter)),
         channels=_channels(shape),
     )
 
@@ -181,31 +183,19 @@ def _solve(
 def _shape(
     spectra: Spectra, power: np.ndarray, total: np.ndarray, fitted: np.ndarray
 ) -> np.ndarray:
-    """Return the spectrum (C, C, 64) of noise of power 1, mean of the bins by their trust."""
-    raw = _noise_power(power, spectra, 0.0)
-    trust = _trust(spectra, total, raw, fitted)
-    root = np.sqrt(raw)
-    shape = power[0] / (root[:, :, None] * root[:, None])[..., None]
-    return np.einsum("b,bcdf->cdf", trust, shape) / trust.sum()
+    """Return the spectrum (C, C, 64) of noise of power 1, mean of the bins by their trust.
 
-
-def _autocorrelation(lags: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Return the autocorrelation at lags 0..4 x 0..4, mean of the channels, from (C, 25)."""
-    auto = lags / np.maximum(own, 1e-12)[:, None]
-    auto[:, 0] = 1.0
-    return np.clip(auto.mean(axis=0).reshape(MAX_LAG + 1, -1), -1, 1)
-
-
-def _trust(spectra: Spectra, total: np.ndarray, raw: np.ndarray, fitted: np.ndarray) -> np.ndarray:
-    """Return how much each bin (B,) counts for the shape of the spectrum.
-
-    The shape keeps its texture: bins that hold much of it count little instead.
+    It keeps its texture: bins that hold much of that count little instead.
     """
+    raw = _noise_power(power, spectra, 0.0)
     alive = np.quantile(total, 0.75, axis=0)[:, None]
     excess = total.T / np.maximum(fitted, 0.1 * alive)
     trust = spectra.weight * spectra.share / np.maximum(1, excess.mean(axis=0)) ** 4
     trust *= (total.T / (total.T + 0.1 * alive)).min(axis=0)  # JPEG leaves some bins no noise
-    return trust * (total / raw).mean(axis=1) ** 4
+    trust = trust * (total / raw).mean(axis=1) ** 4
+    root = np.sqrt(raw)
+    shape = power[0] / (root[:, :, None] * root[:, None])[..., None]
+    return np.einsum("b,bcdf->cdf", trust, shape) / trust.sum()
 
 
 def _channels(shape: np.ndarray) -> np.ndarray:

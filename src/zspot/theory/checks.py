@@ -17,15 +17,14 @@ def check_choice(name: str, choice: str, allowed: tuple[str, ...]) -> None:
         raise TheoryError(f"{name}={choice!r}: choose one of {', '.join(allowed)}")
 
 
-def check_number(name: str, given: Any, low: float, high: float = np.inf) -> np.ndarray:
-    """Return numbers as float64; raise a `TheoryError` unless they lie in [low, high]."""
+def check_number(name: str, given: Any, low: float, high: float = np.inf) -> None:
+    """Raise a `TheoryError` unless numbers lie in [low, high]."""
     numbers = np.asarray(given, dtype=np.float64)
-    if not (np.isfinite(numbers).all() and (numbers >= low).all() and (numbers <= high).all()):
+    if not (np.isfinite(numbers) & (numbers >= low) & (numbers <= high)).all():
         limits = "finite" if np.isinf(low) else f"finite and at least {low:g}"
         if np.isfinite(high):
             limits = f"between {low:g} and {high:g}"
         raise TheoryError(f"{name}={given!r}: must be {limits}")
-    return numbers
 
 
 def check_parameters(spec: Any) -> None:

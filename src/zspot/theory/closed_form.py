@@ -17,6 +17,7 @@ CVPR 2025, Proposition 1 and Lemma 1. torch is imported by the functions named a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,30 +54,33 @@ class Slopes(NamedTuple):
     sigma: np.ndarray
 
 
-class _Parts(NamedTuple):
+class _Terms(NamedTuple):
     """Terms of the closed form, of whatever type the parameters have."""
 
+    m: Any  # visible pixels
     power: Any  # x_0^2
     noise: Any  # sigma^2
     common: Any  # noise_correlation^2
+    shared: Any  # E(y_0 y_j)
     spread: Any  # variance of the deviations / sigma^2
     whole: Any  # the denominator
 
+    @classmethod
+    def of(cls, five: Iterable[Any], model: str) -> _Terms:
+        """Return the terms for the five parameters of a `BlindSpot`."""
+        value, sigma, correlation, deviation, m = five
+        power, noise, common = value**2, sigma**2, correlation**2
+        spread = deviation**2 * (power if model == "multiplicative" else 1.0)
+        whole = m * power + (m - 1) * common * noise + spread * noise + noise
+        return cls(m, power, noise, common, power + correlation * noise, spread, whole)
 
-def _parts(value: Any, sigma: Any, correlation: Any, deviation: Any, m: Any, model: str) -> _Parts:
-    """Return the terms of the closed form."""
-    power, noise, common = value**2, sigma**2, correlation**2
-    spread = deviation**2 * (power if model == "multiplicative" else 1.0)
-    whole = m * power + (m - 1) * common * noise + spread * noise + noise
-    return _Parts(power, noise, common, spread, whole)
-
-
-def _risk(p: _Parts, m: Any, form: str) -> Any:
-    """Return the risk in one of its forms."""
-    if form == "difference":
-        return p.power - m * (p.power**2 - p.common * p.noise**2) / p.whole
-    kept = p.power * p.noise * ((m - 1) * p.common + p.spread + 1)
-    return (kept + m * p.common * p.noise**2) / p.whole
+    def risk(self, form: str) -> Any:
+        """Return the risk in one of its forms."""
+        check_choice("form", form, FORMS)
+        m, power, noise, common, _, spread, whole = self
+        if form == "difference":
+            return power - m * (power**2 - common * noise**2) / whole
+        return (power * noise * ((m - 1) * common + spread + 1) + m * common * noise**2) / whole
 
 
 @dataclass(frozen=True)
@@ -126,14 +130,13 @@ class BlindSpot:
         five = (self.value, self.sigma, self.noise_correlation, self.deviation, self.visible)
         return [np.asarray(x, dtype=np.float64) for x in five]
 
-    def _terms(self) -> _Parts:
-        value, sigma, correlation, deviation, m = self._numbers()
-        return _parts(value, sigma, correlation, deviation, m, self.model)
+    def _terms(self) -> _Terms:
+        return _Terms.of(self._numbers(), self.model)
 
     def weight(self) -> np.ndarray:
-        """Return the weight that every visible pixel gets; float64 ndarray."""
+        """Return the weight that every visible pixel gets."""
         p = self._terms()
-        return (p.power + np.asarray(self.noise_correlation) * p.noise) / p.whole
+        return p.shared / p.whole
 
     def risk(self, form: str = "fraction") -> np.ndarray:
         """Return the risk, squared intensities; float64 ndarray of the parameters' shape.
@@ -143,20 +146,13 @@ class BlindSpot:
         form : {"fraction", "difference"}
             "difference" is x_0^2 minus what the visible pixels explain, as printed; "fraction" is
             the same over one denominator, which loses no digits where the risk is small.
-
-        Raises
-        ------
-        TheoryError
-            If there is no such form.
         """
-        check_choice("form", form, FORMS)
-        return _risk(self._terms(), np.asarray(self.visible, dtype=np.float64), form)
+        return self._terms().risk(form)
 
     def loss(self) -> np.ndarray:
         """Return the self-supervised loss that the weights reach, squared intensities."""
-        p, m = self._terms(), np.asarray(self.visible, dtype=np.float64)
-        shared = p.power + np.asarray(self.noise_correlation) * p.noise
-        return p.power + p.noise - m * shared**2 / p.whole
+        p = self._terms()
+        return p.power + p.noise - p.m * p.shared**2 / p.whole
 
     def limit(self) -> np.ndarray:
         """Return the risk for infinitely many visible pixels: what noise correlation costs."""
@@ -177,26 +173,20 @@ class BlindSpot:
 
     def slopes(self) -> Slopes:
         """Return the exact derivatives of the risk."""
-        p, m = self._terms(), np.asarray(self.visible, dtype=np.float64)
+        p = self._terms()
         gain = p.power**2 - p.common * p.noise**2
         unit = p.power if self.model == "multiplicative" else 1.0
-        rest = (m - 1) * p.common + p.spread + 1
+        rest = (p.m - 1) * p.common + p.spread + 1
         bottom = p.whole**2
         return Slopes(
-            m * p.noise * ((m - 1) * gain + p.noise * p.whole) / bottom,
-            m * gain * p.noise * unit / bottom,
+            p.m * p.noise * ((p.m - 1) * gain + p.noise * p.whole) / bottom,
+            p.m * gain * p.noise * unit / bottom,
             -gain * p.noise * (1 + p.spread - p.common) / bottom,
-            m * (2 * p.common * p.noise * p.whole + gain * rest) / bottom,
+            p.m * (2 * p.common * p.noise * p.whole + gain * rest) / bottom,
         )
 
     def neighbours(self) -> Neighbours:
-        """Return the same setting pixel by pixel; needs plain numbers and a whole `visible`.
-
-        Raises
-        ------
-        TheoryError
-            If a parameter is an array or `visible` is not a whole number from 1 up.
-        """
+        """Return the same setting pixel by pixel; needs plain numbers and a whole `visible`."""
         numbers = self._numbers()
         if any(x.ndim for x in numbers) or numbers[4] < 1 or numbers[4] % 1:
             raise TheoryError(
@@ -215,10 +205,6 @@ def rank_one_inverse(a: float, b: float, size: int) -> np.ndarray:
     a, b : float
     size : int
         Rows, at least 1.
-
-    Returns
-    -------
-    float64 ndarray (size, size)
 
     Raises
     ------
@@ -249,18 +235,9 @@ def torch_risk(
         As in `BlindSpot`; they broadcast. Ranges are not checked: an optimiser may step outside.
     model, form : str
         As in `BlindSpot`.
-
-    Raises
-    ------
-    TheoryError
-        If there is no such model or form.
     """
     import torch
 
     check_choice("model", model, MODELS)
-    check_choice("form", form, FORMS)
     five = (value, sigma, noise_correlation, deviation, visible)
-    value, sigma, noise_correlation, deviation, m = (
-        torch.as_tensor(x, dtype=torch.float64) for x in five
-    )
-    return _risk(_parts(value, sigma, noise_correlation, deviation, m, model), m, form)
+    return _Terms.of((torch.as_tensor(x, dtype=torch.float64) for x in five), model).risk(form)

@@ -24,14 +24,14 @@ _SINGULAR = 1e-12  # smallest pivot, relative to the largest moment, that counts
 
 @dataclass(frozen=True)
 class Solution:
-    """What the self-supervised loss chooses.
+    """What the self-supervised loss chooses; risk and loss in squared intensities.
 
     Attributes
     ----------
     weights : float64 ndarray (M,)
         Of the visible pixels.
     risk : float
-        Mean squared error against the clean value, squared intensities.
+        Mean squared error against the clean value.
     loss : float
         Mean squared error against the noisy value, which is what was minimised.
     """
@@ -124,11 +124,6 @@ class Moments:
             Of the window's centre in `channel` and all other pixels of all channels.
         offsets : int ndarray (M, 3)
             Channel, row and column of each visible pixel; rows and columns from the centre.
-
-        Raises
-        ------
-        TheoryError
-            If the images differ in shape or hold no whole window.
         """
         if clean.shape != noise.shape or clean.ndim != 3:
             raise TheoryError(
@@ -207,21 +202,23 @@ class Neighbours:
 
     def __post_init__(self) -> None:
         check_parameters(self)
-        shapes = [np.shape(x) for x in (self.noise_correlation, self.deviation)]
         if np.ndim(self.value) or np.ndim(self.sigma):
             raise TheoryError("value and sigma must be numbers")
+        for name in ("noise_correlation", "deviation"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
+        shapes = [self.noise_correlation.shape, self.deviation.shape]
         if shapes[0] != shapes[1] or len(shapes[0]) != 1 or shapes[0] == (0,):
             raise TheoryError(f"noise_correlation, deviation: shapes {shapes} must be one (M,)")
 
     def _spread(self) -> np.ndarray:
         """Return the standard deviation of each visible value around the hidden one."""
         unit = abs(self.value) if self.model == "multiplicative" else 1.0
-        return np.asarray(self.deviation, dtype=np.float64) * self.sigma * unit
+        return self.deviation * self.sigma * unit
 
     def moments(self) -> Moments:
         """Return the second moments of values and noise."""
         values = self.value**2 + np.diag(np.r_[0.0, self._spread() ** 2])
-        with_hidden = np.r_[1.0, np.asarray(self.noise_correlation, dtype=np.float64)]
+        with_hidden = np.r_[1.0, self.noise_correlation]
         noise = np.outer(with_hidden, with_hidden)
         np.fill_diagonal(noise, 1.0)
         return Moments(values, self.sigma**2 * noise)
@@ -238,15 +235,6 @@ class Neighbours:
         rng : numpy.random.Generator
         weights : float ndarray (M,), optional
             By default those that minimise the loss.
-
-        Returns
-        -------
-        Estimate
-
-        Raises
-        ------
-        TheoryError
-            If there are fewer than two samples or not M weights.
         """
         if samples < 2:
             raise TheoryError(f"samples={samples}: must be at least 2")
@@ -263,7 +251,7 @@ class Neighbours:
     def _errors(self, count: int, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw guesses; return their squared errors to clean and noisy value, (2, count)."""
         size = (count, len(weights))
-        own = np.sqrt(1 - np.asarray(self.noise_correlation, dtype=np.float64) ** 2)
+        own = np.sqrt(1 - self.noise_correlation**2)
         hidden = self.sigma * rng.standard_normal((count, 1))
         noise = self.noise_correlation * hidden + self.sigma * own * rng.standard_normal(size)
         visible = self.value + self._spread() * rng.standard_normal(size) + noise
@@ -282,15 +270,6 @@ def over_masks(moments: Moments, masks: np.ndarray) -> MaskRisk:
     moments : Moments
     masks : bool ndarray (K, M)
         Visible pixels of each of K predictions.
-
-    Returns
-    -------
-    MaskRisk
-
-    Raises
-    ------
-    TheoryError
-        If there is no mask or its length is not M.
     """
     masks = np.asarray(masks, dtype=bool)
     if masks.ndim != 2 or len(masks) == 0 or masks.shape[1] != moments.visible:
@@ -325,17 +304,15 @@ def torch_solve(values: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor
     both = values + noise
     weights = torch.linalg.solve(both[..., 1:, 1:], both[..., 1:, 0])
     error = torch.cat([-torch.ones_like(weights[..., :1]), weights], dim=-1)
-    of_values = torch.einsum("...j,...jk,...k->...", error, values, error)
-    return weights, of_values + torch.einsum(
-        "...j,...jk,...k->...", weights, noise[..., 1:, 1:], weights
-    )
+    form = "...j,...jk,...k->..."
+    risk = torch.einsum(form, error, values, error)
+    return weights, risk + torch.einsum(form, weights, noise[..., 1:, 1:], weights)
 
 
 def _window_moments(image: np.ndarray, side: int) -> np.ndarray:
     """Mean over all windows of the outer product of each with itself."""
-    windows = np.lib.stride_tricks.sliding_window_view(
-        image.astype(np.float64), (side, side), axis=(1, 2)
-    )
+    image = image.astype(np.float64)
+    windows = np.lib.stride_tricks.sliding_window_view(image, (side, side), axis=(1, 2))
     rows = windows.transpose(1, 2, 0, 3, 4).reshape(-1, image.shape[0] * side * side)
     return rows.T @ rows / len(rows)
 
