@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zspot.algorithms import Method
     from zspot.api import OptionError, Result, denoise, run
     from zspot.api.trust import Trust, assess, assess_images
-    from zspot.core.errors import ImageError
+    from zspot.core.errors import FileError, ImageError, ZspotError
     from zspot.core.progress import Progress
     from zspot.files import denoise_file, denoise_many
     from zspot.noise import NoiseReport, analyze_noise, plot_noise
@@ -27,7 +27,9 @@ _HOME = {
     "Result": "zspot.api",
     "denoise": "zspot.api",
     "run": "zspot.api",
+    "FileError": "zspot.core.errors",
     "ImageError": "zspot.core.errors",
+    "ZspotError": "zspot.core.errors",
     "NoiseReport": "zspot.noise",
     "analyze_noise": "zspot.noise",
     "Method": "zspot.algorithms",
@@ -43,6 +45,7 @@ _HOME = {
 }
 
 __all__ = [
+    "FileError",
     "ImageError",
     "Method",
     "NoiseReport",
@@ -52,6 +55,7 @@ __all__ = [
     "RecipeError",
     "Result",
     "Trust",
+    "ZspotError",
     "__version__",
     "analyze_noise",
     "assess",

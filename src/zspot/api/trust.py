@@ -128,23 +128,13 @@ def assess_images(
     """
     noise = noise if noise is not None else analyze_noise(noisy, channel_axis=channel_axis)
     plane = Plane.of(noisy, channel_axis)
-    axis = 0 if plane.channel_axis is None else plane.channel_axis
-    after = denoised[None] if plane.channel_axis is None else np.moveaxis(denoised, axis, 0)
-    values = (after.astype(np.float64) - plane.offset[:, None, None]) / plane.scale
-    before = torch.from_numpy(plane.values[plane.varying])
-    estimate = torch.from_numpy(values.astype(np.float32)[plane.varying])
-    removed = before - estimate
-    level = float(removed.square().mean().sqrt()) * plane.scale if removed.numel() else 0.0
-    correlation = _of_neighbours(removed) if level > 0 else 0.0
-    structure = detail_correlation(before, estimate, estimate) if level > 0 else 0.0
-    noise_level = float(np.sqrt(np.mean(np.square(noise.level[plane.varying])))) if level else 0.0
-    known = bool(np.isfinite(noise.level_uncertainty).all())
-    first, last = _ends(losses)
-    # A small image has few windows, and chance alone makes their strength follow its detail.
-    chance = math.sqrt(_WINDOW_AREA / before[0].numel()) if level > 0 else 0.0
+    level, correlation, structure, chance = _removed(plane, denoised)
+    strength = np.sqrt(np.mean(np.square(noise.level[plane.varying]))) if level else 0.0
+    known = np.isfinite(noise.level_uncertainty).all()
     verdict, sentence = _judge(
-        level, noise_level if known else 0.0, structure - chance, correlation - noise.lag_one
+        level, float(strength) if known else 0.0, structure - chance, correlation - noise.lag_one
     )
+    first, last = _ends(losses)
     return Trust(
         verdict=verdict,
         sentence=sentence,
@@ -153,10 +143,34 @@ def assess_images(
         noise_correlation=noise.lag_one,
         structure=structure,
         removed_level=level,
-        noise_level=noise_level,
+        noise_level=float(strength),
         held_out_first=first,
         held_out_last=last,
     )
+
+
+def _removed(plane: Plane, denoised: np.ndarray) -> tuple[float, float, float, float]:
+    """Measure what was removed.
+
+    Returns
+    -------
+    level, correlation, structure : float
+        As in `Trust`: `removed_level`, `correlation` and `structure`.
+    chance : float
+        What `structure` is by chance alone: a small image has few windows.
+    """
+    before = torch.from_numpy(plane.values[plane.varying])
+    axis = plane.channel_axis
+    channels = denoised[None] if axis is None else np.moveaxis(denoised, axis, 0)
+    values = (channels.astype(np.float64) - plane.offset[:, None, None]) / plane.scale
+    estimate = torch.from_numpy(values.astype(np.float32)[plane.varying])
+    removed = before - estimate
+    level = float(removed.square().mean().sqrt()) * plane.scale if removed.numel() else 0.0
+    if level == 0:
+        return 0.0, 0.0, 0.0, 0.0
+    structure = detail_correlation(before, estimate, estimate)
+    chance = math.sqrt(_WINDOW_AREA / before[0].numel())
+    return level, _of_neighbours(removed), structure, chance
 
 
 def _judge(level: float, noise: float, structure: float, difference: float) -> tuple[str, str]:

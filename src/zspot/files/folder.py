@@ -7,6 +7,7 @@ replaced only if the journal shows that a run of zspot wrote it, or if that is a
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import secrets
@@ -177,7 +178,7 @@ class _Run:
             self._max_memory = half_of_free() // workers
         try:
             with connect(scheduler, workers) as client:
-                self._work(client, _chain(first, waiting))
+                self._work(client, itertools.chain([first], waiting))
         finally:
             _remove_leftovers(self._items)
 
@@ -227,19 +228,15 @@ class _Run:
         client.subscribe_topic(tag, self._meter.hear)
         pending = as_completed(loop=client.loop)
         running: dict[Any, tuple[int, str]] = {}
-        more = True
-        while more or running:
-            while more and len(running) < self._room(client):
-                following = next(waiting, None)
-                if following is None:
-                    more = False
-                    break
+        while True:
+            while len(running) < self._room(client) and (following := next(waiting, None)):
                 future = self._submit(client, tag, *following)
                 running[future] = following
                 pending.add(future)
-            if running:
-                future = next(pending)
-                self._take(future, *running.pop(future))
+            if not running:
+                return
+            future = next(pending)
+            self._take(future, *running.pop(future))
 
     def _room(self, client: Any) -> int:
         """Return how many files to hand out: enough for every worker, few enough to cancel."""
@@ -300,7 +297,9 @@ class _Run:
 
 
 def _worker_lost(error: BaseException | None) -> str:
-    if type(error).__name__ == "KilledWorker":
+    from distributed import KilledWorker
+
+    if isinstance(error, KilledWorker):
         return (
             "the worker died over it again and again, most likely for lack of memory; use fewer "
             "workers or cut the image into parts"
@@ -326,8 +325,3 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _chain(first: tuple[int, str], rest: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    yield first
-    yield from rest
