@@ -12,7 +12,7 @@ import torch
 
 from zspot._version import __version__
 from zspot.api.requests import Request
-from zspot.core.errors import OptionError
+from zspot.core.errors import ImageError, OptionError
 from zspot.core.plane import Plane
 from zspot.engine import Denoised
 from zspot.engine.shared_fit import Fitted, Start, fitted_to
@@ -126,7 +126,7 @@ class Result:
 
         Raises
         ------
-        ValueError
+        ImageError
             If the result does not hold the input.
         """
         return removed_detail(self._input(), self.image, self.channel_axis)
@@ -153,7 +153,7 @@ class Result:
         ------
         OptionError
             If a value is outside [0, 1].
-        ValueError
+        ImageError
             If the result does not hold the input.
         """
         for name, value in (("strength", strength), ("keep_detail", keep_detail)):
@@ -163,7 +163,7 @@ class Result:
 
     def _input(self) -> np.ndarray:
         if self.source is None:
-            raise ValueError("this result does not hold its input: nothing to blend with")
+            raise ImageError("this result does not hold its input: nothing to blend with")
         return self.source
 
 

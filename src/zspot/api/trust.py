@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zspot.core.errors import ImageError
 from zspot.core.plane import Plane
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.noise.residual import detail_correlation, neighbour_correlation
@@ -88,11 +89,11 @@ def assess(result: Result) -> Trust:
 
     Raises
     ------
-    ValueError
+    ImageError
         If the result does not hold its input.
     """
     if result.source is None:
-        raise ValueError("this result does not hold its input: nothing to judge it by")
+        raise ImageError("this result does not hold its input: nothing to judge it by")
     return assess_images(
         result.source, result.image, channel_axis=result.channel_axis, losses=result.losses
     )
