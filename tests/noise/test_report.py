@@ -196,6 +196,12 @@ def test_large_image_is_subsampled():
     assert report.level[0] == pytest.approx(2, rel=0.05)
 
 
+def test_long_strip_has_no_blocks_to_sample():
+    report = analyze_noise(noisy(np.zeros((1_400_000, 3)), 2))
+    assert report.level[0] == pytest.approx(2, rel=0.05)
+    assert "Too small" in report.summary()
+
+
 @pytest.mark.parametrize("name", ["camera", "coins", "moon", "brick"])
 def test_texture_does_not_raise_the_level(name):
     picture = getattr(data, name)()[:256, :256].astype(float)

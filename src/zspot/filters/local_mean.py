@@ -8,19 +8,19 @@ from torch.nn import functional as F
 
 
 class LocalMean:
-    """Gaussian mean of (H, W) on a grid of cells, over the pixels that exist.
+    """Gaussian mean of images of the size, dtype and device of `like`, over the pixels that exist.
 
-    For images of `size` (H, W); the mean has one value for each `cell` x `cell` pixels. `window`
-    is the standard deviation in cells; `like` gives dtype and device.
+    It has one value for each `cell` x `cell` pixels; `window` is the standard deviation in cells.
     """
 
-    def __init__(self, size: tuple[int, int], cell: int, window: float, like: Tensor) -> None:
-        self._pad = (0, -size[1] % cell, 0, -size[0] % cell)
+    def __init__(self, like: Tensor, window: float, cell: int = 1) -> None:
+        height, width = like.shape[-2:]
+        self._pad = (0, -width % cell, 0, -height % cell)
         self._cell = cell
         reach = max(1, round(3 * window))
         x = torch.arange(-reach, reach + 1, dtype=like.dtype, device=like.device)
         self._kernel = torch.exp(-0.5 * (x / window) ** 2)
-        self._weight = self._blur(torch.ones(size, dtype=like.dtype, device=like.device))
+        self._weight = self._blur(like.new_ones(height, width))
 
     def __call__(self, image: Tensor) -> Tensor:
         """Average (H, W) to (ceil(H / cell), ceil(W / cell))."""

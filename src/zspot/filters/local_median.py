@@ -34,7 +34,7 @@ def _local_median(removed: Tensor, window: float) -> Tensor:
     sample = removed.flatten()[:: max(1, removed.numel() // 2**20)]
     low, high = torch.quantile(sample, torch.tensor([0.2, 0.8], device=removed.device)).tolist()
     step = (high - low) / (_LEVELS - 1)
-    average = LocalMean((height, width), cell, window / cell, removed)
+    average = LocalMean(removed, window / cell, cell)
     previous = average((removed < low).to(removed.dtype))
     median = torch.full_like(previous, low)
     for index in range(1, _LEVELS):

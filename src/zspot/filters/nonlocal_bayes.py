@@ -24,12 +24,8 @@ TILE_FLOATS = 1 << 25  # of the table of distances of one tile: 128 MiB
 TILE_WIDTH = 2048  # reference patches of a tile lie on no more columns than this
 CHUNK_FLOATS = 1 << 23  # floats of one gathered batch of groups: 32 MiB
 
-Tell = Callable[[float], None]
-"""Called with the share of the work that is done."""
-
-Box = tuple[slice, slice]
-"""Rows and columns."""
-
+Tell = Callable[[float], None]  # called with the share of the work that is done
+Box = tuple[slice, slice]  # rows and columns
 _ESTIMATORS = {"bayes": bayes, "ridge": ridge}
 
 
@@ -50,12 +46,11 @@ class Pass:
     dense: int = 24  # further off than this only every second row and column is looked at
 
 
+# For white noise, and for any other, without a pilot.
 WHITE = (Pass("bayes", 5, 3, 80), Pass("bayes", 8, 4, 24), Pass("ridge", 7, 5, 64))
-"""For white noise, without a pilot."""
-
 CORRELATED = (Pass("bayes", 5, 3, 160, split=False), Pass("bayes", 5, 3, 80, split=False))
-"""For any other noise, without a pilot."""
 
+# With a pilot, by how far similar patches are sought; then the same for white noise.
 GUIDED_CORRELATED = {
     "coarse": (Pass("bayes", 3, 3, 40, split=False, reach=12, dense=4),),
     "sparse": (Pass("bayes", 4, 4, 60, split=False, reach=36, dense=8),),
@@ -64,10 +59,7 @@ GUIDED_CORRELATED = {
     "wide": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=12),),
     "widest": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=48),),
 }
-"""With a pilot, by how far similar patches are sought."""
-
 GUIDED = dict.fromkeys(GUIDED_CORRELATED, (Pass("ridge", 7, 5, 64),))
-"""The same for white noise."""
 GUIDED["coarse"] = (Pass("ridge", 7, 6, 48, reach=16),)
 
 

@@ -23,7 +23,7 @@ def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor
     brightness, from which texture starts to come back; all of it is back at twice that.
     """
     removed = noisy - estimate
-    average = LocalMean((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
+    average = LocalMean(noisy, _WINDOW)
     strength = average(removed.square().mean(0)).clamp(min=0).sqrt()
     usual = _usual(strength, average(estimate.mean(0)))
     share = ((strength / usual.clamp(min=1e-12) - tolerance) / tolerance).clamp(0, 1)

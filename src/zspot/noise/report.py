@@ -16,10 +16,8 @@ from zspot.noise.blocks import GROUPS, MAX_LAG, SIDE, Spectra, cut
 from zspot.noise.model import Estimate, estimate, spectra_of, spread
 from zspot.noise.stored import Stored
 
-WHITE_BELOW = 0.2
-"""Noise counts as white if its autocorrelation at one pixel is below this."""
+WHITE_BELOW = 0.2  # autocorrelation at one pixel below which noise counts as white
 _BLOCKY = 1.3  # `blockiness` from which JPEG is mentioned
-_LAGS = 2 * MAX_LAG + 1
 
 
 @dataclass(frozen=True)
@@ -162,48 +160,39 @@ def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> Nois
        fitting for single-image raw-data", IEEE TIP 17, 2008, for the level function.
     """
     stored = Stored.of(np.asarray(image), channel_axis)
-    return _report(stored, _measure(stored))
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """What was measured, for all channels, in standardised intensities."""
-
-    best: Estimate
-    doubt: Estimate
-    intensity: np.ndarray  # (C, B)
-    notes: list[str]
-
-
-def _measure(stored: Stored) -> _Measured:
-    """Measure by blocks, or by differences where the image is constant or tiny."""
-    values, live = stored.values, np.flatnonzero(stored.scale > 0)
-    if not len(live):
-        return _by_differences(values, 0.0, [])
-    if min(values.shape[1:]) < SIDE:
+    if not stored.scale.any():
+        return _by_differences(stored, 0.0, [])
+    if min(stored.values.shape[1:]) < SIDE:
         note = f"Too small to measure noise: at least {SIDE} x {SIDE} pixels are needed."
-        return _by_differences(values, np.inf, [note])
-    blocks = cut(values[live], stored.clipped[live], stored.step)
+        return _by_differences(stored, np.inf, [note])
+    return _by_blocks(stored)
+
+
+def _by_blocks(stored: Stored) -> NoiseReport:
+    """Measure on flat blocks."""
+    live, channels = np.flatnonzero(stored.scale > 0), len(stored.values)
+    blocks = cut(stored.values[live], stored.clipped[live], stored.step)
     spectra = spectra_of(blocks)
     best, doubt = estimate(spectra, stored.black[live])
     notes = _limits(blocks.disjoint, spectra, best.variance)
-    best, doubt = best.among(live, len(values), 1.0), doubt.among(live, len(values), 0.0)
+    best, doubt = best.among(live, channels, 1.0), doubt.among(live, channels, 0.0)
     notes += _format_notes(stored, best.level * stored.scale)
-    return _Measured(best, doubt, spread(spectra.intensity.T, live, len(values)), notes)
+    return _report(stored, best, doubt, spread(spectra.intensity.T, live, channels), notes)
 
 
-def _by_differences(values: np.ndarray, doubt: float, notes: list[str]) -> _Measured:
-    """Return white noise whose level is that of differences between neighbours."""
-    channels = len(values)
+def _by_differences(stored: Stored, doubt: float, notes: list[str]) -> NoiseReport:
+    """Report white noise whose level is that of differences between neighbours."""
+    values, channels = stored.values, len(stored.values)
     steps = [np.diff(values.astype(float), axis=a).reshape(channels, -1) for a in (1, 2)]
     step = np.concatenate([*steps, np.zeros((channels, 1))], axis=1)
     level = np.sqrt((step**2).sum(axis=1) / max(step.shape[1] - 1, 1) / 2)
-    delta = np.zeros((_LAGS, _LAGS))
+    delta = np.zeros((2 * MAX_LAG + 1, 2 * MAX_LAG + 1))
     delta[MAX_LAG, MAX_LAG] = 1.0
     zero, square = np.zeros(channels), level[:, None] ** 2
     best = Estimate(level, zero, level, square, delta, np.asarray(0.0), np.eye(channels))
     unknown = Estimate(*(np.full_like(getattr(best, f.name), doubt) for f in fields(Estimate)))
-    return _Measured(best, unknown, values.mean(axis=(1, 2), dtype=float)[:, None], notes)
+    intensity = values.mean(axis=(1, 2), dtype=float)[:, None]
+    return _report(stored, best, unknown, intensity, notes)
 
 
 def _limits(disjoint: float, spectra: Spectra, variance: np.ndarray) -> list[str]:
@@ -234,9 +223,11 @@ def _format_notes(stored: Stored, level: np.ndarray) -> list[str]:
     return notes
 
 
-def _report(stored: Stored, measured: _Measured) -> NoiseReport:
-    """Bring what was measured back to the image's units."""
-    best, doubt, scale = measured.best, measured.doubt, stored.scale
+def _report(
+    stored: Stored, best: Estimate, doubt: Estimate, intensity: np.ndarray, notes: list[str]
+) -> NoiseReport:
+    """Bring what was measured, `intensity` (C, B) with it, back to the image's units."""
+    scale = stored.scale
     span = stored.white - stored.black
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         square = (scale**2)[:, None]
@@ -249,7 +240,7 @@ def _report(stored: Stored, measured: _Measured) -> NoiseReport:
             read_noise=best.read * scale,
             read_noise_uncertainty=_times(doubt.read, scale),
             black=stored.lowest,
-            intensity=stored.offset[:, None] + measured.intensity * scale[:, None],
+            intensity=stored.offset[:, None] + intensity * scale[:, None],
             variance=best.variance * square,
             variance_uncertainty=_times(doubt.variance, square),
             clipped_low=stored.low,
@@ -262,7 +253,7 @@ def _report(stored: Stored, measured: _Measured) -> NoiseReport:
             channel_correlation_uncertainty=doubt.channels,
             quantum=stored.quantum,
             blockiness=stored.blockiness,
-            notes=tuple(measured.notes),
+            notes=tuple(notes),
         )
 
 

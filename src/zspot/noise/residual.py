@@ -27,7 +27,7 @@ def detail_correlation(noisy: Tensor, estimate: Tensor, guide: Tensor) -> float:
     Images are (C, H, W); the gradients of `guide`, a first estimate, tell where detail is. Of
     logarithms, -1 to 1; 0 for an image without any variation of either.
     """
-    average = LocalMean((noisy.shape[1], noisy.shape[2]), 1, _WINDOW, noisy)
+    average = LocalMean(noisy, _WINDOW)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
     detail = _local_log(average, _gradient_energy(guide))
     for part in _bins(average(guide.mean(0))):
@@ -43,7 +43,7 @@ def unevenness(noisy: Tensor, estimate: Tensor) -> float:
     From the lowest to the highest tenth of the pixels, natural logarithm; 0 is even. White noise
     alone gives about 0.2, for what windows of finite size vary by.
     """
-    average = LocalMean((noisy.shape[1], noisy.shape[2]), 1, _WIDER, noisy)
+    average = LocalMean(noisy, _WIDER)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
     for part in _bins(average(estimate.mean(0))):
         removed[part] -= removed[part].median()
@@ -63,7 +63,7 @@ def coherence(image: Tensor) -> float:
     across = image[:, 1:-1, 2:] - image[:, 1:-1, :-2]
     if down.numel() == 0:
         return 0.0
-    average = LocalMean((down.shape[1], down.shape[2]), 1, _WINDOW, image)
+    average = LocalMean(down, _WINDOW)
     vertical, horizontal = average(down.square().sum(0)), average(across.square().sum(0))
     slanted = average((down * across).sum(0))
     agree = ((vertical - horizontal).square() + 4 * slanted.square()).sqrt().sum()
@@ -90,14 +90,11 @@ def neighbour_correlation(unit: Tensor) -> float:
 
 def channel_correlation(image: Tensor) -> float:
     """Return the mean correlation between the channels of (C, H, W); 0 for a single one."""
-    channels = len(image)
-    if channels == 1:
-        return 0.0
     rows = image.flatten(1)
     rows = rows - rows.mean(1, keepdim=True)
     rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=_LEAST)
-    products = rows @ rows.T
-    return float((products.sum() - products.trace()) / (channels * (channels - 1)))
+    products, pairs = rows @ rows.T, len(image) * (len(image) - 1)
+    return float((products.sum() - products.trace()) / pairs) if pairs else 0.0
 
 
 def _local_log(average: LocalMean, energy: Tensor) -> Tensor:

@@ -51,9 +51,8 @@ class Stored:
         lowest, highest = (end.astype(np.float64) for end in ends)
         safe = np.where(scale > 0, scale, 1.0)
         with np.errstate(all="ignore"):
-            black, white = (
-                np.where(scale > 0, e / safe - plane.offset / safe, 0.0) for e in (lowest, highest)
-            )
+            black = np.where(scale > 0, lowest / safe - plane.offset / safe, 0.0)
+            white = np.where(scale > 0, highest / safe - plane.offset / safe, 0.0)
         return cls(
             values=plane.values / unit[:, None, None].astype(np.float32),
             clipped=clipped,

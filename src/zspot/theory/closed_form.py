@@ -36,16 +36,9 @@ FORMS = ("difference", "fraction")
 class Slopes(NamedTuple):
     """How the risk changes with each parameter; float64 ndarrays of the parameters' shape.
 
-    Attributes
-    ----------
-    noise_correlation : ndarray
-        dR / d(noise_correlation^2): never negative.
-    deviation : ndarray
-        dR / d(deviation^2): of the sign of `BlindSpot.advantage`.
-    visible : ndarray
-        dR / dM: 0 or of the opposite sign of `BlindSpot.advantage`.
-    sigma : ndarray
-        dR / d(sigma^2) with `deviation` kept, so that the values deviate more too: never negative.
+    Derivatives by the squares of noise_correlation (never negative) and deviation (of the sign of
+    `BlindSpot.advantage`), by the number of visible pixels (0 or of the opposite sign), and by
+    sigma^2 with `deviation` kept, so that the values deviate more too (never negative).
     """
 
     noise_correlation: np.ndarray

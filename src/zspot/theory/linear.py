@@ -24,16 +24,10 @@ _SINGULAR = 1e-12  # smallest pivot, relative to the largest moment, that counts
 
 @dataclass(frozen=True)
 class Solution:
-    """What the self-supervised loss chooses; risk and loss in squared intensities.
+    """What the self-supervised loss chooses: weights of the visible pixels, float64 ndarray (M,).
 
-    Attributes
-    ----------
-    weights : float64 ndarray (M,)
-        Of the visible pixels.
-    risk : float
-        Mean squared error against the clean value.
-    loss : float
-        Mean squared error against the noisy value, which is what was minimised.
+    Their mean squared errors: `risk` against the clean value, `loss` against the noisy one, which
+    is what was minimised; squared intensities.
     """
 
     weights: np.ndarray
@@ -52,16 +46,10 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class MaskRisk:
-    """Risk of a denoiser whose visible pixels change from pass to pass.
+    """Risk of a denoiser whose visible pixels change from pass to pass; squared intensities.
 
-    Attributes
-    ----------
-    one_pass : float
-        Mean over masks of the risk of a single prediction.
-    averaged : float
-        Risk of the mean of the predictions of all masks; never above `one_pass`.
-    visible : float
-        Mean number of visible pixels.
+    `one_pass` is the mean over masks of the risk of a single prediction, `averaged` the risk of
+    the mean of the predictions of all masks, never above it; `visible` the mean number of pixels.
     """
 
     one_pass: float
@@ -98,9 +86,8 @@ class Moments:
                 raise TheoryError(f"{name}: must be finite and symmetric")
             object.__setattr__(self, name, matrix)
         if self.values.shape != self.noise.shape:
-            raise TheoryError(
-                f"values {self.values.shape} and noise {self.noise.shape} must have one shape"
-            )
+            shapes = f"values {self.values.shape} and noise {self.noise.shape}"
+            raise TheoryError(f"{shapes} must have one shape")
 
     @classmethod
     def from_images(
@@ -126,9 +113,8 @@ class Moments:
             Channel, row and column of each visible pixel; rows and columns from the centre.
         """
         if clean.shape != noise.shape or clean.ndim != 3:
-            raise TheoryError(
-                f"clean {clean.shape} and noise {noise.shape} must have one shape (C, H, W)"
-            )
+            shapes = f"clean {clean.shape} and noise {noise.shape}"
+            raise TheoryError(f"{shapes} must have one shape (C, H, W)")
         side = 2 * radius + 1
         if radius < 1 or min(clean.shape[1:]) < side:
             raise TheoryError(f"radius={radius}: must be from 1 to half the image's side")
@@ -274,14 +260,12 @@ def over_masks(moments: Moments, masks: np.ndarray) -> MaskRisk:
     masks = np.asarray(masks, dtype=bool)
     if masks.ndim != 2 or len(masks) == 0 or masks.shape[1] != moments.visible:
         raise TheoryError(f"masks {masks.shape}: must be of shape (K, {moments.visible}), K > 0")
-    weights = np.zeros(masks.shape)
-    risks = np.zeros(len(masks))
+    weights, risks = np.zeros(masks.shape), np.zeros(len(masks))
     for k, mask in enumerate(masks):
         solution = moments.only(mask).solve()
         weights[k, mask], risks[k] = solution.weights, solution.risk
-    return MaskRisk(
-        float(risks.mean()), moments.risk(weights.mean(axis=0)), float(masks.sum(axis=1).mean())
-    )
+    averaged = moments.risk(weights.mean(axis=0))
+    return MaskRisk(float(risks.mean()), averaged, float(masks.sum(axis=1).mean()))
 
 
 def torch_solve(values: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
