@@ -1,7 +1,5 @@
 """zspot as a denoiser of deepinv (https://deepinv.github.io), which need not be installed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -145,8 +145,6 @@ def test_extreme_ranges_stay_finite(name, dtype, low, high):
 @pytest.mark.parametrize(
     ("image", "says"),
     [
-        (np.array([[0.0, np.nan] * 8] * 8), "NaN"),
-        (np.array([[0.0, np.inf] * 8] * 8), "NaN"),
         (np.zeros((0, 5)), "empty"),
         (np.zeros((9, 9, 3)), "channel_axis=-1"),
         (np.zeros((9, 9), complex), "dtype"),

@@ -15,7 +15,7 @@ import zarr
 from numcodecs import Blosc
 
 import zspot
-from zspot.core.errors import FileError, ImageError
+from zspot.core.errors import FileError
 from zspot.files import denoise_file, planes
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
@@ -240,12 +240,12 @@ def test_a_terabyte_on_paper_costs_only_the_chunks_that_are_there(tmp_path):
     assert not out[5].any()
 
 
-def test_a_store_of_nan_is_refused(tmp_path):
+def test_a_store_of_nan_comes_back(tmp_path):
     data = np.full((1, 20, 24), np.nan, np.float32)
     zarr.create_array(tmp_path / "a.zarr", data=data, chunks=(1, 20, 24), fill_value=0)
-    with pytest.raises(ImageError, match="NaN"):
-        denoise_file(tmp_path / "a.zarr", tmp_path / "b.zarr", RECIPE)
-    assert not (tmp_path / "b.zarr").exists()
+    result, _ = denoise_file(tmp_path / "a.zarr", tmp_path / "b.zarr", RECIPE)
+    assert "100% NaN" in result.reason
+    assert np.isnan(zarr.open_array(tmp_path / "b.zarr", mode="r")[:]).all()
 
 
 @pytest.mark.parametrize(

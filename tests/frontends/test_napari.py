@@ -17,6 +17,7 @@ import zspot
 from tests.images import tiny
 from tests.waiting import CEILING, until
 from zspot.algorithms import bsn_ins
+from zspot.core.errors import ImageError
 
 # They warn of their own use of pydantic and numpy while they are imported.
 pytestmark = [
@@ -244,16 +245,20 @@ def test_menu_commands(viewer, napari):
     wait(lambda: "no noise" in widget.text.value)
 
 
-def test_what_cannot_be_denoised_is_told(viewer, widget):
+def test_what_cannot_be_denoised_is_told(viewer, widget, monkeypatch):
     from napari.utils.notifications import notification_manager
 
     notification_manager.records.clear()
     widget.begin()
     assert "no image layer" in notification_manager.records[-1].message
-    broken = np.full((20, 20), np.nan, np.float32)
-    viewer.add_image(broken, name="p", contrast_limits=(0, 1))
+
+    def refuse(*_, **__):
+        raise ImageError("this one is broken")
+
+    monkeypatch.setattr("zspot.files.planes.run", refuse)
+    viewer.add_image(np.zeros((20, 20), np.float32), name="p", contrast_limits=(0, 1))
     run(widget)
-    assert "NaN" in widget.status.value
+    assert "this one is broken" in widget.status.value
     widget.recipe.value = "nope.toml"
     widget.begin()
     assert not widget.busy

@@ -6,8 +6,6 @@ pixels as they were). L1, Adam at 1e-4, patches of 120 pixels in batches of 8, n
 filters and 9 modules; trained on a set of images, here on one, so `best` has 1000 steps.
 """
 
-from __future__ import annotations
-
 from zspot.recipe import BlindSpot, Constant, Fit, NoMask, Predict, Recipe
 
 _EFFORTS = {

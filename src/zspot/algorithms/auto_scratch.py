@@ -5,8 +5,6 @@ a network learns from scratch by cross-scale refilling; what it removed has the 
 noise, and a non-local estimate guided by it brings back what it lost of the picture.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from torch import Tensor

@@ -6,8 +6,6 @@ are denoised together by the package's colour version, any other number one by o
 fitted or random, and all efforts are the same: the package has nothing to trade.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from types import ModuleType
 

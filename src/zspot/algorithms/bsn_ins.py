@@ -6,8 +6,6 @@ throughout (`fill.dropout`), and it mixes colour channels when it groups the pha
 The number of octaves of the coordinate lifting is not printed; 10 is the customary value.
 """
 
-from __future__ import annotations
-
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 # The shorter efforts learn on small crops: more steps in less time, which does not grow with the

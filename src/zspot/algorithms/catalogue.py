@@ -3,8 +3,6 @@
 `METHODS` is the whole list; nothing is discovered, and nothing here loads torch.
 """
 
-from __future__ import annotations
-
 from zspot.algorithms.method import MadeIn, Method
 
 _ENTRIES = (

@@ -6,8 +6,6 @@ chosen by looking at the clean image. The stopping rule here does not: the least
 outputs (Wang et al., Early Stopping for Deep Image Prior, TMLR 2023).
 """
 
-from __future__ import annotations
-
 from zspot.recipe import Code, Everything, Fit, Hourglass, Recipe
 
 _EFFORTS = {

@@ -24,8 +24,6 @@ under 0.5 of the largest; the release takes 0.1 for microscopy: pass it as `flat
 shuffled in the target. The tiles are permuted anew at each step.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from torch import Tensor

@@ -5,8 +5,6 @@ other, and the result is the mean of the predictions from both. As published: sq
 at 1e-3 (here 4e-4, as in the single-image methods), U-Net.
 """
 
-from __future__ import annotations
-
 from zspot.recipe import Constant, Fit, NoMask, Predict, Recipe, Second, UNet
 
 _EFFORTS = {

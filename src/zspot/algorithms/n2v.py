@@ -7,8 +7,6 @@ the first few hundred steps do not, so `best` stops at 4000. The network is the 
 that the other methods here use.
 """
 
-from __future__ import annotations
-
 from zspot.recipe import Fit, Neighbour, Predict, Recipe, Stratified, UNet
 
 _EFFORTS = {

@@ -13,8 +13,6 @@ The shorter efforts learn on small crops, where steps are cheap. The network see
 around each, not the whole, so that its predictions need no windows.
 """
 
-from __future__ import annotations
-
 from zspot.recipe import Bernoulli, BlindSpot, Fit, Predict, Recipe, Refill
 
 _SIDE, _CLIP = 64, 0.5

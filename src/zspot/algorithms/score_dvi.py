@@ -20,8 +20,6 @@ The prior was trained by `training/train.py --noise gaussian`; another one can b
 `make` as a file or a callable.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

@@ -7,8 +7,6 @@ rate that falls from 1e-3. The shorter efforts learn on small crops with less dr
 cannot afford the published one. Quality grows with the logarithm of the steps.
 """
 
-from __future__ import annotations
-
 from zspot.recipe import Bernoulli, Constant, Fit, PartialUNet, Predict, Recipe
 
 _SIDE, _CLIP = 64, 0.5

@@ -6,8 +6,6 @@ plus the consistency of the whole image with its halves; Adam at 1e-3, falling b
 of some 2000 steps (here along a cosine), one prediction.
 """
 
-from __future__ import annotations
-
 from zspot.recipe import Constant, Fit, Halves, NoMask, Predict, Recipe, Shallow
 
 _STEPS = {"fast": (150, 4e-3), "balanced": (500, 3e-3), "best": (2000, 1e-3)}

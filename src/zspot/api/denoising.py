@@ -1,7 +1,5 @@
 """The two public verbs: `denoise` returns the image, `run` all that is known about it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +36,10 @@ def denoise(
     progress: Callable[[Progress], None] | None = None,
     second: Array | None = None,
     max_memory: int | str | None = None,
+    nodata: float | None = None,
+    mask: np.ndarray | None = None,
+    keep_outliers: bool = False,
+    dtype: str | None = None,
 ) -> Array:
     """Denoise one image using nothing but itself.
 
@@ -65,6 +67,17 @@ def denoise(
     max_memory : int or str, optional
         Bytes that the process may take, or as "2GB"; by default half of what is free is added to
         what it holds. Crops and tiles become smaller to keep to it, and `Result.reason` says so.
+    nodata : float, optional
+        Pixels of this value carry no picture. They are left out of everything and come back bit
+        for bit; so do NaN and infinite pixels, and areas that hold one value exactly (bars,
+        padding, labels), which are found.
+    mask : bool ndarray (H, W), optional
+        Pixels that are False carry no picture.
+    keep_outliers : bool
+        Keep isolated outliers (hot and dead pixels, salt and pepper), which are repaired else.
+    dtype : {"float32", "same"}, optional
+        "float32" returns fractions of the counts that an integer type would round; "same" rounds
+        them even where that loses most of the result, which is refused else.
 
     Returns
     -------
@@ -92,6 +105,10 @@ def denoise(
             progress=progress,
             second=second,  # type: ignore[arg-type]
             max_memory=max_memory,
+            nodata=nodata,
+            mask=mask,
+            keep_outliers=keep_outliers,
+            dtype=dtype,
         ).image
 
     if not is_foreign(image):
@@ -117,6 +134,10 @@ def run(
     second: np.ndarray | None = None,
     after: Result | None = None,
     max_memory: int | str | None = None,
+    nodata: float | None = None,
+    mask: np.ndarray | None = None,
+    keep_outliers: bool = False,
+    dtype: str | None = None,
 ) -> Result:
     """Denoise one image and return all that is known about the result.
 
@@ -150,17 +171,22 @@ def run(
         second=second is not None,
         shares=after is not None,
         fitted=None if after is None else after.fitted,
+        nodata=nodata,
+        mask=mask,
+        keep_outliers=keep_outliers,
+        dtype=dtype,
     )
-    plane = Plane.of(np.asarray(image), channel_axis)
-    request.check_fits(plane)
+    ready = request.prepared(np.asarray(image))
+    request.check_fits(ready)
+    plane = Plane.of(ready.image, 0)
     unchanged = _nothing_to_do(plane)
     if unchanged:
-        return Result.unchanged(plane, request, unchanged, started)
-    other = None if second is None else plane.like(np.asarray(second))
+        return Result.unchanged(ready, request, unchanged, started)
+    other = None if second is None else plane.like(ready.like(np.asarray(second)))
     start = request.start(plane)
     attempt = _Attempt(plane, other, request, start, progress)
     denoised = denoise_within(attempt, request.device, limit_of(max_memory))
-    return Result.of(plane, denoised, request, start, started)
+    return Result.of(ready, plane, denoised, request, start, started)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """What was asked of a run: all that can be refused before the work is refused here."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,52 +7,41 @@ import torch
 from torch import Tensor
 
 from zspot.algorithms import EFFORTS, METHODS
+from zspot.api.preparation import Preparation, prepare
 from zspot.core.errors import OptionError
 from zspot.core.memory import limit_of
-from zspot.core.plane import Plane
+from zspot.core.plane import Plane, check_image
 from zspot.engine import Denoiser, RecipeDenoiser
 from zspot.engine.shared_fit import Asked, Fitted, Start, begin, check_neighbour
 from zspot.recipe import Recipe
 
 DEFAULT_METHOD = "auto"
 
+_NOTHING_REMOVED, _ONE_COUNT = 0.05, 1.6  # units of noise, between which rounding may lose it
+_FEW_COUNTS = 20  # units that nearly all values of an image of few counts lie within
+
+DTYPES = ("float32", "same")
+"""Of a result: with fractions, or that of the image whatever is lost by rounding."""
+
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked of a run on one plane.
-
-    Attributes
-    ----------
-    method : str
-        Its name.
-    asked : tuple
-        What tells whether two runs were asked for the same, see `zspot.engine.shared_fit`.
-    made : Recipe or Denoiser
-        What is to run.
-    reason : str
-        Why, in words.
-    channel_axis : int or None
-        As it was passed.
-    seed : int
-    device : torch.device
-    max_memory : int, str or None
-        A size of memory.
-    shares : bool
-        Whether to start from the fit of another plane.
-    fitted : Fitted or None
-        That fit, if there is one.
-    """
+    """What was asked of a run on one plane; `nodata` to `dtype` as in `zspot.denoise`."""
 
     method: str
-    asked: Asked
-    made: Recipe | Denoiser
-    reason: str
-    channel_axis: int | None
+    asked: Asked  # what tells whether two runs were asked for the same
+    made: Recipe | Denoiser  # what is to run
+    reason: str  # why, in words
+    channel_axis: int | None  # as it was passed
     seed: int
     device: torch.device
     max_memory: int | str | None
-    shares: bool
-    fitted: Fitted | None
+    shares: bool  # whether to start from the fit of another plane
+    fitted: Fitted | None  # that fit, if there is one
+    nodata: float | None = None
+    mask: np.ndarray | None = None
+    keep_outliers: bool = False
+    dtype: str | None = None
 
     @classmethod
     def checked(
@@ -69,13 +56,12 @@ class Request:
         second: bool,
         shares: bool,
         fitted: Fitted | None,
-    ) -> Request:
-        """Check what was asked, apart from the image; `second` says whether there is another one.
-
-        Raises
-        ------
-        OptionError
-        """
+        nodata: float | None = None,
+        mask: np.ndarray | None = None,
+        keep_outliers: bool = False,
+        dtype: str | None = None,
+    ) -> "Request":
+        """Check what was asked, apart from the image; `second` says whether there are two."""
         name, made, reason = choose(method, effort)
         _check_second(method, second)
         if shares:
@@ -83,17 +69,34 @@ class Request:
         limit_of(max_memory)
         asked = method, None if isinstance(method, Recipe) else effort
         seed, where = _seed(seed), device_of(device)
-        return cls(name, asked, made, reason, channel_axis, seed, where, max_memory, shares, fitted)
+        check_dtype(dtype)
+        return cls(
+            name, asked, made, reason, channel_axis, seed, where, max_memory, shares, fitted,
+            nodata, None if mask is None else np.asarray(mask) != 0, keep_outliers, dtype,
+        )  # fmt: skip
 
-    def check_fits(self, plane: Plane) -> None:
-        """Refuse a fit to start from that was made for another method or form of planes.
+    def prepared(self, image: np.ndarray) -> Preparation:
+        """Return an image made ready for the method."""
+        if self.dtype == "float32":
+            image = image.astype(np.float32)
+        if self.mask is not None:
+            axis = check_image(image, self.channel_axis)
+            shape = tuple(size for at, size in enumerate(image.shape) if at != axis)
+            if self.mask.shape != shape:
+                raise OptionError(f"mask has shape {self.mask.shape}: it must be {shape}")
+        return prepare(
+            image,
+            self.channel_axis,
+            nodata=self.nodata,
+            mask=self.mask,
+            keep_outliers=self.keep_outliers,
+            level_rows=self.method.startswith("auto"),
+        )
 
-        Raises
-        ------
-        OptionError
-        """
+    def check_fits(self, ready: Preparation) -> None:
+        """Refuse a fit to start from that was made for another method or form of planes."""
         if self.fitted is not None:
-            check_neighbour(self.fitted, self.asked, plane.image.shape, plane.channel_axis)
+            check_neighbour(self.fitted, self.asked, ready.source.shape, ready.channel_axis)
 
     def start(self, plane: Plane) -> Start | None:
         """Return where the fit of a plane begins; None where no fit is shared."""
@@ -109,10 +112,7 @@ class Request:
 def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, str]:
     """Return the method's name, the recipe or denoiser to run and the reason in words.
 
-    Raises
-    ------
-    OptionError
-        If the method or effort does not exist.
+    OptionError: if the method or effort does not exist.
     """
     if isinstance(method, Recipe):
         return method.method, method, "the recipe was given"
@@ -125,12 +125,7 @@ def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, s
 
 
 def check_sharing(method: str | Recipe) -> None:
-    """Refuse methods whose fit to one plane says nothing of another.
-
-    Raises
-    ------
-    OptionError
-    """
+    """Refuse methods whose fit to one plane says nothing of another."""
     able = ", ".join(name for name, known in METHODS.items() if known.shares_fit)
     if isinstance(method, Recipe):
         if method.fill.replaces_image:
@@ -156,10 +151,7 @@ def check_device(name: str, *, here: bool = True) -> None:
 def device_of(name: str) -> torch.device:
     """Return a device of this machine.
 
-    Raises
-    ------
-    OptionError
-        If it is not there.
+    OptionError: if it is not there.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -199,3 +191,23 @@ def _seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise OptionError(f"seed={seed!r}: must be an integer from 0 up")
     return int(seed)
+
+
+def check_dtype(dtype: str | None) -> None:
+    """Raise OptionError if a dtype of the result cannot be asked for."""
+    if dtype not in (None, *DTYPES):
+        raise OptionError(f"unknown dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
+
+
+def check_rounding(plane: Plane, mean: np.ndarray) -> None:
+    """Refuse to round an estimate of so few counts that whole numbers would lose it."""
+    if plane.image.dtype.kind not in "ui":
+        return
+    removed = float((plane.varying_values - mean).std()) * plane.scale
+    span = float(np.percentile(plane.image, 99.5)) - float(plane.image.min())
+    if _NOTHING_REMOVED < removed <= _ONE_COUNT and span <= _FEW_COUNTS:
+        raise OptionError(
+            f"the image counts so few (noise about {removed:.2g}, nearly all values within "
+            f"{span:.0f}) that whole numbers would lose the result: ask for dtype float32 (--dtype "
+            "float32), or dtype same (--dtype same) to round all the same"
+        )

@@ -1,7 +1,5 @@
 """What is known about a denoised image."""
 
-from __future__ import annotations
-
 import platform
 import time
 from dataclasses import dataclass, field
@@ -11,7 +9,8 @@ import numpy as np
 import torch
 
 from zspot._version import __version__
-from zspot.api.requests import Request
+from zspot.api.preparation import Preparation
+from zspot.api.requests import Request, check_rounding
 from zspot.core.errors import ImageError, OptionError
 from zspot.core.plane import Plane
 from zspot.engine import Denoised
@@ -70,47 +69,61 @@ class Result:
 
     @classmethod
     def of(
-        cls, plane: Plane, done: Denoised, request: Request, start: Start | None, started: float
-    ) -> Result:
+        cls,
+        ready: Preparation,
+        plane: Plane,
+        done: Denoised,
+        request: Request,
+        start: Start | None,
+        started: float,
+    ) -> "Result":
         """Return what is known of a plane that was denoised since the time `started`.
 
         `start` says where its fit began, if it shares one.
         """
         shared = "" if start is None else start.reason
-        image = plane.restore(done.mean.cpu().numpy())
-        deviation = done.deviation
-        spread = None if deviation is None else plane.restore_deviation(deviation.cpu().numpy())
+        mean, deviation = done.mean.cpu().numpy(), done.deviation
+        if request.dtype is None:
+            check_rounding(plane, mean)
+        spread = None
+        if deviation is not None:
+            spread = plane.restore_deviation(deviation.cpu().numpy())
+            spread = ready.undone(spread, deviation=True)
         return cls(
-            image,
+            ready.undone(plane.restore(mean)),
             uncertainty=spread,
             method=request.method,
             recipe=done.recipe,
-            reason="; ".join(filter(None, (done.reason, request.reason, shared))),
+            reason="; ".join(filter(None, (done.reason, *ready.told, request.reason, shared))),
             losses=done.losses,
             timings={**done.timings, "total": time.perf_counter() - started},
             seed=request.seed,
             device=str(request.device),
             versions=versions(),
-            source=plane.image,
+            source=ready.source,
             channel_axis=request.channel_axis,
-            fitted=fitted_to(plane, done, start, request.asked),
+            fitted=fitted_to(
+                plane, done, start, request.asked, ready.source.shape, ready.channel_axis
+            ),
         )
 
     @classmethod
-    def unchanged(cls, plane: Plane, request: Request, reason: str, started: float) -> Result:
+    def unchanged(
+        cls, ready: Preparation, request: Request, reason: str, started: float
+    ) -> "Result":
         """Return the image as it is, for a reason; the fit to start from is handed on."""
         return cls(
-            plane.image.copy(),
+            ready.source.copy(),
             uncertainty=None,
             method=request.method,
             recipe=None,
-            reason=reason,
+            reason="; ".join((reason, *ready.told)),
             losses=(),
             timings={"total": time.perf_counter() - started},
             seed=request.seed,
             device=str(request.device),
             versions=versions(),
-            source=plane.image,
+            source=ready.source,
             channel_axis=request.channel_axis,
             fitted=request.fitted,
         )
@@ -124,37 +137,20 @@ class Result:
         noise usually has at that frequency is structure. It is cut so that image + removed_detail
         lies between the image and the input everywhere.
 
-        Raises
-        ------
-        ImageError
-            If the result does not hold the input.
+        ImageError: if the result does not hold the input.
         """
         return removed_detail(self._input(), self.image, self.channel_axis)
 
     def blend(self, strength: float = 1.0, keep_detail: float = 0.0) -> np.ndarray:
         """Return less than the full result, without running anything again.
 
-        Parameters
-        ----------
-        strength : float in [0, 1]
-            0 returns the input exactly; with `keep_detail` 0, 1 returns `image` exactly. In between
-            every pixel moves from the one to the other and never turns back.
-        keep_detail : float in [0, 1]
-            Share of `removed_detail` (edges and texture found in what was removed) to put back.
-            Pixels stay between input and image.
-
-        Returns
-        -------
-        ndarray
-            A new array of the shape, dtype and intensity scale of the input:
-            input + strength * (image - input + keep_detail * removed_detail).
-
-        Raises
-        ------
-        OptionError
-            If a value is outside [0, 1].
-        ImageError
-            If the result does not hold the input.
+        `strength` in [0, 1]: 0 returns the input exactly; with `keep_detail` 0, 1 returns `image`
+        exactly. In between every pixel moves from the one to the other and never turns back.
+        `keep_detail` in [0, 1]: share of `removed_detail` (edges and texture found in what was
+        removed) to put back. Pixels stay between input and image. Returns ndarray: A new array of
+        the shape, dtype and intensity scale of the input: input + strength * (image - input +
+        keep_detail * removed_detail). OptionError: if a value is outside [0, 1]. ImageError: if the
+        result does not hold the input.
         """
         for name, value in (("strength", strength), ("keep_detail", keep_detail)):
             check_share(f"{name}={value!r}", value)

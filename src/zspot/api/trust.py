@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from zspot.core.errors import ImageError
-from zspot.core.plane import Plane
+from zspot.core.plane import Plane, check_image
+from zspot.core.valid import find_valid, picture_of
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.noise.residual import detail_correlation, neighbour_correlation
 
@@ -127,6 +128,9 @@ def assess_images(
     ImageError
         If the images cannot be analysed.
     """
+    axis = check_image(noisy, channel_axis)
+    valid = find_valid(noisy[None] if axis is None else np.moveaxis(noisy, axis, 0))
+    noisy, denoised = (picture_of(image, axis, valid) for image in (noisy, denoised))
     noise = noise if noise is not None else analyze_noise(noisy, channel_axis=channel_axis)
     plane = Plane.of(noisy, channel_axis)
     level, correlation, structure, chance = _removed(plane, denoised)
@@ -153,12 +157,9 @@ def assess_images(
 def _removed(plane: Plane, denoised: np.ndarray) -> tuple[float, float, float, float]:
     """Measure what was removed.
 
-    Returns
-    -------
-    level, correlation, structure : float
-        As in `Trust`: `removed_level`, `correlation` and `structure`.
-    chance : float
-        What `structure` is by chance alone: a small image has few windows.
+    Returns `level, correlation, structure`: as in `Trust`: `removed_level`, `correlation` and
+    `structure`. Returns `chance`: what `structure` is by chance alone: a small image has few
+    windows.
     """
     before = torch.from_numpy(plane.values[plane.varying])
     axis = plane.channel_axis

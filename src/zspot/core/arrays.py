@@ -3,8 +3,6 @@
 Only libraries that the caller has imported already are looked at, so none of them is needed.
 """
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Callable

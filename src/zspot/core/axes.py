@@ -4,18 +4,14 @@ Y and X are the rows and columns of a plane and S its colours, denoised together
 count planes: T time, Z depth, C separate channels, Q anything else.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Sequence
 
 from zspot.core.errors import ImageError
 
-PLANE = "YXS"
-"""Letters of the axes of a plane."""
+PLANE = "YXS"  # letters of the axes of a plane
 
-Place = tuple[int | slice, ...]
-"""Index of a plane in an array."""
+Place = tuple[int | slice, ...]  # index of a plane in an array
 
 
 def channel_axis(letters: str) -> int | None:
@@ -27,11 +23,7 @@ def channel_axis(letters: str) -> int | None:
 def iter_planes(shape: Sequence[int], letters: str) -> Iterator[tuple[Place, int | None]]:
     """Yield index and channel axis of every plane of an array, the last axis fastest.
 
-    Parameters
-    ----------
-    shape : sequence of int
-    letters : str
-        One for each axis.
+    `letters`: one for each axis.
     """
     colours = channel_axis(letters)
     counts = [
@@ -45,16 +37,8 @@ def iter_planes(shape: Sequence[int], letters: str) -> Iterator[tuple[Place, int
 def letters_of(shape: Sequence[int], channel_axis: int | None) -> str:
     """Name the axes of an array: the last two are rows and columns, others count planes.
 
-    Parameters
-    ----------
-    shape : sequence of int
-    channel_axis : int or None
-        Of the whole array.
-
-    Raises
-    ------
-    ImageError
-        If there are too few axes, or no axis of that number.
+    `channel_axis`: of the whole array. ImageError: if there are too few axes, or no axis of that
+    number.
     """
     ndim = len(shape)
     needed = 2 if channel_axis is None else 3

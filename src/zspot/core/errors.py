@@ -1,7 +1,5 @@
 """Every error that a user can meet."""
 
-from __future__ import annotations
-
 
 class ZspotError(Exception):
     """What zspot refuses; the message says in one line what is wrong and what to do."""

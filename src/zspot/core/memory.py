@@ -1,7 +1,5 @@
 """How much memory this process holds and may take, and sizes in words."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import re
@@ -11,8 +9,7 @@ import psutil
 
 from zspot.core.errors import OptionError
 
-LIBRARIES = 150e6
-"""Bytes that libraries load at their first use, from the first run on."""
+LIBRARIES = 150e6  # bytes that libraries load at their first use, from the first run on
 
 
 def resident() -> int:
@@ -50,10 +47,7 @@ def half_of_free() -> int:
 def limit_of(max_memory: int | str | None) -> int:
     """Return the bytes the process may take: as given, or what it holds and half of what is free.
 
-    Raises
-    ------
-    OptionError
-        If it is no size of memory.
+    OptionError: if it is no size of memory.
     """
     if max_memory is None:
         return resident() + half_of_free()
@@ -66,10 +60,7 @@ def limit_of(max_memory: int | str | None) -> int:
 def parse_size(text: str) -> int:
     """Return the bytes that "2GB", "500 MB", "1.5GiB" or "2000000000" name.
 
-    Raises
-    ------
-    ValueError
-        If the text names no size.
+    ValueError: if the text names no size.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
     if not found or float(found[1]) == 0:

@@ -5,8 +5,6 @@ deviation, so no method can depend on the intensity scale. One for all, because 
 as the colours of one picture, whose relation means something.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +27,14 @@ class Plane:
     channel_axis: int | None  # of `image`, counted from the front
 
     @classmethod
-    def of(cls, image: np.ndarray, channel_axis: int | None) -> Plane:
+    def of(cls, image: np.ndarray, channel_axis: int | None) -> "Plane":
         """Standardise an image (H, W), or 3-D with `channel_axis` naming that of 1 to 4 channels.
 
         Other shapes, empty arrays, dtypes that are not real numbers, NaN and infinity raise an
         `ImageError`.
         """
         axis = check_image(image, channel_axis)
+        _check_finite(image)
         channels = image[None] if axis is None else np.moveaxis(image, axis, 0)
         channels = channels.astype(np.float64)
         # Dividing by the largest magnitude first keeps the squares of extreme values finite.
@@ -55,19 +54,19 @@ class Plane:
         return np.ascontiguousarray(self.values[self.varying])
 
     def like(self, second: np.ndarray) -> np.ndarray:
-        """Return another image of the same scene in this plane's units, varying channels only."""
-        if second.shape != self.image.shape:
-            raise ImageError(
-                f"the second image has shape {second.shape} and the first {self.image.shape}: they "
-                "must show the same scene pixel by pixel"
-            )
+        """Return another image of the same layout in this plane's units, varying channels only."""
         own = Plane.of(second, self.channel_axis)
         values = own.values.astype(np.float64) * own.scale + own.offset[:, None, None]
         values = (values - self.offset[:, None, None]) / self.scale
         return values[self.varying].astype(np.float32)
 
     def restore(self, mean: np.ndarray) -> np.ndarray:
-        """Return denoised `varying_values` as an image like the user's, with constant channels."""
+        """Return denoised `varying_values` as an image like the user's, between constant channels.
+
+        Integers are rounded to the nearest and cut to the dtype's range.
+        """
+        if np.array_equal(mean, self.varying_values):
+            return self.image.copy()  # not the round trip through float32
         values = self.values.copy()
         values[self.varying] = mean
         out = self.to_image(values)
@@ -87,14 +86,18 @@ class Plane:
     def to_image(self, values: np.ndarray) -> np.ndarray:
         """Return standardised `values` (C, H, W), constant channels too, in layout and dtype."""
         out = self.offset[:, None, None] + values.astype(np.float64) * self.scale
-        return _cast(self._layout(out), self.image.dtype)
+        return cast(self._layout(out), self.image.dtype)
 
     def _layout(self, out: np.ndarray) -> np.ndarray:
         return out[0] if self.channel_axis is None else np.moveaxis(out, 0, self.channel_axis)
 
 
 def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
-    """Check an image and return its channel axis counted from the front."""
+    """Return the channel axis of an image counted from the front.
+
+    ImageError: for other numbers of axes or channels, empty arrays and dtypes that are not real
+    numbers.
+    """
     if image.dtype.kind not in "uif":
         raise ImageError(
             f"image has dtype {image.dtype}: convert it to an integer or floating-point type"
@@ -117,17 +120,20 @@ def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
             f"axis {channel_axis} of shape {image.shape} has {image.shape[channel_axis]} "
             f"entries: up to {MAX_CHANNELS} channels are denoised together; check channel_axis"
         )
+    return None if channel_axis is None else channel_axis % 3
+
+
+def _check_finite(image: np.ndarray) -> None:
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         bad = int(image.size - np.isfinite(image).sum())
         raise ImageError(
             f"image has {bad} NaN or infinite values: replace them first, "
             "for instance with numpy.nan_to_num"
         )
-    return None if channel_axis is None else channel_axis % 3
 
 
-def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Bring values to a dtype: integers rounded to the nearest, all cut to its range."""
+def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return numbers in a dtype: rounded to the nearest for integers, cut to its range."""
     if dtype.kind == "f":
         limit = float(np.finfo(dtype).max)
         return np.clip(values, -limit, limit).astype(dtype)

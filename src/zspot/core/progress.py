@@ -1,7 +1,5 @@
 """Progress of a long run, told to whoever asks."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

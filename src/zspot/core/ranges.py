@@ -1,7 +1,5 @@
 """Parts of a recipe: frozen dataclasses whose fields say what values they take."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -99,10 +97,7 @@ class Part:
     def from_dict(cls, values: Any) -> Self:
         """Build the part from plain values without its `kind`.
 
-        Raises
-        ------
-        RecipeError
-            If a name or a value is unknown, of the wrong type or out of range.
+        RecipeError: if a name or a value is unknown, of the wrong type or out of range.
         """
         part, fields = cls.family, _fields(cls)
         require(isinstance(values, Mapping), f"{part}: must be a table, got {values!r}")

@@ -1,7 +1,5 @@
 """Fast random bits from an explicit generator; the global generator is never touched."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Other views of the same pixels: crops, dihedral augmentation, pixel unshuffle."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """A running mean of what a network puts out while it learns, and when to stop."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -6,8 +6,6 @@ bytes everywhere; crops and tiles become smaller only where a limit asks for it 
 after all, and then the recipe and the reason say so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,8 +17,7 @@ from zspot.engine.denoiser import Denoised
 from zspot.engine.tiling import AT_ONCE, SIDE
 from zspot.recipe import Recipe
 
-CROP = 512
-"""Side of the crops that a step sees of a larger image, pixels."""
+CROP = 512  # side of the crops that a step sees of a larger image, pixels
 
 _SIDES = (SIDE, 512, 256, 128)
 _CROPS = (CROP, 384, 256, 128)
@@ -35,24 +32,10 @@ _SHARES = (1, 2, 4)  # the limit is divided by these, one after the other, where
 def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[Recipe, str]:
     """Fit a recipe to the size of an image and to a limit of memory.
 
-    Parameters
-    ----------
-    recipe : Recipe
-    shape : (C, H, W)
-    memory : int, optional
-        Bytes that the process may take; by default sizes are not bounded.
-
-    Returns
-    -------
-    recipe : Recipe
-        The same, with `fit.crop` and `predict.tile` set where the image is large.
-    reason : str
-        What a limit changed, in words; empty if nothing.
-
-    Raises
-    ------
-    MemoryLimitError
-        If the smallest crops and tiles take more than `memory`.
+    `memory`: bytes that the process may take; by default sizes are not bounded. Returns `recipe`:
+    the same, with `fit.crop` and `predict.tile` set where the image is large. Returns `reason`:
+    what a limit changed, in words; empty if nothing. MemoryLimitError: if the smallest crops and
+    tiles take more than `memory`.
     """
     usual = _usual(recipe, shape)
     if memory is None:
@@ -139,15 +122,8 @@ def denoise_within(
 ) -> Denoised:
     """Call `denoise(device, memory)`; where memory runs out, again with less, then on the CPU.
 
-    Returns
-    -------
-    Denoised
-        Its reason says what ran out of memory and what was done.
-
-    Raises
-    ------
-    MemoryLimitError
-        If `memory`, in bytes, is too small or memory ran out everywhere.
+    Returns Denoised: its reason says what ran out of memory and what was done. MemoryLimitError: if
+    `memory`, in bytes, is too small or memory ran out everywhere.
     """
     places = [(device, _there(device, memory) // share) for share in _SHARES]
     if device.type != "cpu":

@@ -1,7 +1,5 @@
 """What every method is to the program: a function from a plane to a denoised plane."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -40,7 +38,7 @@ class Denoised:
     recipe: Recipe | None = None
     weights: Weights | None = field(default=None, repr=False)
 
-    def explained(self, *before: str) -> Denoised:
+    def explained(self, *before: str) -> "Denoised":
         """Return the same with words said before its own reason."""
         return replace(self, reason="; ".join(filter(None, [*before, self.reason])))
 
@@ -53,18 +51,8 @@ class Denoiser(Protocol):
     ) -> Denoised:
         """Denoise a standardised plane (C, H, W) on the device it is on.
 
-        Parameters
-        ----------
-        plane : float tensor (C, H, W)
-        seed : int
-        report : callable, optional
-            Called with a `Progress` after each step; what it raises stops the run.
-        memory : int, optional
-            Bytes that the process may take.
-
-        Raises
-        ------
-        MemoryLimitError
-            Before it begins, if it needs more than `memory`.
+        `report`: called with a `Progress` after each step; what it raises stops the run. `memory`:
+        bytes that the process may take. MemoryLimitError: before it begins, if it needs more than
+        `memory`.
         """
         ...

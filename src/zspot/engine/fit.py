@@ -1,7 +1,5 @@
 """Fit a network to one image."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """How pixels reach a network: hidden ones filled, and phases by themselves."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """A recipe at work on one image: its network, its fill and its generators."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

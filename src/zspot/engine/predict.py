@@ -1,7 +1,5 @@
 """Make the final image from predictions of a fitted network."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import torch

@@ -1,7 +1,5 @@
 """Run a recipe on one plane: fit a network to it, then predict."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from itertools import pairwise

@@ -6,8 +6,6 @@ other plane's units. The network, and the INR trained beside it, start from the 
 the first plane and learn on for a share of the steps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,82 +15,45 @@ from zspot.engine.denoiser import Denoised
 from zspot.engine.state import Weights
 from zspot.recipe import Recipe
 
-Asked = tuple[str | Recipe, str | None]
-"""Method or recipe and effort; a recipe has none."""
+Asked = tuple[str | Recipe, str | None]  # method or recipe and effort; a recipe has none
 
 SHARE = 0.25
 """Share of the steps that a plane learns on from the weights of another; see docs/tuning.md."""
 
-RATE = 0.3
-"""Peak learning rate of these steps to that of a fit from the start; see docs/tuning.md."""
+RATE = 0.3  # peak learning rate of these steps to that of a fit from the start; see docs/tuning.md
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was fitted to a plane, for `zspot.run` to start from with another one.
+    """What was fitted to a plane, for `zspot.run` to start from with another one."""
 
-    Attributes
-    ----------
-    asked : tuple
-        The method or recipe and the effort that were asked for.
-    shape : tuple of int
-        Of the image.
-    channel_axis : int or None
-        Counted from the front.
-    recipe : Recipe
-        What ran, with all the steps of a fit from the start, in the plane's standardised
-        intensities.
-    weights : mapping of str to tensor, or None
-        Of the network and of an INR, on the CPU; None where nothing was learned.
-    scale : float
-        Intensities of the image for one standardised intensity.
-    offset : tuple of float
-        Intensity of the image at the standardised intensity 0, of each channel that varies.
-    varying : tuple of bool
-        Which channels are not constant.
-    """
-
-    asked: Asked
-    shape: tuple[int, ...]
-    channel_axis: int | None
+    asked: Asked  # the method or recipe and the effort that were asked for
+    shape: tuple[int, ...]  # of the image
+    channel_axis: int | None  # counted from the front
+    # What ran, with all the steps of a fit from the start, in the plane's standardised intensities
     recipe: Recipe
+    # Of the network and of an INR, on the CPU; None where nothing was learned
     weights: Weights | None = field(repr=False)
-    scale: float
+    scale: float  # intensities of the image for one standardised intensity
+    # Intensity of the image at the standardised intensity 0, of each channel that varies
     offset: tuple[float, ...]
-    varying: tuple[bool, ...]
+    varying: tuple[bool, ...]  # which channels are not constant
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where the fit of a plane begins.
+    """Where the fit of a plane begins."""
 
-    Attributes
-    ----------
-    reason : str
-        In words.
-    recipe : Recipe or None
-        To run from the weights; None to fit afresh.
-    whole : Recipe or None
-        The same with all the steps of a fit from the start.
-    weights : mapping of str to tensor, or None
-        None where the recipe learns nothing.
-    """
-
-    reason: str
-    recipe: Recipe | None = None
-    whole: Recipe | None = None
-    weights: Weights | None = None
+    reason: str  # in words
+    recipe: Recipe | None = None  # to run from the weights; None to fit afresh
+    whole: Recipe | None = None  # the same with all the steps of a fit from the start
+    weights: Weights | None = None  # none where the recipe learns nothing
 
 
 def check_neighbour(
     fitted: Fitted, asked: Asked, shape: Sequence[int], channel_axis: int | None
 ) -> None:
-    """Refuse a fit that was made by another method or for planes of another form.
-
-    Raises
-    ------
-    OptionError
-    """
+    """Refuse a fit that was made by another method or for planes of another form."""
     if fitted.asked != asked:
         raise OptionError(
             f"after was made by {_in_words(*fitted.asked)}: ask for the same, or leave out after"
@@ -129,15 +90,22 @@ def begin(fitted: Fitted | None, plane: Plane) -> Start:
     return Start(reason, recipe, whole, fitted.weights)
 
 
-def fitted_to(plane: Plane, done: Denoised, start: Start | None, asked: Asked) -> Fitted | None:
+def fitted_to(
+    plane: Plane,
+    done: Denoised,
+    start: Start | None,
+    asked: Asked,
+    shape: tuple[int, ...],
+    channel_axis: int | None,
+) -> Fitted | None:
     """Return what can be shared of a fit that began at `start`; None if no recipe ran that can."""
     recipe = start.whole if start is not None and start.whole is not None else done.recipe
     if recipe is None or recipe.fill.replaces_image:
         return None
     return Fitted(
         asked=asked,
-        shape=plane.image.shape,
-        channel_axis=plane.channel_axis,
+        shape=shape,
+        channel_axis=channel_axis,
         recipe=recipe,
         weights=done.weights,
         scale=plane.scale,
@@ -157,12 +125,7 @@ def in_units(
 
     A standardised intensity x is the intensity `scale` * x + `offset`, an offset for each channel.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Its noise is in the units of `scale` and `offset`.
-    scale, new_scale : float
-    offset, new_offset : sequence of float
+    `recipe`: its noise is in the units of `scale` and `offset`.
     """
     ratio = scale / new_scale
     moved = [(new - old) / scale for old, new in zip(offset, new_offset, strict=True)]

@@ -1,7 +1,5 @@
 """What a fit has learned, as tensors by name: to start the fit of another plane from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from torch import Tensor, nn

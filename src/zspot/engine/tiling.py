@@ -10,8 +10,6 @@ its crops, and what it makes of them is averaged where they overlap, with weight
 the windows' borders.
 """
 
-from __future__ import annotations
-
 from itertools import product
 
 import torch
@@ -19,11 +17,9 @@ from torch import Generator, Tensor, nn
 
 from zspot.networks import ReceptiveField
 
-SIDE = 1024
-"""Side of a tile in pixels where memory does not ask for less."""
+SIDE = 1024  # side of a tile in pixels where memory does not ask for less
 
-AT_ONCE = 256**2
-"""Pixels of windows that the network is shown at once."""
+AT_ONCE = 256**2  # pixels of windows that the network is shown at once
 
 
 class Tiled:

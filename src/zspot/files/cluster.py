@@ -1,7 +1,5 @@
 """Dask, started and stopped: a local cluster of processes, or one that runs already."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import multiprocessing

@@ -1,7 +1,5 @@
 """Which files a folder or a pattern names, and where their outputs go."""
 
-from __future__ import annotations
-
 import glob
 import os
 from collections.abc import Iterator
@@ -57,17 +55,9 @@ def find(source: str | os.PathLike[str], out: Path) -> Found:
     Links to folders are not followed, hidden files and the output folder are left out. A file that
     is named by a pattern is taken whatever its suffix, so that a wrong one is reported.
 
-    Parameters
-    ----------
-    source : str or path-like
-        Folder, or a pattern as in a shell; `**` reaches into sub-folders.
-    out : Path
-        Output folder; it may be inside the input folder.
-
-    Raises
-    ------
-    FileError
-        If there is nothing to denoise, or the folder would be written into itself.
+    `source`: folder, or a pattern as in a shell; `**` reaches into sub-folders. `out`: output
+    folder; it may be inside the input folder. FileError: if there is nothing to denoise, or the
+    folder would be written into itself.
     """
     out = Path(os.path.realpath(out))
     pattern = not Path(source).is_dir()

@@ -1,7 +1,5 @@
 """Denoise a file: read, denoise every plane, write the same kind of file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +31,10 @@ def denoise_file(
     max_memory: int | str | None = None,
     strength: float = 1.0,
     keep_detail: float = 0.0,
+    nodata: float | None = None,
+    mask: Path | None = None,
+    keep_outliers: bool = False,
+    dtype: str | None = None,
 ) -> tuple[Result, tuple[str, ...]]:
     """Denoise an image file into another file of the same dtype, range and metadata.
 
@@ -61,6 +63,11 @@ def denoise_file(
         `zspot.engine.shared_fit`.
     strength, keep_detail : float in [0, 1]
         As in `zspot.Result.blend`, for every plane; by default the full result is written.
+    nodata, keep_outliers, dtype
+        As in `zspot.denoise`. Without `nodata`, what a TIFF says of itself (GDAL_NODATA) is taken;
+        transparent pixels are left out too.
+    mask : Path, optional
+        Image file of the planes' size, 0 where there is no picture.
 
     Returns
     -------
@@ -85,6 +92,10 @@ def denoise_file(
         max_memory=max_memory,
         strength=strength,
         keep_detail=keep_detail,
+        nodata=nodata,
+        mask=mask,
+        keep_outliers=keep_outliers,
+        dtype=dtype,
     )
     return denoise_with(
         options, source, target, overwrite=overwrite, progress=progress, second=second
@@ -103,6 +114,9 @@ def denoise_with(
     """Do what `denoise_file` does, its options as one value."""
     source, target = Path(source), Path(target)
     planes = PlaneRunner(options.checked(), str(source), progress)
+    fractions = options.dtype == "float32"
+    if fractions and (is_store(source) or is_store(target)):
+        raise OptionError("--dtype float32 works on files, not on Zarr stores: convert to TIFF")
     if second is None and (is_store(source) or is_store(target)):
         notes = denoise_store(source, target, planes, axes=options.axes, overwrite=overwrite)
     else:
@@ -117,7 +131,7 @@ def _denoise(
     if second is not None and any(map(is_store, (source, second, target))):
         raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
     check_target(target, overwrite=overwrite)
-    if second is None:
+    if second is None and planes.options.dtype != "float32":
         with open_stack(source, target) as stack:
             if stack is not None and _splits(planes.options.axes, stack):
                 return _denoise_stack(stack, target, planes, overwrite)
@@ -146,15 +160,29 @@ def _denoise_whole(
 ) -> tuple[str, ...]:
     """Denoise a file that is in memory as a whole; return notes."""
     image, axes = read(source), planes.options.axes
+    if planes.options.dtype == "float32":
+        image = _with_fractions(image)
     check_target(target, overwrite=overwrite, source=image)
     if axes is not None and len(axes) != image.data.ndim:
         raise _other_axes(axes, source, image.data.shape, image.axes)
     other = None if second is None else _same_layout(image, read(second), source, second).data
     out = np.empty_like(image.data)
-    for place, result in planes.results(image.data, axes or image.axes, other):
+    planes.nodata = planes.options.nodata
+    if planes.nodata is None:
+        planes.nodata = image.metadata.get("nodata")
+    valid = None if image.alpha is None else image.alpha > 0
+    for place, result in planes.results(image.data, axes or image.axes, other, valid):
         out[place] = planes.options.blend(result)
     write(target, image.replace(out), overwrite=overwrite)
     return image.notes
+
+
+def _with_fractions(image: ImageFile) -> ImageFile:
+    """Return the same image with float32 pixels, and what any format keeps of its metadata."""
+    kept = {k: v for k, v in image.metadata.items() if k not in ("tiff", "png", "jpeg", "ome_xml")}
+    return ImageFile(
+        image.data.astype(np.float32), image.axes, image.alpha, "npy", kept, image.path, image.notes
+    )
 
 
 def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path) -> ImageFile:

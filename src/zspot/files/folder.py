@@ -4,8 +4,6 @@ The journal is written here, by one process; workers only turn one file into ano
 replaced only if the journal shows that a run of zspot wrote it, or if that is asked for.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os
@@ -88,6 +86,10 @@ def denoise_many(
     max_memory: int | str | None = None,
     strength: float = 1.0,
     keep_detail: float = 0.0,
+    nodata: float | None = None,
+    mask: Path | None = None,
+    keep_outliers: bool = False,
+    dtype: str | None = None,
     overwrite: bool = False,
     scheduler: str | None = None,
     workers: int | None = None,
@@ -108,7 +110,7 @@ def denoise_many(
         Output folder; made if it is not there.
     method, effort, seed, device, max_memory
         As in `zspot.denoise`; the memory is that of each worker.
-    axes, share_fit, strength, keep_detail
+    axes, share_fit, strength, keep_detail, nodata, mask, keep_outliers, dtype
         As in `zspot.denoise_file`, for every file.
     threads : int
         CPU threads for each file.
@@ -133,7 +135,20 @@ def denoise_many(
         If the run as a whole cannot start or go on.
     """
     options = Options(
-        method, effort, seed, device, axes, threads, share_fit, max_memory, strength, keep_detail
+        method,
+        effort,
+        seed,
+        device,
+        axes,
+        threads,
+        share_fit,
+        max_memory,
+        strength,
+        keep_detail,
+        nodata,
+        mask,
+        keep_outliers,
+        dtype,
     ).checked(here=scheduler is None)  # workers elsewhere may have a device that is not here
     out = Path(out).absolute()
     found = find(source, out)

@@ -4,8 +4,6 @@ A line is appended and fsynced when a file is started, done or failed; of severa
 the last counts. A line cut short by a crash is ignored, so the journal is right at every moment.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib
@@ -27,37 +25,19 @@ _BLOCK = 2**20
 
 @dataclass(frozen=True)
 class Entry:
-    """The state of one file.
+    """The state of one file."""
 
-    Attributes
-    ----------
-    source : str
-        Input, relative to the folder it was found in.
-    target : str
-        Output, relative to the folder of the journal.
-    state : {"started", "done", "failed"}
-    input : str
-        SHA-256 of the input's bytes; of names, sizes and times for a Zarr folder.
-    output : str
-        The same of the output as zspot last wrote it; empty if it never did.
-    job : mapping
-        Method, effort, recipe, seed, device, axes, threads and whether planes share a fit; strength
-        and keep_detail where they are not the defaults.
-    versions : mapping
-        Of zspot, torch, numpy and Python, where it ran.
-    error : str
-        One line; empty unless failed.
-    seconds : float
-    """
-
-    source: str
-    target: str
-    state: str
-    input: str
-    output: str = ""
+    source: str  # input, relative to the folder it was found in
+    target: str  # output, relative to the folder of the journal
+    state: str  # {"started", "done", "failed"}
+    input: str  # SHA-256 of the input's bytes; of names, sizes and times for a Zarr folder
+    output: str = ""  # the same of the output as zspot last wrote it; empty if it never did
+    # Method, effort, recipe, seed, device, axes, threads and whether planes share a fit; strength
+    # and keep_detail where they are not the defaults
     job: Mapping[str, Any] = field(default_factory=dict)
+    # Of zspot, torch, numpy and Python, where it ran
     versions: Mapping[str, str] = field(default_factory=dict)
-    error: str = ""
+    error: str = ""  # one line; empty unless failed
     seconds: float = 0.0
 
     def fits(self, fingerprint: str, job: Mapping[str, Any], version: str) -> bool:
@@ -69,15 +49,8 @@ class Entry:
 class Journal:
     """The journal of an output folder, held by one run at a time.
 
-    Parameters
-    ----------
-    folder : Path
-        Output folder; it must exist.
-
-    Raises
-    ------
-    FileError
-        If the folder or its journal cannot be read or written, or another run holds it.
+    `folder`: output folder; it must exist. FileError: if the folder or its journal cannot be read
+    or written, or another run holds it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -149,10 +122,6 @@ def fingerprint(path: Path) -> str:
 
     The SHA-256 of a file's bytes. Of a folder, of the names, sizes and times of its files: hashing
     terabytes of chunks would take as long as reading them.
-
-    Raises
-    ------
-    OSError
     """
     digest = hashlib.sha256()
     if path.is_dir():

@@ -1,7 +1,5 @@
 """Folders that one run at a time may write."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,7 @@ from zspot.core.errors import FileError
 def lock(path: Path, busy: str) -> Any:
     """Hold a lock file until `release`.
 
-    Raises
-    ------
-    FileError
-        With the words `busy`, if another process holds it.
-    OSError
+    FileError: with the words `busy`, if another process holds it.
     """
     try:
         from filelock import FileLock, Timeout

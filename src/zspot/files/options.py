@@ -1,15 +1,14 @@
 """What is asked of a run over the planes of files, as one value."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result, check_device, choose
-from zspot.api.requests import check_sharing
+from zspot.api.requests import check_dtype, check_sharing
 from zspot.api.result import check_share
 from zspot.core.errors import OptionError
 from zspot.core.memory import limit_of
@@ -32,6 +31,10 @@ class Options:
         As in `zspot.denoise_file`.
     strength, keep_detail : float in [0, 1]
         As in `zspot.Result.blend`.
+    nodata, keep_outliers, dtype
+        As in `zspot.denoise`.
+    mask : Path or None
+        Image file of the planes' size, 0 where there is no picture.
     """
 
     method: str | Recipe = DEFAULT_METHOD
@@ -44,21 +47,22 @@ class Options:
     max_memory: int | str | None = None
     strength: float = 1.0
     keep_detail: float = 0.0
+    nodata: float | None = None
+    mask: Path | None = None
+    keep_outliers: bool = False
+    dtype: str | None = None
 
-    def checked(self, *, here: bool = True) -> Options:
+    def checked(self, *, here: bool = True) -> "Options":
         """Return the same, or refuse what can be told to be wrong before a file is read.
 
         `here` says whether it is this machine that must have the device.
-
-        Raises
-        ------
-        OptionError
         """
         choose(self.method, self.effort)
         check_share(f"--strength {self.strength}", self.strength)
         check_share(f"--keep-detail {self.keep_detail}", self.keep_detail)
         limit_of(self.max_memory)
         _check_letters(self.axes)
+        check_dtype(self.dtype)
         check_device(self.device, here=here)
         if self.share_fit:
             check_sharing(self.method)
@@ -67,8 +71,7 @@ class Options:
     def to_job(self) -> dict[str, Any]:
         """Return what makes a rerun redo a file if it is another: values of JSON, for a journal.
 
-        Not `max_memory`; `strength` and `keep_detail` only where they are not the defaults, because
-        jobs that earlier versions noted hold neither.
+        Not `max_memory`; what earlier versions did not know only where it is not the default.
         """
         recipe = self.method if isinstance(self.method, Recipe) else None
         return {
@@ -80,13 +83,15 @@ class Options:
             "axes": self.axes,
             "threads": self.threads,
             "share_fit": self.share_fit,
-            **self._less,
+            **self._later,
         }
 
     @classmethod
-    def from_job(cls, job: Mapping[str, Any]) -> Options:
+    def from_job(cls, job: Mapping[str, Any]) -> "Options":
         """Return the options of a job."""
         values = {**job, "effort": job["effort"] or cls.effort}
+        if values.get("mask"):
+            values["mask"] = Path(values["mask"])
         recipe = values.pop("recipe")
         options = cls(**values)
         return replace(options, method=Recipe.from_dict(recipe)) if recipe else options
@@ -99,7 +104,7 @@ class Options:
             "seed": self.seed,
             "device": self.device,
             "share_fit": self.share_fit,
-            **self._less,
+            **self._later,
         }
 
     def blend(self, result: Result) -> np.ndarray:
@@ -111,6 +116,15 @@ class Options:
         """What is wanted of each result, in words; empty for the full result."""
         words = f"strength {self.strength:g}, keep detail {self.keep_detail:g}"
         return words if self._less else ""
+
+    @property
+    def _later(self) -> dict[str, Any]:
+        """What earlier versions did not know, where it is not the default."""
+        mask = None if self.mask is None else str(self.mask)
+        values = {"nodata": self.nodata, "mask": mask, "keep_outliers": self.keep_outliers}
+        values["dtype"] = self.dtype
+        changed = {k: v for k, v in values.items() if v != getattr(Options, k)}
+        return {**self._less, **changed}
 
     @property
     def _less(self) -> dict[str, float]:

@@ -1,7 +1,5 @@
 """Planes, denoised one after another: of files, stacks, stores, the web page and napari."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +14,7 @@ from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import ImageError
 from zspot.core.progress import Report, within
 from zspot.files.options import Options
+from zspot.io import read
 
 
 class PlaneRunner:
@@ -34,11 +33,17 @@ class PlaneRunner:
     ----------
     count : int
         How many planes there are.
+    nodata : float or None
+        What the file itself says marks pixels without picture.
+    mask : bool ndarray (H, W) or None
+        Of the options.
     """
 
     def __init__(self, options: Options, of: str = "", progress: Report | None = None) -> None:
         self.options = options
         self.count = 1
+        self.nodata: float | None = None
+        self.mask = None if options.mask is None else read(options.mask).data != 0
         self._sharing = Sharing() if options.share_fit else None
         self._of, self._progress = of, progress
         self._number = 0
@@ -55,24 +60,29 @@ class PlaneRunner:
         return self._sharing is not None and self._sharing.first(series) is None
 
     def results(
-        self, data: np.ndarray, axes: str, second: np.ndarray | None = None
+        self,
+        data: np.ndarray,
+        axes: str,
+        second: np.ndarray | None = None,
+        valid: np.ndarray | None = None,
     ) -> Iterator[tuple[Place, Result]]:
         """Denoise every plane of an array; yield where it is and its result.
 
-        Parameters
-        ----------
-        data : ndarray
-        axes : str
-            A letter for each axis, see `zspot.core.axes`.
-        second : ndarray, optional
-            Of the same shape, for methods that learn from two.
+        `axes`: A letter for each axis, see `zspot.core.axes`. `second`: of the same shape, for
+        methods that learn from two. `valid`: where there is picture, of the same shape but for
+        colours (axis S).
         """
         self.begin_stack(axes, data.shape)
         places = list(iter_planes(data.shape, axes))
         self.count = len(places)
         for place, channel_axis in places:
             other = None if second is None else second[place]
-            yield place, self.run(data[place], channel_axis, series(axes, place), other)
+            there = None
+            if valid is not None:
+                there = valid[
+                    tuple(at for at, axis in zip(place, axes, strict=True) if axis != "S")
+                ]
+            yield place, self.run(data[place], channel_axis, series(axes, place), other, there)
 
     def run(
         self,
@@ -80,6 +90,7 @@ class PlaneRunner:
         channel_axis: int | None,
         series: int = 0,
         second: np.ndarray | None = None,
+        valid: np.ndarray | None = None,
     ) -> Result:
         """Denoise the next plane; those of a series may share a fit.
 
@@ -101,6 +112,10 @@ class PlaneRunner:
                 second=second,
                 after=None if sharing is None else sharing.first(series),
                 max_memory=options.max_memory,
+                nodata=options.nodata if self.nodata is None else self.nodata,
+                mask=_both(self.mask, valid),
+                keep_outliers=options.keep_outliers,
+                dtype=options.dtype,
             )
         except ImageError as error:
             raise ImageError(f"{self._name}: {error}" if self._of else str(error)) from None
@@ -150,15 +165,15 @@ class PlaneRunner:
         return f"{self._of}{which}"
 
 
+def _both(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
+    return second if first is None else first if second is None else first & second
+
+
 def series(axes: str, place: Sequence[Any]) -> int:
     """Return which planes of a file share a fit: those of one channel.
 
-    Parameters
-    ----------
-    axes : str
-        A letter for each axis, see `zspot.core.axes`.
-    place : sequence
-        Index of a plane, an entry for each axis; what follows the axes that count planes may lack.
+    `axes`: A letter for each axis, see `zspot.core.axes`. `place`: index of a plane, an entry for
+    each axis; what follows the axes that count planes may lack.
     """
     return place[axes.index("C")] if "C" in axes else 0
 

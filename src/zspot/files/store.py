@@ -5,8 +5,6 @@ pixels, byte for byte, then block after block, then the reduced copies made anew
 when it is whole. What is done is noted after each block, so a rerun goes on from there.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -34,25 +32,9 @@ def denoise_store(
 ) -> tuple[str, ...]:
     """Denoise every image of a Zarr folder into another one.
 
-    Parameters
-    ----------
-    source, target : Path
-        Folders ending in .zarr.
-    planes : PlaneRunner
-        Called with each plane in order.
-    axes : str or None
-        Names of the axes, where the store does not say or says wrong.
-    overwrite : bool
-        Replace an existing target once the new one is whole.
-
-    Returns
-    -------
-    tuple of str
-        What the user should know.
-
-    Raises
-    ------
-    FileError, ImageError
+    `source` and `target`: folders ending in .zarr. `planes`: called with each plane in order.
+    `axes`: names of the axes, where the store does not say or says wrong. `overwrite`: replace an
+    existing target once the new one is whole. Returns tuple of str: what the user should know.
     """
     _check(source, target, overwrite)
     try:
@@ -72,7 +54,7 @@ def denoise_store(
 
 
 def _grow(
-    source: Path, new: Path, found: list[Picture], planes: PlaneRunner, noted: _Noted
+    source: Path, new: Path, found: list[Picture], planes: PlaneRunner, noted: "_Noted"
 ) -> None:
     """Make the new store, or what an earlier run has left to do of it."""
     if noted.fresh:

@@ -1,7 +1,5 @@
 """What a worker does with one file, and the progress that it tells."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import replace

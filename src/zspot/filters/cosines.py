@@ -1,7 +1,5 @@
 """The orthonormal cosine basis."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

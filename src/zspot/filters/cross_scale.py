@@ -1,7 +1,5 @@
 """The auxiliary image of cross-scale refilling: the image in patches of itself at half size."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -7,8 +7,6 @@ and texture stand out of that in the few windows where they are. Coefficients th
 kept, all others set to zero, and the windows averaged.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -63,9 +61,11 @@ def removed_detail(noisy: np.ndarray, image: np.ndarray, channel_axis: int | Non
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a - b as float64 without overflow for integers of any width."""
+    """Return a - b as float64 without overflow for integers of any width; 0 where one is NaN."""
     if a.dtype.kind == "f":
-        return a.astype(np.float64) - b.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            difference = a.astype(np.float64) - b.astype(np.float64)
+        return np.where(np.isfinite(difference), difference, 0.0)
     return np.subtract(a, b, dtype=np.int64, casting="unsafe").astype(np.float64)
 
 

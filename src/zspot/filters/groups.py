@@ -4,8 +4,6 @@ Groups are (B, G, k, D): a batch of B groups of k patches, each in G parts of D 
 one channel of a working colour basis, or all channels at once (G = 1).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +29,7 @@ class Frame:
     scale: Tensor  # ()
 
     @classmethod
-    def of(cls, y: Tensor, noise: PatchNoise) -> Frame:
+    def of(cls, y: Tensor, noise: PatchNoise) -> "Frame":
         """Return the frame of an image (C, H, W)."""
         # Variances that follow the signal belong to the camera's channels, not to opponent ones.
         follows = noise.slope is not None
@@ -59,7 +57,7 @@ class GroupNoise:
     level: Tensor | None = None  # (C,) at which the covariance is right
 
     @classmethod
-    def of(cls, noise: PatchNoise, frame: Frame, patch: int, split: bool) -> GroupNoise:
+    def of(cls, noise: PatchNoise, frame: Frame, patch: int, split: bool) -> "GroupNoise":
         """Bring noise into a frame, for patches of a side, split into channels or not."""
         channels = frame.basis @ noise.channels.to(frame.centre) @ frame.basis.T / frame.scale**2
         # Of noise that is the same in all channels rounding leaves zero or less elsewhere.

@@ -1,7 +1,5 @@
 """Local means in Gaussian windows."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

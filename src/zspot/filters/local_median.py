@@ -1,11 +1,11 @@
-"""Move a result so that what was removed has a local median of zero.
+"""Move a result so that what was removed has a local median, or mean, of zero.
 
 The mean of camera noise is not zero once the picture went through a tone curve or was cut off at
 black and white; its median is kept by every monotone curve. A network trained on squared errors
 returns the mean, so strongly noisy photographs come out too dark. This puts them right.
-"""
 
-from __future__ import annotations
+The mean of photon noise is zero, however few the photons: there the local mean is kept.
+"""
 
 import torch
 from torch import Tensor
@@ -26,6 +26,28 @@ def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
     return torch.stack(moved)
 
 
+def to_local_mean(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
+    """Add the local mean of `noisy - estimate` to `estimate`; the mean of all is kept exactly.
+
+    Arguments as in `to_local_median`.
+    """
+    removed = noisy - estimate
+    moved = estimate + torch.stack([_local_mean(channel, window) for channel in removed])
+    return moved + (noisy - moved).mean((1, 2), keepdim=True)
+
+
+def _local_mean(removed: Tensor, window: float) -> Tensor:
+    height, width = removed.shape
+    cell = max(1, int(window // 6))  # it varies no faster than the window, either
+    coarse = LocalMean(removed, window / cell, cell)(removed)
+    return _upsampled(coarse, cell, (height, width))
+
+
+def _upsampled(coarse: Tensor, cell: int, size: tuple[int, int]) -> Tensor:
+    fine = F.interpolate(coarse[None, None], scale_factor=cell, mode="bilinear")
+    return fine[0, 0, : size[0], : size[1]]
+
+
 def _local_median(removed: Tensor, window: float) -> Tensor:
     """Return the local median of (H, W), which lies between the global 20 and 80 % quantiles."""
     height, width = removed.shape
@@ -43,5 +65,4 @@ def _local_median(removed: Tensor, window: float) -> Tensor:
         part = (0.5 - previous) / (share - previous).clamp(min=1e-6)
         median += step * part.clamp(0, 1)
         previous = share
-    fine = F.interpolate(median[None, None], scale_factor=cell, mode="bilinear")
-    return fine[0, 0, :height, :width]
+    return _upsampled(median, cell, (height, width))

@@ -7,8 +7,6 @@ the least risk (NL-Ridge); it needs no more than the noise variance. For white n
 each with the last estimate as its pilot, do better than either.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal

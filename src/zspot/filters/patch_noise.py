@@ -1,7 +1,5 @@
 """The noise of a patch, given or measured on an estimate, for the closed-form estimators."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -39,7 +37,7 @@ class PatchNoise:
                 raise ValueError("lags must be square with an odd side")
 
     @classmethod
-    def white(cls, sigma: float | list[float], channels: int = 1) -> PatchNoise:
+    def white(cls, sigma: float | list[float], channels: int = 1) -> "PatchNoise":
         """White noise of standard deviation `sigma` (image units), one value or one per channel."""
         values = [sigma] * channels if isinstance(sigma, int | float) else sigma
         return cls(torch.diag(torch.tensor(values, dtype=torch.float32) ** 2))
@@ -47,7 +45,7 @@ class PatchNoise:
     @classmethod
     def measured(
         cls, noisy: Tensor, estimate: Tensor, times: float = 1.0, follows: bool = False
-    ) -> PatchNoise:
+    ) -> "PatchNoise":
         """Measure noise on what an estimate removed from a noisy image, both (C, H, W).
 
         `times` is a factor on its standard deviation; `follows` fits a line to how the variance

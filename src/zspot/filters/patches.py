@@ -1,7 +1,5 @@
 """Patches: padding, search for similar ones, cutting out, putting back. No loop over pixels."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

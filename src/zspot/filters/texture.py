@@ -4,8 +4,6 @@ Noise of one brightness has one strength. Where much more was removed than elsew
 brightness, it was texture: a fine mesh, say, that a network took for noise.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Command line, web page and napari plugin."""
 
-from __future__ import annotations
-
 import os
 import sys
 

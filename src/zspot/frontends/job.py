@@ -1,7 +1,5 @@
 """Work in a thread of its own, with progress and a cancel that stops it."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -19,11 +17,8 @@ class Cancelled(Exception):  # noqa: N818  (it is no error)
 class Job(Generic[T]):
     """One piece of work that reports `Progress`.
 
-    Parameters
-    ----------
-    work : callable
-        Takes a progress callback and returns the result. Calling the callback raises `Cancelled`
-        after `cancel`, which ends the work wherever it is.
+    `work`: takes a progress callback and returns the result. Calling the callback raises
+    `Cancelled` after `cancel`, which ends the work wherever it is.
     """
 
     def __init__(self, work: Callable[[Report], T]) -> None:

@@ -1,7 +1,5 @@
 """The noise report for a reader who knows nothing of noise statistics."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from zspot.noise.report import NoiseReport, rms

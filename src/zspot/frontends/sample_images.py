@@ -1,7 +1,5 @@
 """Example images, made from pictures in scikit-image's own package and noise of a fixed seed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What every front end says of progress and of errors."""
 
-from __future__ import annotations
-
 import traceback
 from pathlib import Path
 

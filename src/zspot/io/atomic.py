@@ -1,7 +1,5 @@
 """Writing a file so that it is complete or absent, in one place for all formats."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

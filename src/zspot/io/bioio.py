@@ -1,7 +1,5 @@
 """ND2 and CZI: read only, plane by plane through bioio (extra `bioio`), written as OME-TIFF."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import logging

@@ -1,7 +1,5 @@
 """BMP: 8-bit grey, RGB and RGBA."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO

@@ -1,7 +1,5 @@
 """What is checked before pixels are decoded, and the one error for whatever a decoder raises."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ The libraries make room for every plane that the directory names, whatever is in
 ZEISS, "CZI file format", DS 2011: header segment, sub-block directory, entries of schema DV.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 from collections.abc import Iterator

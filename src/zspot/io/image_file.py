@@ -1,7 +1,5 @@
 """The record of an image file, and its pixels as plain formats hold them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,8 +30,8 @@ class ImageFile:
     metadata : mapping
         Read-only. Common keys, present where the file has them: "icc" (bytes), "exif" (bytes,
         starting with the TIFF header), "xmp" (bytes), "resolution" (x, y, unit), with unit
-        "inch", "cm" or "none", "description" (str). TIFF adds "imagej" (dict) and
-        "ome_xml" (str). The key named like the format holds what its writer needs.
+        "inch", "cm" or "none", "description" (str). TIFF adds "imagej" (dict), "ome_xml" (str) and
+        "nodata" (float). The key named like the format holds what its writer needs.
     path : pathlib.Path or None
         File that was read.
     notes : tuple of str
@@ -68,7 +66,7 @@ class ImageFile:
         pairs = zip(self.data.shape, self.axes, strict=True)
         return tuple(size for size, letter in pairs if letter != "S")
 
-    def replace(self, data: np.ndarray) -> ImageFile:
+    def replace(self, data: np.ndarray) -> "ImageFile":
         """Return the same file with other pixel values, whose shape and dtype must be the same."""
         data = np.asarray(data)
         if data.shape != self.data.shape or data.dtype != self.data.dtype:

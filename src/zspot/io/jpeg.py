@@ -3,8 +3,6 @@
 Pillow codes the pixels; the segments (EXIF, ICC, XMP, comments, ...) are copied here byte for byte.
 """
 
-from __future__ import annotations
-
 import io
 from itertools import takewhile
 from pathlib import Path

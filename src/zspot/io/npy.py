@@ -1,7 +1,5 @@
 """NPY: one NumPy array. Pickled objects are never loaded."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import BinaryIO
 

@@ -1,7 +1,5 @@
 """`read`, `write`, `open_stack`, `check_target`: choosing the format by name and content."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import os

@@ -1,7 +1,5 @@
 """Decoding with Pillow under the limits of `zspot.io` instead of Pillow's own."""
 
-from __future__ import annotations
-
 import io
 import threading
 import warnings

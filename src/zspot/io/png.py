@@ -3,8 +3,6 @@
 imagecodecs codes the pixels (Pillow reduces 16-bit RGB to 8 bits); the chunks are copied here.
 """
 
-from __future__ import annotations
-
 import contextlib
 import struct
 import zlib

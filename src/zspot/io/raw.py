@@ -1,7 +1,5 @@
 """Camera RAW files: read only, developed by LibRaw (extra `raw`)."""
 
-from __future__ import annotations
-
 import contextlib
 import struct
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is common to files that are read and written plane by plane."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path

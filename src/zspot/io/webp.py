@@ -1,7 +1,5 @@
 """WebP: 8-bit RGB and RGBA, always written losslessly."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO

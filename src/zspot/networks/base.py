@@ -1,7 +1,5 @@
 """What the engine must know of a network, and how all networks are called."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -39,25 +37,13 @@ class Network(Part):
     blind: ClassVar[bool] = False
     """No output pixel depends on the same pixel of the input."""
 
-    takes_codes: ClassVar[bool] = False
-    """Its input may have other channels than its output."""
+    takes_codes: ClassVar[bool] = False  # its input may have other channels than its output
 
     def build(self, channels: int, generator: Generator, inputs: int | None = None) -> Any:
         """Return the module for images of `channels` channels; weights drawn from `generator`.
 
-        Parameters
-        ----------
-        channels : int
-            Channels of the output.
-        generator : Generator
-            On the CPU.
-        inputs : int, optional
-            Channels of the input, where they are others: of a code.
-
-        Raises
-        ------
-        RecipeError
-            If the network cannot take a code.
+        `channels`: channels of the output. `generator`: on the CPU. `inputs`: channels of the
+        input, where they are others: of a code. RecipeError: if the network cannot take a code.
         """
         able = self.takes_codes or inputs in (None, channels)
         require(able, "fill code needs network hourglass: choose another fill")

@@ -10,8 +10,6 @@ Lee et al., AP-BSN, CVPR 2022.
 A convolution dilated by s is an ordinary one on each of the s x s phases; features are kept so.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any
 

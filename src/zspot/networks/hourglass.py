@@ -5,8 +5,6 @@ squashed into (0, 1): intensities are standardised. Normalisation is over each i
 one image is batch normalisation.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any
 

@@ -3,15 +3,12 @@
 A dilated convolution is an ordinary one on each of the phases.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-LEVELS = 5
-"""Of the Noise2Noise U-Net."""
+LEVELS = 5  # of the Noise2Noise U-Net
 
 
 def decoder(

@@ -5,8 +5,6 @@ Image Inpainting for Irregular Holes Using Partial Convolutions, ECCV 2018. The 
 here, not squashed into (0, 1): intensities are standardised.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated

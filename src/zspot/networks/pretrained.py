@@ -9,8 +9,6 @@ the colours of large images.
 The weights of this package were trained by the scripts in `training/`.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from importlib.resources import as_file, files

@@ -3,8 +3,6 @@
 Source: Mansour, Heckel, Zero-Shot Noise2Noise, CVPR 2023.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any
 

@@ -4,8 +4,6 @@ Source: Sitzmann et al., Implicit Neural Representations with Periodic Activatio
 NeurIPS 2020; lifting and dropout as in Quan et al., CVPR 2025.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import pairwise

@@ -9,8 +9,6 @@ phases: the same numbers, about twice as fast on a CPU, and max-pooling and near
 upsampling become a maximum over the batch and a repeat.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated

@@ -9,8 +9,6 @@ blocks does not choose quiet noise. The idea of measuring noise per intensity an
 the blocks of least signal is that of Lebrun, Colom and Morel, "The Noise Clinic" (IPOL 5, 2015).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ flattest ones: from class to class noise stays and texture grows, so the growth 
 backwards. Growth common to all frequencies is left alone: stronger noise grows so too.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -45,7 +43,7 @@ class Estimate:
     length: np.ndarray  # ()
     channels: np.ndarray  # (C, C)
 
-    def among(self, live: np.ndarray, channels: int, itself: float) -> Estimate:
+    def among(self, live: np.ndarray, channels: int, itself: float) -> "Estimate":
         """Return the estimate of all `channels`, those that are not `live` without noise.
 
         `itself` stands for the correlation of a channel with itself.

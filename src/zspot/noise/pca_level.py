@@ -5,8 +5,6 @@ fills all of them alike. So the smallest eigenvalues of the patches' covariance 
 variance. The estimate errs upwards where texture fills every dimension.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

@@ -6,14 +6,17 @@ cross-channel correlation, each with an uncertainty. How flat blocks are told fr
 values in `zspot.noise.stored`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 import numpy as np
 
+from zspot.core.plane import check_image
+from zspot.core.valid import picture_of
+from zspot.filters.impulses import without_impulses
+from zspot.filters.rows import row_offsets
 from zspot.noise.blocks import GROUPS, MAX_LAG, SIDE, Spectra, cut
 from zspot.noise.model import Estimate, estimate, spectra_of, spread
+from zspot.noise.mosaic import find_mosaic
 from zspot.noise.stored import Stored
 
 WHITE_BELOW = 0.2  # autocorrelation at one pixel below which noise counts as white
@@ -149,8 +152,12 @@ def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> Nois
     Raises
     ------
     ImageError
-        For other numbers of axes or channels, empty arrays, dtypes that are not real numbers,
-        NaN and infinity.
+        For other numbers of axes or channels, empty arrays and dtypes that are not real numbers.
+
+    Notes
+    -----
+    Areas without picture (NaN, bars, padding, labels) are left out and isolated outliers repaired.
+    The notes of the report say so, and tell a colour mosaic and offsets of rows or columns.
 
     References
     ----------
@@ -159,22 +166,43 @@ def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> Nois
     .. [2] Foi, Trimeche, Katkovnik, Egiazarian, "Practical Poissonian-Gaussian noise modeling and
        fitting for single-image raw-data", IEEE TIP 17, 2008, for the level function.
     """
-    stored = Stored.of(np.asarray(image), channel_axis)
+    picture, notes = _picture(np.asarray(image), channel_axis)
+    stored = Stored.of(picture, channel_axis)
     if not stored.scale.any():
-        return _by_differences(stored, 0.0, [])
+        return _by_differences(stored, 0.0, notes)
     if min(stored.values.shape[1:]) < SIDE:
         note = f"Too small to measure noise: at least {SIDE} x {SIDE} pixels are needed."
-        return _by_differences(stored, np.inf, [note])
-    return _by_blocks(stored)
+        return _by_differences(stored, np.inf, [*notes, note])
+    return _by_blocks(stored, notes)
 
 
-def _by_blocks(stored: Stored) -> NoiseReport:
+def _picture(image: np.ndarray, channel_axis: int | None) -> tuple[np.ndarray, list[str]]:
+    """Return an image without what is neither noise nor picture, and what was found, in words."""
+    axis = check_image(image, channel_axis)
+    picture = picture_of(image, axis)
+    told = [] if picture is image else ["Areas without picture were left out."]
+    channels = picture[None] if axis is None else np.moveaxis(picture, axis, 0)
+    mended, share, _ = without_impulses(channels)
+    if share:
+        told.append(f"{share:.2%} of the pixels are isolated outliers, hot or dead pixels.")
+        picture = mended[0] if axis is None else np.moveaxis(mended, 0, axis)
+    for at, name in ((0, "Rows"), (1, "Columns")):
+        found = [row_offsets(c.astype(np.float64).swapaxes(0, at)) for c in mended]
+        levels = [float(offsets.std()) for offsets in found if offsets is not None]
+        if levels:
+            told.append(f"{name} have offsets of their own, of deviation {max(levels):.3g}.")
+    if axis is None and find_mosaic(picture):
+        told.append("It is a colour mosaic of period 2 x 2 pixels.")
+    return picture, told
+
+
+def _by_blocks(stored: Stored, told: list[str]) -> NoiseReport:
     """Measure on flat blocks."""
     live, channels = np.flatnonzero(stored.scale > 0), len(stored.values)
     blocks = cut(stored.values[live], stored.clipped[live], stored.step)
     spectra = spectra_of(blocks)
     best, doubt = estimate(spectra, stored.black[live])
-    notes = _limits(blocks.disjoint, spectra, best.variance)
+    notes = told + _limits(blocks.disjoint, spectra, best.variance)
     best, doubt = best.among(live, channels, 1.0), doubt.among(live, channels, 0.0)
     notes += _format_notes(stored, best.level * stored.scale)
     return _report(stored, best, doubt, spread(spectra.intensity.T, live, channels), notes)

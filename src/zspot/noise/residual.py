@@ -5,8 +5,6 @@ A careful estimate removes less at detail than elsewhere, so that the two are an
 that removes texture turns that round. And noise of one brightness has one strength, texture any.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

@@ -1,7 +1,5 @@
 """What is read off an image's stored values before its noise is measured: ends, steps, a sample."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +31,7 @@ class Stored:
     step: int  # between the blocks to cut, 0 if free
 
     @classmethod
-    def of(cls, image: np.ndarray, channel_axis: int | None) -> Stored:
+    def of(cls, image: np.ndarray, channel_axis: int | None) -> "Stored":
         """Read an image; raises what `Plane.of` raises."""
         axis = check_image(image, channel_axis)
         stored = image[None] if axis is None else np.moveaxis(image, axis, 0)

@@ -3,8 +3,6 @@
 The part says what is to be filled in; `start` gives what does it for one image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -19,8 +17,7 @@ from zspot.networks.siren import PHASES, Siren
 from zspot.recipe.losses import masked_mse
 from zspot.recipe.masks import MaskMaps
 
-Windows = Sequence[tuple[slice, slice]]
-"""Which parts of the image the images of a step are."""
+Windows = Sequence[tuple[slice, slice]]  # which parts of the image the images of a step are
 
 WHOLE: Windows = ((slice(None), slice(None)),)
 _DRAWS = 3  # of a neighbour, before a hidden pixel without a visible one gets the mean
@@ -32,18 +29,9 @@ class RunningFill:
     def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
         """Return an image to take hidden pixels from, without gradient.
 
-        Parameters
-        ----------
-        y : float tensor (N, C, H, W)
-            Only its visible pixels may be used.
-        hidden : bool tensor (N, C, H, W)
-        windows : sequence of (rows, columns), slices
-            Which parts of the image the N images of `y` are.
-
-        Returns
-        -------
-        float tensor
-            (N, C, H, W) or what expands to it; or of other channels, where everything is hidden.
+        `y` (N, C, H, W): only its visible pixels may be used. `windows`: which parts of the image
+        the N images of `y` are. Returns float tensor: (N, C, H, W) or what expands to it; or of
+        other channels, where everything is hidden.
         """
         raise NotImplementedError
 
@@ -72,12 +60,8 @@ class Fill(Part):
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         """Return the fill at work on the image `y` (1, C, H, W).
 
-        Parameters
-        ----------
-        init : Generator
-            On the CPU; starts what is learned or fixed.
-        draws : Generator
-            On the device of `y`; draws at each sample.
+        `init`: on the CPU; starts what is learned or fixed. `draws`: on the device of `y`; draws at
+        each sample.
         """
         raise NotImplementedError
 

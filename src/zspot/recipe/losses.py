@@ -1,7 +1,5 @@
 """Losses on a map of pixels."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 LOSSES = ("l1", "l2")

@@ -1,7 +1,5 @@
 """Masks: which pixels are hidden from the network and which are scored by the loss."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
@@ -14,8 +12,7 @@ from zspot.core.rng import bernoulli
 EXCLUSION_SIZE = {"none": 1, "cross": 5, "square": 9}
 """Pixels that must all be hidden for the centre to be scored, by exclusion shape."""
 
-MIN_SCORED = 0.01
-"""A loss that sees fewer pixels than this share learns next to nothing."""
+MIN_SCORED = 0.01  # A loss that sees fewer pixels than this share learns next to nothing
 
 
 class MaskMaps(NamedTuple):

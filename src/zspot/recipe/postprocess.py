@@ -1,7 +1,5 @@
 """What is done to an averaged prediction, whatever network made it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -12,7 +10,7 @@ from torch import Tensor
 from zspot.core.errors import RecipeError
 from zspot.core.progress import Clock
 from zspot.core.ranges import OneOf, Part, Range, require
-from zspot.filters.local_median import to_local_median
+from zspot.filters.local_median import to_local_mean, to_local_median
 from zspot.filters.nonlocal_bayes import GUIDED, GUIDED_CORRELATED, nl_bayes
 from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.texture import restore_texture
@@ -57,14 +55,14 @@ class Finish(Part):
         noise "coarse" looks 16 pixels far and at fewer places, every other 24.
     follows : bool
         Let the variance of that noise follow the brightness along a line.
-    centre : {"none", "median"}
-        "median" moves the result so that the local median of what was removed is zero. Noise
-        that went through a camera's tone curve, or was cut off at black or white, has a median
-        near zero but not a mean.
+    centre : {"none", "median", "mean"}
+        "median" and "mean" move the result so that this is zero of what was removed, locally.
+        Noise that went through a camera's tone curve, or was cut off at black or white, has a
+        median near zero but not a mean; photon noise has a mean of zero.
     window : float
-        Standard deviation in pixels of the window of that median.
+        Standard deviation in pixels of the window of that median or mean.
     shift : float
-        How much of the way to that median the result is moved, in [0, 1].
+        How much of the way to it the result is moved, in [0, 1].
     strength : float
         Share of what was removed that stays removed, in [0, 1]; 0 returns the input.
     """
@@ -77,7 +75,7 @@ class Finish(Part):
     removed: Annotated[float, Range(0, 100)] = 0.0
     search: Annotated[str, OneOf(SEARCHES)] = "usual"
     follows: bool = False
-    centre: Annotated[str, OneOf(("none", "median"))] = "none"
+    centre: Annotated[str, OneOf(("none", "median", "mean"))] = "none"
     window: Annotated[float, Range(1, 10**4)] = 24.0
     shift: Annotated[float, Range(0, 1)] = 1.0
     strength: Annotated[float, Range(0, 1)] = 1.0
@@ -114,12 +112,12 @@ class Finish(Part):
         if self.similar > 0:
             similar = self._similar(estimate, noisy, clock)
             estimate = estimate + self.similar * (similar - estimate)
-        if self.centre == "median":
-            centred = to_local_median(estimate, noisy, self.window)
-            estimate = estimate + self.shift * (centred - estimate)
+        if self.centre != "none":
+            move = to_local_median if self.centre == "median" else to_local_mean
+            estimate = estimate + self.shift * (move(estimate, noisy, self.window) - estimate)
         return estimate if self.strength == 1 else noisy + self.strength * (estimate - noisy)
 
-    def in_units(self, ratio: float) -> Finish:
+    def in_units(self, ratio: float) -> "Finish":
         """Return the same for standardised intensities that are `ratio` times as large."""
         return replace(self, noise=tuple(ratio**2 * value for value in self.noise))
 

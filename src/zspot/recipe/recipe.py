@@ -1,7 +1,5 @@
 """A recipe: mask x fill x target x network x loss, and how to fit, predict and finish."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -110,10 +108,7 @@ class Recipe:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Build a recipe from nested plain values.
 
-        Raises
-        ------
-        RecipeError
-            If a part, a name or a value is unknown, of the wrong type or out of range.
+        RecipeError: if a part, a name or a value is unknown, of the wrong type or out of range.
         """
         return cls(**toml.made(values))
 
@@ -121,10 +116,7 @@ class Recipe:
     def from_toml(cls, text: str) -> Self:
         """Read a recipe from TOML text; it is data, nothing in it is executed.
 
-        Raises
-        ------
-        RecipeError
-            If the text is not TOML or not a valid recipe.
+        RecipeError: if the text is not TOML or not a valid recipe.
         """
         try:
             return cls.from_dict(tomllib.loads(text))
@@ -135,10 +127,8 @@ class Recipe:
     def load(cls, path: str | Path) -> Self:
         """Read a recipe from a TOML file.
 
-        Raises
-        ------
-        RecipeError
-            If the file cannot be read or holds no valid recipe; the message names the file.
+        RecipeError: if the file cannot be read or holds no valid recipe; the message names the
+        file.
         """
         try:
             return cls.from_toml(Path(path).read_text(encoding="utf-8"))

@@ -1,7 +1,5 @@
 """How a network is fitted and how predictions become an image."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -80,7 +78,7 @@ class Fit(Part):
             return _START + (1 - _START) * step / warm
         return _cosine((step - warm) / max(1, self.steps - warm))
 
-    def shortened(self, share: float, rate: float) -> Fit:
+    def shortened(self, share: float, rate: float) -> "Fit":
         """Return a fit of a share of the steps at `rate` times the learning rate."""
         return replace(self, steps=math.ceil(share * self.steps), lr=rate * self.lr)
 

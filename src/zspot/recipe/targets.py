@@ -1,7 +1,5 @@
 """Targets: the images that a step starts from and what the network learns to predict."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,11 +32,9 @@ class Target(Part):
 
     family = "target"
 
-    copies_noise: ClassVar[bool] = False
-    """A network that sees a pixel learns to copy its noise."""
+    copies_noise: ClassVar[bool] = False  # A network that sees a pixel learns to copy its noise
 
-    needs_second: ClassVar[bool] = False
-    """Learns from a second noisy image of the same scene."""
+    needs_second: ClassVar[bool] = False  # learns from a second noisy image of the same scene
 
     upright: ClassVar[bool] = False
     """Looks at the image as it stands and cannot serve turned views of it."""
@@ -61,12 +57,8 @@ class Target(Part):
     def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return (images to mask and feed to the network, images to predict), of one shape.
 
-        Parameters
-        ----------
-        y : float tensor (N, C, H, W)
-            Noisy crops.
-        guide : float tensor (N, C or 1, H, W) or None
-            The same crops of what `guide` returned.
+        `y` (N, C, H, W): noisy crops. `guide` (N, C or 1, H, W): the same crops of what `guide`
+        returned.
         """
         return y, y
 
@@ -75,13 +67,8 @@ class Target(Part):
     ) -> Tensor:
         """Return what the network makes of the whole image, in the shape of its output of a step.
 
-        Parameters
-        ----------
-        noisy : float tensor (N, C, H, W)
-        seen : float tensor
-            The network's input of this step; its `visible` pixels are those of the image.
-        dropping : Generator
-            Draws the dropout.
+        `seen`: the network's input of this step; its `visible` pixels are those of the image.
+        `dropping`: draws the dropout.
         """
         return network(seen, dropping, visible)
 
@@ -139,7 +126,7 @@ class Recorrupted(Target):
         w = torch.empty_like(y).normal_(generator=generator) * noise_deviation(self, guide)
         return y + self.tau * w, y - w / self.tau
 
-    def in_units(self, ratio: float, moved: Sequence[float]) -> Recorrupted:
+    def in_units(self, ratio: float, moved: Sequence[float]) -> "Recorrupted":
         lines = zip(self.variance, self.slope, moved, strict=True)
         return replace(
             self,
@@ -193,7 +180,7 @@ class Shuffled(Target):
             return y, y
         return y, torch.where(guide > 0, shuffle_tiles(y, self.tile, generator), y)
 
-    def shortened(self, share: float) -> Shuffled:
+    def shortened(self, share: float) -> "Shuffled":
         return replace(self, after=math.ceil(share * self.after))
 
 

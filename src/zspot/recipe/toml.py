@@ -1,7 +1,5 @@
 """Recipes as nested plain values, as TOML has them; data alone, nothing in them is executed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Checks of parameters that the parts of the theory share."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -95,22 +95,11 @@ class Moments:
     ) -> tuple[Moments, np.ndarray]:
         """Measure the moments in the square windows of an image.
 
-        Parameters
-        ----------
-        clean, noise : ndarray (C, H, W)
-            Clean image and noisy minus clean, on the scale and with the zero that the denoiser
-            works with.
-        radius : int
-            Windows are (2 * radius + 1) pixels wide, at least 1.
-        channel : int
-            Channel of the hidden pixel.
-
-        Returns
-        -------
-        moments : Moments
-            Of the window's centre in `channel` and all other pixels of all channels.
-        offsets : int ndarray (M, 3)
-            Channel, row and column of each visible pixel; rows and columns from the centre.
+        `clean` and `noise` (C, H, W): clean image and noisy minus clean, on the scale and with the
+        zero that the denoiser works with. `radius`: windows are (2 * radius + 1) pixels wide, at
+        least 1. `channel`: channel of the hidden pixel. Returns `moments`: of the window's centre
+        in `channel` and all other pixels of all channels. Returns `offsets`: channel, row and
+        column of each visible pixel; rows and columns from the centre.
         """
         if clean.shape != noise.shape or clean.ndim != 3:
             shapes = f"clean {clean.shape} and noise {noise.shape}"
@@ -214,13 +203,8 @@ class Neighbours:
     ) -> Estimate:
         """Draw hidden and visible pixels and measure risk and loss.
 
-        Parameters
-        ----------
-        samples : int
-            Draws, at least 2. Values and noise are normal; only their variances matter.
-        rng : numpy.random.Generator
-        weights : float ndarray (M,), optional
-            By default those that minimise the loss.
+        `samples`: draws, at least 2. Values and noise are normal; only their variances matter.
+        `weights` (M,): by default those that minimise the loss.
         """
         if samples < 2:
             raise TheoryError(f"samples={samples}: must be at least 2")

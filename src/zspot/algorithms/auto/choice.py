@@ -17,8 +17,6 @@
 - What is more likely texture than noise is taken away in part or not at all.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -42,8 +40,7 @@ from zspot.recipe import (
 SIMILAR = {"grey": 0.35, "colour": 0.65}
 """Weight of the non-local estimate where the noise is white and of one strength."""
 
-GUARD = 1.5
-"""Where more than this many times the usual was removed it was texture."""
+GUARD = 1.5  # where more than this many times the usual was removed it was texture
 
 UNEVEN_TIMES = 1.5
 """Deviation of white noise of changing strength to that of what the pretrained estimate removed, as
@@ -57,14 +54,15 @@ SEARCH = {
 }
 """Where the guided non-local estimate looks, by effort."""
 
-STEPS = {"balanced": 80, "best": 300}
-"""Steps of learning on, at most."""
+MEDIAN_WINDOW, MEAN_WINDOW = 24.0, 16.0
+"""Deviation in pixels of the windows whose median, or mean, of what was removed becomes zero."""
+
+STEPS = {"balanced": 80, "best": 300}  # steps of learning on, at most
 
 CROP, BATCH = 128, 2
 """Side of the crops that it sees, pixels, and crops a step."""
 
-EPOCHS = 40
-"""A small image is seen no more often than this, or its noise is learned."""
+EPOCHS = 40  # A small image is seen no more often than this, or its noise is learned
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class Choice:
     megapixels: float
     trial: Trial | None = None  # how strong correlated noise was found to be
 
-    def after(self, trial: Trial) -> Choice:
+    def after(self, trial: Trial) -> "Choice":
         """Return the same with the noise as strong as a trial found."""
         finish = replace(self.recipe.finish, removed=trial.times)
         return replace(self, recipe=replace(self.recipe, finish=finish), trial=trial)
@@ -125,8 +123,9 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
     finish = replace(
         _guided(effort, channels, TIMES[0]),
         guard=GUARD,
-        centre="median" if channels > 1 else "none",
-        shift=1.0 if evidence.is_weak else 0.5,
+        centre="median" if channels > 1 else "mean",
+        window=MEDIAN_WINDOW if channels > 1 else MEAN_WINDOW,
+        shift=1.0 if channels == 1 or evidence.is_weak else 0.5,
         strength=round(evidence.strength, 3),
     )
     recipe = pretrained_estimate(effort)
@@ -138,7 +137,7 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
 def _for_uneven(channels: int, effort: str) -> Recipe:
     """Return the recipe for white noise of changing strength."""
     finish = replace(_guided(effort, channels, UNEVEN_TIMES), follows=True)
-    return replace(pretrained_estimate(effort), finish=finish)
+    return replace(pretrained_estimate(effort), finish=_mean_kept(finish))
 
 
 def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
@@ -152,8 +151,9 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
         recipe = replace(recipe, network=Prior(noise="white"))
     if effort not in STEPS:
         search = SEARCH[effort][kind]
-        return replace(recipe, finish=Finish(similar=1.0, guided=True, noise=noise, search=search))
-    recipe = replace(recipe, finish=Finish(similar=SIMILAR[kind], noise=noise))
+        finish = Finish(similar=1.0, guided=True, noise=noise, search=search)
+        return replace(recipe, finish=_mean_kept(finish))
+    recipe = replace(recipe, finish=_mean_kept(Finish(similar=SIMILAR[kind], noise=noise)))
     if not evidence.is_agreed:
         return recipe
     seen = BATCH * min(CROP, height) * min(CROP, width)
@@ -161,6 +161,11 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
     fit = replace(recipe.fit, steps=steps, crop=CROP, batch=BATCH)
     target = Recorrupted(variance, (0.0,) * channels, variance)
     return replace(recipe, target=target, fit=fit)
+
+
+def _mean_kept(finish: Finish) -> Finish:
+    """Return the same with the local mean kept: photons are neither lost nor added."""
+    return replace(finish, centre="mean", window=MEAN_WINDOW)
 
 
 def _guided(effort: str, channels: int, times: float) -> Finish:

@@ -1,7 +1,5 @@
 """The parts of an image on which `auto` forms its judgement."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import torch

@@ -1,7 +1,5 @@
 """Looks at the noise, chooses what to run, runs it and says why."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, replace
 

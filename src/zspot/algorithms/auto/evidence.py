@@ -1,7 +1,5 @@
 """What `auto` measures of the noise: on what a first estimate removed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from torch import Tensor

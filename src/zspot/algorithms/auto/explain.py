@@ -1,7 +1,5 @@
 """What `auto` found and chose, in words."""
 
-from __future__ import annotations
-
 from zspot.algorithms.auto.choice import Choice
 
 _SECOND = "the pretrained estimate guides a second one made of similar patches"

@@ -11,8 +11,6 @@ removes in addition is looked at: is it noise, or picture?
   does not follow the detail of the picture.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache

@@ -1,7 +1,5 @@
 """The numbers by which `auto` judges an image; what they rest on is in docs/tuning.md."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """The commands beside `zspot denoise`: noise, methods, web."""
 
-from __future__ import annotations
-
 import json
 import signal
 import threading

@@ -1,7 +1,5 @@
 """Lines on the terminal, and what the commands have in common."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import typer

@@ -32,7 +32,10 @@ EXAMPLES = examples(
     "zspot denoise night/ night-clean/",
     "zspot denoise 'night/*.png' some/ --workers 1",
 )
-_SHARED = ("seed", "device", "axes", "share_fit", "max_memory", "strength", "keep_detail")
+_SHARED = (
+    "seed", "device", "axes", "share_fit", "max_memory", "strength", "keep_detail", "nodata",
+    "mask", "keep_outliers", "dtype",
+)  # fmt: skip
 
 
 class Effort(StrEnum):
@@ -74,6 +77,20 @@ class Asked:
     keep_detail: Annotated[
         float, typer.Option(metavar="0..1", help="Share of the detail it removed to put back.")
     ] = 0.0
+    nodata: Annotated[
+        float | None,
+        typer.Option(metavar="VALUE", help="Value of pixels without picture.", show_default="none"),
+    ] = None
+    mask: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Image that is 0 where there is no picture.")
+    ] = None
+    keep_outliers: Annotated[
+        bool, typer.Option("--keep-outliers", help="Do not repair hot and dead pixels.")
+    ] = False
+    dtype: Annotated[
+        str | None,
+        typer.Option(metavar="float32|same", help="Write fractions of counts, or round anyway."),
+    ] = None
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same result on a CPU.")] = 0
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
     axes: Annotated[

@@ -1,7 +1,5 @@
 """`zspot denoise` with many files: a line for each, a summary, and what Ctrl-C left."""
 
-from __future__ import annotations
-
 import typer
 
 from zspot.core.errors import StoppedError
@@ -14,12 +12,7 @@ from zspot.frontends.cli.progress_bar import progress_bar
 def denoise_and_tell(asked: Asked) -> None:
     """Denoise many files and print what became of them.
 
-    Raises
-    ------
-    typer.Exit
-        At the end, if a file failed.
-    StoppedError
-        After Ctrl-C.
+    typer.Exit: at the end, if a file failed. StoppedError: after Ctrl-C.
     """
     done = 0
 

@@ -3,8 +3,6 @@
 Heavy modules are imported inside the commands, so that help is instant.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from typing import Annotated

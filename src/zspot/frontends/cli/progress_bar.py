@@ -1,7 +1,5 @@
 """The progress bar of a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Menu commands: they open the dock widget and press its buttons, so that all can be followed."""
 
-from __future__ import annotations
-
 import napari
 
 from zspot.frontends.napari._widget import PLANE, STACK, DenoiseWidget

@@ -61,10 +61,7 @@ class Part:
 def part_of(layer: Image, viewer: napari.Viewer, whole: bool) -> Part:
     """Return the whole of a layer, or the plane of it that the viewer shows.
 
-    Raises
-    ------
-    ImageError
-        If the layer has no plane.
+    ImageError: if the layer has no plane.
     """
     source = layer.data[0] if layer.multiscale else layer.data
     if layer.ndim < 2:
@@ -87,12 +84,8 @@ def denoise_part(
 ) -> tuple[np.ndarray, list[Result]]:
     """Denoise each plane of a part.
 
-    Returns
-    -------
-    values : ndarray
-        The noisy values, as `Part.load` gives them.
-    results : list of Result
-        In the order of the planes.
+    Returns `values`: the noisy values, as `Part.load` gives them. Returns `results`: in the order
+    of the planes.
     """
     values = part.load()
     planes = PlaneRunner(Options(method, effort, seed), progress=report)

@@ -1,7 +1,5 @@
 """Sample data, as napari wants it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from zspot.frontends.sample_images import EXAMPLES

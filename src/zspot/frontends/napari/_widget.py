@@ -48,12 +48,7 @@ Done = tuple[np.ndarray, list[Result]]
 
 
 class DenoiseWidget(Container):
-    """Denoise a layer, follow it, cancel it, and set its strength afterwards.
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-    """
+    """Denoise a layer, follow it, cancel it, and set its strength afterwards."""
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         self._viewer = napari_viewer

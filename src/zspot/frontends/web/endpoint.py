@@ -1,7 +1,5 @@
 """The page's functions for programs: /denoise and /noise, with a schema that gradio serves."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The page itself: its parts and what happens when they are used."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +23,7 @@ _RAW = [".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", 
 _PATIENCE = 60.0  # seconds; a run that waits for a free core may take longer to say that it stopped
 CSS = (_HERE / "viewer.css").read_text() + (_HERE / "page.css").read_text()
 
-Shown = dict[Any, Any]
-"""What handlers give to gradio: new values of parts of the page."""
+Shown = dict[Any, Any]  # what handlers give to gradio: new values of parts of the page
 
 
 def theme() -> themes.Base:
@@ -45,13 +42,8 @@ def theme() -> themes.Base:
 class Page:
     """The parts of the page by name, and the handlers of their events.
 
-    Parameters
-    ----------
-    sessions : Sessions
-    examples : dict of str to Path
-        Files to try, by their names in `zspot.frontends.sample_images`.
-    jobs : int
-        Runs at the same time.
+    `examples`: files to try, by their names in `zspot.frontends.sample_images`. `jobs`: runs at the
+    same time.
     """
 
     def __init__(self, sessions: Sessions, examples: dict[str, Path], jobs: int) -> None:

@@ -1,7 +1,5 @@
 """8-bit pictures of images of any kind: for looking, never for work."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +14,7 @@ _COLD_HOT = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], float)
 
 
 class Scale:
-    """How intensities become 0 to 255: fixed by the noisy image, so that pictures compare.
-
-    Parameters
-    ----------
-    image : ndarray (H, W), or 3-D with `channel_axis`
-    channel_axis : int or None
-    """
+    """How intensities become 0 to 255: fixed by the noisy image, so that pictures compare."""
 
     def __init__(self, image: np.ndarray, channel_axis: int | None) -> None:
         self._axis = channel_axis

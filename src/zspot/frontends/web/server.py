@@ -65,10 +65,7 @@ class Settings:
 def read_auth(path: Path) -> tuple[tuple[str, str], ...]:
     """Read names and passwords from a file of lines `name:password`.
 
-    Raises
-    ------
-    FileError
-        If it cannot be read or holds no such line.
+    FileError: if it cannot be read or holds no such line.
     """
     try:
         lines = path.read_text("utf-8").splitlines()

@@ -1,7 +1,5 @@
 """What one visitor has open: a folder of files, an image, its result. Knows nothing of gradio."""
 
-from __future__ import annotations
-
 import secrets
 import shutil
 import threading
@@ -57,10 +55,7 @@ class Session:
     def open(self, path: Path) -> ImageFile:
         """Take over a file and measure its noise, on the first plane.
 
-        Raises
-        ------
-        FileError, ImageError
-            The message names the file, not where the server keeps it.
+        FileError, ImageError: the message names the file, not where the server keeps it.
         """
         self.cancel()
         self.clear()
@@ -162,11 +157,7 @@ class Session:
 class Sessions:
     """The sessions of all visitors, by the name that gradio gives them.
 
-    Parameters
-    ----------
-    folder : Path
-        Where each gets a folder of its own, with a name that cannot be guessed.
-    max_pixels, threads : int
+    `folder`: where each gets a folder of its own, with a name that cannot be guessed.
     """
 
     def __init__(self, folder: Path, max_pixels: int, threads: int) -> None:

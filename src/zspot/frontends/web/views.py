@@ -1,7 +1,5 @@
 """The pictures of a session, written into its folder."""
 
-from __future__ import annotations
-
 import secrets
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What lies where in a Zarr folder: its images, their axes and reduced copies."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """One array of a Zarr folder, read and written block by block."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import os

@@ -1,7 +1,5 @@
 """How the pixels of a TIFF file become bytes: bits, predictor, compression."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

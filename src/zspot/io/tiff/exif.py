@@ -1,7 +1,5 @@
 """Moving an EXIF block of another format into a TIFF file."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
 from typing import BinaryIO, Literal

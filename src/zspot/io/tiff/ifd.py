@@ -1,7 +1,5 @@
 """The directory structure of TIFF files: tags read and written as raw bytes."""
 
-from __future__ import annotations
-
 import contextlib
 import struct
 from dataclasses import dataclass

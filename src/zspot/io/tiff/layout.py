@@ -1,7 +1,5 @@
 """Where a TIFF file keeps the pixels of a series, and everything else, byte for byte."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -6,8 +6,6 @@ fill the room of all old ones; what does not fit goes to the end of the file, an
 where they lie are updated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 

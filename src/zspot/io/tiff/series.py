@@ -1,7 +1,5 @@
 """What an image series of a TIFF file is: can it be denoised, its axes, its alpha."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 from typing import Any

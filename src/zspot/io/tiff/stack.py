@@ -1,7 +1,5 @@
 """A TIFF file of many planes, read and written plane by plane."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,6 @@
 """TIFF files read and written whole: around the source's own bytes, or from another format."""
 
-from __future__ import annotations
-
+import contextlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -60,7 +59,10 @@ def _metadata(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
     if isinstance(x, tuple) and isinstance(y, tuple) and x[1] and y[1]:
         unit = UNITS.get(int(tags.valueof(296, 2)), "none")
         found["resolution"] = (x[0] / x[1], y[0] / y[1], unit)
-    return {key: value for key, value in found.items() if value}
+    found = {key: value for key, value in found.items() if value}
+    with contextlib.suppress(TypeError, ValueError):  # a tag of GDAL, decimals as text
+        found["nodata"] = float(str(tags.valueof(42113)).strip("\0 "))
+    return found
 
 
 def refusal(image: ImageFile) -> str | None:

@@ -1,0 +1,189 @@
+"""What is done to an image before a method sees it, and undone afterwards.
+
+Each step takes away what is neither noise nor picture, or shows the picture as what it is: areas
+without picture, equal channels, impulses, mosaics, offsets of rows. Each says what it did.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from zspot.core.errors import ImageError
+from zspot.core.plane import cast, check_image
+from zspot.core.valid import Valid, find_valid
+from zspot.filters.impulses import without_impulses
+from zspot.filters.rows import row_offsets
+from zspot.noise.mosaic import find_mosaic, from_phases, to_phases
+
+_ROUNDING = 1.01  # steps by which channels that are one picture differ at most, for rounding
+
+
+@dataclass
+class Preparation:
+    """An image made ready, and the way back."""
+
+    source: np.ndarray  # the image as it came
+    channel_axis: int | None  # counted from the front
+    image: np.ndarray  # (C, H, W), what a method gets; float64 where a step asked for fractions
+    told: list[str] = field(default_factory=list)  # what was done, in words
+    _again: list[Callable[[np.ndarray], np.ndarray]] = field(default_factory=list)
+    _undo: list[Callable[[np.ndarray, bool], np.ndarray]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, source: np.ndarray, channel_axis: int | None) -> "Preparation":
+        """Begin with an image as it is, which must be one of 1 to 4 channels of real numbers."""
+        axis = check_image(source, channel_axis)
+        return cls(source, axis, _channels_first(source, axis))
+
+    def like(self, second: np.ndarray) -> np.ndarray:
+        """Return another image of the same scene, made ready in the same way."""
+        if second.shape != self.source.shape:
+            raise ImageError(
+                f"the second image has shape {second.shape} and the first {self.source.shape}: "
+                "they must show the same scene pixel by pixel"
+            )
+        check_image(second, self.channel_axis)
+        channels = _channels_first(second, self.channel_axis)
+        for step in self._again:
+            channels = step(channels)
+        return channels
+
+    def undone(self, channels: np.ndarray, *, deviation: bool = False) -> np.ndarray:
+        """Return a result (C, H, W) in the layout and dtype of the image as it came.
+
+        Of deviations, what was left out has none.
+        """
+        for undo in reversed(self._undo):
+            channels = undo(channels, deviation)
+        axis = self.channel_axis
+        return channels[0] if axis is None else np.moveaxis(channels, 0, axis)
+
+    def leave_out(self, valid: Valid) -> None:
+        """Cut the image to its picture and mirror the picture into what is left out inside."""
+        if valid.is_all:
+            return
+        if not valid.mask.any():
+            self.image = np.zeros((len(self.image), 1, 1))
+            self.told.append(f"no pixel carries picture ({', '.join(valid.told)})")
+            return
+        original = self.image
+        self.image = valid.filled(original)
+        self._again.append(valid.filled)
+        self.told.append(f"left as it was: {', '.join(valid.told)}")
+
+        def undo(channels: np.ndarray, deviation: bool) -> np.ndarray:
+            base = np.zeros_like(original, channels.dtype) if deviation else original
+            return valid.put_back(channels.astype(base.dtype), base)
+
+        self._undo.append(undo)
+
+    def join_equal_channels(self) -> None:
+        """Take channels that are one picture (grey as RGB, sepia) as the one that they are."""
+        line = _line(self.image)
+        if line is None:
+            return
+        factor, offset = line
+        dtype, first = self.image.dtype, int(np.argmax(np.abs(factor)))
+        same = bool((factor == 1).all() and (offset == 0).all())
+        self.image = self.image[first : first + 1]
+        self._again.append(lambda channels: channels[first : first + 1])
+        self.told.append(
+            "its channels are equal: denoised as one"
+            if same
+            else "its channels are one picture, tinted: denoised as one"
+        )
+
+        def undo(channels: np.ndarray, deviation: bool) -> np.ndarray:
+            if same:
+                return np.repeat(channels, len(factor), axis=0)
+            ratio = (factor / factor[first])[:, None, None]
+            out = ratio * (channels - (0 if deviation else offset[first]))
+            return np.abs(out) if deviation else cast(out + offset[:, None, None], dtype)
+
+        self._undo.append(undo)
+
+    def repair_impulses(self) -> None:
+        """Give isolated outliers the median of their neighbours."""
+        image, share, count = without_impulses(self.image)
+        if not count:
+            return
+        self.image = image
+        self._again.append(lambda channels: without_impulses(channels)[0])
+        said = f"{share:.1%} of the pixels" if share >= 1e-3 else f"{count} pixels"
+        self.told.append(f"isolated outliers repaired: {said}")
+
+    def split_mosaic(self) -> None:
+        """Take a colour mosaic as the four colours that its phases are."""
+        if len(self.image) != 1 or not find_mosaic(self.image[0]):
+            return
+        shape = self.image.shape[1:]
+        self.image = to_phases(self.image[0])
+        self._again.append(lambda channels: to_phases(channels[0]))
+        self.told.append("a colour mosaic (period 2 x 2 pixels): denoised as its four phases")
+        self._undo.append(lambda channels, _: from_phases(channels, shape)[None])
+
+    def level_rows(self) -> None:
+        """Take offsets away that differ from row to row, or from column to column."""
+        for axis, name in ((0, "rows"), (1, "columns")):
+            found = [row_offsets(c.astype(np.float64).swapaxes(0, axis)) for c in self.image]
+            if all(offsets is None for offsets in found):
+                continue
+            zero = np.zeros(self.image.shape[1 + axis])
+            offsets = np.stack([zero if o is None else o for o in found])
+            dtype = self.image.dtype
+            self.image = self.image.astype(np.float64) - np.expand_dims(offsets, 2 - axis)
+            self.told.append(f"offsets of {name} removed, of deviation {offsets.std():.3g}")
+            self._undo.append(
+                lambda channels, deviation, dtype=dtype: (
+                    channels if deviation else cast(channels, dtype)
+                )
+            )
+
+
+def prepare(
+    image: np.ndarray,
+    channel_axis: int | None,
+    *,
+    nodata: float | None = None,
+    mask: np.ndarray | None = None,
+    keep_outliers: bool = False,
+    level_rows: bool = False,
+) -> Preparation:
+    """Make an image ready for a method; arguments as in `zspot.denoise`.
+
+    `level_rows` removes offsets of rows and columns.
+    """
+    made = Preparation.of(image, channel_axis)
+    made.leave_out(find_valid(made.image, nodata=nodata, mask=mask))
+    made.join_equal_channels()
+    if not keep_outliers:
+        made.repair_impulses()
+    made.split_mosaic()
+    if level_rows:
+        made.level_rows()
+    return made
+
+
+def _channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:
+    return image[None] if axis is None else np.moveaxis(image, axis, 0)
+
+
+def _line(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return factors and offsets by which channels are one picture; None where they are several."""
+    if len(channels) == 1:
+        return None
+    if (channels == channels[:1]).all():
+        return np.ones(len(channels)), np.zeros(len(channels))
+    values = channels.reshape(len(channels), -1).astype(np.float64)
+    offset = values.mean(1)
+    spread = values.std(1)
+    first = int(np.argmax(spread))
+    if not spread.all():
+        return None
+    base = (values[first] - offset[first]) / spread[first]
+    factor = (values - offset[:, None]) @ base / base.size
+    left = np.abs(values - offset[:, None] - factor[:, None] * base).max()
+    integral = channels.dtype.kind in "ui"
+    allowed = _ROUNDING if integral else 1e-5 * float(spread.max())
+    return (factor / factor[first], offset) if left <= allowed else None

@@ -1,0 +1,265 @@
+"""What is neither noise nor picture is left out, repaired or shown as what it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+import zspot
+from zspot.api.preparation import prepare
+from zspot.core.valid import find_valid
+
+
+def coffee() -> np.ndarray:
+    """A colour photograph, 0 to 255."""
+    return skimage.data.coffee()[100:260, 150:320].astype(np.float64)
+
+
+def moon() -> np.ndarray:
+    """A grey picture, 0 to 255."""
+    return skimage.data.moon()[100:324, 150:410].astype(np.float64)
+
+
+def noisy(clean: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
+    return clean + np.random.default_rng(seed).normal(0, sigma, clean.shape)
+
+
+def eight_bit(image: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def rms(a: np.ndarray, b: np.ndarray, where: np.ndarray | slice = slice(None)) -> float:
+    return float(np.sqrt(np.mean(np.square(a.astype(np.float64) - b)[where])))
+
+
+def fast(image: np.ndarray, **options) -> zspot.Result:
+    return zspot.run(image, effort="fast", **options)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+@pytest.mark.parametrize("value", [0, 255])
+def test_bars_change_nothing_and_come_back_bit_for_bit(share, value):
+    clean = coffee()
+    image = eight_bit(noisy(clean, 18))
+    bar = int(share * len(image) / 2)
+    alone = fast(np.ascontiguousarray(image[bar:-bar]), channel_axis=-1).image
+    image[:bar] = image[-bar:] = value
+    result = fast(image, channel_axis=-1)
+    assert np.array_equal(result.image[bar:-bar], alone)
+    assert (result.image[:bar] == value).all()
+    assert (result.image[-bar:] == value).all()
+    assert f"of the one value {value}" in result.reason
+
+
+@pytest.mark.parametrize("value", [0.0, -9999.0, -3.4e38, np.nan, np.inf])
+def test_areas_without_data_are_left_out(value):
+    clean = moon() / 255
+    image = noisy(clean, 0.05).astype(np.float32)
+    valid = np.ones(image.shape, bool)
+    valid[40:130, 60:170] = valid[150:, :50] = False
+    whole = fast(image).image
+    image[~valid] = value
+    result = fast(image)
+    assert np.array_equal(result.image[~valid], image[~valid], equal_nan=True)
+    rim = valid & ndimage.binary_dilation(~valid, iterations=3)
+    assert rms(result.image, clean, valid) < 1.05 * rms(whole, clean, valid)
+    assert rms(result.image, clean, rim) < 1.2 * rms(whole, clean, rim) + 0.002
+    assert "left as it was" in result.reason
+
+
+def test_a_given_value_or_mask_is_left_out():
+    clean = moon()
+    image = noisy(clean, 12).astype(np.float32)
+    holes = np.random.default_rng(1).random(image.shape) < 0.02  # too scattered to be found
+    marked = np.where(holes, np.float32(-7.5), image)
+    by_value = fast(marked, nodata=-7.5).image
+    by_mask = fast(marked, mask=~holes).image
+    for out in (by_value, by_mask):
+        assert np.array_equal(out[holes], marked[holes])
+        assert rms(out, clean, ~holes) < 0.55 * rms(image, clean, ~holes)
+    with pytest.raises(zspot.OptionError, match="mask has shape"):
+        fast(marked, mask=holes[:5])
+
+
+def test_padding_of_a_round_field_of_view_is_left_out():
+    clean = 4 * moon()[:, :224] - 300
+    rows, columns = np.indices(clean.shape) - 111.5
+    valid = rows**2 + columns**2 < 105**2
+    image = np.rint(noisy(clean, 20)).astype(np.int16)
+    whole = fast(image).image
+    image[~valid] = -3024
+    out = fast(image).image
+    assert (out[~valid] == -3024).all()
+    assert rms(out, clean, valid) < 1.1 * rms(whole, clean, valid)
+
+
+def test_clipped_light_and_flat_pictures_are_picture():
+    bright = eight_bit(noisy(1.9 * moon(), 10))
+    dark = eight_bit(noisy(1.2 * moon() - 110, 6))
+    few = np.random.default_rng(0).poisson(moon() / 255 * 0.3).astype(np.uint16)
+    text = np.full((96, 128), 230, np.uint8)
+    text[30:60, 20:100] = 20
+    for image in (bright, dark, few, text, moon().astype(np.uint8)):
+        assert find_valid(image[None]).is_all
+
+
+@settings(max_examples=30)
+@given(
+    channels=st.integers(1, 4),
+    size=st.tuples(st.integers(8, 40), st.integers(8, 40)),
+    dtype=st.sampled_from(["uint8", "int16", "uint16", "float32", "float64"]),
+    share=st.floats(0, 0.95),
+    seed=st.integers(0, 99),
+)
+def test_what_is_left_out_comes_back_and_the_rest_is_untouched(channels, size, dtype, share, seed):
+    rng = np.random.default_rng(seed)
+    image = (rng.normal(100, 20, (channels, *size))).astype(dtype)
+    mask = rng.random(size) >= share
+    ready = prepare(image, 0, mask=mask, keep_outliers=True)
+    if not mask.any():
+        assert "no pixel" in ready.told[0]
+        return
+    back = ready.undone(ready.image)
+    assert back.dtype == image.dtype
+    assert np.array_equal(back, image)
+    inside = ready.image if ready.image.dtype == image.dtype else ready.image.astype(dtype)
+    assert np.isin(inside, image[:, mask]).all()  # only picture is seen
+
+
+def test_hot_pixels_spoil_nothing_elsewhere():
+    clean = 400 + moon()
+    image = np.rint(noisy(clean, 25)).astype(np.uint16)
+    hot = np.random.default_rng(2).random(image.shape) < 1e-3
+    spoilt = np.where(hot, np.uint16(65535), image)
+    result = fast(spoilt)
+    assert rms(result.image, clean) < 1.03 * rms(fast(image).image, clean)
+    assert "outliers repaired" in result.reason
+    kept = zspot.run(spoilt, "zs-n2n", effort="fast", keep_outliers=True)
+    assert "repaired" not in kept.reason
+
+
+def test_salt_and_pepper_is_repaired():
+    clean = coffee()[..., 1]
+    image = noisy(clean, 6)
+    rng = np.random.default_rng(3)
+    bad = rng.random(image.shape) < 0.03
+    image[bad] = rng.choice([0, 255], bad.sum())
+    image = eight_bit(image)
+    assert rms(fast(image).image, clean) < 0.8 * rms(ndimage.median_filter(image, 3), clean)
+
+
+@pytest.mark.parametrize("width", [1.6, 2.5])
+def test_stars_are_no_outliers(width):
+    rng = np.random.default_rng(4)
+    rows, columns = np.indices((160, 160))
+    sky = np.full((160, 160), 100.0)
+    for _ in range(40):
+        row, column = rng.uniform(5, 155, 2)
+        distance = (rows - row) ** 2 + (columns - column) ** 2
+        sky += rng.uniform(100, 3000) * np.exp(-distance / 2 / (width / 2.355) ** 2)
+    ready = prepare(noisy(sky, 10).astype(np.float32), None)
+    changed = ready.undone(ready.image) != noisy(sky, 10).astype(np.float32)
+    assert changed.sum() <= 4
+
+
+def test_a_colour_mosaic_is_denoised_as_its_phases():
+    colours = coffee() * 12
+    mosaic = 200 + 0.9 * colours[..., 1]
+    mosaic[::2, ::2] = 200 + 0.6 * colours[::2, ::2, 0]
+    mosaic[1::2, 1::2] = 200 + 0.7 * colours[1::2, 1::2, 2]
+    for clean in (mosaic, mosaic[:-1, :-1]):
+        image = np.rint(noisy(clean, 150)).clip(0).astype(np.uint16)
+        result = fast(image)
+        assert rms(result.image, clean) < 0.8 * rms(image, clean)
+        assert "mosaic" in result.reason
+
+
+@pytest.mark.parametrize("counts", [0.2, 1, 5, 25])
+def test_photons_are_neither_lost_nor_added(counts):
+    rate = counts * moon() / moon().mean()
+    image = np.random.default_rng(5).poisson(rate).astype(np.float32)
+    out = fast(image).image
+    assert out.sum() == pytest.approx(image.sum(), rel=0.001)
+    assert rms(out, rate) < 0.6 * rms(image, rate)
+
+    def means(values):
+        return values[:208, :256].reshape(13, 16, 16, 16).mean((1, 3))
+
+    assert rms(means(out), means(rate)) < rms(means(image), means(rate))
+
+
+def test_counts_that_rounding_would_lose_are_refused():
+    image = np.random.default_rng(6).poisson(0.3 * moon() / 100).astype(np.uint16)
+    with pytest.raises(zspot.OptionError, match="dtype float32"):
+        fast(image)
+    result = fast(image, dtype="float32")
+    assert result.image.dtype == np.float32
+    assert result.image.sum() == pytest.approx(image.sum(), rel=0.001)
+    assert fast(image, dtype="same").image.dtype == np.uint16
+    with pytest.raises(zspot.OptionError, match="unknown dtype"):
+        fast(image, dtype="int8")
+
+
+def test_equal_channels_stay_equal_and_are_denoised_as_one():
+    image = eight_bit(noisy(moon(), 14))
+    grey = fast(image).image
+    colour = fast(np.stack([image] * 3, -1), channel_axis=-1)
+    assert np.array_equal(colour.image, np.stack([grey] * 3, -1))
+    assert "denoised as one" in colour.reason
+
+
+def test_a_tinted_picture_is_denoised_as_one():
+    image = eight_bit(noisy(0.8 * moon(), 14))
+    tint = np.stack([np.rint(image * 0.95 + 10), np.rint(image * 0.8 + 5), np.rint(image * 0.6)])
+    clean = np.stack([0.8 * moon() * f + o for f, o in ((0.95, 10), (0.8, 5), (0.6, 0))])
+    result = fast(tint.astype(np.uint8), channel_axis=0)
+    assert "tinted" in result.reason
+    assert rms(result.image, clean) < 0.5 * rms(tint, clean)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_offsets_of_rows_are_removed(axis):
+    clean = moon()
+    shape = (len(clean), 1) if axis == 0 else (1, clean.shape[1])
+    offsets = np.random.default_rng(7).normal(0, 10, shape)
+    image = eight_bit(noisy(clean, 8) + offsets + 30)
+    result = fast(image)
+    assert rms(result.image, clean + 30) < 0.5 * rms(image, clean + 30)
+    assert ("rows", "columns")[axis] in result.reason
+
+
+def test_an_image_without_noise_to_remove_comes_back_bit_for_bit():
+    clean = skimage.data.page()[:160, :200].astype(np.float64) * 1e7 + 1e9
+    result = fast(clean)
+    if "left as it is" in result.reason or "nothing was changed" in result.reason:
+        assert np.array_equal(result.image, clean)
+    untouched = zspot.run(
+        clean,
+        zspot.Recipe.from_toml(
+            fast(moon().astype(np.float32))
+            .recipe.to_toml()
+            .replace("strength = 1.0", "strength = 0.0")
+        ),
+    )
+    assert np.array_equal(untouched.image, clean)
+
+
+@pytest.mark.parametrize("fill", [np.nan, 7.0])
+def test_an_image_without_any_picture_is_returned(fill):
+    image = np.full((40, 50), fill)
+    result = fast(image)
+    assert np.array_equal(result.image, image, equal_nan=True)
+    assert "unchanged" in result.reason
+
+
+def test_two_noisy_images_are_made_ready_alike():
+    clean = moon()
+    first, second = (noisy(clean, 15, seed).astype(np.float32) for seed in (0, 1))
+    first[:60] = second[:60] = 0
+    out = zspot.run(first, "n2n", effort="fast", second=second).image
+    assert (out[:60] == 0).all()
+    assert rms(out[60:], clean[60:]) < 0.7 * rms(first[60:], clean[60:])
