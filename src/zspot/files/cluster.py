@@ -16,24 +16,9 @@ _CLOSE_SECONDS = 0.5
 
 @contextlib.contextmanager
 def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
-    """Open a Dask client.
+    """Open a Dask client of the cluster at an address, such as "tcp://10.0.0.1:8786".
 
-    Parameters
-    ----------
-    scheduler : str or None
-        Address of a running cluster, such as "tcp://10.0.0.1:8786"; None starts a local one with
-        a process of one thread for each worker.
-    workers : int or None
-        Processes of the local cluster; not used with a scheduler.
-
-    Yields
-    ------
-    distributed.Client
-
-    Raises
-    ------
-    ClusterError
-        If Dask is not installed, or the cluster does not answer.
+    Without one, of a local cluster with so many `workers`, processes of one thread each.
     """
     try:
         import dask.config

@@ -12,25 +12,13 @@ from zspot.io import SUFFIXES, is_store, output_name
 
 @dataclass(frozen=True)
 class Item:
-    """One input of a run.
+    """One input of a run."""
 
-    Attributes
-    ----------
-    name : str
-        Of the input, relative to where the search began; also its key in the journal.
-    source, target : Path
-        Absolute.
-    size : int
-        Bytes, at least 1; 1 for a Zarr folder and where the system does not say.
-    error : str
-        Why it cannot be denoised, where that is known already.
-    """
-
-    name: str
-    source: Path
-    target: Path
-    size: int
-    error: str = ""
+    name: str  # relative to where the search began; also its key in the journal
+    source: Path  # absolute
+    target: Path  # absolute
+    size: int  # bytes, at least 1; 1 for a Zarr folder and where the system does not say
+    error: str = ""  # why it cannot be denoised, where that is known already
 
 
 @dataclass(frozen=True)

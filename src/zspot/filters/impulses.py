@@ -17,6 +17,8 @@ _WIDE = 7  # side of the window whose median a point of light does not move, pix
 _PILE = 5e-4  # share of isolated pixels at an end of the range that tells salt and pepper
 _FAR_AT_END = 3.0  # usual local deviations of salt and pepper
 _LOCAL = 9  # side of the window of the local deviation, pixels
+_EVERY = 5  # rows and columns between pixels at which the usual deviation is sought
+_BATCH = 1 << 15  # windows at a time, which bounds the memory
 _SIDE = 5  # of the window whose other pixels replace an impulse
 _MOST = 0.25  # share of the pixels of a channel; more are no outliers
 _MAD = 1.4826  # deviation of a normal variable over its median absolute deviation
@@ -36,40 +38,56 @@ def without_impulses(channels: np.ndarray) -> tuple[np.ndarray, float, int]:
 def find_impulses(channel: np.ndarray) -> np.ndarray:
     """Mark the isolated outliers of a channel (H, W)."""
     off = channel - ndimage.median_filter(channel, footprint=_AROUND, mode="mirror")
-    usual = _MAD * float(np.median(np.abs(off)))
-    local = _MAD * ndimage.median_filter(np.abs(off), _LOCAL, mode="mirror")
-    local = np.maximum(local, usual / 2)
+    size = np.abs(off)
+    usual = _MAD * float(np.median(size))
+    none = np.zeros(channel.shape, bool)
     if not usual:
-        return np.zeros(channel.shape, bool)
-    ratio = np.abs(off) / local
-    far = max(_FAR, _TAIL * float(np.quantile(ratio, 0.9)))
+        return none
+
+    def ratio(where: np.ndarray) -> np.ndarray:
+        return size[where] / np.maximum(_MAD * _medians(size, where, _LOCAL), usual / 2)
+
+    grid = none.copy()
+    grid[::_EVERY, ::_EVERY] = True
+    far = max(_FAR, _TAIL * float(np.quantile(ratio(grid), 0.9)))
     if usual <= 2 * _quantum(channel):
         far = max(far, _COARSE_FAR)
-    away = ratio > far
+    away = size > far * usual / 2  # no other can be as far
+    away[away] = ratio(away) > far
     if not away.any():
-        return away
-    alone = away & ~_shared(channel, off)
-    return alone | _salt_and_pepper(channel, alone, ratio)
-
-
-def _shared(channel: np.ndarray, off: np.ndarray) -> np.ndarray:
-    """Mark pixels with a neighbour that lies off to the same side: parts of a point of light."""
-    base = ndimage.median_filter(channel, _WIDE, mode="mirror")
-    most, least = (
-        f(channel - base, footprint=_AROUND, mode="mirror")
-        for f in (ndimage.maximum_filter, ndimage.minimum_filter)
-    )
-    return np.where(off > 0, most, -least) > _SPREAD * np.abs(off)
-
-
-def _salt_and_pepper(channel: np.ndarray, alone: np.ndarray, ratio: np.ndarray) -> np.ndarray:
-    """Mark every outlier of an end of the range at which isolated ones pile up."""
-    found = np.zeros(channel.shape, bool)
+        return none
+    found = away & ~_shared(channel, off, away)
     for end in (channel.min(), channel.max()):
         there = channel == end
-        if (alone & there).mean() > _PILE:
-            found |= there & (ratio > _FAR_AT_END)
+        if (found & there).mean() > _PILE:  # salt or pepper: all outliers of that value
+            there &= size > _FAR_AT_END * usual / 2
+            there[there] = ratio(there) > _FAR_AT_END
+            found |= there
     return found
+
+
+def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """Mark pixels that are `away` with a neighbour off to the same side: parts of one light."""
+    near = ndimage.binary_dilation(away, np.ones((3, 3)))
+    above = np.zeros(channel.shape)
+    above[near] = channel[near] - _medians(channel, near, _WIDE)
+    most, least = (
+        f(above, footprint=_AROUND, mode="mirror")
+        for f in (ndimage.maximum_filter, ndimage.minimum_filter)
+    )
+    return away & (np.where(off > 0, most, -least) > _SPREAD * np.abs(off))
+
+
+def _medians(values: np.ndarray, where: np.ndarray, side: int) -> np.ndarray:
+    """Return the medians of the windows of a side around some pixels."""
+    padded = np.pad(values, side // 2, mode="reflect" if min(values.shape) > side // 2 else "edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+    rows, columns = where.nonzero()
+    out = [
+        np.median(windows[rows[i : i + _BATCH], columns[i : i + _BATCH]], axis=(1, 2))
+        for i in range(0, len(rows), _BATCH)
+    ]
+    return np.concatenate(out) if out else np.empty(0)
 
 
 def _quantum(channel: np.ndarray) -> float:
