@@ -68,7 +68,7 @@ def find_impulses(channel: np.ndarray) -> np.ndarray:
 
 def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray) -> np.ndarray:
     """Mark pixels that are `away` with a neighbour off to the same side: parts of one light."""
-    near = ndimage.binary_dilation(away, np.ones((3, 3)))
+    near: np.ndarray = ndimage.binary_dilation(away, np.ones((3, 3)))  # type: ignore[assignment]
     above = np.zeros(channel.shape)
     above[near] = channel[near] - _medians(channel, near, _WIDE)
     most, least = (
