@@ -5,7 +5,8 @@ from scipy import ndimage
 
 _PARTS = 8  # of each row, which must agree on its offset
 _PROFILE = 31  # rows of the moving median that is picture, not offset
-_MAD = 1.4826
+_MAD = 1.4826  # deviation of a normal variable over its median absolute deviation
+_MEDIAN = 1.25  # deviation of a median over that of a mean
 _AGREE = 3.0  # scale of what the parts have in common over that of what they have not
 
 
@@ -21,9 +22,11 @@ def row_offsets(channel: np.ndarray) -> np.ndarray | None:
         return None
     steps = np.diff(channel, axis=0)
     parts = np.stack([np.median(p, axis=1) for p in np.array_split(steps, _PARTS, axis=1)])
-    first, second = parts[::2].mean(0), parts[1::2].mean(0)
-    common, chance = _scale((first + second) / 2), _scale((first - second) / 2)
-    if common <= _AGREE * chance:
+    bends = np.diff(parts, axis=1)  # a slope of the picture bends little from row to row
+    first, second = bends[::2].mean(0), bends[1::2].mean(0)
+    noise = _MEDIAN * np.sqrt(2 / width) * _scale(steps)  # of a median, where values are coarse
+    chance = max(_scale((first - second) / 2), noise)
+    if not noise or _scale((first + second) / 2) <= _AGREE * chance:
         return None
     profile = np.concatenate([[0.0], np.median(steps, axis=1).cumsum()])
     offsets = profile - ndimage.median_filter(profile, _PROFILE, mode="mirror")
