@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zspot.core.errors import ImageError
-from zspot.core.plane import cast, check_image
+from zspot.core.plane import cast, channels_first, check_image
 from zspot.core.valid import Valid, find_valid
 from zspot.filters.impulses import without_impulses
 from zspot.filters.rows import row_offsets
@@ -34,7 +34,7 @@ class Preparation:
     def of(cls, source: np.ndarray, channel_axis: int | None) -> "Preparation":
         """Begin with an image as it is, which must be one of 1 to 4 channels of real numbers."""
         axis = check_image(source, channel_axis)
-        return cls(source, axis, _channels_first(source, axis))
+        return cls(source, axis, channels_first(source, axis))
 
     def like(self, second: np.ndarray) -> np.ndarray:
         """Return another image of the same scene, made ready in the same way."""
@@ -44,7 +44,7 @@ class Preparation:
                 "they must show the same scene pixel by pixel"
             )
         check_image(second, self.channel_axis)
-        channels = _channels_first(second, self.channel_axis)
+        channels = channels_first(second, self.channel_axis)
         for step in self._again:
             channels = step(channels)
         return channels
@@ -163,10 +163,6 @@ def prepare(
     if level_rows:
         made.level_rows()
     return made
-
-
-def _channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:
-    return image[None] if axis is None else np.moveaxis(image, axis, 0)
 
 
 def _line(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

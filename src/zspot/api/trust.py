@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from zspot.core.errors import ImageError
-from zspot.core.plane import Plane, check_image
+from zspot.core.plane import Plane, channels_first, check_image
 from zspot.core.valid import find_valid, picture_of
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.noise.residual import detail_correlation, neighbour_correlation
@@ -129,7 +129,7 @@ def assess_images(
         If the images cannot be analysed.
     """
     axis = check_image(noisy, channel_axis)
-    valid = find_valid(noisy[None] if axis is None else np.moveaxis(noisy, axis, 0))
+    valid = find_valid(channels_first(noisy, axis))
     noisy, denoised = (picture_of(image, axis, valid) for image in (noisy, denoised))
     noise = noise if noise is not None else analyze_noise(noisy, channel_axis=channel_axis)
     plane = Plane.of(noisy, channel_axis)
@@ -163,7 +163,7 @@ def _removed(plane: Plane, denoised: np.ndarray) -> tuple[float, float, float, f
     """
     before = torch.from_numpy(plane.values[plane.varying])
     axis = plane.channel_axis
-    channels = denoised[None] if axis is None else np.moveaxis(denoised, axis, 0)
+    channels = channels_first(denoised, axis)
     values = (channels.astype(np.float64) - plane.offset[:, None, None]) / plane.scale
     estimate = torch.from_numpy(values.astype(np.float32)[plane.varying])
     removed = before - estimate

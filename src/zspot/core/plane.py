@@ -35,7 +35,7 @@ class Plane:
         """
         axis = check_image(image, channel_axis)
         _check_finite(image)
-        channels = image[None] if axis is None else np.moveaxis(image, axis, 0)
+        channels = channels_first(image, axis)
         channels = channels.astype(np.float64)
         # Dividing by the largest magnitude first keeps the squares of extreme values finite.
         largest = float(np.abs(channels).max()) or 1.0
@@ -90,6 +90,11 @@ class Plane:
 
     def _layout(self, out: np.ndarray) -> np.ndarray:
         return out[0] if self.channel_axis is None else np.moveaxis(out, 0, self.channel_axis)
+
+
+def channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:
+    """Return a view of an image (H, W), or with channels along `axis`, as (C, H, W)."""
+    return image[None] if axis is None else np.moveaxis(image, axis, 0)
 
 
 def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from zspot.core.plane import channels_first
+
 _WINDOW = 7  # pixels; in windows of this side noise does not repeat one value
 _LEAST_WINDOWS = 48  # such windows in an area that is left out: a block of JPEG has four
 _LEAST_SHARE = 2e-4  # of the image, likewise
@@ -62,7 +64,7 @@ def picture_of(image: np.ndarray, axis: int | None, valid: Valid | None = None) 
 
     `valid` is found if it is not given; an image without any picture comes back as it is.
     """
-    channels = image[None] if axis is None else np.moveaxis(image, axis, 0)
+    channels = channels_first(image, axis)
     valid = find_valid(channels) if valid is None else valid
     if valid.is_all or not valid.mask.any():
         return image

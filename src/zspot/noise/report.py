@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from zspot.core.plane import check_image
+from zspot.core.plane import channels_first, check_image
 from zspot.core.valid import picture_of
 from zspot.filters.impulses import without_impulses
 from zspot.filters.rows import row_offsets
@@ -166,8 +166,8 @@ def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> Nois
     .. [2] Foi, Trimeche, Katkovnik, Egiazarian, "Practical Poissonian-Gaussian noise modeling and
        fitting for single-image raw-data", IEEE TIP 17, 2008, for the level function.
     """
-    picture, notes = _picture(np.asarray(image), channel_axis)
-    stored = Stored.of(picture, channel_axis)
+    picture, mended, notes = _picture(np.asarray(image), channel_axis)
+    stored = Stored.of(mended, channel_axis, picture)
     if not stored.scale.any():
         return _by_differences(stored, 0.0, notes)
     if min(stored.values.shape[1:]) < SIDE:
@@ -176,24 +176,24 @@ def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> Nois
     return _by_blocks(stored, notes)
 
 
-def _picture(image: np.ndarray, channel_axis: int | None) -> tuple[np.ndarray, list[str]]:
-    """Return an image without what is neither noise nor picture, and what was found, in words."""
+def _picture(
+    image: np.ndarray, channel_axis: int | None
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return what of an image is picture, the same without outliers, and what was found."""
     axis = check_image(image, channel_axis)
     picture = picture_of(image, axis)
     told = [] if picture is image else ["Areas without picture were left out."]
-    channels = picture[None] if axis is None else np.moveaxis(picture, axis, 0)
-    mended, share, _ = without_impulses(channels)
+    mended, share, _ = without_impulses(channels_first(picture, axis))
     if share:
         told.append(f"{share:.2%} of the pixels are isolated outliers, hot or dead pixels.")
-        picture = mended[0] if axis is None else np.moveaxis(mended, 0, axis)
     for at, name in ((0, "Rows"), (1, "Columns")):
         found = [row_offsets(c.astype(np.float64).swapaxes(0, at)) for c in mended]
         levels = [float(offsets.std()) for offsets in found if offsets is not None]
         if levels:
             told.append(f"{name} have offsets of their own, of deviation {max(levels):.3g}.")
-    if axis is None and find_mosaic(picture):
+    if axis is None and find_mosaic(mended[0]):
         told.append("It is a colour mosaic of period 2 x 2 pixels.")
-    return picture, told
+    return picture, mended[0] if axis is None else np.moveaxis(mended, 0, axis), told
 
 
 def _by_blocks(stored: Stored, told: list[str]) -> NoiseReport:
