@@ -226,3 +226,72 @@ def test_any_error_is_one_plain_line(capsys, monkeypatch, error, code, says):
     ended, _, said = zspot_cli(capsys, "noise", "a.png")
     assert ended == code
     assert re.fullmatch(says, said)
+
+
+def test_without_a_name_the_output_lies_beside_the_input(folder, capsys):
+    recipe = ("--recipe", folder / "tiny.toml")
+    assert zspot_cli(capsys, "denoise", folder / "noisy.png", *recipe)[0] == 0
+    assert zspot_cli(capsys, "denoise", folder / "noisy.png", folder / "b.png", *recipe)[0] == 0
+    made = folder / "noisy-denoised.png"
+    assert made.read_bytes() == (folder / "b.png").read_bytes()
+    code, _, err = zspot_cli(capsys, "denoise", folder / "noisy.png", *recipe)
+    assert code == 2
+    assert err == f"zspot: {made} exists; choose another name or pass --overwrite\n"
+    assert zspot_cli(capsys, "denoise", folder / "noisy.png", *recipe, "--overwrite")[0] == 0
+    code, _, err = zspot_cli(capsys, "denoise", folder, *recipe)
+    assert (code, "need a folder as OUTPUT" in err) == (2, True)
+
+
+@pytest.mark.parametrize("target", ["there.png", "none/out.png", "a.xyz"])
+@pytest.mark.parametrize("content", [None, b"", b"no image", b"\x89PNG\r\n\x1a\nbroken"])
+def test_a_bad_input_is_named_before_the_output(folder, capsys, target, content):
+    (folder / "there.png").write_bytes(b"")
+    if content is not None:
+        (folder / "bad.png").write_bytes(content)
+    code, _, err = zspot_cli(capsys, "denoise", folder / "bad.png", folder / target)
+    assert code == 2
+    assert err.startswith(f"zspot: {folder / 'bad.png'}")
+
+
+def _piped(folder, *arguments, content=b""):
+    command = [sys.executable, "-m", "zspot", "denoise", *arguments, "--recipe", "tiny.toml"]
+    return subprocess.run(command, cwd=folder, input=content, capture_output=True, timeout=CEILING)
+
+
+def test_standard_input_and_output(folder):
+    content = (folder / "noisy.png").read_bytes()
+    there = _piped(folder, "noisy.png", "out.png")
+    assert there.stdout.startswith(b"out.png: denoised")
+    made = (folder / "out.png").read_bytes()
+    through = _piped(folder, "-", "-", content=content)
+    assert through.stdout == made
+    assert through.stderr.startswith(b"standard-output.png: denoised")
+    tiff = _piped(folder, "noisy.png", "-", "--format", "tif", "--quiet")
+    assert tiff.stderr == b""
+    assert np.array_equal(iio.imread(tiff.stdout, extension=".tif"), iio.imread(made))
+    back = _piped(folder, "-", "back.png", content=tiff.stdout)
+    assert back.returncode == 0
+    assert iio.imread(folder / "back.png").shape == (30, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "content", "words"),
+    [
+        (("-", "-"), b"", b"standard input is empty"),
+        (("-", "-"), b"FUJIFILMCCD-RAW 0201", b"standard input is no image"),
+        (("-", "-"), b"\x89PNG\r\n\x1a\nbroken", b"zspot: standard-input.png is truncated"),
+        (("noisy.png", "-", "--format", "xyz"), b"", b"zspot: standard-output.xyz: cannot tell"),
+        (("noisy.png", "b.png", "--format", "tif"), b"", b"--format goes with -"),
+    ],
+)
+def test_what_cannot_be_piped_is_one_line(folder, arguments, content, words):
+    done = _piped(folder, *arguments, content=content)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.count(b"\n") == 1
+    assert words in done.stderr
+
+
+def test_nothing_binary_on_a_terminal(folder, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, _, err = zspot_cli(capsys, "denoise", folder / "noisy.png", "-")
+    assert (code, "not written to a terminal" in err) == (2, True)

@@ -130,7 +130,6 @@ def _denoise(
     """Denoise a file that is no store; return notes."""
     if second is not None and any(map(is_store, (source, second, target))):
         raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
-    check_target(target, overwrite=overwrite)
     if second is None and planes.options.dtype != "float32":
         with open_stack(source, target) as stack:
             if stack is not None and _splits(planes.options.axes, stack):
@@ -143,6 +142,7 @@ def _denoise_stack(
 ) -> tuple[str, ...]:
     """Denoise a file of which one plane at a time is in memory; return notes."""
     axes = planes.options.axes or stack.axes
+    check_target(target, overwrite=overwrite)
     planes.begin_stack(axes, stack.shape)
     planes.count = len(stack)
     colours = channel_axis(stack.plane_axes)

@@ -230,7 +230,7 @@ class _Run:
         interrupted = last is not None and last.state == "started"
         if there and not (same or interrupted or self._overwrite):
             why = "changed since zspot wrote it" if known else "exists and zspot did not write it"
-            raise FileError(f"{item.target} {why}; move it away, or overwrite it")
+            raise FileError(f"{item.target} {why}; move it away, or pass --overwrite")
         return mark
 
     def _name(self, item: Item) -> str:

@@ -76,7 +76,7 @@ def _check(source: Path, target: Path, overwrite: bool) -> None:
     if inside == real or inside in real.parents:
         raise FileError(f"{target} is inside the source; choose another folder")
     if os.path.lexists(target) and not (overwrite and target.is_dir()):
-        raise FileError(f"{target} exists; choose another name or overwrite it")
+        raise FileError(f"{target} exists; choose another name or pass --overwrite")
     if not target.parent.is_dir():
         raise FileError(f"{target}: the folder {target.parent} does not exist; create it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):

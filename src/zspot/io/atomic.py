@@ -72,7 +72,9 @@ def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
             return
         except OSError:  # or the file system has no hard links (FAT, some network shares)
             if target.exists():
-                raise FileError(f"{target} exists; choose another name or overwrite it") from None
+                raise FileError(
+                    f"{target} exists; choose another name or pass --overwrite"
+                ) from None
     temporary.replace(target)
 
 

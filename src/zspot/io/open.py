@@ -171,7 +171,7 @@ def check_target(
         if path.is_dir():
             raise FileError(f"{path} is a folder; name a file in it")
         if path.exists() and not overwrite:
-            raise FileError(f"{path} exists; choose another name or overwrite it")
+            raise FileError(f"{path} exists; choose another name or pass --overwrite")
         check_folder(path)
     except (OSError, ValueError) as error:
         reason = os_reason(error) if isinstance(error, OSError) else first_line(error)
@@ -181,10 +181,21 @@ def check_target(
         raise FileError(f"{path}: {reason}")
 
 
-def output_name(path: Path) -> Path:
-    """Return the name of the output in a run over many files: the same where it can be written."""
+def output_name(path: Path, ending: str = "") -> Path:
+    """Return the name of the output beside or in place of a file, its stem with an `ending`.
+
+    It has the same suffix where that can be written.
+    """
     kind = FORMATS.get(_BY_SUFFIX.get(path.suffix.lower(), ""))
-    return path.with_suffix(kind.written_as) if kind and kind.written_as else path
+    path = path.with_suffix(kind.written_as) if kind and kind.written_as else path
+    return path.with_name(
+        re.sub(r"((\.ome)?\.[^.]*)?$", rf"{ending}\1", path.name, count=1, flags=re.I)
+    )
+
+
+def format_of(head: bytes) -> str | None:
+    """Return the format that the first bytes of a file name, or None."""
+    return next((n for n, kind in FORMATS.items() if re.match(kind.start, head, re.DOTALL)), None)
 
 
 def is_store(path: str | os.PathLike[str]) -> bool:
@@ -217,7 +228,7 @@ def _identify(path: Path) -> str:
         )
     if not head:
         raise FileError(f"{path} is empty (0 bytes); copy the file again")
-    found = next((n for n, kind in FORMATS.items() if re.match(kind.start, head, re.DOTALL)), None)
+    found = format_of(head)
     if found == expected or (expected == "raw" and found in (None, "tiff")):
         return expected
     if found is None:

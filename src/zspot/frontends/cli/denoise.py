@@ -14,6 +14,7 @@ import typer
 
 from zspot.core.errors import OptionError
 from zspot.frontends.cli.console import check_free, examples, tell
+from zspot.frontends.cli.pipes import PIPE, places
 from zspot.frontends.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zspot.recipe import Recipe
 
 EXAMPLES = examples(
+    "zspot denoise noisy.png",
     "zspot denoise noisy.png clean.png",
     "zspot denoise cells.ome.tif cells-clean.ome.tif --effort best",
     "zspot denoise stack.tif clean.tif --axes ZYX",
@@ -31,6 +33,7 @@ EXAMPLES = examples(
     "zspot denoise other.png other-clean.png --recipe used.toml",
     "zspot denoise night/ night-clean/",
     "zspot denoise 'night/*.png' some/ --workers 1",
+    "zspot denoise - - --format png < noisy.tif > clean.png",
 )
 _SHARED = (
     "seed", "device", "axes", "share_fit", "max_memory", "strength", "keep_detail", "nodata",
@@ -50,10 +53,20 @@ class Effort(StrEnum):
 class Asked:
     """What `zspot denoise` is asked for; the fields are the parameters of the command line."""
 
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy file, folder or pattern.")]
-    target: Annotated[
-        Path, typer.Argument(metavar="OUTPUT", help="File to write; a folder for many.")
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Noisy file, folder or pattern; - for standard input."
+        ),
     ]
+    target: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="OUTPUT",
+            help="File to write; a folder for many; - for standard output.",
+            show_default="INPUT-denoised beside it",
+        ),
+    ] = None
     method: Annotated[
         str | None, typer.Option(help="Method; `zspot methods` lists them.", show_default="auto")
     ] = None
@@ -116,6 +129,12 @@ class Asked:
         int | None,
         typer.Option(min=1, help="Processes for many files.", show_default="one for each core"),
     ] = None
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="png", help="Format of standard output.", show_default="that of the input"
+        ),
+    ] = None
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
     overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False
 
@@ -144,6 +163,14 @@ class Asked:
                 "--scheduler and --workers go with a folder or pattern as INPUT",
             ),
             (
+                many and self.target in (None, PIPE),
+                "many files need a folder as OUTPUT: name one after INPUT",
+            ),
+            (
+                self.format is not None and (many or self.output != PIPE),
+                "--format goes with - (standard output) as OUTPUT: a file is named by its suffix",
+            ),
+            (
                 self.save_recipe is not None and self.share_fit,
                 "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
                 "planes start from; leave one of them out",
@@ -154,6 +181,15 @@ class Asked:
                 raise OptionError(message)
         if self.save_recipe is not None:
             check_free(self.save_recipe, self.overwrite)
+
+    @property
+    def output(self) -> Path:
+        """Where the result goes: beside INPUT if it is not said."""
+        from zspot.io import output_name
+
+        if self.target is not None or self.source == PIPE:
+            return self.target or PIPE
+        return output_name(self.source, "-denoised")
 
     @property
     def chosen(self) -> str | Recipe:
@@ -188,7 +224,7 @@ def _with_parameters_of(kind: type[Asked]) -> Callable[..., Callable[..., None]]
 
 @_with_parameters_of(Asked)
 def denoise(asked: Asked) -> None:
-    """Denoise INPUT and write the same kind of file, only cleaner, to OUTPUT.
+    """Denoise INPUT and write the same kind of file, only cleaner, to OUTPUT or beside INPUT.
 
     INPUT may be a folder, or a pattern in quotes; OUTPUT is then a folder, and a rerun goes on
     where the last one stopped.
@@ -213,14 +249,13 @@ def _denoise_one(asked: Asked) -> None:
     chosen = asked.chosen
     if asked.threads is not None:
         torch.set_num_threads(asked.threads)
-    with progress_bar(asked.source.name, asked.quiet) as report:
+    piped = asked.output == PIPE
+    with (
+        places(asked.source, asked.output, asked.format) as (source, target),
+        progress_bar(asked.source.name, asked.quiet) as report,
+    ):
         result, notes = denoise_file(
-            asked.source,
-            asked.target,
-            chosen,
-            **asked.options,
-            second=asked.second,
-            progress=report,
+            source, target, chosen, **asked.options, second=asked.second, progress=report
         )
     if asked.save_recipe is not None:
         notes += _save(asked.save_recipe, result, asked)
@@ -228,7 +263,8 @@ def _denoise_one(asked: Asked) -> None:
         for note in notes:
             tell(f"note: {note}", error=True)
         seconds, device = result.timings["total"], result.device
-        tell(f"{asked.target}: denoised in {seconds:.1f} s on {device} ({result.reason})")
+        name = target.name if piped else target
+        tell(f"{name}: denoised in {seconds:.1f} s on {device} ({result.reason})", error=piped)
 
 
 def _save(path: Path, result: Result, asked: Asked) -> tuple[str, ...]:

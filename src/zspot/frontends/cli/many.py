@@ -29,11 +29,11 @@ def denoise_and_tell(asked: Asked) -> None:
     try:
         with progress_bar(asked.source.name, asked.quiet) as report:
             summary = denoise_many(
-                asked.source, asked.target, chosen,
+                asked.source, asked.output, chosen,
                 **asked.options, **cluster, progress=report, ended=ended,
             )  # fmt: skip
     except KeyboardInterrupt:
-        left = f"{done} files are done in {asked.target}; the same command goes on from there"
+        left = f"{done} files are done in {asked.output}; the same command goes on from there"
         raise StoppedError(f"cancelled: {left}") from None
     if not asked.quiet:
         _tell_notes(summary)
