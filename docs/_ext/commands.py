@@ -51,24 +51,30 @@ class Formats(SphinxDirective):
     def run(self) -> list[Any]:
         """Return a part for each format."""
         parts: dict[str, list[str]] = {}
-        for kind in FORMATS.values():
+        names: dict[str, str] = {}
+        for name, kind in FORMATS.items():
+            names.setdefault(kind.module, name.upper())
             part = parts.setdefault(kind.module, [])
             part.extend(f"`{suffix}`" for suffix in kind.suffixes)
             if kind.written_as:
                 part.append(f"(written as `{kind.written_as}`)")
-        text = [_format(module, " ".join(names)) for module, names in parts.items()]
+        text = [_format(module, names[module], " ".join(part)) for module, part in parts.items()]
         return self.parse_text_to_nodes("\n\n".join(text))
 
 
-def _format(module: str, names: str) -> str:
+def _format(module: str, name: str, suffixes: str) -> str:
     made = importlib.import_module(f"zspot.io.{module}")
     first = (inspect.getdoc(made) or "").splitlines()[0]
     title, _, what = first.partition(":")
     if not what:
         title, what = module.upper(), first
     # The reader's own words, without its first line, which names the function.
-    body = (inspect.getdoc(made.read) or "").partition("\n\n")[2].partition("\n\nRaises\n")[0]
-    return f"**{title}** {names}\n: {what.strip()}\n\n  " + body.replace("\n", "\n  ")
+    body = (
+        (inspect.getdoc(getattr(made, name, made).read) or "")
+        .partition("\n\n")[2]
+        .partition("\n\nRaises\n")[0]
+    )
+    return f"**{title}** {suffixes}\n: {what.strip()}\n\n  " + body.replace("\n", "\n  ")
 
 
 def _section(title: str, command: Any, kinds: dict[str, Any]) -> str:

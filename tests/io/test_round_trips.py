@@ -106,7 +106,7 @@ def test_mislabelled(tmp_path, suffix, claimed):
 
 
 def test_unknown_names(tmp_path):
-    for name in ("a.xyz", "a", "a.jp2"):
+    for name in ("a.xyz", "a", "a.jp3"):
         (tmp_path / name).write_bytes(b"some bytes")
         with pytest.raises(FileError) as caught:
             read(tmp_path / name)

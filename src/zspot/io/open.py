@@ -25,7 +25,8 @@ class Format(NamedTuple):
     """What a file of one format is called, how it begins, and the module that reads it.
 
     The module, imported on first use, has `read`, and `write` and `refusal` unless `written_as`
-    names the suffix of what is written in place of a format that is read only.
+    names the suffix of what is written in place of a format that is read only. One of several
+    formats has an object with these for each, `JXL` for "jxl".
     """
 
     suffixes: tuple[str, ...]
@@ -40,16 +41,22 @@ FORMATS = {
     "tiff": Format((".tif", ".tiff", ".btf"), rb"II[*+]\0|MM\0[*+]", "tiff"),
     "webp": Format((".webp",), rb"RIFF....WEBP", "webp"),
     "bmp": Format((".bmp",), rb"BM", "bmp"),
+    "jxl": Format((".jxl",), rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "coded"),
+    "avif": Format((".avif",), rb"....ftyp(avi[fs]|....+avi[fs])", "coded"),
+    "jp2": Format((".jp2", ".jpx", ".jpf"), rb"\0\0\0\x0cjP  \r\n\x87\n", "coded"),
+    "j2k": Format((".j2k", ".j2c", ".jpc"), rb"\xff\x4f\xff\x51", "coded"),
     "npy": Format((".npy",), rb"\x93NUMPY", "npy"),
     "raw": Format(_RAW_SUFFIXES, rb"(?!)", "raw", ".tif"),  # each maker's files begin otherwise
     "nd2": Format((".nd2",), rb"\xda\xce\xbe\x0a", "bioio", ".ome.tif"),
     "czi": Format((".czi",), rb"ZISRAWFILE", "bioio", ".ome.tif"),
 }
+HEAD = 256  # bytes that tell the format
 _BY_SUFFIX = {suffix: name for name, kind in FORMATS.items() for suffix in kind.suffixes}
 _STORE = ".zarr"
 #: Suffixes of the files and folders that hold images.
 SUFFIXES = frozenset(_BY_SUFFIX) | {_STORE}
-_NAMES = {name: name.upper() for name in FORMATS} | {"webp": "WebP"}
+_NAMES = {name: name.upper() for name in FORMATS} | {"webp": "WebP", "jxl": "JPEG XL"}
+_NAMES |= {"jp2": "JPEG 2000", "j2k": "raw JPEG 2000"}
 
 
 def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> ImageFile:
@@ -204,7 +211,8 @@ def is_store(path: str | os.PathLike[str]) -> bool:
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f"zspot.io.{FORMATS[name].module}")
+    module = importlib.import_module(f"zspot.io.{FORMATS[name].module}")
+    return getattr(module, name.upper(), module)
 
 
 def _suffixes() -> str:
@@ -219,7 +227,7 @@ def _identify(path: Path) -> str:
     if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
         raise FileError(f"{path} is not a file but a pipe, socket or device; name a file")
     with path.open("rb") as handle:
-        head = handle.read(16)
+        head = handle.read(HEAD)
     expected = _BY_SUFFIX.get(path.suffix.lower())
     if expected is None:
         raise FileError(

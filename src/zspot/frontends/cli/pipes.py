@@ -11,7 +11,6 @@ from pathlib import Path
 from zspot.core.errors import FileError, OptionError, ZspotError
 
 PIPE = Path("-")  # standard input or output
-_HEAD = 256  # bytes that tell the format
 
 
 @contextmanager
@@ -41,11 +40,11 @@ def places(source: Path, target: Path, suffix: str | None) -> Iterator[tuple[Pat
 
 def _received(path: Path) -> Path:
     """Save standard input as a file, named as its first bytes say."""
-    from zspot.io.open import FORMATS, format_of
+    from zspot.io.open import FORMATS, HEAD, format_of
 
     if sys.stdin.isatty():
         raise OptionError("standard input is a terminal: pipe an image into it, or name a file")
-    head = sys.stdin.buffer.read(_HEAD)
+    head = sys.stdin.buffer.read(HEAD)
     name = format_of(head)
     if name is None:
         what = "no image of a kind that its first bytes tell (RAW is not)" if head else "empty"
