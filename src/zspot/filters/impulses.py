@@ -13,6 +13,7 @@ _FAR = 8.0  # usual local deviations from its neighbours that an impulse is away
 _TAIL = 5.0  # and of what nine pixels in ten are away, where noise itself has outliers
 _COARSE_FAR = 40.0  # likewise where values are so coarse that the deviation is hardly known
 _SPREAD = 0.35  # share of it that a neighbour of a part of a point of light has at least
+_TOUCHED = 0.04  # and each of the four that touch it, where it lights all of them
 _WIDE = 7  # side of the window whose median a point of light does not move, pixels
 _PILE = 5e-4  # share of isolated pixels at an end of the range that tells salt and pepper
 _FAR_AT_END = 3.0  # usual local deviations of salt and pepper
@@ -67,7 +68,10 @@ def find_impulses(channel: np.ndarray) -> np.ndarray:
 
 
 def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray) -> np.ndarray:
-    """Mark pixels that are `away` with a neighbour off to the same side: parts of one light."""
+    """Mark pixels that are `away` with neighbours off to the same side, or only among brighter ones.
+
+    They are parts of one light.
+    """
     near: np.ndarray = ndimage.binary_dilation(away, np.ones((3, 3)))  # type: ignore[assignment]
     above = np.zeros(channel.shape)
     above[near] = channel[near] - _medians(channel, near, _WIDE)
@@ -75,7 +79,14 @@ def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray) -> np.ndarra
         f(above, footprint=_AROUND, mode="mirror")
         for f in (ndimage.maximum_filter, ndimage.minimum_filter)
     )
-    return away & (np.where(off > 0, most, -least) > _SPREAD * np.abs(off))
+    size = np.abs(off)
+    shared = np.where(off > 0, most, -least) > _SPREAD * size
+    # A sharp point of light in the middle of its pixel: all four that touch it share a little.
+    four = np.stack([np.roll(above, by, axis) for by in (-1, 1) for axis in (0, 1)]) * np.sign(off)
+    among = above * np.sign(off) < size / 2
+    return away & (
+        shared | among | ((four.min(0) > _TOUCHED * size) & (four.sum(0) > _SPREAD * size))
+    )
 
 
 def _medians(values: np.ndarray, where: np.ndarray, side: int) -> np.ndarray:

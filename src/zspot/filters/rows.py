@@ -1,10 +1,10 @@
 """Row noise: an offset of its own in every row, as readout electronics leave it."""
 
 import numpy as np
-from scipy import ndimage
+from scipy.linalg import solveh_banded
 
-_PARTS = 8  # of each row, which must agree on its offset
-_PROFILE = 31  # rows of the moving median that is picture, not offset
+_LEAST = 64  # pixels of height and width; with fewer the offsets are not sought
+_PARTS, _FINE = 8, 16  # of each row: those that must agree on its offset, those that tell it
 _MAD = 1.4826  # deviation of a normal variable over its median absolute deviation
 _MEDIAN = 1.25  # deviation of a median over that of a mean
 _AGREE = 3.0  # scale of what the parts have in common over that of what they have not
@@ -15,22 +15,34 @@ def row_offsets(channel: np.ndarray) -> np.ndarray | None:
 
     The median difference of neighbouring rows is taken in parts of the row. Where rows are offset,
     nearly every difference is the same in all parts; edges of a picture cross few rows, or part of
-    their length.
+    their length. The offsets are those most likely to make these differences, each counted by how
+    well the parts agree on it, if offsets are independent and the picture changes step by step.
     """
     height, width = channel.shape
-    if height < 2 * _PROFILE or width < 8 * _PARTS:
+    if height < _LEAST or width < _LEAST:
         return None
     steps = np.diff(channel, axis=0)
-    parts = np.stack([np.median(p, axis=1) for p in np.array_split(steps, _PARTS, axis=1)])
-    bends = np.diff(parts, axis=1)  # a slope of the picture bends little from row to row
+    bends = np.diff(_medians(steps, _PARTS), axis=1)  # a slope bends little from row to row
     first, second = bends[::2].mean(0), bends[1::2].mean(0)
     noise = _MEDIAN * np.sqrt(2 / width) * _scale(steps)  # of a median, where values are coarse
-    chance = max(_scale((first - second) / 2), noise)
-    if not noise or _scale((first + second) / 2) <= _AGREE * chance:
+    chance, common = max(_scale((first - second) / 2), noise), _scale((first + second) / 2)
+    if not noise or common <= _AGREE * chance:
         return None
-    profile = np.concatenate([[0.0], np.median(steps, axis=1).cumsum()])
-    offsets = profile - ndimage.median_filter(profile, _PROFILE, mode="mirror")
+    variance = (common**2 - chance**2) / 6  # of offsets: a bend is r - 2 r' + r''
+    parts = _medians(steps, _FINE)
+    step = np.median(parts, axis=0)
+    doubt = _MEDIAN * _MAD * np.median(np.abs(parts - step), axis=0) / np.sqrt(_FINE)
+    weight = 1 / np.maximum(doubt, noise / 2) ** 2
+    matrix = np.zeros((2, height))
+    matrix[1] = 1 / variance + np.append(weight, 0) + np.append(0, weight)
+    matrix[0, 1:] = -weight
+    offsets = solveh_banded(matrix, np.append(0, weight * step) - np.append(weight * step, 0))
     return offsets - offsets.mean()
+
+
+def _medians(steps: np.ndarray, parts: int) -> np.ndarray:
+    """Return the medians (parts, rows) of the parts of each row."""
+    return np.stack([np.median(part, axis=1) for part in np.array_split(steps, parts, axis=1)])
 
 
 def _scale(values: np.ndarray) -> float:

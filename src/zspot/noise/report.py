@@ -16,10 +16,10 @@ from zspot.filters.impulses import without_impulses
 from zspot.filters.rows import row_offsets
 from zspot.noise.blocks import GROUPS, MAX_LAG, SIDE, Spectra, cut
 from zspot.noise.model import Estimate, estimate, spectra_of, spread
-from zspot.noise.mosaic import find_mosaic
+from zspot.noise.mosaic import find_period
 from zspot.noise.stored import Stored
 
-WHITE_BELOW = 0.2  # autocorrelation at one pixel below which noise counts as white
+WHITE = (-0.15, 0.2)  # range of all autocorrelations at one pixel in which noise counts as white
 _BLOCKY = 1.3  # `blockiness` from which JPEG is mentioned
 
 
@@ -93,13 +93,17 @@ class NoiseReport:
     @property
     def lag_one(self) -> float:
         """Autocorrelation at one pixel, mean of down and across."""
-        lags = self.autocorrelation
-        return float((lags[MAX_LAG, MAX_LAG + 1] + lags[MAX_LAG + 1, MAX_LAG]) / 2)
+        return float(self._neighbours[:2].mean())
 
     @property
     def is_white(self) -> bool:
-        """Whether the autocorrelation at one pixel is below `WHITE_BELOW` (0.2) in magnitude."""
-        return abs(self.lag_one) < WHITE_BELOW
+        """Whether all autocorrelations at one pixel, diagonals too, lie in `WHITE`."""
+        return bool(WHITE[0] < self._neighbours.min() and self._neighbours.max() < WHITE[1])
+
+    @property
+    def _neighbours(self) -> np.ndarray:
+        """Autocorrelation with the pixel below, the one to the right and the diagonal ones."""
+        return self.autocorrelation[MAX_LAG:, MAX_LAG:][[1, 0, 1], [0, 1, 1]]
 
     def to_dict(self) -> dict[str, object]:
         """Return plain lists and numbers for JSON; what is not finite becomes None."""
@@ -112,7 +116,8 @@ class NoiseReport:
             return " ".join(["no noise: the image is constant.", *self.notes])
         level, doubt = rms(self.level), rms(self.level_uncertainty)
         share = 100 * rms(self.level_fraction)
-        far = f"correlated to {self.correlation_length:.0f} px ({self.lag_one:.2f} at 1 px)"
+        nearest = max(self._neighbours, key=abs)
+        far = f"correlated to {max(1, self.correlation_length):.0f} px ({nearest:.2f} at 1 px)"
         words = [
             f"noise level {level:.3g} +- {doubt:.1g} ({share:.2g} % of the range)",
             "grows with brightness" if self.grows else "about even over brightness",
@@ -191,8 +196,11 @@ def _picture(
         levels = [float(offsets.std()) for offsets in found if offsets is not None]
         if levels:
             told.append(f"{name} have offsets of their own, of deviation {max(levels):.3g}.")
-    if axis is None and find_mosaic(mended[0]):
-        told.append("It is a colour mosaic of period 2 x 2 pixels.")
+    rows, columns = find_period(mended[0] if len(mended) == 1 else mended.mean(0)) or (1, 1)
+    if rows * columns > 1:
+        is_mosaic = axis is None and (rows, columns) == (2, 2)
+        what = "It is a colour mosaic" if is_mosaic else "It shows a pattern"
+        told.append(f"{what} of period {rows} x {columns} pixels.")
     return picture, mended[0] if axis is None else np.moveaxis(mended, 0, axis), told
 
 
