@@ -175,7 +175,7 @@ def _line(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     offset = values.mean(1)
     spread = values.std(1)
     first = int(np.argmax(spread))
-    if not spread.all():
+    if not spread.any():
         return None
     base = (values[first] - offset[first]) / spread[first]
     factor = (values - offset[:, None]) @ base / base.size

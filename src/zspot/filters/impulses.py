@@ -21,6 +21,7 @@ _LOCAL = 9  # side of the window of the local deviation, pixels
 _EVERY = 5  # rows and columns between pixels at which the usual deviation is sought
 _BATCH = 1 << 15  # windows at a time, which bounds the memory
 _SIDE = 5  # of the window whose other pixels replace an impulse
+_MANY, _EAGER = 2e-3, 0.6  # share from which others are likely, sought this many times as far away
 _MOST = 0.25  # share of the pixels of a channel; more are no outliers
 _MAD = 1.4826  # deviation of a normal variable over its median absolute deviation
 
@@ -29,6 +30,9 @@ def without_impulses(channels: np.ndarray) -> tuple[np.ndarray, float, int]:
     """Return an image (C, H, W) without isolated outliers, their largest share and their number."""
     values = channels.astype(np.float64)
     found = [find_impulses(channel) for channel in values]
+    for number, bad in enumerate(found):
+        if _MANY < bad.mean() < _MOST:
+            found[number] = bad | find_impulses(repaired(values[number], bad), _EAGER)
     share = max(float(bad.mean()) for bad in found)
     if not 0 < share < _MOST:
         return channels, 0.0, 0
@@ -36,8 +40,8 @@ def without_impulses(channels: np.ndarray) -> tuple[np.ndarray, float, int]:
     return cast(mended, channels.dtype), share, sum(int(bad.sum()) for bad in found)
 
 
-def find_impulses(channel: np.ndarray) -> np.ndarray:
-    """Mark the isolated outliers of a channel (H, W)."""
+def find_impulses(channel: np.ndarray, times: float = 1.0) -> np.ndarray:
+    """Mark the isolated outliers of a channel (H, W), which are `times` as far as usual away."""
     off = channel - ndimage.median_filter(channel, footprint=_AROUND, mode="mirror")
     size = np.abs(off)
     usual = _MAD * float(np.median(size))
@@ -50,14 +54,14 @@ def find_impulses(channel: np.ndarray) -> np.ndarray:
 
     grid = none.copy()
     grid[::_EVERY, ::_EVERY] = True
-    far = max(_FAR, _TAIL * float(np.quantile(ratio(grid), 0.9)))
+    far = times * max(_FAR, _TAIL * float(np.quantile(ratio(grid), 0.9)))
     if usual <= 2 * _quantum(channel):
         far = max(far, _COARSE_FAR)
     away = size > far * usual / 2  # no other can be as far
     away[away] = ratio(away) > far
     if not away.any():
         return none
-    found = away & ~_shared(channel, off, away)
+    found = away & ~_shared(channel, off, away, 2 if times < 1 else 1)
     for end in (channel.min(), channel.max()):
         there = channel == end
         if (found & there).mean() > _PILE:  # salt or pepper: all outliers of that value
@@ -67,20 +71,20 @@ def find_impulses(channel: np.ndarray) -> np.ndarray:
     return found
 
 
-def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray) -> np.ndarray:
-    """Mark pixels that are `away` with neighbours off to the same side, or only among brighter ones.
+def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray, least: int) -> np.ndarray:
+    """Mark pixels that are `away`, `least` neighbours likewise, or only among brighter ones.
 
     They are parts of one light.
     """
     near: np.ndarray = ndimage.binary_dilation(away, np.ones((3, 3)))  # type: ignore[assignment]
     above = np.zeros(channel.shape)
     above[near] = channel[near] - _medians(channel, near, _WIDE)
-    most, least = (
-        f(above, footprint=_AROUND, mode="mirror")
-        for f in (ndimage.maximum_filter, ndimage.minimum_filter)
+    high, low = (
+        ndimage.rank_filter(above, at, footprint=_AROUND, mode="mirror")
+        for at in (-least, least - 1)
     )
     size = np.abs(off)
-    shared = np.where(off > 0, most, -least) > _SPREAD * size
+    shared = np.where(off > 0, high, -low) > _SPREAD / least * size
     # A sharp point of light in the middle of its pixel: all four that touch it share a little.
     four = np.stack([np.roll(above, by, axis) for by in (-1, 1) for axis in (0, 1)]) * np.sign(off)
     among = above * np.sign(off) < size / 2
