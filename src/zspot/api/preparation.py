@@ -27,6 +27,7 @@ class Preparation:
     channel_axis: int | None  # counted from the front
     image: np.ndarray  # (C, H, W), what a method gets; float64 where a step asked for fractions
     told: list[str] = field(default_factory=list)  # what was done, in words
+    valid: np.ndarray | None = None  # (H, W), true where there is picture; None: everywhere
     _again: list[Callable[[np.ndarray], np.ndarray]] = field(default_factory=list)
     _undo: list[Callable[[np.ndarray, bool], np.ndarray]] = field(default_factory=list)
 
@@ -63,8 +64,10 @@ class Preparation:
         """Cut the image to its picture and mirror the picture into what is left out inside."""
         if valid.is_all:
             return
+        self.valid = valid.mask
         if not valid.mask.any():
             self.image = np.zeros((len(self.image), 1, 1))
+            self._again.append(lambda _: self.image)
             self.told.append(f"no pixel carries picture ({', '.join(valid.told)})")
             return
         original = self.image
@@ -126,13 +129,12 @@ class Preparation:
     def level_rows(self) -> None:
         """Take offsets away that differ from row to row, or from column to column."""
         for axis, name in ((0, "rows"), (1, "columns")):
-            found = [row_offsets(c.astype(np.float64).swapaxes(0, axis)) for c in self.image]
-            if all(offsets is None for offsets in found):
+            offsets = _offsets(self.image, axis)
+            if not offsets.any():
                 continue
-            zero = np.zeros(self.image.shape[1 + axis])
-            offsets = np.stack([zero if o is None else o for o in found])
             dtype = self.image.dtype
-            self.image = self.image.astype(np.float64) - np.expand_dims(offsets, 2 - axis)
+            self.image = self.image.astype(np.float64) - offsets
+            self._again.append(lambda channels, axis=axis: channels - _offsets(channels, axis))
             self.told.append(f"offsets of {name} removed, of deviation {offsets.std():.3g}")
             self._undo.append(
                 lambda channels, deviation, dtype=dtype: (
@@ -163,6 +165,13 @@ def prepare(
     if level_rows:
         made.level_rows()
     return made
+
+
+def _offsets(channels: np.ndarray, axis: int) -> np.ndarray:
+    """Return the offsets of the rows (axis 0) or columns (1) of (C, H, W); 0 where none are."""
+    found = [row_offsets(c.astype(np.float64).swapaxes(0, axis)) for c in channels]
+    none = np.zeros(channels.shape[1 + axis])
+    return np.expand_dims(np.stack([none if o is None else o for o in found]), 2 - axis)
 
 
 def _line(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -48,6 +48,8 @@ class Result:
         The input itself, not a copy: changing it changes what `blend` returns.
     channel_axis : int or None
         As it was passed.
+    valid : bool ndarray (H, W) or None
+        True where the image carries picture; the rest was left as it is. None: everywhere.
     fitted : Fitted or None
         What `run` can start from with a neighbouring plane, see `zspot.engine.shared_fit`; None
         where nothing can be shared.
@@ -65,6 +67,7 @@ class Result:
     versions: dict[str, str] = field(default_factory=dict)
     source: np.ndarray | None = None
     channel_axis: int | None = None
+    valid: np.ndarray | None = field(default=None, repr=False)
     fitted: Fitted | None = field(default=None, repr=False)
 
     @classmethod
@@ -102,6 +105,7 @@ class Result:
             versions=versions(),
             source=ready.source,
             channel_axis=request.channel_axis,
+            valid=ready.valid,
             fitted=fitted_to(
                 plane, done, start, request.asked, ready.source.shape, ready.channel_axis
             ),
@@ -125,6 +129,7 @@ class Result:
             versions=versions(),
             source=ready.source,
             channel_axis=request.channel_axis,
+            valid=ready.valid,
             fitted=request.fitted,
         )
 

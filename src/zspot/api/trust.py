@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zspot.api.preparation import prepare
 from zspot.core.errors import ImageError
-from zspot.core.plane import Plane, channels_first, check_image
-from zspot.core.valid import find_valid, picture_of
+from zspot.core.plane import Plane
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.noise.residual import detail_correlation, neighbour_correlation
 
@@ -96,7 +96,11 @@ def assess(result: Result) -> Trust:
     if result.source is None:
         raise ImageError("this result does not hold its input: nothing to judge it by")
     return assess_images(
-        result.source, result.image, channel_axis=result.channel_axis, losses=result.losses
+        result.source,
+        result.image,
+        channel_axis=result.channel_axis,
+        losses=result.losses,
+        mask=result.valid,
     )
 
 
@@ -107,6 +111,7 @@ def assess_images(
     channel_axis: int | None = None,
     losses: tuple[float, ...] = (),
     noise: NoiseReport | None = None,
+    mask: np.ndarray | None = None,
 ) -> Trust:
     """Judge a denoised image, whatever made it.
 
@@ -118,6 +123,8 @@ def assess_images(
         Of the fit, if there was one.
     noise : NoiseReport or None
         Of `noisy`, if it is at hand; measured otherwise.
+    mask : bool ndarray (H, W) or None
+        Pixels that are False carry no picture and are not judged.
 
     Returns
     -------
@@ -128,12 +135,10 @@ def assess_images(
     ImageError
         If the images cannot be analysed.
     """
-    axis = check_image(noisy, channel_axis)
-    valid = find_valid(channels_first(noisy, axis))
-    noisy, denoised = (picture_of(image, axis, valid) for image in (noisy, denoised))
-    noise = noise if noise is not None else analyze_noise(noisy, channel_axis=channel_axis)
-    plane = Plane.of(noisy, channel_axis)
-    level, correlation, structure, chance = _removed(plane, denoised)
+    ready = prepare(noisy, channel_axis, mask=mask, level_rows=True)
+    plane = Plane.of(ready.image, 0)
+    noise = noise if noise is not None else analyze_noise(plane.image, channel_axis=0)
+    level, correlation, structure, chance = _removed(plane, ready.like(denoised))
     strength = np.sqrt(np.mean(np.square(noise.level[plane.varying]))) if level else 0.0
     known = np.isfinite(noise.level_uncertainty).all()
     verdict, sentence = _judge(
@@ -162,9 +167,7 @@ def _removed(plane: Plane, denoised: np.ndarray) -> tuple[float, float, float, f
     windows.
     """
     before = torch.from_numpy(plane.values[plane.varying])
-    axis = plane.channel_axis
-    channels = channels_first(denoised, axis)
-    values = (channels.astype(np.float64) - plane.offset[:, None, None]) / plane.scale
+    values = (denoised.astype(np.float64) - plane.offset[:, None, None]) / plane.scale
     estimate = torch.from_numpy(values.astype(np.float32)[plane.varying])
     removed = before - estimate
     level = float(removed.square().mean().sqrt()) * plane.scale if removed.numel() else 0.0
