@@ -22,7 +22,6 @@ from zspot.io.stack import Stack
 logging.getLogger("bioio").addHandler(logging.NullHandler())
 
 _HEAD = 2**24  # bytes that tell one file from another
-_READERS = {".nd2": "bioio_nd2", ".czi": "bioio_czi"}
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:
@@ -38,14 +37,9 @@ class BioStack(Stack):
 
     def __init__(self, path: Path, max_pixels: int) -> None:
         self.path = path
-        package = _READERS[path.suffix.lower()]
-        try:
-            from bioio import BioImage
+        from bioio import BioImage
 
-            reader = importlib.import_module(package).Reader
-        except ImportError as error:
-            kind = path.suffix[1:].upper()
-            raise FileError(f'{path} is a {kind} file; run: pip install "zspot[bioio]"') from error
+        reader = importlib.import_module(f"bioio_{path.suffix[1:].lower()}").Reader
         if path.suffix.lower() == ".czi":
             check_directory(path, max_pixels)
         self._image = BioImage(path, reader=reader)

@@ -26,13 +26,15 @@ class Format(NamedTuple):
 
     The module, imported on first use, has `read`, and `write` and `refusal` unless `written_as`
     names the suffix of what is written in place of a format that is read only. One of several
-    formats has an object with these for each, `JXL` for "jxl".
+    formats has an object with these for each, `JXL` for "jxl". It needs the extra and its package.
     """
 
     suffixes: tuple[str, ...]
     start: bytes  # regular expression
     module: str
     written_as: str = ""
+    extra: str = ""
+    package: str = ""
 
 
 FORMATS = {
@@ -46,9 +48,11 @@ FORMATS = {
     "jp2": Format((".jp2", ".jpx", ".jpf"), rb"\0\0\0\x0cjP  \r\n\x87\n", "coded"),
     "j2k": Format((".j2k", ".j2c", ".jpc"), rb"\xff\x4f\xff\x51", "coded"),
     "npy": Format((".npy",), rb"\x93NUMPY", "npy"),
-    "raw": Format(_RAW_SUFFIXES, rb"(?!)", "raw", ".tif"),  # each maker's files begin otherwise
-    "nd2": Format((".nd2",), rb"\xda\xce\xbe\x0a", "bioio", ".ome.tif"),
-    "czi": Format((".czi",), rb"ZISRAWFILE", "bioio", ".ome.tif"),
+    "exr": Format((".exr",), rb"\x76\x2f\x31\x01", "exr", "", "exr", "OpenEXR"),
+    # each maker's RAW files begin otherwise
+    "raw": Format(_RAW_SUFFIXES, rb"(?!)", "raw", ".tif", "raw", "rawpy"),
+    "nd2": Format((".nd2",), rb"\xda\xce\xbe\x0a", "bioio", ".ome.tif", "bioio", "bioio_nd2"),
+    "czi": Format((".czi",), rb"ZISRAWFILE", "bioio", ".ome.tif", "bioio", "bioio_czi"),
 }
 HEAD = 256  # bytes that tell the format
 _BY_SUFFIX = {suffix: name for name, kind in FORMATS.items() for suffix in kind.suffixes}
@@ -83,7 +87,7 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image
     """
     path = Path(path)
     with one_kind_of_error(path):
-        return _module(_identify(path)).read(path, max_pixels)
+        return _module(_identify(path), path).read(path, max_pixels)
 
 
 @contextlib.contextmanager
@@ -115,7 +119,7 @@ def open_stack(
     stack = None
     with one_kind_of_error(path):
         name = _identify(path)
-        module = _module(name)
+        module = _module(name, path)
         if hasattr(module, "open_stack") and _BY_SUFFIX.get(Path(target).suffix.lower()) == "tiff":
             stack = module.open_stack(path, max_pixels)
     with contextlib.nullcontext() if stack is None else contextlib.closing(stack):
@@ -143,7 +147,7 @@ def write(path: str | os.PathLike[str], image: ImageFile, *, overwrite: bool = F
     """
     path = Path(path)
     check_target(path, overwrite, image)
-    module = _module(_BY_SUFFIX[path.suffix.lower()])
+    module = _module(_BY_SUFFIX[path.suffix.lower()], path)
     try:
         with atomic_write(path, overwrite=overwrite) as handle:
             module.write(handle, image)
@@ -183,7 +187,8 @@ def check_target(
     except (OSError, ValueError) as error:
         reason = os_reason(error) if isinstance(error, OSError) else first_line(error)
         raise FileError(f"{path} cannot be written: {reason}") from error
-    reason = _module(name).refusal(source) if source is not None else None
+    module = _module(name, path)
+    reason = module.refusal(source) if source is not None else None
     if reason:
         raise FileError(f"{path}: {reason}")
 
@@ -210,8 +215,14 @@ def is_store(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() == _STORE and not Path(path).is_file()
 
 
-def _module(name: str) -> Any:
-    module = importlib.import_module(f"zspot.io.{FORMATS[name].module}")
+def _module(name: str, path: Path) -> Any:
+    kind = FORMATS[name]
+    try:
+        importlib.import_module(kind.package or "zspot.io")
+    except ImportError as error:
+        what = f"{path} is a file of format {_NAMES[name]}"
+        raise FileError(f'{what}; run: pip install "zspot[{kind.extra}]"') from error
+    module = importlib.import_module(f"zspot.io.{kind.module}")
     return getattr(module, name.upper(), module)
 
 

@@ -24,10 +24,8 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     to be written as another format, 16-bit TIFF best; this is noted. EXIF is kept if the RAW format
     is built on TIFF (DNG, NEF, ARW, CR2, ORF, ...). Sensor data and maker notes stay behind.
     """
-    try:
-        import rawpy
-    except ImportError as error:
-        raise FileError(f'{path} is a RAW file; run: pip install "zspot[raw]"') from error
+    import rawpy
+
     with rawpy.imread(str(path)) as sensor:
         sizes = sensor.sizes
         check_header(path, (sizes.height, sizes.width, 3), max_pixels)
