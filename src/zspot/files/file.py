@@ -167,11 +167,7 @@ def _denoise_whole(
         raise _other_axes(axes, source, image.data.shape, image.axes)
     other = None if second is None else _same_layout(image, read(second), source, second).data
     out = np.empty_like(image.data)
-    planes.nodata = planes.options.nodata
-    if planes.nodata is None:
-        planes.nodata = image.metadata.get("nodata")
-    valid = None if image.alpha is None else image.alpha > 0
-    for place, result in planes.results(image.data, axes or image.axes, other, valid):
+    for place, result in planes.results_of(image, axes, other):
         out[place] = planes.options.blend(result)
     write(target, image.replace(out), overwrite=overwrite)
     return image.notes

@@ -14,7 +14,7 @@ from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import ImageError
 from zspot.core.progress import Report, within
 from zspot.files.options import Options
-from zspot.io import read
+from zspot.io import ImageFile, read
 
 
 class PlaneRunner:
@@ -58,6 +58,17 @@ class PlaneRunner:
     def needs_first(self, series: int) -> bool:
         """Say whether the next plane of a series is the one whose fit the others start from."""
         return self._sharing is not None and self._sharing.first(series) is None
+
+    def results_of(
+        self, image: ImageFile, axes: str | None = None, second: np.ndarray | None = None
+    ) -> Iterator[tuple[Place, Result]]:
+        """Denoise every plane of a file in memory, but what it says is no picture; see `results`.
+
+        `axes`: other ones than the file's.
+        """
+        self.nodata = image.metadata.get("nodata")
+        valid = image.metadata.get("valid") if image.alpha is None else image.alpha > 0
+        return self.results(image.data, axes or image.axes, second, valid)
 
     def results(
         self,
@@ -112,7 +123,7 @@ class PlaneRunner:
                 second=second,
                 after=None if sharing is None else sharing.first(series),
                 max_memory=options.max_memory,
-                nodata=options.nodata if self.nodata is None else self.nodata,
+                nodata=self.nodata if options.nodata is None else options.nodata,
                 mask=_both(self.mask, valid),
                 keep_outliers=options.keep_outliers,
                 dtype=options.dtype,

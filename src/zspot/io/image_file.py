@@ -26,12 +26,13 @@ class ImageFile:
     alpha : numpy.ndarray or None
         Transparency, shaped as `data` without its S axis; written back bit for bit.
     format : str
-        "png", "jpeg", "tiff", "webp", "bmp", "npy" or "raw".
+        "png", "jpeg", "tiff", "fits", ...: the names of `zspot.io.open.FORMATS`.
     metadata : mapping
         Read-only. Common keys, present where the file has them: "icc" (bytes), "exif" (bytes,
         starting with the TIFF header), "xmp" (bytes), "resolution" (x, y, unit), with unit
-        "inch", "cm" or "none", "description" (str). TIFF adds "imagej" (dict), "ome_xml" (str) and
-        "nodata" (float). The key named like the format holds what its writer needs.
+        "inch", "cm" or "none", "description" (str); "nodata" (float) or "valid" (bool array, shaped
+        as `data` without its S axis) say where there is no picture. TIFF adds "imagej" (dict) and
+        "ome_xml" (str). The key named like the format holds what its writer needs.
     path : pathlib.Path or None
         File that was read.
     notes : tuple of str

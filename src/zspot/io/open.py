@@ -48,6 +48,8 @@ FORMATS = {
     "jp2": Format((".jp2", ".jpx", ".jpf"), rb"\0\0\0\x0cjP  \r\n\x87\n", "coded"),
     "j2k": Format((".j2k", ".j2c", ".jpc"), rb"\xff\x4f\xff\x51", "coded"),
     "npy": Format((".npy",), rb"\x93NUMPY", "npy"),
+    "fits": Format((".fits", ".fit", ".fts"), rb"SIMPLE  =", "fits", "", "fits", "astropy"),
+    "dicom": Format((".dcm",), rb".{128}DICM", "dicom", "", "dicom", "pydicom"),
     "exr": Format((".exr",), rb"\x76\x2f\x31\x01", "exr", "", "exr", "OpenEXR"),
     # each maker's RAW files begin otherwise
     "raw": Format(_RAW_SUFFIXES, rb"(?!)", "raw", ".tif", "raw", "rawpy"),
@@ -64,7 +66,7 @@ _NAMES |= {"jp2": "JPEG 2000", "j2k": "raw JPEG 2000"}
 
 
 def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> ImageFile:
-    """Read an image file: PNG, JPEG, TIFF, WebP, BMP, NPY, camera RAW, ND2 or CZI.
+    """Read an image file of one of the formats listed in the documentation, "Files and formats".
 
     Parameters
     ----------
@@ -239,7 +241,15 @@ def _identify(path: Path) -> str:
         raise FileError(f"{path} is not a file but a pipe, socket or device; name a file")
     with path.open("rb") as handle:
         head = handle.read(HEAD)
-    expected = _BY_SUFFIX.get(path.suffix.lower())
+    expected, found = _BY_SUFFIX.get(path.suffix.lower()), format_of(head)
+    # DICOM may begin as a TIFF file does, and RAW may be one.
+    if expected and re.match(FORMATS[expected].start, head, re.DOTALL):
+        return expected
+    if expected == "raw" and found in (None, "tiff"):
+        return expected
+    if found:
+        suffix = FORMATS[found].suffixes[0]
+        raise FileError(f"{path} is a {_NAMES[found]} file; rename it to {path.stem}{suffix}")
     if expected is None:
         raise FileError(
             f"{path}: cannot tell the format from the name; it must end in {_suffixes()} "
@@ -247,12 +257,5 @@ def _identify(path: Path) -> str:
         )
     if not head:
         raise FileError(f"{path} is empty (0 bytes); copy the file again")
-    found = format_of(head)
-    if found == expected or (expected == "raw" and found in (None, "tiff")):
-        return expected
-    if found is None:
-        raise FileError(
-            f"{path} is not a {_NAMES[expected]} file, whatever its name says; check its origin"
-        )
-    suffix = FORMATS[found].suffixes[0]
-    raise FileError(f"{path} is a {_NAMES[found]} file; rename it to {path.stem}{suffix}")
+    what = f"{path} is not a {_NAMES[expected]} file"
+    raise FileError(f"{what}, whatever its name says; check its origin")

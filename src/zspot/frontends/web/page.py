@@ -16,10 +16,9 @@ from zspot.frontends.sample_images import EXAMPLES
 from zspot.frontends.web import endpoint, texts, views
 from zspot.frontends.web.session import Sessions, method_of
 from zspot.frontends.words import error_in_words
+from zspot.io import SUFFIXES
 
 _HERE = Path(__file__).parent
-_SUFFIXES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".btf", ".webp", ".bmp", ".npy"]
-_RAW = [".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"]
 _PATIENCE = 60.0  # seconds; a run that waits for a free core may take longer to say that it stopped
 CSS = (_HERE / "viewer.css").read_text() + (_HERE / "page.css").read_text()
 
@@ -69,7 +68,7 @@ class Page:
     def _inputs(self) -> None:
         self.file = gr.File(
             label="Noisy image",
-            file_types=[*_SUFFIXES, *_RAW],
+            file_types=sorted(SUFFIXES - {".zarr"}),
             type="filepath",
             height=150,
             elem_id="zs-file",

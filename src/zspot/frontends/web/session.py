@@ -16,7 +16,7 @@ from zspot.core.errors import FileError
 from zspot.core.progress import Progress, Report
 from zspot.files import Options, PlaneRunner
 from zspot.frontends.job import Job
-from zspot.io import ImageFile, read, write
+from zspot.io import ImageFile, output_name, read, write
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.recipe import Recipe
 
@@ -84,8 +84,7 @@ class Session:
     def target(self) -> Path:
         """Where the denoised file goes."""
         assert self.image is not None
-        suffix = ".tif" if self.image.format == "raw" else self.source.suffix
-        return self.source.with_name(f"{self.source.stem}-denoised{suffix}")
+        return output_name(self.source, "-denoised")
 
     @property
     def places(self) -> list[tuple[Place, int | None]]:
@@ -108,7 +107,7 @@ class Session:
         assert image is not None
         runner = PlaneRunner(Options(method, effort, seed), self.source.name, report)
         torch.set_num_threads(self._threads)
-        return [result for _, result in runner.results(image.data, image.axes)]
+        return [result for _, result in runner.results_of(image)]
 
     def run(self) -> Iterator[Progress]:
         """Denoise the file that is open; see `Job.run`."""

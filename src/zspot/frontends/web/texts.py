@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INTRO = """# zspot
 Removes noise from one image using nothing but itself, and hands back the same kind of file: same \
 size, same pixel type, same metadata. The work is done on the computer that serves this page."""
-KINDS = "PNG, JPEG, TIFF and OME-TIFF, WebP, BMP, NPY or camera RAW. Nothing at hand? Try one:"
+KINDS = "PNG, JPEG, TIFF, camera RAW, FITS, DICOM, OpenEXR and more. Nothing at hand? Try one:"
 WAITING = "waiting for a free core"
 LOOKING = "looking at the noise"
 STOPPING = "stopping"

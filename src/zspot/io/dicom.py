@@ -1,0 +1,86 @@
+"""DICOM: grey or RGB, 8 to 32 bits, one frame or many (extra `dicom`)."""
+
+import copy
+import hashlib
+import warnings
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from zspot._version import __version__
+from zspot.core.errors import FileError
+from zspot.io.checks import check_header, check_pixel_type
+from zspot.io.image_file import ImageFile
+
+_LITTLE_ENDIAN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")  # implicit and explicit
+
+
+def read(path: Path, max_pixels: int) -> ImageFile:
+    """Read a DICOM file; several frames are planes ("QYX").
+
+    Kept: all tags, BitsStored among them. Values are denoised as they are stored, so the rescaling
+    to physical units stays true. PixelPaddingValue, up to its range limit, is nodata. Written anew:
+    SOPInstanceUID, ImageType (DERIVED, SECONDARY) and DerivationDescription. Compressed and
+    big-endian files are written as Explicit VR Little Endian, YBR colours as RGB (noted). Palettes,
+    1-bit and floating-point pixels are refused.
+    """
+    import pydicom
+    from pydicom.pixels.utils import pixel_array
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of files that break rules in ways that do no harm
+        source = pydicom.dcmread(path)
+        colour = source.get("PhotometricInterpretation", "")
+        if "PixelData" not in source or source.BitsAllocated < 8 or colour.startswith("PALETTE"):
+            raise FileError(f"{path} has no grey or RGB pixels of whole numbers; convert it")
+        frames, samples = int(source.get("NumberOfFrames") or 1), source.SamplesPerPixel
+        sizes = {"Q": frames, "Y": source.Rows, "X": source.Columns, "S": samples}
+        check_header(path, tuple(sizes.values()), max_pixels)
+        axes = "".join(letter for letter in sizes if letter in "YX" or sizes[letter] > 1)
+        pixels = pixel_array(source)
+    data = pixels.astype(pixels.dtype.newbyteorder("=")).reshape([sizes[a] for a in axes])
+    check_pixel_type(path, data.dtype)
+    del source.PixelData
+    metadata: dict[str, Any] = {"dicom": source}
+    padding = source.get("PixelPaddingValue")
+    if padding is not None and samples == 1:
+        low, high = sorted((int(padding), int(source.get("PixelPaddingRangeLimit", padding))))
+        metadata["valid"] = (data < low) | (data > high)
+    notes = ()
+    if source.file_meta.TransferSyntaxUID not in _LITTLE_ENDIAN:
+        name = source.file_meta.TransferSyntaxUID.name
+        notes = (f"{name} is replaced by Explicit VR Little Endian; the file may grow.",)
+    return ImageFile(data, axes, None, "dicom", metadata, path, notes)
+
+
+def refusal(image: ImageFile) -> str | None:
+    """Say why DICOM cannot hold the image, or None."""
+    if "dicom" in image.metadata:
+        return None
+    return "DICOM is written from DICOM only, as it needs a patient and a study; write a .tif file"
+
+
+def write(handle: BinaryIO, image: ImageFile) -> None:
+    """Write the tags of the source around the new pixels, as a derived image."""
+    from pydicom import dcmwrite
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    made = copy.deepcopy(image.metadata["dicom"])
+    made.decode()
+    bits, signed = made.BitsStored, image.data.dtype.kind == "i"
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    data = np.clip(image.data, low, high)
+    colour = "RGB" if made.SamplesPerPixel > 1 else made.PhotometricInterpretation
+    if made.file_meta.TransferSyntaxUID not in _LITTLE_ENDIAN:
+        made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made.set_pixel_data(data, colour, bits, generate_instance_uid=False)
+        digest = hashlib.sha256(data.tobytes()).hexdigest()  # the same result, the same identifier
+        made.SOPInstanceUID = generate_uid(entropy_srcs=[str(made.get("SOPInstanceUID")), digest])
+        made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+        made.ImageType = ["DERIVED", "SECONDARY", *list(made.get("ImageType") or ())[2:]]
+        earlier = [made.DerivationDescription] if made.get("DerivationDescription") else []
+        made.DerivationDescription = "; ".join([*earlier, f"denoised by zspot {__version__}"])
+        dcmwrite(handle, made, enforce_file_format=True)

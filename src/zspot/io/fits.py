@@ -1,0 +1,125 @@
+"""FITS: images and cubes of integers or floats (extra `fits`)."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from zspot.core.errors import FileError
+from zspot.io.checks import check_header, check_pixel_type
+from zspot.io.image_file import ImageFile
+
+_CARD = 80  # bytes
+_SUMS = (b"CHECKSUM", b"DATASUM ")
+# Stored as signed numbers (bytes: unsigned ones) with this BZERO, they mean the other kind.
+_SHIFTS = {("uint8", -128): "int8", ("int16", 1 << 15): "uint16", ("int32", 1 << 31): "uint32"}
+
+
+def read(path: Path, max_pixels: int) -> ImageFile:
+    """Read the first image of a FITS file; more than two axes are planes ("QYX").
+
+    Kept: everything but the pixels, byte for byte: all header cards, other images and tables (which
+    keep their values, noted). Unsigned integers are read as such; other scaled integers are
+    denoised as they are stored, and BSCALE and BZERO stay. BLANK is nodata, like NaN. Checksums of
+    the image are blanked (noted); a compressed image is written uncompressed (noted).
+    """
+    content, notes = path.read_bytes(), []
+    with _opened(content) as units:
+        place, image = _first(path, units)
+        if hasattr(image, "compression_type"):
+            check_header(path, image.shape, max_pixels)
+            content = _uncompressed(content, place)
+            notes = ["The compressed FITS image is written uncompressed."]
+    with _opened(content) as units:
+        image = _first(path, units)[1]
+        others = sum(unit.is_image and len(unit.shape) > 1 for unit in units) - 1
+        header, shape, where = image.header, image.shape, image.fileinfo()
+    check_header(path, shape, max_pixels)
+    bits = header["BITPIX"]
+    stored = np.dtype("u1" if bits == 8 else f">{'f' if bits < 0 else 'i'}{abs(bits) // 8}")
+    check_pixel_type(path, stored)
+    start, count = where["datLoc"], int(np.prod(shape, dtype=object))
+    if len(content) < start + count * stored.itemsize:
+        raise FileError(f"{path} is truncated: its pixels end early; copy the file again")
+    data = np.frombuffer(content, stored, count, start).reshape(shape)
+    data = data.astype(stored.newbyteorder("="))
+    shift = header.get("BZERO", 0) if header.get("BSCALE", 1) == 1 else 0
+    meant = _SHIFTS.get((data.dtype.name, shift))
+    if meant:
+        data = (data.astype(np.int64) + int(shift)).astype(meant)
+    head = content[where["hdrLoc"] : start]
+    for card in (head[i : i + _CARD] for i in range(0, len(head), _CARD)):
+        if card[:8] in _SUMS:
+            head = head.replace(card, b" " * _CARD)
+            notes.append("The checksum of the FITS image is blanked.")
+    if others:
+        notes.append(f"{others} more images in the FITS file keep their old pixels.")
+    end = start + count * stored.itemsize
+    own = {"before": content[: where["hdrLoc"]] + head, "after": content[end:], "stored": stored}
+    own["shift"] = int(shift) if meant else 0
+    metadata: dict[str, Any] = {"fits": own}
+    if "BLANK" in header and stored.kind in "iu":
+        metadata["nodata"] = float(header["BLANK"] + own["shift"])
+    axes = "Q" * (len(shape) - 2) + "YX"
+    return ImageFile(data, axes, None, "fits", metadata, path, tuple(dict.fromkeys(notes)))
+
+
+@contextlib.contextmanager
+def _opened(content: bytes, **options: Any) -> Iterator[Any]:
+    from astropy.io import fits
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of headers that break rules in ways that do no harm
+        with fits.open(io.BytesIO(content), memmap=False, **options) as units:
+            yield units
+
+
+def _first(path: Path, units: Any) -> tuple[int, Any]:
+    for place, unit in enumerate(units):
+        if unit.is_image and len(unit.shape) > 1:
+            return place, unit
+    raise FileError(f"{path} holds no image of two or more axes; check the file")
+
+
+def _uncompressed(content: bytes, place: int) -> bytes:
+    from astropy.io import fits
+
+    out = io.BytesIO()
+    with _opened(content) as units:
+        units[place] = fits.ImageHDU(units[place].data, units[place].header)
+        units.writeto(out, output_verify="ignore")
+    return out.getvalue()
+
+
+def refusal(image: ImageFile) -> str | None:
+    """Say why FITS cannot hold the image, or None."""
+    if image.alpha is not None:
+        return "FITS cannot mark transparency; write a .png or .tif file"
+    if image.data.dtype == np.float16:
+        return "FITS cannot hold float16 pixels; write a .tif file"
+    return None
+
+
+def write(handle: BinaryIO, image: ImageFile) -> None:
+    """Write the source around the new pixels, or the pixels alone, colours as planes."""
+    from astropy.io import fits
+
+    own = image.metadata.get("fits")
+    if own is None:
+        data = image.data
+        if "S" in image.axes:
+            data = np.moveaxis(data, image.axes.index("S"), -3)
+        made = io.BytesIO()
+        fits.PrimaryHDU(np.ascontiguousarray(data)).writeto(made)
+        handle.write(made.getbuffer())
+        return
+    data = image.data
+    if own["shift"]:
+        data = data.astype(np.int64) - own["shift"]
+    handle.write(own["before"])
+    handle.write(np.ascontiguousarray(data, own["stored"]).data)
+    handle.write(own["after"])
