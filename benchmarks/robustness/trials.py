@@ -216,9 +216,10 @@ def gpu_memory_trial(args: argparse.Namespace) -> dict[str, Any]:
 _CHILD = """
 import resource, sys, torch
 from dataclasses import replace
+from functools import partial
 import zspot
 from zspot.core.memory import resident
-from zspot.engine import RecipeDenoiser, budget
+from zspot.engine import budget, run
 name, side, channels = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(1)
 y = torch.randn(channels, side, side, generator=torch.Generator().manual_seed(0))
@@ -230,7 +231,7 @@ if isinstance(made, zspot.Recipe):
     made = replace(made, fit=replace(made.fit, steps=2), predict=replace(made.predict, passes=1))
     planned, _ = budget.plan(made, y.shape)
     estimate = budget.needed(planned, y.shape) - resident()
-    made = RecipeDenoiser(made)
+    made = partial(run, made)
 before = resident()
 made(y, seed=0)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

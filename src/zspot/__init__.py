@@ -22,51 +22,22 @@ if TYPE_CHECKING:
     from zspot.recipe import Recipe, RecipeError
 
 # Loaded on first use, so that `import zspot` does not wait for torch.
-_HOME = {
-    "OptionError": "zspot.core.errors",
-    "Result": "zspot.api",
-    "denoise": "zspot.api",
-    "run": "zspot.api",
-    "FileError": "zspot.core.errors",
-    "ImageError": "zspot.core.errors",
-    "ZspotError": "zspot.core.errors",
-    "NoiseReport": "zspot.noise",
-    "analyze_noise": "zspot.noise",
-    "Method": "zspot.algorithms",
-    "Progress": "zspot.core.progress",
-    "Recipe": "zspot.recipe",
-    "RecipeError": "zspot.core.errors",
-    "Trust": "zspot.api.trust",
-    "assess": "zspot.api.trust",
-    "assess_images": "zspot.api.trust",
-    "denoise_file": "zspot.files",
-    "denoise_many": "zspot.files",
-    "plot_noise": "zspot.noise",
+_HOMES = {
+    "zspot.algorithms": ("Method",),
+    "zspot.api": ("Result", "denoise", "run"),
+    "zspot.api.trust": ("Trust", "assess", "assess_images"),
+    "zspot.core.errors": ("FileError", "ImageError", "OptionError", "RecipeError", "ZspotError"),
+    "zspot.core.progress": ("Progress",),
+    "zspot.files": ("denoise_file", "denoise_many"),
+    "zspot.noise": ("NoiseReport", "analyze_noise", "plot_noise"),
+    "zspot.recipe": ("Recipe",),
 }
 
 __all__ = [
-    "FileError",
-    "ImageError",
-    "Method",
-    "NoiseReport",
-    "OptionError",
-    "Progress",
-    "Recipe",
-    "RecipeError",
-    "Result",
-    "Trust",
-    "ZspotError",
-    "__version__",
-    "analyze_noise",
-    "assess",
-    "assess_images",
-    "denoise",
-    "denoise_file",
-    "denoise_many",
-    "methods",
-    "plot_noise",
-    "run",
-]
+    "FileError", "ImageError", "Method", "NoiseReport", "OptionError", "Progress", "Recipe",
+    "RecipeError", "Result", "Trust", "ZspotError", "__version__", "analyze_noise", "assess",
+    "assess_images", "denoise", "denoise_file", "denoise_many", "methods", "plot_noise", "run",
+]  # fmt: skip
 
 
 def methods() -> dict[str, Method]:
@@ -77,8 +48,9 @@ def methods() -> dict[str, Method]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module 'zspot' has no attribute {name!r}")
 
 

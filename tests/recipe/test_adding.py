@@ -53,9 +53,9 @@ def test_its_values_are_checked(recipe):
         zspot.Recipe.from_toml(TOML.replace("side", "size"))
 
 
-def test_it_scores_as_many_pixels_as_it_says(recipe):
+def test_it_scores_one_pixel_of_each_cell(recipe):
     maps = recipe.mask.draw(torch.Size((1, 3, 40, 80)), torch.Generator().manual_seed(0))
-    assert maps.scored.float().mean() == pytest.approx(recipe.mask.scored_fraction)
+    assert maps.scored.float().mean() == pytest.approx(1 / recipe.mask.side**2)
     assert not (maps.scored & ~maps.hidden).any()
 
 

@@ -1,10 +1,4 @@
-"""AP-BSN on a single image: a blind-spot network on pixel-shuffled phases.
-
-As published: stride 5 in the fit, where even strongly correlated noise is nearly white, and 2 in
-the prediction, where more detail is left; then random-replacement refinement (8 times, 16 % of the
-pixels as they were). L1, Adam at 1e-4, patches of 120 pixels in batches of 8, network of 128
-filters and 9 modules; trained on a set of images, here on one, so `best` has 1000 steps.
-"""
+"""AP-BSN on a single image: a blind-spot network on pixel-shuffled phases."""
 
 from zspot.recipe import BlindSpot, Constant, Fit, NoMask, Predict, Recipe
 

@@ -1,17 +1,13 @@
-"""auto-scratch: `auto` without its trained weights; all it knows is the one image.
+"""auto-scratch: `auto` without its trained weights; all it knows is the one image."""
 
-Where the noise is white a closed-form non-local estimate needs no network. Where it is correlated
-a network learns from scratch by cross-scale refilling; what it removed has the correlations of the
-noise, and a non-local estimate guided by it brings back what it lost of the picture.
-"""
-
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from torch import Tensor
 
 from zspot.algorithms import refill
-from zspot.core.progress import Report
-from zspot.engine import Denoised, run
+from zspot.engine import Denoised, Denoiser, run
 from zspot.noise import analyze_noise
 from zspot.noise.pca_level import white_level
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Recipe, UNet, independent
@@ -34,11 +30,7 @@ def white(level: tuple[float, ...]) -> Recipe:
 
 
 def correlated(effort: str) -> Recipe:
-    """Return the recipe for correlated noise.
-
-    The shorter efforts learn on the whole image: the many steps on small crops that `refill` takes
-    learn the noise of small images.
-    """
+    """Return the recipe for correlated noise; the shorter efforts learn on the whole image."""
     recipe = refill.recipe(effort)
     if effort in _STEPS:
         recipe = replace(recipe, fit=Fit(_STEPS[effort], 3e-3, "one-cycle", stride=2))
@@ -46,27 +38,23 @@ def correlated(effort: str) -> Recipe:
     return replace(recipe, method="auto-scratch", finish=finish)
 
 
-@dataclass(frozen=True)
-class AutoScratch:
-    """The denoiser of an effort: "fast", "balanced" or "best"."""
+def make(effort: str) -> Denoiser:
+    """Return the denoiser of an effort: "fast", "balanced" or "best"."""
+    return partial(_denoise, effort)
 
-    effort: str
 
-    def __call__(
-        self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
-    ) -> Denoised:
-        """Denoise a standardised plane (C, H, W)."""
-        found = analyze_noise(plane.cpu().numpy(), channel_axis=0)
-        level = white_level(plane)
-        if found.is_white and level is not None and min(level) > 0:
-            recipe = white(level)
-            why = "the noise is white, so the result is made of similar patches, without a network"
-        else:
-            recipe = correlated(self.effort)
-            why = (
-                "the noise is correlated, so a network learns from scratch by refilling, and its "
-                "result guides one from similar patches"
-            )
-        done = run(recipe, plane, seed=seed, report=report, memory=memory)
-        near = f"neighbouring pixels of the noise correlate by {found.lag_one:.2f}"
-        return done.explained(why, near)
+def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
+    """Denoise a standardised plane (C, H, W)."""
+    found = analyze_noise(plane.cpu().numpy(), channel_axis=0)
+    level = white_level(plane)
+    if found.is_white and level is not None and min(level) > 0:
+        recipe = white(level)
+        why = "the noise is white, so the result is made of similar patches, without a network"
+    else:
+        recipe = correlated(effort)
+        why = (
+            "the noise is correlated, so a network learns from scratch by refilling, and its "
+            "result guides one from similar patches"
+        )
+    done = run(recipe, plane, **options)
+    return done.explained(why, f"neighbouring pixels of the noise correlate by {found.lag_one:.2f}")

@@ -1,12 +1,5 @@
-"""BM3D through the package `bm3d` (extra `bm3d`; its licence is non-commercial).
+"""BM3D through the package `bm3d` (extra `bm3d`; its licence is non-commercial)."""
 
-The package is told zspot's own estimate of the level of white noise, `zspot.noise.pca_level`, and
-where the image allows none the deviation of what the pretrained estimate removes. Three channels
-are denoised together by the package's colour version, any other number one by one. Nothing is
-fitted or random, and all efforts are the same: the package has nothing to trade.
-"""
-
-from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -25,41 +18,37 @@ _LEAST_SIDE = 48  # pixels that the package's search needs
 _LEAST_LEVEL = 1e-3  # of the image's deviation
 
 
-@dataclass(frozen=True)
-class BM3D:
-    """The denoiser, the same for every effort."""
-
-    def __call__(
-        self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
-    ) -> Denoised:
-        """Denoise a standardised plane (C, H, W)."""
-        package = _package()
-        least = budget.resident() + _BYTES * plane.numel()
-        budget.check(least, memory, plane.shape, "bm3d")
-        together = len(plane) == _COLOURS
-        clock = Clock(report, {"filter": (1 if together else len(plane), 1.0)})
-        levels = _levels(plane)
-        image = _mirrored(plane)
-        if together:
-            out = np.moveaxis(package.bm3d_rgb(np.moveaxis(image, 0, -1), list(levels)), -1, 0)
-            clock.tick("filter")
-        else:
-            out = np.empty_like(image)
-            for index, level in enumerate(levels):
-                out[index] = np.asarray(package.bm3d(image[index], level)).reshape(out.shape[1:])
-                clock.tick("filter")
-        height, width = plane.shape[1:]
-        said = ", ".join(f"{level:.3f}" for level in levels)
-        return Denoised(
-            torch.from_numpy(out[:, :height, :width].astype(np.float32)),
-            reason=f"noise level estimated as {said} of the image's deviation; the package bm3d "
-            "has a non-commercial licence",
-        )
-
-
 def make(effort: str) -> Denoiser:
-    """Return the denoiser; without the package it raises an OptionError when it is run."""
-    return BM3D()
+    """Return the denoiser, the same for all efforts; it raises when run without the package."""
+    return _denoise
+
+
+def _denoise(
+    plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
+) -> Denoised:
+    """Denoise a standardised plane (C, H, W)."""
+    package = _package()
+    least = budget.resident() + _BYTES * plane.numel()
+    budget.check(least, memory, plane.shape, "bm3d")
+    together = len(plane) == _COLOURS
+    clock = Clock(report, {"filter": (1 if together else len(plane), 1.0)})
+    levels = _levels(plane)
+    image = _mirrored(plane)
+    if together:
+        out = np.moveaxis(package.bm3d_rgb(np.moveaxis(image, 0, -1), list(levels)), -1, 0)
+        clock.tick("filter")
+    else:
+        out = np.empty_like(image)
+        for index, level in enumerate(levels):
+            out[index] = np.asarray(package.bm3d(image[index], level)).reshape(out.shape[1:])
+            clock.tick("filter")
+    height, width = plane.shape[1:]
+    said = ", ".join(f"{level:.3f}" for level in levels)
+    return Denoised(
+        torch.from_numpy(out[:, :height, :width].astype(np.float32)),
+        reason=f"noise level estimated as {said} of the image's deviation; the package bm3d "
+        "has a non-commercial licence",
+    )
 
 
 def _package() -> ModuleType:

@@ -1,10 +1,4 @@
-"""BSN-INS: zero-shot blind-spot denoising via implicit neural sampling.
-
-`best` is the paper's setting. The published demo differs from the paper in three ways, each an
-entry of the recipe here: its INR is never trained (`fill.trained = false`), its dropout is 0.75
-throughout (`fill.dropout`), and it mixes colour channels when it groups the phases (not offered).
-The number of octaves of the coordinate lifting is not printed; 10 is the customary value.
-"""
+"""BSN-INS: zero-shot blind-spot denoising via implicit neural sampling."""
 
 from zspot.recipe import Fit, Predict, Recipe, UNet
 

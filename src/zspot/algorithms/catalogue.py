@@ -1,7 +1,4 @@
-"""The methods: what is known of each, and where it is made when it is first asked for.
-
-`METHODS` is the whole list; nothing is discovered, and nothing here loads torch.
-"""
+"""The whole list of methods: what is known of each, and where it is made; torch is not loaded."""
 
 from zspot.algorithms.method import MadeIn, Method
 
@@ -21,7 +18,7 @@ _ENTRIES = (
         summary="auto without the weights trained on photographs: nothing but the image. Slower.",
         citation="zspot, 2026; Lebrun, Buades, Morel. A Nonlocal Bayesian Image Denoising "
         "Algorithm. SIAM J. Imaging Sci. 6(3), 2013; and the reference of refill.",
-        make=MadeIn("zspot.algorithms.auto_scratch:AutoScratch"),
+        make=MadeIn("zspot.algorithms.auto_scratch:make"),
         seconds=76,
     ),
     Method(

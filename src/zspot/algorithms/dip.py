@@ -1,10 +1,4 @@
-"""Deep image prior: fit an hourglass network from fixed noise to the image, and stop in time.
-
-As published: a code of 32 channels uniform in [0, 0.1], fresh Gaussian noise of 1/30 on it at each
-step, squared error, Adam at 0.01, running mean of the outputs with decay 0.99, some 3000 steps
-chosen by looking at the clean image. The stopping rule here does not: the least variance of the
-outputs (Wang et al., Early Stopping for Deep Image Prior, TMLR 2023).
-"""
+"""Deep image prior: fit an hourglass from fixed noise to the image, and stop in time."""
 
 from zspot.recipe import Code, Everything, Fit, Hourglass, Recipe
 

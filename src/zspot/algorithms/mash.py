@@ -1,30 +1,7 @@
-"""MASH: hide as much as the noise is correlated, and shuffle flat parts where it is strongly so.
-
-Two probes, fitted with keep probability 0.8 and 0.2, give two estimates of the noise level (the
-deviation of what they removed). A network that sees many neighbours learns correlated noise and
-leaves less of it to be removed, so the gap between the two tells how correlated the noise is.
-
-Paper and release differ in what follows from the gap:
-
-    =========  =======================  ==========================
-    settings   thresholds, of 255       hidden share low, mid, high
-    =========  =======================  ==========================
-    released   1.0, 2.0                 0.1, 0.5, 0.9
-    printed    1.5, 2.5                 0.2, 0.5, 0.8
-    =========  =======================  ==========================
-
-The registered method takes the released ones, whose published figures can be compared with. "Of
-255" is taken of the image's own range (largest less smallest value): a method must not know what
-scale the intensities have.
-
-Otherwise as published: Noise2Noise U-Net without dilation or dropout, zero fill, Adam at 4e-4
-along a cosine, L1 on hidden pixels, 800 steps, mean of 10. Above the upper threshold, after 50
-steps, the mean of 10 predictions finds flat tiles of 4 x 4 pixels (all deviations in 2x2 windows
-under 0.5 of the largest; the release takes 0.1 for microscopy: pass it as `flat_below`), which are
-shuffled in the target. The tiles are permuted anew at each step.
-"""
+"""MASH: hide as much as the noise is correlated, and shuffle flat parts where it is strongly so."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import Tensor
 
@@ -89,27 +66,30 @@ def choose(common: Recipe, gap: float, settings: Settings) -> Recipe:
     return replace(common, mask=mask, target=target)
 
 
-@dataclass(frozen=True)
-class Mash:
-    """The denoiser that probes with a recipe and then runs it as the gap asks for."""
+def make(effort: str, settings: Settings = RELEASED) -> Denoiser:
+    """Return the denoiser of an effort: "fast", "balanced" or "best" (as published)."""
+    return partial(_denoise, base(effort), settings)
 
-    common: Recipe
-    settings: Settings = RELEASED
 
-    def __call__(
-        self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
-    ) -> Denoised:
-        """Denoise a standardised plane (C, H, W)."""
-        unit = float(plane.max() - plane.min()) / 255
-        levels = []
-        for number, keep in enumerate(PROBES):
-            probe = replace(self.common, mask=replace(self.common.mask, keep=keep))
-            told = within(report, number, _RUNS)
-            done = run(probe, plane, seed=seed, report=told, memory=memory)
-            levels.append(float((plane - done.mean).std()))
-        recipe = choose(self.common, (levels[1] - levels[0]) / unit, self.settings)
-        done = run(recipe, plane, seed=seed, report=within(report, 2, _RUNS), memory=memory)
-        return done.explained(_in_words(recipe, [level / unit for level in levels]))
+def _denoise(
+    common: Recipe,
+    settings: Settings,
+    plane: Tensor,
+    *,
+    seed: int,
+    report: Report | None = None,
+    memory: int | None = None,
+) -> Denoised:
+    """Probe a standardised plane (C, H, W) with a recipe, then run it as the gap asks for."""
+    unit = float(plane.max() - plane.min()) / 255
+    levels = []
+    for number, keep in enumerate(PROBES):
+        probe = replace(common, mask=replace(common.mask, keep=keep))
+        done = run(probe, plane, seed=seed, report=within(report, number, _RUNS), memory=memory)
+        levels.append(float((plane - done.mean).std()))
+    recipe = choose(common, (levels[1] - levels[0]) / unit, settings)
+    done = run(recipe, plane, seed=seed, report=within(report, 2, _RUNS), memory=memory)
+    return done.explained(_in_words(recipe, [level / unit for level in levels]))
 
 
 def _in_words(recipe: Recipe, levels: list[float]) -> str:
@@ -124,8 +104,3 @@ def _in_words(recipe: Recipe, levels: list[float]) -> str:
         f"hides {1 - recipe.mask.keep:.0%} of the pixels{shuffled}; two probes find a noise level "
         f"of {found} (255ths of the range)"
     )
-
-
-def make(effort: str, settings: Settings = RELEASED) -> Denoiser:
-    """Return the denoiser of an effort: "fast", "balanced" or "best" (as published)."""
-    return Mash(base(effort), settings)

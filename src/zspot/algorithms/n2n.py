@@ -1,9 +1,4 @@
-"""Noise2Noise: learn to predict one noisy image of a scene from another, for those who have two.
-
-Needs `second`, a noisy image of the same scene with independent noise. Each image predicts the
-other, and the result is the mean of the predictions from both. As published: squared error, Adam
-at 1e-3 (here 4e-4, as in the single-image methods), U-Net.
-"""
+"""Noise2Noise: learn to predict one noisy image of a scene from another, for those who have two."""
 
 from zspot.recipe import Constant, Fit, NoMask, Predict, Recipe, Second, UNet
 

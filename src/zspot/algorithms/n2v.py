@@ -1,11 +1,4 @@
-"""Noise2Void on one image: hide few pixels, put random neighbours in their place, predict them.
-
-As published: one pixel in 64 of random 64 x 64 patches, replaced by a neighbour within 5 pixels,
-squared error, Adam at 4e-4, batches of 128, one prediction of the whole image. The paper trains on
-a set of images; on one image the published number of steps (200 epochs of 400) teaches little that
-the first few hundred steps do not, so `best` stops at 4000. The network is the Noise2Noise U-Net
-that the other methods here use.
-"""
+"""Noise2Void on one image: hide few pixels, put random neighbours there, predict them."""
 
 from zspot.recipe import Fit, Neighbour, Predict, Recipe, Stratified, UNet
 

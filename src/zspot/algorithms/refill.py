@@ -1,17 +1,4 @@
-"""Cross-scale pixel refilling: hidden pixels are filled from the image at half its size.
-
-As published: 8 x 8 patches at a stride of 2 are matched in the 2x average-pooled image and
-averaged into an auxiliary image that fills hidden pixels; keep probability 0.3, pixel-shuffle 2 in
-the fit and the prediction, consistency of shuffled and whole outputs with weight 0.2, a light
-blind-spot network of 64 filters and 4 modules, 2000 steps, mean of 10.
-
-The auxiliary image is made from all pixels, so that a hidden pixel reaches the network through
-patches of the pooled image that hold it: blindness does not hold to the bit. A test measures the
-leak.
-
-The shorter efforts learn on small crops, where steps are cheap. The network sees a few pixels
-around each, not the whole, so that its predictions need no windows.
-"""
+"""Cross-scale pixel refilling: hidden pixels are filled from the image at half its size."""
 
 from zspot.recipe import Bernoulli, BlindSpot, Fit, Predict, Recipe, Refill
 

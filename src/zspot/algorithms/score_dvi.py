@@ -1,24 +1,4 @@
-"""ScoreDVI: variational posterior of image and noise, guided by a blind Gaussian denoiser.
-
-The clean image is a Gaussian whose mean and variance a network predicts from the noisy image; the
-noise of each pixel is a mixture of Gaussians whose precisions (Gamma), weights (Dirichlet) and
-membership (categorical) small networks predict. All are fitted to the one image by the evidence
-lower bound. What it needs to know of clean images, the gradient of their log density, comes from a
-blind Gaussian denoiser D: (D(z) - z) / v at a sample z of variance v (Tweedie).
-
-As published: 400 steps of Adam at 1e-3, three components, five samples a step, running mean with
-decay 0.9, prior weight 0.5, 1 or 2 for noise up to 10, 25 and above of 255 (here of the image's
-range). Departures: the posterior's mean starts as the noisy image and is predicted as a change of
-it, the network is the hourglass of the deep image prior, and one prior serves all components where
-the release trains three alike. The release runs a second time where the posterior stays wide; here
-the gradient is clipped instead, and the score is divided by the variance of what the prior removes
-where that exceeds the posterior's: divided by less, it runs away on weak noise. The release sets
-the prior noise variance per data set (`Settings.variance`); by default it is measured. Paper and
-release do not differ otherwise.
-
-The prior was trained by `training/train.py --noise gaussian`; another one can be given to
-`make` as a file or a callable.
-"""
+"""ScoreDVI: variational posterior of image and noise, guided by a blind Gaussian denoiser."""
 
 import math
 import time
@@ -74,9 +54,8 @@ class Settings:
     average : float
         Decay of the running mean of the posterior's mean, which is the result.
     variance : float or None
-        Mean of the noise variance before anything is seen, of the image's; the release sets it
-        per data set (0.01, 0.005 and 0.02 of the squared range for CC, PolyU and SIDD). None takes
-        the variance that is measured.
+        Mean of the noise variance before anything is seen, of the image's; None takes the variance
+        that is measured.
     """
 
     steps: int = 400
@@ -89,10 +68,7 @@ class Settings:
 
 
 class Posterior(nn.Module):
-    """The networks that predict the posterior of image and noise from the noisy image.
-
-    The image starts as it is, and both variances at that of the noise, `variance`.
-    """
+    """The networks that predict the posterior of image and noise; both start at `variance`."""
 
     def __init__(
         self, channels: int, settings: Settings, variance: float, generator: Generator
@@ -156,8 +132,7 @@ def bound(
 ) -> Tensor:
     """Return the negative evidence lower bound per pixel, up to a constant.
 
-    It takes what `Posterior` says of `y`, the prior and its weight, the mean of the noise variance
-    (the precision's prior is Gamma(1, variance)) and standard normal samples (S, K, C, H, W).
+    `q`: what `Posterior` says of `y`; `noise`: standard normal samples (S, K, C, H, W).
     """
     mean, log_variance, log_beta = q["mean"], q["log_variance"], q["log_beta"]
     own = log_variance.exp()
@@ -285,10 +260,8 @@ def _fit(
 
 @torch.no_grad()
 def noise_variance(y: Tensor, prior: Prior) -> float:
-    """Measure the noise variance by what the prior removes from pixel-shuffled phases.
-
-    There correlated noise is nearly white, which is all that a Gaussian denoiser removes.
-    """
+    """Measure the noise variance by what the prior removes from pixel-shuffled phases."""
+    # Where correlated noise is nearly white, which is all that a Gaussian denoiser removes.
     step = min(_PHASES, max(1, min(y.shape[2:]) // 16))
     phases = pixel_unshuffle(y, step)
     return float((phases - prior(phases)).square().mean())

@@ -1,11 +1,4 @@
-"""Self2Self: predict hidden pixels with a network of partial convolutions that always drops out.
-
-As published: 30 % of the pixels of each channel hidden, dropout 0.3 in the decoder, random flips,
-squared error on hidden pixels, Adam at 1e-4, 450 000 steps, mean of 100 predictions. That would
-take days on two CPU cores for a 256 x 256 image, so `best` is 12 000 steps at a learning
-rate that falls from 1e-3. The shorter efforts learn on small crops with less dropout: few steps
-cannot afford the published one. Quality grows with the logarithm of the steps.
-"""
+"""Self2Self: predict hidden pixels by partial convolutions with dropout that is always on."""
 
 from zspot.recipe import Bernoulli, Constant, Fit, PartialUNet, Predict, Recipe
 

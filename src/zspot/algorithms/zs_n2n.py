@@ -1,10 +1,4 @@
-"""ZS-N2N: a tiny network learns to predict one diagonal half of the image from the other.
-
-As published: each 2x2 block gives one pixel to each of two half-size images, the means of its
-diagonals; two 3x3 and one 1x1 convolution of 48 filters predict the noise; squared error both ways
-plus the consistency of the whole image with its halves; Adam at 1e-3, falling by half every 1000
-of some 2000 steps (here along a cosine), one prediction.
-"""
+"""ZS-N2N: a tiny network learns to predict one diagonal half of the image from the other."""
 
 from zspot.recipe import Constant, Fit, Halves, NoMask, Predict, Recipe, Shallow
 

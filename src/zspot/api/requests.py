@@ -1,6 +1,7 @@
 """What was asked of a run: all that can be refused before the work is refused here."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from zspot.api.preparation import Preparation, prepare
 from zspot.core.errors import OptionError
 from zspot.core.memory import limit_of
 from zspot.core.plane import Plane, check_image
-from zspot.engine import Denoiser, RecipeDenoiser
+from zspot.engine import Denoiser, run
 from zspot.engine.shared_fit import Asked, Fitted, Start, begin, check_neighbour
 from zspot.recipe import Recipe
 
@@ -105,8 +106,10 @@ class Request:
     def denoiser(self, second: Tensor | None, start: Start | None) -> Denoiser:
         """Return what denoises the plane: a shared fit, a recipe or a method of another kind."""
         if start is not None and start.recipe is not None:
-            return RecipeDenoiser(start.recipe, second, start.weights)
-        return RecipeDenoiser(self.made, second) if isinstance(self.made, Recipe) else self.made
+            return partial(run, start.recipe, second=second, start=start.weights)
+        if isinstance(self.made, Recipe):
+            return partial(run, self.made, second=second)
+        return self.made
 
 
 def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, str]:

@@ -1,7 +1,4 @@
-"""`denoise` for arrays that are not NumPy's: torch tensors, dask arrays, xarray's DataArray.
-
-Only libraries that the caller has imported already are looked at, so none of them is needed.
-"""
+"""`denoise` for arrays of libraries that the caller has imported: torch, dask and xarray."""
 
 import math
 import sys
@@ -30,36 +27,22 @@ def is_lazy(image: Any) -> bool:
 
 
 def denoise_foreign(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> Any:
-    """Denoise an image into an array of its own kind.
+    """Denoise a tensor, a dask array or an xarray DataArray into one of its kind, shape and dtype.
 
-    Parameters
-    ----------
-    image : Tensor, dask.array.Array or xarray.DataArray
-        A tensor has the axes of `zspot.denoise`; the others may have more in front, and each
-        plane is denoised by itself.
-    channel_axis : int or None
-    denoise : callable
-        Denoises one plane.
-
-    Returns
-    -------
-    The kind, shape and dtype of `image`. A tensor is on the same device, without gradient; a dask
-    array is lazy, in one chunk for each plane; a DataArray keeps dims, coords, attrs and name.
+    A tensor stays on its device, without gradient; a dask array is lazy, in one chunk for each
+    plane; a DataArray keeps dims, coords, attrs and name. The last two may have more axes in front.
 
     Raises
     ------
     ImageError
-        If the axes do not fit; for lazy arrays, what is wrong with the values is raised when they
-        are computed.
+        If the axes do not fit; of lazy arrays, what is wrong with values when they are computed.
     """
     if isinstance(image, Tensor):
         return _tensor(image, channel_axis, denoise)
-    if _is_xarray(image):
-        inner = image.data
-        if _is_dask(inner):
-            return image.copy(data=_dask(inner, channel_axis, denoise))
-        return image.copy(data=_planes(np.asarray(inner), channel_axis, denoise))
-    return _dask(image, channel_axis, denoise)
+    inner = image.data if _is_xarray(image) else image
+    work = _dask if _is_dask(inner) else _planes
+    out = work(inner, channel_axis, denoise)
+    return image.copy(data=out) if _is_xarray(image) else out
 
 
 def _is_dask(image: Any) -> bool:
@@ -91,7 +74,8 @@ def _dask(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> Any:
     )
 
 
-def _planes(image: np.ndarray, channel_axis: int | None, denoise: PlaneDenoiser) -> np.ndarray:
+def _planes(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> np.ndarray:
+    image = np.asarray(image)
     out = np.empty_like(image)
     for place, inner in iter_planes(image.shape, letters_of(image.shape, channel_axis)):
         out[place] = denoise(image[place], inner)

@@ -1,7 +1,6 @@
 """Where the planes of an array are, by a letter for each of its axes.
 
-Y and X are the rows and columns of a plane and S its colours, denoised together. All other letters
-count planes: T time, Z depth, C separate channels, Q anything else.
+Y, X and S are rows, columns and colours of a plane; T, Z, C and Q count planes.
 """
 
 import itertools
@@ -21,10 +20,7 @@ def channel_axis(letters: str) -> int | None:
 
 
 def iter_planes(shape: Sequence[int], letters: str) -> Iterator[tuple[Place, int | None]]:
-    """Yield index and channel axis of every plane of an array, the last axis fastest.
-
-    `letters`: one for each axis.
-    """
+    """Yield index and channel axis of every plane of an array, the last axis fastest."""
     colours = channel_axis(letters)
     counts = [
         [slice(None)] if letter in PLANE else range(size)
@@ -37,8 +33,7 @@ def iter_planes(shape: Sequence[int], letters: str) -> Iterator[tuple[Place, int
 def letters_of(shape: Sequence[int], channel_axis: int | None) -> str:
     """Name the axes of an array: the last two are rows and columns, others count planes.
 
-    `channel_axis`: of the whole array. ImageError: if there are too few axes, or no axis of that
-    number.
+    ImageError: if there are too few axes, or no axis of the number `channel_axis`.
     """
     ndim = len(shape)
     needed = 2 if channel_axis is None else 3

@@ -19,10 +19,7 @@ def resident() -> int:
 
 
 def held() -> float:
-    """Return the bytes that the process holds beside the work itself.
-
-    What libraries load at their first use is still to come at the first run, and there ever after.
-    """
+    """Return the bytes that the process holds beside the work, libraries still to load included."""
     return max(_at_first() + LIBRARIES, resident())
 
 
@@ -45,10 +42,7 @@ def half_of_free() -> int:
 
 
 def limit_of(max_memory: int | str | None) -> int:
-    """Return the bytes the process may take: as given, or what it holds and half of what is free.
-
-    OptionError: if it is no size of memory.
-    """
+    """Return the bytes the process may take: as given, or what it holds and half of the free."""
     if max_memory is None:
         return resident() + half_of_free()
     try:
@@ -58,10 +52,7 @@ def limit_of(max_memory: int | str | None) -> int:
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that "2GB", "500 MB", "1.5GiB" or "2000000000" name.
-
-    ValueError: if the text names no size.
-    """
+    """Return the bytes that "2GB", "500 MB", "1.5GiB" or "2000000000" name, else a ValueError."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
     if not found or float(found[1]) == 0:
         raise ValueError(f"{text!r} is no size of memory: write it as 2GB or 500MB")

@@ -1,8 +1,6 @@
 """Between an array as the user has it and the standardised plane that denoisers work on.
 
-A plane is float32 (C, H, W) with each channel's mean subtracted and all divided by one standard
-deviation, so no method can depend on the intensity scale. One for all, because channels are taken
-as the colours of one picture, whose relation means something.
+One deviation for all channels: they are the colours of one picture, whose relation matters.
 """
 
 from dataclasses import dataclass
@@ -30,8 +28,7 @@ class Plane:
     def of(cls, image: np.ndarray, channel_axis: int | None) -> "Plane":
         """Standardise an image (H, W), or 3-D with `channel_axis` naming that of 1 to 4 channels.
 
-        Other shapes, empty arrays, dtypes that are not real numbers, NaN and infinity raise an
-        `ImageError`.
+        ImageError: as `check_image`, and for NaN and infinity.
         """
         axis = check_image(image, channel_axis)
         _check_finite(image)
@@ -61,10 +58,7 @@ class Plane:
         return values[self.varying].astype(np.float32)
 
     def restore(self, mean: np.ndarray) -> np.ndarray:
-        """Return denoised `varying_values` as an image like the user's, between constant channels.
-
-        Integers are rounded to the nearest and cut to the dtype's range.
-        """
+        """Return denoised `varying_values` as an image like the user's, constant channels kept."""
         if np.array_equal(mean, self.varying_values):
             return self.image.copy()  # not the round trip through float32
         values = self.values.copy()
@@ -100,8 +94,7 @@ def channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:
 def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
     """Return the channel axis of an image counted from the front.
 
-    ImageError: for other numbers of axes or channels, empty arrays and dtypes that are not real
-    numbers.
+    ImageError: for other numbers of axes or channels, empty arrays, and what is not real numbers.
     """
     if image.dtype.kind not in "uif":
         raise ImageError(

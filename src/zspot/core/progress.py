@@ -44,10 +44,7 @@ def within(report: Report | None, number: int, count: int) -> Report | None:
 
 
 def looking(report: Report | None) -> Report | None:
-    """Turn the progress of a first look into a run that has not begun, so that it can be stopped.
-
-    What is found decides what the run is, so how much of it the look is cannot be known yet.
-    """
+    """Turn the progress of a first look into a run that has not begun, which can be stopped."""
     if report is None:
         return None
     return lambda _: report(Progress("look", 0.0, 1.0, None))

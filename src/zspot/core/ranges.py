@@ -61,15 +61,9 @@ class OneOf:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part of a recipe: a frozen dataclass of numbers and words, checked when it is made.
+    """A part of a recipe: a frozen dataclass of numbers and words.
 
-    A field annotated as `Annotated[int, Range(2, 10)]` or `Annotated[str, OneOf(...)]` refuses
-    other values.
-
-    Raises
-    ------
-    RecipeError
-        If a value is not allowed; the message names it.
+    When made it refuses values outside `Annotated[int, Range(2, 10)]` by a `RecipeError`.
     """
 
     family: ClassVar[str] = ""
@@ -95,10 +89,7 @@ class Part:
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
-        """Build the part from plain values without its `kind`.
-
-        RecipeError: if a name or a value is unknown, of the wrong type or out of range.
-        """
+        """Build the part from plain values without its `kind`; refuse what it does not have."""
         part, fields = cls.family, _fields(cls)
         require(isinstance(values, Mapping), f"{part}: must be a table, got {values!r}")
         for name in values:

@@ -15,8 +15,7 @@ _LEVELS = 1 << 16
 def bernoulli(shape: Sequence[int], p: float, generator: Generator) -> Tensor:
     """Draw booleans on the generator's device, True with probability `p` to within 1/131072.
 
-    Four draws are cut from each 64-bit random word, ten times faster on a CPU than
-    `torch.bernoulli`.
+    Four to each 64-bit random word: ten times faster on a CPU than `torch.bernoulli`.
     """
     count = math.prod(shape)
     words = torch.empty(-(-count // _WORD), dtype=torch.int64, device=generator.device)
@@ -28,10 +27,7 @@ def bernoulli(shape: Sequence[int], p: float, generator: Generator) -> Tensor:
 
 
 def dropout(x: Tensor, p: float, generator: Generator | None) -> Tensor:
-    """Zero each element with probability `p` and rescale the rest; identity without generator.
-
-    So no module needs a hidden train/eval state. 4-D tensors keep their memory format.
-    """
+    """Zero each element with probability `p` and rescale the rest; identity without generator."""
     if generator is None or p == 0:
         return x
     channels_last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
@@ -59,10 +55,7 @@ def derive(seed: int, purpose: int, device: torch.device) -> Generator:
 
 @contextmanager
 def seeded(generator: Generator) -> Iterator[None]:
-    """Let torch's layers draw their weights from `generator`, and give the global state back.
-
-    Layers know no other generator than the global one.
-    """
+    """Let torch's layers draw their weights from `generator`, and give the global state back."""
     seed = int(torch.randint(2**31, (1,), generator=generator))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -2,6 +2,6 @@
 
 from zspot.engine.denoiser import Denoised, Denoiser
 from zspot.engine.forward import network_input
-from zspot.engine.runner import RecipeDenoiser, run
+from zspot.engine.runner import run
 
-__all__ = ["Denoised", "Denoiser", "RecipeDenoiser", "network_input", "run"]
+__all__ = ["Denoised", "Denoiser", "network_input", "run"]

@@ -14,10 +14,7 @@ def crops(
 ) -> list[tuple[slice, slice]]:
     """Draw crops of an image (height, width): any squares that touch it, moved inside.
 
-    Were every place as likely as any other, pixels at the image's border would be in few of the
-    crops and hardly be learned. Crops nearly as large as the image start at either end a third of
-    the times each, so that other places still occur. Along an axis shorter than `side` they are as
-    long as it; they start at multiples of `grid`.
+    So pixels at its border are learned too. They start at multiples of `grid`.
     """
 
     def along(full: int) -> slice:
@@ -32,10 +29,7 @@ def crops(
 
 
 def pixel_unshuffle(x: Tensor, step: int) -> Tensor:
-    """Return the step x step phases of (N, C, H, W), those of an image one after another.
-
-    Sizes that the step does not divide are extended by repeating the border.
-    """
+    """Return the step x step phases of (N, C, H, W) one after another; the border is repeated."""
     padded = F.pad(x, (0, -x.shape[3] % step, 0, -x.shape[2] % step), mode="replicate")
     phases = F.pixel_unshuffle(padded, step).unflatten(1, (-1, step**2))
     return phases.transpose(1, 2).flatten(0, 1).contiguous()

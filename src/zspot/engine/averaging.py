@@ -7,11 +7,9 @@ _FOLLOW = 0.1  # how fast the measure of variance follows; Wang et al. use the s
 
 
 class RunningMean:
-    """Exponential mean of outputs; keeps the mean at the least variance of the outputs.
+    """Exponential mean of outputs, as it is or was at their least variance (see `Fit.patience`).
 
     It stops `patience` steps after the least variance; 0 is never, and then the last mean counts.
-    Source of the rule: Wang, Li, Zhuang, Chen, Liang, Sun, Early Stopping for Deep Image Prior,
-    TMLR 2023 (exponential moving variance).
     """
 
     def __init__(self, decay: float, patience: int) -> None:
@@ -46,10 +44,7 @@ class RunningMean:
 
 
 class Mean:
-    """Running mean and spread of predictions, by Welford's update.
-
-    Sums of squares would lose the small spread of 400 predictions.
-    """
+    """Running mean and spread of predictions, by Welford's update: sums of squares lose digits."""
 
     def __init__(self, like: Tensor) -> None:
         self.value = torch.zeros_like(like)

@@ -1,9 +1,6 @@
 """How much of a large image is worked on at a time, decided before anything runs.
 
-Fitting does not grow with the image: beyond 512 x 512 pixels each step sees a random crop of that
-size. Neither depends on how much memory happens to be free, so the same recipe gives the same
-bytes everywhere; crops and tiles become smaller only where a limit asks for it or memory ran out
-after all, and then the recipe and the reason say so.
+Not by what memory happens to be free, so that the same recipe gives the same bytes everywhere.
 """
 
 from collections.abc import Callable
@@ -30,12 +27,9 @@ _SHARES = (1, 2, 4)  # the limit is divided by these, one after the other, where
 
 
 def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[Recipe, str]:
-    """Fit a recipe to the size of an image and to a limit of memory.
+    """Return a recipe with crops and tiles for the size of an image and a limit of memory, bytes.
 
-    `memory`: bytes that the process may take; by default sizes are not bounded. Returns `recipe`:
-    the same, with `fit.crop` and `predict.tile` set where the image is large. Returns `reason`:
-    what a limit changed, in words; empty if nothing. MemoryLimitError: if the smallest crops and
-    tiles take more than `memory`.
+    And what the limit changed, in words. MemoryLimitError: if the smallest take more than that.
     """
     usual = _usual(recipe, shape)
     if memory is None:
@@ -122,8 +116,7 @@ def denoise_within(
 ) -> Denoised:
     """Call `denoise(device, memory)`; where memory runs out, again with less, then on the CPU.
 
-    Returns Denoised: its reason says what ran out of memory and what was done. MemoryLimitError: if
-    `memory`, in bytes, is too small or memory ran out everywhere.
+    The reason says so. MemoryLimitError: if `memory` (bytes) is too small or ran out everywhere.
     """
     places = [(device, _there(device, memory) // share) for share in _SHARES]
     if device.type != "cpu":

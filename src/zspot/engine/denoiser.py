@@ -1,13 +1,15 @@
 """What every method is to the program: a function from a plane to a denoised plane."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from torch import Tensor
 
 from zspot.core.progress import Report
-from zspot.engine.state import Weights
 from zspot.recipe import Recipe
+
+Weights = Mapping[str, Tensor]  # of a network and of what its fill has learned, by name, on the CPU
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Denoised:
         Why this was run, in words.
     recipe : Recipe or None
     weights : mapping of str to tensor, or None
-        What was learned, see `zspot.engine.state`; None where nothing was.
+        What was learned, by name and on the CPU; None where nothing was.
     """
 
     mean: Tensor
@@ -51,8 +53,7 @@ class Denoiser(Protocol):
     ) -> Denoised:
         """Denoise a standardised plane (C, H, W) on the device it is on.
 
-        `report`: called with a `Progress` after each step; what it raises stops the run. `memory`:
-        bytes that the process may take. MemoryLimitError: before it begins, if it needs more than
-        `memory`.
+        `report`, called after each step, stops the run by what it raises. A `MemoryLimitError`
+        comes before it begins, if it needs more than `memory` bytes for the process.
         """
         ...

@@ -8,40 +8,21 @@ from zspot.engine.augment import DIHEDRAL, augmented, crops
 from zspot.engine.averaging import RunningMean
 from zspot.engine.forward import in_phases, network_input
 from zspot.engine.parts import Session
-from zspot.recipe import Fit
 from zspot.recipe.fills import WHOLE, Windows
 from zspot.recipe.losses import masked_mean
 
 
-class _Optimiser:
-    """Adam along a learning rate schedule, with the gradient clipped."""
-
-    def __init__(self, network: nn.Module, spec: Fit) -> None:
-        self._network, self._clip = network, spec.clip
-        self._adam = torch.optim.Adam(network.parameters(), lr=spec.lr, fused=True)
-        self._rates = torch.optim.lr_scheduler.LambdaLR(self._adam, spec.rate)
-
-    def step(self, loss: Tensor) -> None:
-        self._adam.zero_grad(set_to_none=True)
-        loss.backward()
-        if self._clip:
-            nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
-        self._adam.step()
-        self._rates.step()
-
-
 def fit(session: Session, clock: Clock) -> tuple[tuple[float, ...], RunningMean | None]:
-    """Let the session's network learn; return the loss at each step and, if asked, a running mean.
-
-    The clock's stage "fit" ticks at each step.
-    """
+    """Let the session's network learn; return each step's loss and, if asked, a running mean."""
     recipe, spec = session.recipe, session.recipe.fit
-    optimiser = _Optimiser(session.network, spec)
+    adam = torch.optim.Adam(session.network.parameters(), lr=spec.lr, fused=True)
+    rates = torch.optim.lr_scheduler.LambdaLR(adam, spec.rate)
     losses = torch.zeros(spec.steps, device=session.image.device)  # read once: no stall per step
     running = RunningMean(spec.average, spec.patience) if spec.average else None
     for step in range(spec.steps):
         session.guide = recipe.target.guide(step, session)
-        losses[step], output = _step(session, optimiser, step)
+        losses[step], output = _step(session, adam, step)
+        rates.step()
         clock.tick("fit")
         if running is not None and running.add(output):
             clock.skip("fit", spec.steps - step - 1)
@@ -50,7 +31,7 @@ def fit(session: Session, clock: Clock) -> tuple[tuple[float, ...], RunningMean 
     return tuple(losses.tolist()), running
 
 
-def _step(session: Session, optimiser: _Optimiser, step: int) -> tuple[Tensor, Tensor]:
+def _step(session: Session, adam: torch.optim.Adam, step: int) -> tuple[Tensor, Tensor]:
     """Learn from one view of the image; return the loss and the network's output."""
     recipe, fill = session.recipe, session.fill
     noisy, guide, windows = _views(session)
@@ -64,7 +45,11 @@ def _step(session: Session, optimiser: _Optimiser, step: int) -> tuple[Tensor, T
         whole = recipe.target.whole(session.network, noisy, seen, visible, session.dropping)
         everywhere = torch.ones_like(maps.scored)
         loss = loss + recipe.consistency * masked_mean(whole, output, everywhere, recipe.loss)
-    optimiser.step(loss)
+    adam.zero_grad(set_to_none=True)
+    loss.backward()
+    if recipe.fit.clip:
+        nn.utils.clip_grad_norm_(session.network.parameters(), recipe.fit.clip)
+    adam.step()
     fill.learn(step, base, maps, output.detach(), windows)
     return loss.detach(), output.detach()
 

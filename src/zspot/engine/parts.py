@@ -28,6 +28,11 @@ class Session:
         self.guide: Tensor | None = None  # see `Target.guide`
 
     @property
+    def learned(self) -> nn.ModuleDict:
+        """What learns: the network and what its fill learns beside it."""
+        return nn.ModuleDict({"network": self.network, **self.fill.modules})
+
+    @property
     def images(self) -> list[Tensor]:
         """The one noisy image, or both."""
         return [self.image] if self.second is None else [self.image, self.second]

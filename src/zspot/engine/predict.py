@@ -21,10 +21,7 @@ def passes(spec: Predict) -> int:
 
 @torch.no_grad()
 def predict(session: Session, clock: Clock) -> tuple[Tensor, Tensor | None]:
-    """Return the mean of predictions and their deviation, each (C, H, W).
-
-    The clock's stage "predict" ticks for each of `passes` and each refinement.
-    """
+    """Return the mean of predictions and their deviation, each (C, H, W)."""
     spec = session.recipe.predict
     mean = Mean(session.image)
     for _, image in product(range(spec.passes), session.images):

@@ -1,19 +1,17 @@
 """Run a recipe on one plane: fit a network to it, then predict."""
 
 import time
-from dataclasses import dataclass
 from itertools import pairwise
 
 from torch import Tensor
 
 from zspot.core.progress import Clock, Report
 from zspot.core.ranges import require
-from zspot.engine import budget, state
-from zspot.engine.denoiser import Denoised
+from zspot.engine import budget
+from zspot.engine.denoiser import Denoised, Weights
 from zspot.engine.fit import fit
 from zspot.engine.parts import Session
 from zspot.engine.predict import passes, predict
-from zspot.engine.state import Weights
 from zspot.recipe import Recipe
 
 _PASS_COST = 0.3  # of a prediction relative to a fit step, for the time left
@@ -21,7 +19,7 @@ _PASS_COST = 0.3  # of a prediction relative to a fit step, for the time left
 
 def run(
     recipe: Recipe,
-    y: Tensor,
+    plane: Tensor,
     *,
     seed: int = 0,
     report: Report | None = None,
@@ -37,7 +35,7 @@ def run(
     Parameters
     ----------
     recipe : Recipe
-    y : float32 tensor (C, H, W)
+    plane : float32 tensor (C, H, W)
         Noisy plane on the device to work on; mean 0 and standard deviation 1 are expected.
     seed : int
         Decides every random number; the global generators are not used.
@@ -64,59 +62,31 @@ def run(
     wants = recipe.target.needs_second
     require(not wants or second is not None, "target second needs a second noisy image: pass one")
     require(wants or second is None, "a second image is only used by target second (method n2n)")
-    recipe, told = budget.plan(recipe, y.shape, memory)
-    session = Session(recipe, y[None], seed, None if second is None else second[None])
+    recipe, told = budget.plan(recipe, plane.shape, memory)
+    session = Session(recipe, plane[None], seed, None if second is None else second[None])
     if start is not None:
-        state.put(start, session.network, session.fill)
-    clock = Clock(report, _work(recipe, y))
+        session.learned.load_state_dict(start)
+    clock = Clock(report, _work(recipe, plane))
     times = [time.perf_counter()]
     losses, running = fit(session, clock)
     times.append(time.perf_counter())
     mean, deviation = (running.result[0], None) if running else predict(session, clock)
     times.append(time.perf_counter())
-    mean = recipe.finish.apply(mean, y, clock)
+    mean = recipe.finish.apply(mean, plane, clock)
     times.append(time.perf_counter())
     spent = (after - before for before, after in pairwise(times))
     timings: dict[str, float] = dict(zip(("fit", "predict", "finish"), spent, strict=True))
-    weights = state.take(session.network, session.fill) if recipe.fit.steps else None
+    learned = session.learned.state_dict() if recipe.fit.steps else None
+    weights = None if learned is None else {name: value.cpu() for name, value in learned.items()}
     return Denoised(mean, deviation, losses, timings, told, recipe, weights)
 
 
-def _work(recipe: Recipe, y: Tensor) -> dict[str, tuple[int, float]]:
+def _work(recipe: Recipe, plane: Tensor) -> dict[str, tuple[int, float]]:
     """Return the number of steps of each stage and what one costs."""
     images = 2 if recipe.target.needs_second else 1
     shown = images * passes(recipe.predict) + recipe.predict.refine
     return {
         "fit": (recipe.fit.steps, 1.0),
         "predict": (0 if recipe.fit.average else shown, _PASS_COST),
-        "finish": recipe.finish.work(y),
+        "finish": recipe.finish.work(plane),
     }
-
-
-@dataclass(frozen=True)
-class RecipeDenoiser:
-    """The denoiser that runs a recipe.
-
-    Attributes
-    ----------
-    recipe, second, start
-        As in `zspot.engine.run`.
-    """
-
-    recipe: Recipe
-    second: Tensor | None = None
-    start: Weights | None = None
-
-    def __call__(
-        self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
-    ) -> Denoised:
-        """Denoise a standardised plane (C, H, W)."""
-        return run(
-            self.recipe,
-            plane,
-            seed=seed,
-            report=report,
-            second=self.second,
-            start=self.start,
-            memory=memory,
-        )

@@ -1,9 +1,6 @@
-"""One fit for many planes: start from what was fitted to a neighbouring plane.
+"""One fit for many planes of like noise: begin with the recipe and weights of another plane.
 
-Planes of a stack have the same noise and look alike, so what was chosen and learned for one of
-them is nearly right for the others. The recipe is not chosen anew: its noise is brought into the
-other plane's units. The network, and the INR trained beside it, start from the weights learned on
-the first plane and learn on for a share of the steps.
+The recipe's noise is brought into the plane's units; the network learns on for some of the steps.
 """
 
 from collections.abc import Sequence
@@ -11,8 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from zspot.core.errors import OptionError
 from zspot.core.plane import Plane
-from zspot.engine.denoiser import Denoised
-from zspot.engine.state import Weights
+from zspot.engine.denoiser import Denoised, Weights
 from zspot.recipe import Recipe
 
 Asked = tuple[str | Recipe, str | None]  # method or recipe and effort; a recipe has none
@@ -79,7 +75,8 @@ def begin(fitted: Fitted | None, plane: Plane) -> Start:
         return Start("other channels are constant than in the plane to start from: fitted afresh")
     offset = plane.offset[plane.varying]
     whole = in_units(fitted.recipe, fitted.scale, fitted.offset, plane.scale, offset.tolist())
-    recipe = shortened(whole)
+    fit = whole.fit.shortened(SHARE, RATE)
+    recipe = replace(whole, target=whole.target.shortened(SHARE), fit=fit) if fit.steps else whole
     if fitted.weights is None:
         reason = "takes the recipe chosen for another plane; nothing is learned"
     else:
@@ -121,21 +118,11 @@ def in_units(
     new_scale: float,
     new_offset: Sequence[float],
 ) -> Recipe:
-    """Return the recipe with the same noise, in the units of another plane.
+    """Return the recipe with its noise in the units of another plane.
 
     A standardised intensity x is the intensity `scale` * x + `offset`, an offset for each channel.
-
-    `recipe`: its noise is in the units of `scale` and `offset`.
     """
     ratio = scale / new_scale
     moved = [(new - old) / scale for old, new in zip(offset, new_offset, strict=True)]
     target = recipe.target.in_units(ratio, moved)
     return replace(recipe, target=target, finish=recipe.finish.in_units(ratio))
-
-
-def shortened(recipe: Recipe) -> Recipe:
-    """Return the recipe with the steps and learning rate for a network that starts fitted."""
-    if recipe.fit.steps == 0:
-        return recipe
-    fit = recipe.fit.shortened(SHARE, RATE)
-    return replace(recipe, target=recipe.target.shortened(SHARE), fit=fit)

@@ -1,14 +1,4 @@
-"""Show a network a large image tile by tile, or in overlapping windows.
-
-A tile is looked at with so much around it as its pixels depend on, and only its own pixels are
-kept. So tiles need no blending and leave no seams: where the network draws no dropout, the result
-is that of the whole image up to rounding.
-
-A network that learned on crops has seen their borders as near to every pixel as these were; shown
-more, it may get even the brightness of large areas wrong. So it is shown windows of the size of
-its crops, and what it makes of them is averaged where they overlap, with weights that fall towards
-the windows' borders.
-"""
+"""Show a network a large image tile by tile, or in overlapping windows."""
 
 from itertools import product
 
@@ -23,7 +13,10 @@ AT_ONCE = 256**2  # pixels of windows that the network is shown at once
 
 
 class Tiled:
-    """A network that is shown images larger than `side` pixels tile by tile; without gradient."""
+    """A network that is shown images larger than `side` pixels tile by tile; without gradient.
+
+    With so much around a tile as its pixels depend on, so that there are no seams to blend.
+    """
 
     def __init__(self, network: nn.Module, field: ReceptiveField, side: int = SIDE) -> None:
         self._network, self._field = network, field
@@ -63,7 +56,10 @@ class Tiled:
 
 
 class Windowed:
-    """A network that is shown an image in windows of `side` pixels; without gradient."""
+    """A network that learned on crops is shown windows of their size; without gradient.
+
+    Shown more, it may get even the brightness of large areas wrong. Overlaps are averaged.
+    """
 
     def __init__(self, network: nn.Module, side: int) -> None:
         self._network, self._side = network, side

@@ -1,13 +1,6 @@
 """Blind-spot network: centre-masked convolutions, then dilated ones that cannot see the centre.
 
-Two branches start from a convolution of side 2s - 1 whose centre weight is zero, s = 2 and 3; all
-that follows is pointwise or dilated by s. A pixel at an offset of less than s is never reached by
-steps of s, so no output depends on the same pixel of the input.
-
-Source: Wu et al., Unpaired Learning of Deep Image Denoising, ECCV 2020, in the lighter form of
-Lee et al., AP-BSN, CVPR 2022.
-
-A convolution dilated by s is an ordinary one on each of the s x s phases; features are kept so.
+Wu et al., ECCV 2020, in the lighter form of Lee et al., AP-BSN, CVPR 2022.
 """
 
 from dataclasses import dataclass
@@ -93,14 +86,17 @@ class _Branch(nn.Module):
         for mix in self.mixing:
             h = F.relu_(mix(h))
         height, width = h.shape[2:]
-        # Extended by zeros where the step does not divide the size, as a convolution would.
+        # A dilated convolution is an ordinary one on each phase; zeros beyond the border as there.
         h = F.pad(h, (0, -width % self.step, 0, -height % self.step))
         h = join_phases(self.blocks(split_phases(h, self.step)), self.step)
         return F.relu_(self.last(h[..., :height, :width]))
 
 
 class BlindSpotModule(nn.Module):
-    """Two blind branches of dilation 2 and 3, joined by pointwise layers."""
+    """Two branches that start from a convolution of side 2s - 1 without centre, s = 2 and 3.
+
+    What follows is pointwise or steps by s, and never reaches a pixel at an offset of less than s.
+    """
 
     def __init__(self, spec: BlindSpot, channels: int, generator: Generator) -> None:
         super().__init__()

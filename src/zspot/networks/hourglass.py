@@ -1,8 +1,6 @@
 """The hourglass of the deep image prior: down and up again, with thin skip connections.
 
-Source: Ulyanov, Vedaldi, Lempitsky, Deep Image Prior, CVPR 2018. Its output is linear here, not
-squashed into (0, 1): intensities are standardised. Normalisation is over each image, which with
-one image is batch normalisation.
+Ulyanov, Vedaldi, Lempitsky, CVPR 2018; output linear, as intensities are standardised.
 """
 
 from dataclasses import dataclass
@@ -47,7 +45,10 @@ class Hourglass(Network):
 
 
 class Norm(nn.Module):
-    """Bring each channel of each image to mean 0 and deviation 1, then scale and shift it."""
+    """Bring each channel of each image to mean 0 and deviation 1, then scale and shift it.
+
+    With one image this is batch normalisation, also of a single pixel, which torch's refuses.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,7 +1,4 @@
-"""What several networks share: a decoder, initial weights, and features as a batch of phases.
-
-A dilated convolution is an ordinary one on each of the phases.
-"""
+"""What several networks share: a decoder, initial weights, features as a batch of phases."""
 
 from collections.abc import Callable
 
@@ -14,11 +11,8 @@ LEVELS = 5  # of the Noise2Noise U-Net
 def decoder(
     conv: Callable[[int, int], nn.Module], width: int, channels: int
 ) -> tuple[nn.ModuleList, nn.Module]:
-    """Return the way up of the Noise2Noise U-Net: two convolutions at each level, and the exit.
-
-    Each level sees the 2 `width` filters of the one below beside what the encoder had: `width`, or
-    at last the image. The lowest sees `width` from either.
-    """
+    """Return the way up of the Noise2Noise U-Net: two convolutions at each level, and the exit."""
+    # A level sees the one below (2 w) beside what the encoder had: w, or at last the image.
     w, wide, thin = width, max(1, 4 * width // 3), max(1, 2 * width // 3)
     sizes = [(2 * w, 2 * w, 2 * w), *[(3 * w, 2 * w, 2 * w)] * (LEVELS - 2)]
     sizes.append((2 * w + channels, wide, thin))
@@ -39,10 +33,7 @@ def join_phases(x: Tensor, step: int = 2) -> Tensor:
 
 
 def he_weights(network: nn.Module, slope: float) -> None:
-    """Give every convolution weights that keep the variance through leaky ReLUs, and no bias.
-
-    torch's default shrinks it at each layer, and deep networks then learn slowly.
-    """
+    """Give every convolution weights that keep the variance through leaky ReLUs, and no bias."""
     for part in network.modules():
         if isinstance(part, nn.Conv2d):
             nn.init.kaiming_normal_(part.weight, a=slope)

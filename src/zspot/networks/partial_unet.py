@@ -1,8 +1,6 @@
-"""U-Net of partial convolutions in the encoder and dropout in the decoder.
+"""U-Net of partial convolutions in the encoder and dropout in the decoder, with linear output.
 
-Source: Quan, Chen, Pang, Ji, Self2Self with Dropout, CVPR 2020; partial convolution: Liu et al.,
-Image Inpainting for Irregular Holes Using Partial Convolutions, ECCV 2018. The output is linear
-here, not squashed into (0, 1): intensities are standardised.
+Quan, Chen, Pang, Ji, Self2Self, CVPR 2020; partial convolution: Liu et al., ECCV 2018.
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,6 @@
 """The pretrained network: a small blind denoiser trained once on photographs with simulated noise.
 
-A residual U-Net at half resolution: 2x2 blocks of pixels become channels, so every convolution
-costs a quarter of what it would at full resolution. It is not told the noise level. Images are
-standardised before and after, so that scaling or shifting the intensities scales or shifts the
-result. Convolutions replicate the border: with zeros, a network trained on small patches shifts
-the colours of large images.
-
-The weights of this package were trained by the scripts in `training/`.
+A residual U-Net on pixels in 2x2 blocks, not told the noise level; `training/` made its weights.
 """
 
 from collections import Counter
@@ -25,8 +19,9 @@ from zspot.core.rng import seeded
 from zspot.networks.base import Network, ReceptiveField
 
 KINDS = ("colour", "grey", "white", "score")
-WIDTHS = (48, 80, 128)
-BLOCKS = (2, 2, 3)
+"""Weights of camera noise in colour or grey, of white noise in either, and the same, smaller."""
+WIDTHS = (48, 80, 128)  # channels at 1/2, 1/4 and 1/8 of the resolution
+BLOCKS = (2, 2, 3)  # residual blocks there; all but the last have as many on the way up
 COLOURS = 3
 # Pixels by the entry and the exit and by two convolutions a block, on the way down and up again.
 _SEEN = 4 + sum(
@@ -75,6 +70,7 @@ class Prior(Network):
 
 
 def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:
+    # With zeros beyond the border, a network trained on patches shifts the colours of images.
     return nn.Conv2d(fan_in, fan_out, 3, padding=1, padding_mode="replicate")
 
 
@@ -93,30 +89,25 @@ class Residual(nn.Module):
 
 
 class PriorModule(nn.Module):
-    """Blind denoiser of standardised images; takes and returns (N, 3, H, W) of any size.
+    """Blind denoiser of standardised images; takes and returns (N, 3, H, W) of any size."""
 
-    At 1/2, 1/4, 1/8, ... of the resolution it has so many channels (`widths`) and residual blocks;
-    all but the last have as many on the way up.
-    """
-
-    def __init__(self, widths: tuple[int, ...] = WIDTHS, blocks: tuple[int, ...] = BLOCKS) -> None:
+    def __init__(self, blocks: tuple[int, ...] = BLOCKS) -> None:
         super().__init__()
-        self.multiple = 2 ** len(widths)
-        pairs = list(pairwise(widths))
-        self.entry = _conv(4 * COLOURS, widths[0])
-        self.encoder = nn.ModuleList(_stage(w, n) for w, n in zip(widths, blocks, strict=True))
+        pairs = list(pairwise(WIDTHS))
+        self.entry = _conv(4 * COLOURS, WIDTHS[0])
+        self.encoder = nn.ModuleList(_stage(w, n) for w, n in zip(WIDTHS, blocks, strict=True))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairs)
         self.decoder = nn.ModuleList(
-            _stage(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True)
+            _stage(w, n) for w, n in zip(WIDTHS[:-1], blocks[:-1], strict=True)
         )
-        self.exit = _conv(widths[0], 4 * COLOURS)
+        self.exit = _conv(WIDTHS[0], 4 * COLOURS)
         with torch.no_grad():
             self.exit.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        padded = _pad_to_multiple(x, self.multiple)
+        padded = _pad_to_multiple(x, _UNIT)
         noise = F.pixel_shuffle(self._noise(F.pixel_unshuffle(padded, 2)), 2)
         return x - noise[..., :height, :width]
 
@@ -162,11 +153,7 @@ def denoise(network: nn.Module, y: Tensor) -> Tensor:
 
 
 def load(weights: str = "colour") -> PriorModule:
-    """Return the trained network in channels-last layout, ready for use.
-
-    The weights are one of `KINDS`, of this package, or a safetensors file: of camera noise in
-    "colour" or "grey", of "white" noise in either, or "score", the same and smaller.
-    """
+    """Return the trained network, of one of `KINDS` in this package or of a safetensors file."""
     if weights in KINDS:
         with as_file(files("zspot") / "weights" / f"{weights}.safetensors") as packaged:
             values = load_file(packaged)

@@ -1,7 +1,4 @@
-"""Two 3x3 convolutions and a 1x1 one that predict the noise.
-
-Source: Mansour, Heckel, Zero-Shot Noise2Noise, CVPR 2023.
-"""
+"""Two 3x3 convolutions and a 1x1 one that predict the noise (Mansour, Heckel, CVPR 2023)."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any

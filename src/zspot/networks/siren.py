@@ -1,7 +1,6 @@
 """Implicit neural representation of an image: a SIREN evaluated on sub-pixel grids.
 
-Source: Sitzmann et al., Implicit Neural Representations with Periodic Activation Functions,
-NeurIPS 2020; lifting and dropout as in Quan et al., CVPR 2025.
+Sitzmann et al., NeurIPS 2020; lifting and dropout as in Quan et al., CVPR 2025.
 """
 
 import math
@@ -21,10 +20,6 @@ _BAND = 1 << 18  # pixels at a time where no gradient is needed: hundreds of num
 
 class Siren(nn.Module):
     """Coordinate MLP with sine activations on a grid twice as fine as the image in each axis.
-
-    The first layer is linear in features that each depend on one coordinate only, so it is
-    computed once per row and once per column and added: the lifted coordinates of the whole
-    grid are never stored.
 
     The numbers are those of `zspot.recipe.Inr`; 0 `bands` take the coordinates as they are.
     """
@@ -60,11 +55,7 @@ class Siren(nn.Module):
         generator: Generator | None = None,
         window: tuple[slice, slice] = _ALL,
     ) -> Tensor:
-        """Evaluate a window of one of the four phases of the fine grid, (1, C, H, W).
-
-        Phase `index` is offset by `index // 2` rows and `index % 2` columns of half a pixel.
-        Without a generator there is no dropout.
-        """
+        """Evaluate a window of a phase of the fine grid, (1, C, H, W): dropout by the generator."""
         rows = self._lift(_fine_axis(height, index // 2, self.weights[0])[window[0]])
         cols = self._lift(_fine_axis(width, index % 2, self.weights[0])[window[1]])
         if torch.is_grad_enabled():
@@ -76,6 +67,7 @@ class Siren(nn.Module):
         """Return the values at all pairs of lifted rows (H, F) and columns (W, F), (1, C, H, W)."""
         w0, p = self.w0, self.dropout
         height, width = len(rows), len(cols)
+        # Linear in features of one coordinate each: once per row, once per column, and added.
         # The factor w0 multiplies the small weights, not the large activations.
         first, half = w0 * self.weights[0], self.weights[0].shape[1] // 2
         by_row = F.linear(rows, first[:, :half], w0 * self.biases[0])

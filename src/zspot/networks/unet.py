@@ -1,12 +1,6 @@
-"""The Noise2Noise U-Net, with dilation and dropout as BSN-INS uses it.
+"""The Noise2Noise U-Net (Lehtinen et al., ICML 2018), with dilation and dropout as in BSN-INS.
 
-Source: Lehtinen et al., Noise2Noise, ICML 2018 (layout); Quan et al., CVPR 2025 (dilation 2,
-dropout in the encoder blocks).
-
-A convolution of dilation 2 never mixes pixels of different parity, so it equals an ordinary
-convolution on each of the four 2x2 phases. Features are therefore kept as a batch of four
-phases: the same numbers, about twice as fast on a CPU, and max-pooling and nearest-neighbour
-upsampling become a maximum over the batch and a repeat.
+Dilated by 2 it works on a batch of the four 2x2 phases: the same numbers, twice as fast.
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,6 @@
 """What the flattest blocks of an image say about its noise: spectra by intensity bin.
 
-An orthonormal DCT of an 8x8 block splits into coefficients (u, v) with u + v even and odd: parts
-of the block that keep or change their sign when the block is turned by 180 degrees. The
-autocovariance of stationary noise does not change under that turn, so noise in the two halves is
-uncorrelated, whatever its spectrum, while edges and textures excite both. Blocks are therefore
-chosen by their energy in one half and measured in the other, both ways round: choosing quiet
-blocks does not choose quiet noise. The idea of measuring noise per intensity and per frequency in
-the blocks of least signal is that of Lebrun, Colom and Morel, "The Noise Clinic" (IPOL 5, 2015).
+Blocks are chosen by their energy in one half of the coefficients and measured in the other.
 """
 
 from dataclasses import dataclass
@@ -30,6 +24,8 @@ _TILE = 32  # pixels
 
 _BASIS = cosine_basis(SIDE)
 _U, _V = (a.ravel() for a in np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij"))
+# Those that keep and those that change their sign when the block is turned by 180 degrees: in them
+# noise is uncorrelated, so choosing quiet blocks does not choose quiet noise (docs/tuning.md).
 _HALVES = [((_U + _V + p) % 2 == 0) & (_U + _V > 0) for p in (0, 1)]
 FREQUENCY = _U**2 + _V**2  # of the coefficients, (64,)
 
@@ -46,13 +42,9 @@ class Blocks:
 
 
 def cut(values: np.ndarray, clipped: np.ndarray, step: int = 0) -> Blocks:
-    """Cut `values` (C, H, W) into at most 16000 blocks and transform them.
-
-    The step between blocks is odd, so that all phases of a colour mosaic and of JPEG's grid are
-    met equally; a `step` other than 0 replaces it. `clipped` is bool (C, H, W).
-    """
+    """Cut `values` (C, H, W), of which some are `clipped`, into blocks and transform them."""
     height, width = values.shape[1] - SIDE + 1, values.shape[2] - SIDE + 1
-    if not step:
+    if not step:  # an odd one meets all phases of a colour mosaic and of JPEG's grid equally
         step = 1 if height <= 64 else 3
         while -(-height // step) * -(-width // step) > MAX_BLOCKS:
             step += 2
@@ -87,10 +79,7 @@ class Spectra:
     blocks: float  # number of the flattest, counted as if disjoint, in a usual bin
 
     def mean(self, drawn: np.ndarray | None = None) -> np.ndarray:
-        """Return the mean power (2, B, C, C, 64), each group counted `drawn` (G,) times.
-
-        A bin without next flattest blocks repeats its flattest.
-        """
+        """Return the mean power (2, B, C, C, 64), each group counted `drawn` (G,) times."""
         drawn = np.ones(self.power.shape[1]) if drawn is None else drawn
         power = np.einsum("g,kgbcdf->kbcdf", drawn, self.power)
         count = np.einsum("g,kgbh->kbh", drawn, self.count)
@@ -98,15 +87,13 @@ class Spectra:
         for half, members in enumerate(_HALVES):
             n = np.maximum(count[..., half], 1e-9)
             total[..., members] = power[..., members] / n[..., None, None, None]
+        # A bin without next flattest blocks repeats its flattest.
         total[1] = np.where((count[1] > 0).all(axis=1)[:, None, None, None], total[1], total[0])
         return total
 
 
 def measure(blocks: Blocks, expected: np.ndarray) -> Spectra:
-    """Choose the flattest blocks in each intensity bin and sum their spectra.
-
-    `expected` (broadcasts to (N, C, 64)) is the power of the noise; only its ratios matter.
-    """
+    """Sum the spectra of the flattest blocks of each intensity bin, relative to the `expected`."""
     white = blocks.coefficients**2 / expected
     energy = np.stack([white[..., h].mean(axis=(1, 2)) for h in _HALVES])
     bins = _bins(blocks)
@@ -176,11 +163,7 @@ def _how_many(energy: np.ndarray, overlap: float) -> int:
 def lag_operator(lowest: float, ridge: float) -> np.ndarray:
     """Return the (25, 64) matrix from mean power to autocovariance at lags 0..4 x 0..4.
 
-    Stationary noise with autocovariance r has E[coefficient(u, v)^2] = sum over lags of
-    r(k, l) m_u(k) m_v(l), m_u being the autocorrelation of the u-th basis function. The matrix is
-    that relation's least-squares inverse for frequencies of u^2 + v^2 >= `lowest`, under the
-    assumption that r vanishes beyond four pixels; a ridge that grows with the lag decides what
-    these leave open.
+    Least squares on frequencies u^2 + v^2 >= `lowest`, with a ridge that grows with the lag.
     """
     weights = (lowest <= FREQUENCY).astype(float)
     lags = np.arange(MAX_LAG + 1)

@@ -1,8 +1,6 @@
 """From the power spectra of flat blocks to level, signal dependence and correlations.
 
-Where nothing is quite flat, even the flattest blocks hold texture. How much is read off the next
-flattest ones: from class to class noise stays and texture grows, so the growth is extrapolated
-backwards. Growth common to all frequencies is left alone: stronger noise grows so too.
+Even the flattest may hold texture: its growth to the next flattest is extrapolated backwards.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -84,9 +82,6 @@ def spectra_of(blocks: Blocks) -> Spectra:
 def estimate(spectra: Spectra, black: np.ndarray) -> tuple[Estimate, Estimate]:
     """Return the estimate and its uncertainty (one standard deviation, as an `Estimate`).
 
-    The uncertainty joins the scatter over bootstrap draws of the groups of tiles with half the
-    distance between a bolder and a more timid extrapolation to low frequencies, half of what the
-    extrapolation to no texture changed, and a calibrated term that grows as flat blocks get rarer.
     `black` (C,) is the lowest intensity, where the read noise is stated.
     """
     power = spectra.mean()
@@ -98,6 +93,7 @@ def estimate(spectra: Spectra, black: np.ndarray) -> tuple[Estimate, Estimate]:
     for name in _NAMES:
         value, one, two, three = (getattr(e, name) for e in (best, bold, timid, raw))
         scatter = np.stack([getattr(d, name) for d in draws]).std(axis=0) if draws else np.inf
+        # Bootstrap, extrapolation to low frequencies, and half of what removing texture changed.
         doubt[name] = np.sqrt(scatter**2 + ((one - two) / 2) ** 2 + ((value - three) / 2) ** 2)
     return best, _with_texture(best, Estimate(**doubt), spectra)
 
@@ -130,15 +126,12 @@ def _with_texture(best: Estimate, doubt: Estimate, spectra: Spectra) -> Estimate
 
 
 def _noise_power(power: np.ndarray, spectra: Spectra, rest: float) -> np.ndarray:
-    """Return the noise power (B, C) of trusted frequencies, `rest` times the growth removed.
-
-    `power` is (2, B, C, C, 64) as by `Spectra.mean`.
-    """
+    """Return the noise power (B, C) of trusted frequencies, `rest` times the growth removed."""
     own, grown = (
         np.stack([p[..., b].sum(axis=2) for b in _BANDS]) for p in np.einsum("kbccf->kbcf", power)
     )
     own = np.maximum(own, 1e-12)
-    growth = np.maximum(grown / own - 1, 0)
+    growth = np.maximum(grown / own - 1, 0)  # what is common to all is left: stronger noise
     wide = (own[::2] + own[1::2], grown[::2] + grown[1::2])
     common = np.maximum(wide[1] / wide[0] - 1, 0).min(axis=0)
     members = np.array([b.sum() for b in _BANDS])
@@ -181,10 +174,7 @@ def _solve(
 def _shape(
     spectra: Spectra, power: np.ndarray, total: np.ndarray, fitted: np.ndarray
 ) -> np.ndarray:
-    """Return the spectrum (C, C, 64) of noise of power 1, mean of the bins by their trust.
-
-    It keeps its texture: bins that hold much of that count little instead.
-    """
+    """Return the spectrum (C, C, 64) of noise of power 1; bins with much texture count little."""
     raw = _noise_power(power, spectra, 0.0)
     alive = np.quantile(total, 0.75, axis=0)[:, None]
     excess = total.T / np.maximum(fitted, 0.1 * alive)
@@ -213,10 +203,9 @@ def _length(quarter: np.ndarray) -> float:
 
 
 def _envelope(x: np.ndarray, variance: np.ndarray, spectra: Spectra) -> np.ndarray:
-    """Fit variance = a + b x with a, b >= 0; bins above the line lose weight, bins below keep it.
+    """Fit variance = a + b x with a, b >= 0; bins above lose weight, as signal only adds variance.
 
-    Signal can only add variance, so what lies above is suspected of texture. Bins with clipped
-    pixels show too little variance and do not count where others are left.
+    Bins with clipped pixels show too little of it and do not count where others are left.
     """
     clean = spectra.clipped.max(axis=1) <= 0.01
     base = spectra.weight * spectra.share * (clean if clean.any() else 1.0)

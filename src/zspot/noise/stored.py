@@ -77,8 +77,7 @@ class Stored:
 def _sample(channels: np.ndarray) -> tuple[np.ndarray, int]:
     """Return what is analysed of `channels` (C, H, W), and the step between blocks, 0 if free.
 
-    Above 4 megapixels that is a mosaic of 8x8 blocks from all over the image, so that time does
-    not grow with the image. Their distance is odd: all phases of a colour mosaic are met equally.
+    Of a large image that is a mosaic of 8x8 blocks, an odd distance from each other.
     """
     if channels[0].size <= _LARGE or min(channels.shape[1:]) < SIDE:
         return channels, 0
@@ -90,10 +89,7 @@ def _sample(channels: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _piles(channel: np.ndarray) -> tuple[float, float]:
-    """Return the shares of pixels at the smallest and largest value where they pile up, else 0.
-
-    A pile holds more than 0.2 % of all pixels and half as many again as the value beside it.
-    """
+    """Return the shares of pixels at the smallest and largest value where they pile up, else 0."""
     shares = []
     for end, nearest in ((channel.min(), np.min), (channel.max(), np.max)):
         at_end = channel == end
@@ -107,10 +103,7 @@ def _piles(channel: np.ndarray) -> tuple[float, float]:
 
 
 def _quantum(channel: np.ndarray) -> float:
-    """Return the step between stored values, in units; 0 where none is seen.
-
-    Looks at 65536 pixels. Integers that use only every 16th value have a step of 16.
-    """
+    """Return the step between stored values, in units; 0 where none is seen."""
     flat = channel.ravel()[:: max(1, channel.size // _VALUES)]
     values = np.unique(flat)
     if len(values) < 3 or len(values) > len(flat) / 2:
@@ -127,12 +120,7 @@ def _quantum(channel: np.ndarray) -> float:
 
 
 def _blockiness(values: np.ndarray) -> float:
-    """Return how much JPEG's 8x8 grid stands out of `values` (C, H, W): 1 not at all.
-
-    The kink between pixels at the most marked of the 8 positions over that at the positions two,
-    four and six pixels on (a colour mosaic repeats after two), mean of both directions. NaN
-    below 64 pixels.
-    """
+    """Return how much JPEG's 8x8 grid stands out of `values` (C, H, W): 1 not at all, or NaN."""
     grey = values[:, :_WINDOW, :_WINDOW].mean(axis=0, dtype=np.float64)
     if min(grey.shape) < 64:
         return float("nan")
@@ -140,7 +128,7 @@ def _blockiness(values: np.ndarray) -> float:
 
 
 def _grid(grey: np.ndarray) -> float:
-    """Return how much the most marked of eight columns stands out of every second other one."""
+    """Return the kink at the most marked of eight columns over that of every second other one."""
     step = np.diff(grey, axis=1)
     kink = np.abs(step[:, 1:-1] - (step[:, :-2] + step[:, 2:]) / 2).mean(axis=0)
     if not kink.any():

@@ -1,8 +1,4 @@
-"""Recipes: what a zero-shot denoiser does, as plain data that can be stored and rerun.
-
-A part (mask, fill, target, network, ...) is one class in one file: its numbers, their ranges and
-what it does.
-"""
+"""Recipes: what a zero-shot denoiser does, as plain data that can be stored and rerun."""
 
 from zspot.core.errors import RecipeError
 from zspot.networks import BlindSpot, Hourglass, Network, PartialUNet, Prior, Shallow, UNet

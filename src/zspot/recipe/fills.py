@@ -1,7 +1,4 @@
-"""Fills: what the network sees in place of hidden pixels.
-
-The part says what is to be filled in; `start` gives what does it for one image.
-"""
+"""Fills: what the network sees in place of hidden pixels; `start` gives what fills one image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -240,10 +237,7 @@ class FixedFill(RunningFill):
 
 
 class NeighbourFill(RunningFill):
-    """A random visible pixel near each hidden one, at one place for all channels.
-
-    Where three draws find none, the mean.
-    """
+    """A random visible pixel near each hidden one, at one place for all channels, or the mean."""
 
     def __init__(self, radius: int, draws: Generator) -> None:
         self._radius, self._draws = radius, draws
@@ -283,11 +277,7 @@ class CodeFill(RunningFill):
 
 
 class InrFill(RunningFill):
-    """Random phases of an INR trained beside the network.
-
-    The fit loss sees visible pixels only, so a hidden pixel's own value reaches the fill through
-    nothing but the network's prediction of it.
-    """
+    """Random phases of an INR that is fitted to visible pixels and to the network's output."""
 
     def __init__(self, spec: Inr, y: Tensor, init: Generator, draws: Generator) -> None:
         self.spec = spec

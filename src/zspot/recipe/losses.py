@@ -13,8 +13,5 @@ def masked_mean(prediction: Tensor, target: Tensor, scored: Tensor, kind: str) -
 
 
 def masked_mse(prediction: Tensor, target: Tensor, chosen: Tensor) -> Tensor:
-    """Return the squared error of the chosen pixels, divided by the number of all.
-
-    This is the paper's convention for the INR's losses: a sparse map weighs little.
-    """
+    """Return the squared error of the chosen pixels over the number of all, as the INR's paper."""
     return ((prediction - target) * chosen).square().mean()

@@ -37,11 +37,6 @@ class Mask(Part):
     hides_nothing: ClassVar[bool] = False
     hides_everything: ClassVar[bool] = False
 
-    @property
-    def scored_fraction(self) -> float:
-        """Expected share of scored pixels away from the border."""
-        return 1.0
-
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         """Draw a fresh mask for images of shape (N, C, H, W), on the generator's device."""
         raise NotImplementedError
@@ -77,6 +72,7 @@ class Bernoulli(Mask):
 
     @property
     def scored_fraction(self) -> float:
+        """Expected share of scored pixels away from the border."""
         return (1 - self.keep) ** EXCLUSION_SIZE[self.exclusion]
 
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
@@ -99,10 +95,6 @@ class Stratified(Mask):
 
     kind = "stratified"
     box: Annotated[int, Range(2, 10)] = 8
-
-    @property
-    def scored_fraction(self) -> float:
-        return 1 / self.box**2
 
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         n, _, h, w = shape

@@ -244,10 +244,7 @@ def diagonal_halves(y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def shuffle_tiles(y: Tensor, tile: int, generator: Generator) -> Tensor:
-    """Permute the pixels within each tile x tile tile at random, all channels alike.
-
-    What is left at the right and below, less than a tile, stays as it is.
-    """
+    """Permute the pixels within each whole tile x tile tile at random, all channels alike."""
     n, c, h, w = y.shape
     rows, cols = h // tile, w // tile
     whole = y[..., : rows * tile, : cols * tile]

@@ -1,18 +1,6 @@
-"""What a linear blind-spot denoiser can reach: the paper's Proposition 1, and where it holds.
+"""What a linear blind-spot denoiser can reach: Proposition 1 (CVPR 2025) in closed form.
 
-A hidden pixel y_0 = x_0 + n_0 is guessed as sum_j a_j y_j from M visible ones y_j = x_j + n_j:
-
-- the clean values deviate from x_0 independently, with mean 0 and variance `deviation`^2
-  sigma^2 ("additive") or `deviation`^2 sigma^2 x_0^2 ("multiplicative");
-- the noise has variance sigma^2 everywhere and n_j = `noise_correlation` n_0 + independent rest.
-
-The weights minimise the self-supervised loss E(sum_j a_j y_j - y_0)^2; the risk is what they reach
-against the clean value, E(sum_j a_j y_j - x_0)^2. The printed risk is that of the additive model.
-`BlindSpot` has the closed forms, `Neighbours` other correlations for each visible pixel, and
-`zspot.theory.linear` any correlations at all.
-
-Source: Quan, Zheng, Ma, Ji. Zero-Shot Blind-spot Image Denoising via Implicit Neural Sampling.
-CVPR 2025, Proposition 1 and Lemma 1. torch is imported by the functions named after it alone.
+The setting and the derivation are in docs/theory.md. torch is imported by what is named after it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """The best linear guess of a hidden pixel from visible ones, for any correlations between them.
 
-What a linear blind-spot denoiser reaches depends on second moments only: those of the clean values
-and those of the noise, at the hidden pixel and at the visible ones. `zspot.theory` has the special
-case of the printed proposition; here is the general one, a system of M equations.
+`zspot.theory.BlindSpot` is the special case of the printed proposition.
 """
 
 from __future__ import annotations

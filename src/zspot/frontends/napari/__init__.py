@@ -1,7 +1,4 @@
-"""The napari plugin (extra `napari`): a dock widget, menu commands and sample data.
-
-`napari.yaml` beside this file says what there is; napari loads the rest when it is used.
-"""
+"""The napari plugin (extra `napari`): `napari.yaml` beside this file says what there is."""
 
 from zspot.frontends import share_cores
 

@@ -23,21 +23,10 @@ _COLOURS = 3  # samples of an rgb layer that are denoised; a fourth is transpare
 
 @dataclass(frozen=True)
 class Part:
-    """The part of a layer that is worked on.
+    """The part of a layer that is worked on."""
 
-    Attributes
-    ----------
-    source : array-like
-        Of the layer at full resolution, maybe lazy.
-    window : tuple of slice
-        The part, one slice for each axis of the layer.
-    plane_axes : (int, int)
-        The two axes of a plane.
-    rgb : bool
-    """
-
-    source: Any
-    window: tuple[slice, ...]
+    source: Any  # of the layer at full resolution, maybe lazy
+    window: tuple[slice, ...]  # one for each axis of the layer
     plane_axes: tuple[int, int]
     rgb: bool
 
@@ -58,11 +47,10 @@ class Part:
         return values[..., :_COLOURS] if self.rgb else values
 
 
-def part_of(layer: Image, viewer: napari.Viewer, whole: bool) -> Part:
-    """Return the whole of a layer, or the plane of it that the viewer shows.
-
-    ImageError: if the layer has no plane.
-    """
+def part_of(layer: Image | None, viewer: napari.Viewer, whole: bool) -> Part:
+    """Return the whole of a layer, or the plane of it that the viewer shows."""
+    if layer is None:
+        raise ImageError("there is no image layer: open an image first")
     source = layer.data[0] if layer.multiscale else layer.data
     if layer.ndim < 2:
         raise ImageError(f"layer {layer.name} has one axis: an image is needed")
@@ -82,11 +70,7 @@ def part_of(layer: Image, viewer: napari.Viewer, whole: bool) -> Part:
 def denoise_part(
     part: Part, method: str | Recipe, *, effort: str, seed: int, report: Report
 ) -> tuple[np.ndarray, list[Result]]:
-    """Denoise each plane of a part.
-
-    Returns `values`: the noisy values, as `Part.load` gives them. Returns `results`: in the order
-    of the planes.
-    """
+    """Denoise each plane of a part; return its noisy values and the results in order."""
     values = part.load()
     planes = PlaneRunner(Options(method, effort, seed), progress=report)
     return values, [result for _, result in planes.results(part.colours(values), part.axes)]

@@ -7,19 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from magicgui.widgets import (
-    CheckBox,
-    ComboBox,
-    Container,
-    FileEdit,
-    FloatSlider,
-    Label,
-    ProgressBar,
-    PushButton,
-    SpinBox,
-    TextEdit,
-    create_widget,
-)
+from magicgui import widgets
 from napari.layers import Image, Layer
 from napari.qt.threading import thread_worker
 from napari.utils.notifications import show_error
@@ -28,7 +16,7 @@ from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD, Result
 from zspot.api.trust import assess
 from zspot.core.axes import iter_planes
-from zspot.core.errors import ImageError, RecipeError, ZspotError
+from zspot.core.errors import RecipeError, ZspotError
 from zspot.core.progress import Progress
 from zspot.frontends.job import Cancelled, Job
 from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
@@ -47,7 +35,7 @@ _STEPS = 1000
 Done = tuple[np.ndarray, list[Result]]
 
 
-class DenoiseWidget(Container):
+class DenoiseWidget(widgets.Container):
     """Denoise a layer, follow it, cancel it, and set its strength afterwards."""
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
@@ -55,23 +43,23 @@ class DenoiseWidget(Container):
         self._job: Job[Done] | None = None
         self._made: tuple[Image, Part, Done] | None = None
         self._asked = 0
-        self.layer: Any = create_widget(annotation=Image, label="Layer")
-        self.scope = ComboBox(choices=[PLANE, STACK], value=STACK, label="What")
-        self.method = ComboBox(
+        self.layer: Any = widgets.create_widget(annotation=Image, label="Layer")
+        self.scope = widgets.ComboBox(choices=[PLANE, STACK], value=STACK, label="What")
+        self.method = widgets.ComboBox(
             choices=[*ONE_IMAGE_METHODS, RECIPE], value=DEFAULT_METHOD, label="Method"
         )
-        self.recipe = FileEdit(label="Recipe", filter="*.toml", visible=False)
-        self.effort = ComboBox(choices=list(EFFORTS), value="balanced", label="Effort")
-        self.seed = SpinBox(value=0, min=0, max=2**31 - 1, label="Seed")
-        self.noise = PushButton(text="Noise report")
-        self.start = PushButton(text="Denoise")
-        self.stop = PushButton(text="Cancel", enabled=False)
-        self.bar = ProgressBar(value=0, min=0, max=_STEPS, visible=False, label="Progress")
-        self.status = Label(value="")
-        self.strength = FloatSlider(value=1, min=0, max=1, step=0.05, label="Strength")
-        self.keep = FloatSlider(value=0, min=0, max=1, step=0.05, label="Keep detail")
-        self.removed = CheckBox(value=False, text="Show what was removed")
-        self.text = TextEdit(value="", label="Report")
+        self.recipe = widgets.FileEdit(label="Recipe", filter="*.toml", visible=False)
+        self.effort = widgets.ComboBox(choices=list(EFFORTS), value="balanced", label="Effort")
+        self.seed = widgets.SpinBox(value=0, min=0, max=2**31 - 1, label="Seed")
+        self.noise = widgets.PushButton(text="Noise report")
+        self.start = widgets.PushButton(text="Denoise")
+        self.stop = widgets.PushButton(text="Cancel", enabled=False)
+        self.bar = widgets.ProgressBar(value=0, min=0, max=_STEPS, visible=False, label="Progress")
+        self.status = widgets.Label(value="")
+        self.strength = widgets.FloatSlider(value=1, min=0, max=1, step=0.05, label="Strength")
+        self.keep = widgets.FloatSlider(value=0, min=0, max=1, step=0.05, label="Keep detail")
+        self.removed = widgets.CheckBox(value=False, text="Show what was removed")
+        self.text = widgets.TextEdit(value="", label="Report")
         super().__init__(
             widgets=[
                 *(self.layer, self.scope, self.method, self.recipe, self.effort, self.seed),
@@ -111,8 +99,6 @@ class DenoiseWidget(Container):
             return
         layer = self.layer.value
         try:
-            if layer is None:
-                raise ImageError("there is no image layer: open an image first")
             method = self._chosen_method()
             part = part_of(layer, self._viewer, self.scope.value == STACK)
         except ZspotError as error:
@@ -152,13 +138,10 @@ class DenoiseWidget(Container):
         self.status.value = f"{stage_in_words(news)}: {left_in_words(news)}"
 
     def _ended(self, errors: list[Exception], layer: Image, part: Part) -> None:
+        assert self._job is not None
         if errors:
             self._failed(errors[0])
-        else:
-            self._finished(layer, part)
-
-    def _finished(self, layer: Image, part: Part) -> None:
-        assert self._job is not None
+            return
         values, results = self._job.result
         self._busy(False)
         self.strength.value, self.keep.value, self.removed.value = 1.0, 0.0, False
@@ -245,12 +228,8 @@ class DenoiseWidget(Container):
 
     def measure(self) -> None:
         """Report on the noise of the plane that is shown."""
-        layer = self.layer.value
-        if layer is None:
-            show_error("there is no image layer: open an image first")
-            return
         try:
-            part = part_of(layer, self._viewer, False)
+            part = part_of(self.layer.value, self._viewer, False)
         except ZspotError as error:
             show_error(str(error))
             return

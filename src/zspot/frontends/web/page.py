@@ -39,11 +39,7 @@ def theme() -> themes.Base:
 
 
 class Page:
-    """The parts of the page by name, and the handlers of their events.
-
-    `examples`: files to try, by their names in `zspot.frontends.sample_images`. `jobs`: runs at the
-    same time.
-    """
+    """The parts of the page by name, and the handlers of their events."""
 
     def __init__(self, sessions: Sessions, examples: dict[str, Path], jobs: int) -> None:
         self.sessions = sessions

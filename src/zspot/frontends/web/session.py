@@ -25,17 +25,7 @@ IDLE_SECONDS = 3600.0
 
 
 class Session:
-    """One visitor's image and result.
-
-    Parameters
-    ----------
-    folder : Path
-        Made for this session and removed with it.
-    max_pixels : int
-        Largest image to read, in values.
-    threads : int
-        Cores that a run may use.
-    """
+    """One visitor's image and result, in a folder of its own; a run takes so many `threads`."""
 
     def __init__(self, folder: Path, max_pixels: int, threads: int) -> None:
         folder.mkdir(mode=0o700)
@@ -53,10 +43,7 @@ class Session:
         self.results: list[Result] = []
 
     def open(self, path: Path) -> ImageFile:
-        """Take over a file and measure its noise, on the first plane.
-
-        FileError, ImageError: the message names the file, not where the server keeps it.
-        """
+        """Take over a file and measure its noise, on the first plane; errors name it alone."""
         self.cancel()
         self.clear()
         # A folder of its own: two uploads may have one name, and results lie beside it.
@@ -154,10 +141,7 @@ class Session:
 
 
 class Sessions:
-    """The sessions of all visitors, by the name that gradio gives them.
-
-    `folder`: where each gets a folder of its own, with a name that cannot be guessed.
-    """
+    """The sessions of all visitors, by the name that gradio gives them."""
 
     def __init__(self, folder: Path, max_pixels: int, threads: int) -> None:
         self._folder = folder
@@ -172,14 +156,10 @@ class Sessions:
             raise ValueError("a session needs a name")
         now = time.monotonic()
         with self._lock:
-            idle = [
-                key
-                for key, one in self._all.items()
-                if key != name and now - one.used > IDLE_SECONDS
-            ]
-            old = [self._all.pop(key) for key in idle]
+            idle = [key for key, one in self._all.items() if now - one.used > IDLE_SECONDS]
+            old = [self._all.pop(key) for key in idle if key != name]
             if name not in self._all:
-                inside = self._folder / f"session-{secrets.token_hex(16)}"
+                inside = self._folder / f"session-{secrets.token_hex(16)}"  # not to be guessed
                 self._all[name] = Session(inside, self._max_pixels, self._threads)
             session = self._all[name]
             session.used = now
