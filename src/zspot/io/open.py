@@ -19,6 +19,7 @@ _RAW_SUFFIXES = (
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf"),
     *(".rw2", ".pef", ".srw", ".3fr", ".erf", ".iiq", ".mrw"),
 )
+_TIFF = rb"II[*+]\0(?!....CR)|MM\0[*+]"  # not CR2, of which only the preview would be read
 
 
 class Format(NamedTuple):
@@ -40,7 +41,8 @@ class Format(NamedTuple):
 FORMATS = {
     "png": Format((".png",), rb"\x89PNG\r\n\x1a\n", "png"),
     "jpeg": Format((".jpg", ".jpeg", ".jpe"), rb"\xff\xd8\xff", "jpeg"),
-    "tiff": Format((".tif", ".tiff", ".btf"), rb"II[*+]\0|MM\0[*+]", "tiff"),
+    "tiff": Format((".tif", ".tiff", ".btf", ".svs", ".lsm"), _TIFF, "tiff"),
+    "ndpi": Format((".ndpi",), _TIFF, "tiff", ".tif"),
     "webp": Format((".webp",), rb"RIFF....WEBP", "webp"),
     "bmp": Format((".bmp",), rb"BM", "bmp"),
     "jxl": Format((".jxl",), rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "coded"),

@@ -49,8 +49,8 @@ def capture(
     Without `in_memory` only places are kept, and `rewrite` copies from the source.
     """
     key = series.keyframe
-    if key.imagedepth > 1 or tif.is_ndpi:
-        raise FileError(f"{path} is a rare kind of TIFF (volumetric tiles, NDPI); convert it")
+    if key.imagedepth > 1:
+        raise FileError(f"{path} is a rare kind of TIFF (volumetric tiles); convert it")
     coding, notes = coding_of(key, tif.byteorder)
     contiguous = series.dataoffset if coding.whole_bytes and key.compression == 1 else None
     flavour = Flavour(tif.byteorder, tif.is_bigtiff)

@@ -16,13 +16,13 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 ICC, XMP = 34675, 700
 UNITS = {1: "none", 2: "inch", 3: "cm"}
 _WIDTH, _HEIGHT = 256, 257
-_GREY, _RGB, _PALETTE, _MASK, _CMYK, _YCBCR, _LINEAR_RAW = (0, 1), 2, 3, 4, 5, 6, 34892
+_GREY, _RGB, _PALETTE, _MASK, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = (0, 1), 2, 3, 4, 5, 6, 32803, 34892
 _JPEG = (6, 7)
 _ADVICE = {
     _PALETTE: "has palette colours; convert it to RGB",
     _MASK: "is a mask, nothing to denoise; convert it to 8-bit grey",
     _CMYK: "has CMYK colours; convert it to RGB",
-    32803: "is undeveloped sensor data; give it its camera suffix such as .dng, or develop it",
+    _CFA: "is undeveloped sensor data; give it its camera suffix such as .dng, or develop it",
 }
 
 
@@ -32,6 +32,9 @@ def check(
     """Refuse what cannot be decoded into `shape` or written back, before decoding it."""
     key = series.keyframe
     photometric, compression = int(key.photometric), int(key.compression)
+    inner = (sub for sub in key.pages or () if int(sub.photometric) in (_CFA, _LINEAR_RAW))
+    if any(inner):  # the image found first is only its preview
+        raise FileError(f"{path} {_ADVICE[_CFA]}")
     if not {_WIDTH, _HEIGHT} <= {tag.code for tag in key.tags} or not key.dataoffsets:
         raise FileError(f"{path} is damaged: its TIFF tags are incomplete; copy it again")
     check_header(path, shape, max_pixels)

@@ -16,6 +16,7 @@ from zspot.io.tiff.rewrite import rewrite
 from zspot.io.tiff.series import ICC, UNITS, XMP, axes_of, check, join, other_notes, split
 
 # Above this, offsets overflow classic TIFF; the rest is room for tags.
+_NDPI = "Only the largest image of the NDPI file is denoised and written."
 _CLASSIC_LIMIT = 2**32 - 2**25
 
 
@@ -26,7 +27,8 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     planar configuration, predictor, ImageJ and OME metadata, resolution, ICC profile, EXIF and
     private tags, other series, and the compressions none, LZW, deflate, PackBits, ZSTD and LZMA.
     Other compressions become lossless deflate (noted). Sub-resolutions, thumbnails and other series
-    keep their old pixels (noted). Palette (other than ImageJ's display colours), CMYK, CIELAB,
+    keep their old pixels (noted): so do those of SVS and LSM files. Of NDPI the largest image is
+    written as a plain TIFF (noted). Palette (other than ImageJ's display colours), CMYK, CIELAB,
     sensor data, 1 to 7-bit and complex pixels are refused.
     """
     check_chain(path)
@@ -35,14 +37,15 @@ def read(path: Path, max_pixels: int) -> ImageFile:
             raise FileError(f"{path} holds no image; check the file")
         series = tif.series[0]
         check(path, tif, series, tuple(series.shape), max_pixels)
-        layout, notes = capture(path, tif, series)
+        layout, notes = (None, [_NDPI]) if tif.is_ndpi else capture(path, tif, series)
         stored = np.asarray(series.asarray(maxworkers=1))
         stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
         stored_axes = axes_of(path, series)
         data, axes, alpha = split(stored, stored_axes, series.keyframe.extrasamples)
         metadata = _metadata(tif, series)
-        metadata["tiff"] = {"layout": layout, "stored_axes": stored_axes}
-        notes += other_notes(tif, series)
+        if layout is not None:
+            metadata["tiff"] = {"layout": layout, "stored_axes": stored_axes}
+            notes += other_notes(tif, series)
     return ImageFile(data, axes, alpha, "tiff", metadata, path, tuple(notes))
 
 
