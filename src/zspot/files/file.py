@@ -1,5 +1,7 @@
 """Denoise a file: read, denoise every plane, write the same kind of file."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,10 @@ from zspot.files.planes import PlaneRunner, series
 from zspot.files.store import denoise_store
 from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
 from zspot.recipe import Recipe
+
+_COMMON = ("icc", "exif", "xmp", "resolution", "description", "imagej", "nodata", "valid")
+_FEW = 16  # columns; planes this narrow are rows of a picture
+_COLOURS = 3
 
 
 def denoise_file(
@@ -144,15 +150,15 @@ def _denoise_stack(
     axes = planes.options.axes or stack.axes
     check_target(target, overwrite=overwrite)
     planes.begin_stack(axes, stack.shape)
-    planes.count = len(stack)
+    planes.count, planes.nodata = len(stack), stack.nodata
     colours = channel_axis(stack.plane_axes)
     leading = stack.shape[: len(stack.shape) - len(stack.plane_axes)]
     done = (
-        planes(stack.read(number), colours, series(axes, place))
+        planes(stack.read(number), colours, series(axes, place), stack.valid(number))
         for number, place in enumerate(np.ndindex(leading))
     )
     stack.write(target, done, overwrite=overwrite)
-    return stack.notes
+    return stack.notes + _hints(axes, stack.shape)
 
 
 def _denoise_whole(
@@ -162,6 +168,8 @@ def _denoise_whole(
     image, axes = read(source), planes.options.axes
     if planes.options.dtype == "float32":
         image = _with_fractions(image)
+    if image.alpha is not None and "S" in image.axes and "C" in (axes or ""):
+        image = _all_samples(image)
     check_target(target, overwrite=overwrite, source=image)
     if axes is not None and len(axes) != image.data.ndim:
         raise _other_axes(axes, source, image.data.shape, image.axes)
@@ -170,15 +178,48 @@ def _denoise_whole(
     for place, result in planes.results_of(image, axes, other):
         out[place] = planes.options.blend(result)
     write(target, image.replace(out), overwrite=overwrite)
-    return image.notes
+    return image.notes + _hints(axes or image.axes, image.data.shape, image.alpha)
 
 
 def _with_fractions(image: ImageFile) -> ImageFile:
     """Return the same image with float32 pixels, and what any format keeps of its metadata."""
-    kept = {k: v for k, v in image.metadata.items() if k not in ("tiff", "png", "jpeg", "ome_xml")}
-    return ImageFile(
-        image.data.astype(np.float32), image.axes, image.alpha, "npy", kept, image.path, image.notes
-    )
+    kept = {k: image.metadata[k] for k in _COMMON if k in image.metadata}
+    notes = (*image.notes, "As float32 it keeps only the metadata that all formats have in common.")
+    data = image.data.astype(np.float32)
+    return ImageFile(data, image.axes, image.alpha, "npy", kept, image.path, notes)
+
+
+def _all_samples(image: ImageFile) -> ImageFile:
+    """Return the same image with its transparency as one more sample."""
+    assert image.alpha is not None
+    place = image.axes.index("S")
+    data = np.concatenate([image.data, np.expand_dims(image.alpha, place)], axis=place)
+    return replace(image, data=data, alpha=None)
+
+
+def _hints(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -> tuple[str, ...]:
+    """Say what the file may mean instead of what it says."""
+    hints = []
+    sizes = dict(zip(axes, shape, strict=True))
+    rows, columns, samples = sizes["Y"], sizes["X"], sizes.get("S", 1)
+    planes = math.prod(shape) // (rows * columns * samples)
+    if samples == 1 and columns <= _FEW < min(rows, planes):
+        names = f"{'Q' * (len(shape) - 3)}YX"
+        hints.append(
+            f"The file holds {planes} planes of {rows} x {columns} values: if these are rows of a "
+            f"picture use --axes {names}S (colours) or {names}C (separate channels)."
+        )
+    if alpha is not None and ((alpha == 0) | (alpha == alpha.max())).mean() < 0.5:
+        hints.append(
+            "The last band is marked as transparency and left as it is: if it is a picture, such "
+            f"as near infrared, use --axes {axes.replace('S', 'C')} to denoise each band alone."
+        )
+    if samples > _COLOURS:
+        hints.append(
+            f"{samples} bands are denoised together as colours: if some show something else, such "
+            f"as near infrared, use --axes {axes.replace('S', 'C')} to denoise each alone."
+        )
+    return tuple(hints)
 
 
 def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path) -> ImageFile:

@@ -12,6 +12,7 @@ from zspot.api.requests import choose, device_of
 from zspot.api.result import versions
 from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import ImageError
+from zspot.core.plane import MAX_CHANNELS
 from zspot.core.progress import Report, within
 from zspot.files.options import Options
 from zspot.io import ImageFile, read
@@ -52,6 +53,12 @@ class PlaneRunner:
 
     def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
         """Take the planes that follow as those of one stack, which may share a fit."""
+        colours = shape[axes.index("S")] if "S" in axes else 1
+        if colours > MAX_CHANNELS:
+            raise ImageError(
+                f"{self._of} has {colours} colours: up to {MAX_CHANNELS} are denoised together; "
+                f"--axes {axes.replace('S', 'C')} denoises each channel alone"
+            )
         if self._sharing is not None:
             self._sharing.begin_stack(axes, shape)
 
@@ -137,9 +144,15 @@ class PlaneRunner:
             sharing.take(series, result)
         return result
 
-    def __call__(self, plane: np.ndarray, channel_axis: int | None, series: int = 0) -> np.ndarray:
+    def __call__(
+        self,
+        plane: np.ndarray,
+        channel_axis: int | None,
+        series: int = 0,
+        valid: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Denoise the next plane and return as much of the result as is wanted."""
-        return self.options.blend(self.run(plane, channel_axis, series))
+        return self.options.blend(self.run(plane, channel_axis, series, valid=valid))
 
     def skip(self, count: int) -> None:
         """Count planes that an earlier run has done."""

@@ -23,6 +23,8 @@ class Stack(ABC):
     plane_axes : str
         "YX", "YXS" or "SYX".
     notes : tuple of str
+    nodata : float or None
+        What marks pixels without picture.
     """
 
     path: Path
@@ -30,6 +32,7 @@ class Stack(ABC):
     shape: tuple[int, ...]
     plane_axes: str
     notes: tuple[str, ...] = ()
+    nodata: float | None = None
 
     def __len__(self) -> int:
         """Return the number of planes."""
@@ -39,6 +42,10 @@ class Stack(ABC):
         """Return a plane without alpha; planes count from 0, the last axis fastest."""
         with one_kind_of_error(self.path):
             return self._read(number)
+
+    def valid(self, number: int) -> np.ndarray | None:
+        """Return where a plane is not transparent, if it has transparency."""
+        return None
 
     def write(self, target: Path, planes: Iterator[np.ndarray], *, overwrite: bool) -> None:
         """Write a file like this one, complete or not at all, around new planes.

@@ -85,6 +85,14 @@ def join(data: np.ndarray, axes: str, alpha: np.ndarray | None, stored_axes: str
     return np.concatenate([data, np.expand_dims(alpha, position)], axis=position)
 
 
+def nodata_of(page: Any) -> float | None:
+    """Return what marks pixels without picture: a tag of GDAL, decimals as text."""
+    try:
+        return float(str(page.tags.valueof(42113)).strip("\0 "))
+    except ValueError:
+        return None
+
+
 def other_notes(tif: tifffile.TiffFile, series: Any) -> list[str]:
     """Say what else the file holds."""
     notes = []

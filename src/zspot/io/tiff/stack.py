@@ -13,7 +13,7 @@ from zspot.io.stack import Stack
 from zspot.io.tiff.ifd import check_chain
 from zspot.io.tiff.layout import capture
 from zspot.io.tiff.rewrite import rewrite
-from zspot.io.tiff.series import axes_of, check, join, other_notes, split
+from zspot.io.tiff.series import axes_of, check, join, nodata_of, other_notes, split
 
 
 def open_stack(path: Path, max_pixels: int) -> Stack | None:
@@ -58,11 +58,19 @@ class TiffStack(Stack):
         self.axes = axes_of(path, series)[:leading] + self.plane_axes
         self.shape = (*series.shape[:leading], *plane.shape)
         self.notes = (*notes, *other_notes(tif, series))
+        self.nodata = nodata_of(key)
         if not self._layout.contiguous and len(self._pages) != len(self):
             raise FileError(f"{path} is damaged: it has fewer planes than it says; copy it again")
 
     def _read(self, number: int) -> np.ndarray:
         return split(self._stored(number), self._stored_axes, self._extra)[0]
+
+    def valid(self, number: int) -> np.ndarray | None:
+        """Return where a plane is not transparent, if it has transparency."""
+        if self._stored_plane == self.shape[-len(self.plane_axes) :]:
+            return None
+        alpha = split(self._stored(number), self._stored_axes, self._extra)[2]
+        return None if alpha is None else alpha > 0
 
     def _stored(self, number: int) -> np.ndarray:
         start = self._layout.contiguous

@@ -1,6 +1,5 @@
 """TIFF files read and written whole: around the source's own bytes, or from another format."""
 
-import contextlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,7 +12,17 @@ from zspot.io.tiff.exif import attach_exif, byte_order
 from zspot.io.tiff.ifd import check_chain
 from zspot.io.tiff.layout import capture
 from zspot.io.tiff.rewrite import rewrite
-from zspot.io.tiff.series import ICC, UNITS, XMP, axes_of, check, join, other_notes, split
+from zspot.io.tiff.series import (
+    ICC,
+    UNITS,
+    XMP,
+    axes_of,
+    check,
+    join,
+    nodata_of,
+    other_notes,
+    split,
+)
 
 # Above this, offsets overflow classic TIFF; the rest is room for tags.
 _NDPI = "Only the largest image of the NDPI file is denoised and written."
@@ -63,9 +72,8 @@ def _metadata(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
         unit = UNITS.get(int(tags.valueof(296, 2)), "none")
         found["resolution"] = (x[0] / x[1], y[0] / y[1], unit)
     found = {key: value for key, value in found.items() if value}
-    with contextlib.suppress(TypeError, ValueError):  # a tag of GDAL, decimals as text
-        found["nodata"] = float(str(tags.valueof(42113)).strip("\0 "))
-    return found
+    nodata = nodata_of(series.keyframe)
+    return found if nodata is None else found | {"nodata": nodata}
 
 
 def refusal(image: ImageFile) -> str | None:
