@@ -54,9 +54,14 @@ def given() -> Iterator[dict[str, object]]:
         known.update(kept)
 
 
+def denoised(name: str) -> str:
+    """The name of an output that was not named."""
+    return f"{Path(name).stem}-denoised{Path(name).suffix}"
+
+
 def run_shell(words: list[str], folder: Path, capsys) -> None:
     """Run one command through the command line's own entry; what it makes is made anew."""
-    made = [words[3]] if words[1] == "denoise" else []
+    made = [words[3] if words[3:] else denoised(words[2])] if words[1] == "denoise" else []
     made += [words[i + 1] for i, word in enumerate(words) if word in ("--save-recipe", "--plot")]
     for name in made:
         path = folder / name

@@ -27,7 +27,7 @@ class Format(NamedTuple):
 
     The module, imported on first use, has `read`, and `write` and `refusal` unless `written_as`
     names the suffix of what is written in place of a format that is read only. One of several
-    formats has an object with these for each, `JXL` for "jxl". It needs the extra and its package.
+    formats has an object with these for each, `JXL` for "jxl". It needs the packages of an extra.
     """
 
     suffixes: tuple[str, ...]
@@ -35,7 +35,7 @@ class Format(NamedTuple):
     module: str
     written_as: str = ""
     extra: str = ""
-    package: str = ""
+    packages: str = ""
 
 
 FORMATS = {
@@ -55,8 +55,8 @@ FORMATS = {
     "exr": Format((".exr",), rb"\x76\x2f\x31\x01", "exr", "", "exr", "OpenEXR"),
     # each maker's RAW files begin otherwise
     "raw": Format(_RAW_SUFFIXES, rb"(?!)", "raw", ".tif", "raw", "rawpy"),
-    "nd2": Format((".nd2",), rb"\xda\xce\xbe\x0a", "bioio", ".ome.tif", "bioio", "bioio_nd2"),
-    "czi": Format((".czi",), rb"ZISRAWFILE", "bioio", ".ome.tif", "bioio", "bioio_czi"),
+    "nd2": Format((".nd2",), rb"\xda\xce\xbe\x0a", "bioio", ".ome.tif", "bioio", "bioio bioio_nd2"),
+    "czi": Format((".czi",), rb"ZISRAWFILE", "bioio", ".ome.tif", "bioio", "bioio bioio_czi"),
 }
 HEAD = 256  # bytes that tell the format
 _BY_SUFFIX = {suffix: name for name, kind in FORMATS.items() for suffix in kind.suffixes}
@@ -222,7 +222,8 @@ def is_store(path: str | os.PathLike[str]) -> bool:
 def _module(name: str, path: Path) -> Any:
     kind = FORMATS[name]
     try:
-        importlib.import_module(kind.package or "zspot.io")
+        for package in kind.packages.split():
+            importlib.import_module(package)
     except ImportError as error:
         what = f"{path} is a file of format {_NAMES[name]}"
         raise FileError(f'{what}; run: pip install "zspot[{kind.extra}]"') from error

@@ -33,7 +33,6 @@ EXAMPLES = examples(
     "zspot denoise other.png other-clean.png --recipe used.toml",
     "zspot denoise night/ night-clean/",
     "zspot denoise 'night/*.png' some/ --workers 1",
-    "zspot denoise - - --format png < noisy.tif > clean.png",
 )
 _SHARED = (
     "seed", "device", "axes", "share_fit", "max_memory", "strength", "keep_detail", "nodata",
