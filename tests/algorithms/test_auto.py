@@ -22,7 +22,6 @@ from zspot.networks.pretrained import AnyChannels
 from zspot.noise.pca_level import white_level
 from zspot.noise.residual import channel_correlation, coherence, detail_correlation, likeness
 from zspot.recipe import Code, Finish, Fit, NoMask, Prior, Recipe, Recorrupted
-from zspot.recipe.targets import noise_deviation
 
 
 def white(shape, sigma, seed=0) -> np.ndarray:
@@ -246,7 +245,7 @@ def test_recorrupted_pairs_have_independent_noise_of_the_right_mean():
     assert float(first.std()) == pytest.approx(0.2 * (1 + 0.7**2) ** 0.5, rel=0.01)
     signal = torch.tensor([0.0, 1.0, -5.0]).view(1, 1, 1, 3)
     varying = Recorrupted((0.01,), (0.03,), (0.005,))
-    assert noise_deviation(varying, signal).flatten().square().tolist() == pytest.approx(
+    assert varying.deviation(signal).flatten().square().tolist() == pytest.approx(
         [0.01, 0.04, 0.005]
     )
 

@@ -17,7 +17,6 @@ from zspot.engine import shared_fit as sharing
 from zspot.files import denoise_file, planes
 from zspot.frontends import cli
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Prior, Recipe, Recorrupted, UNet
-from zspot.recipe.targets import noise_deviation
 
 RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(8), predict=Predict(1))
 
@@ -112,8 +111,8 @@ def test_noise_keeps_its_strength_in_the_units_of_the_image():
     moved = sharing.in_units(WITH_NOISE, scale, offset, new_scale, new_offset)
     signal = torch.linspace(0, 40, 50, dtype=torch.float64).expand(1, 2, 5, 50).clone()
     was, now = (torch.tensor(o, dtype=torch.float64)[:, None, None] for o in (offset, new_offset))
-    before = noise_deviation(NOISE, (signal - was) / scale) * scale
-    after = noise_deviation(moved.target, (signal - now) / new_scale) * new_scale
+    before = NOISE.deviation((signal - was) / scale) * scale
+    after = moved.target.deviation((signal - now) / new_scale) * new_scale
     torch.testing.assert_close(after, before, rtol=1e-12, atol=0)
     assert np.array(moved.finish.noise) * new_scale**2 == pytest.approx(
         np.array(WITH_NOISE.finish.noise) * scale**2, rel=1e-14

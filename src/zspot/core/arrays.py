@@ -31,11 +31,6 @@ def denoise_foreign(image: Any, channel_axis: int | None, denoise: PlaneDenoiser
 
     A tensor stays on its device, without gradient; a dask array is lazy, in one chunk for each
     plane; a DataArray keeps dims, coords, attrs and name. The last two may have more axes in front.
-
-    Raises
-    ------
-    ImageError
-        If the axes do not fit; of lazy arrays, what is wrong with values when they are computed.
     """
     if isinstance(image, Tensor):
         return _tensor(image, channel_axis, denoise)
@@ -46,13 +41,11 @@ def denoise_foreign(image: Any, channel_axis: int | None, denoise: PlaneDenoiser
 
 
 def _is_dask(image: Any) -> bool:
-    module = sys.modules.get("dask.array")
-    return module is not None and isinstance(image, module.Array)
+    return "dask.array" in sys.modules and isinstance(image, sys.modules["dask.array"].Array)
 
 
 def _is_xarray(image: Any) -> bool:
-    module = sys.modules.get("xarray")
-    return module is not None and isinstance(image, module.DataArray)
+    return "xarray" in sys.modules and isinstance(image, sys.modules["xarray"].DataArray)
 
 
 def _tensor(image: Tensor, channel_axis: int | None, denoise: PlaneDenoiser) -> Tensor:

@@ -31,10 +31,7 @@ def iter_planes(shape: Sequence[int], letters: str) -> Iterator[tuple[Place, int
 
 
 def letters_of(shape: Sequence[int], channel_axis: int | None) -> str:
-    """Name the axes of an array: the last two are rows and columns, others count planes.
-
-    ImageError: if there are too few axes, or no axis of the number `channel_axis`.
-    """
+    """Name the axes of an array: the last two but channels are a plane's, others count planes."""
     ndim = len(shape)
     needed = 2 if channel_axis is None else 3
     if ndim < needed:

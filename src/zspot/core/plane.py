@@ -1,7 +1,4 @@
-"""Between an array as the user has it and the standardised plane that denoisers work on.
-
-One deviation for all channels: they are the colours of one picture, whose relation matters.
-"""
+"""Between an array as the user has it and the standardised plane that denoisers work on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,16 +17,13 @@ class Plane:
     image: np.ndarray  # the user's array itself
     values: np.ndarray  # (C, H, W), float32: (image - offset) / scale
     offset: np.ndarray  # (C,), float64: mean of each channel
-    scale: float  # root mean square of the channels' standard deviations
+    scale: float  # rms of the channels' deviations: one for all keeps their relation
     varying: np.ndarray  # (C,), bool: which channels are not constant
     channel_axis: int | None  # of `image`, counted from the front
 
     @classmethod
     def of(cls, image: np.ndarray, channel_axis: int | None) -> "Plane":
-        """Standardise an image (H, W), or 3-D with `channel_axis` naming that of 1 to 4 channels.
-
-        ImageError: as `check_image`, and for NaN and infinity.
-        """
+        """Standardise an image (H, W) or of 1 to 4 channels; refuse what no method takes."""
         axis = check_image(image, channel_axis)
         _check_finite(image)
         channels = channels_first(image, axis)
@@ -92,10 +86,7 @@ def channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:
 
 
 def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
-    """Return the channel axis of an image counted from the front.
-
-    ImageError: for other numbers of axes or channels, empty arrays, and what is not real numbers.
-    """
+    """Return the channel axis counted from the front; refuse images of another form or dtype."""
     if image.dtype.kind not in "uif":
         raise ImageError(
             f"image has dtype {image.dtype}: convert it to an integer or floating-point type"

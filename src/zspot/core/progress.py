@@ -51,14 +51,9 @@ def looking(report: Report | None) -> Report | None:
 
 
 class Clock:
-    """Counts the work of a run whose stages have steps of different cost.
+    """Counts the work of a run, `work` for each stage: its steps and what one may cost.
 
-    Parameters
-    ----------
-    report : callable or None
-        Receives a `Progress` at every step; None makes the clock silent and free.
-    work : dict of str to (int, float)
-        For each stage, in order, the number of its steps and the expected cost of one.
+    Each step is told to `report`; None makes the clock silent and free.
     """
 
     def __init__(self, report: Report | None, work: dict[str, tuple[int, float]]) -> None:

@@ -11,21 +11,12 @@ from zspot.core.errors import RecipeError
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """The values that a number may take.
-
-    Parameters
-    ----------
-    low, high : float
-    ends : {"[]", "[)", "(]", "()"}
-        Which of the two are themselves allowed, as in mathematics.
-    zero : bool
-        Whether 0 is allowed as well.
-    """
+    """The values that a number may take."""
 
     low: float
     high: float
-    ends: str = "[]"
-    zero: bool = False
+    ends: str = "[]"  # "[)", "(]" or "()" where an end is not itself allowed
+    zero: bool = False  # whether 0 is allowed as well
 
     def holds(self, value: float) -> bool:
         """Say whether a value is allowed."""
@@ -61,10 +52,7 @@ class OneOf:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part of a recipe: a frozen dataclass of numbers and words.
-
-    When made it refuses values outside `Annotated[int, Range(2, 10)]` by a `RecipeError`.
-    """
+    """Part of a recipe: numbers and words, refused outside their `Annotated[int, Range(2, 10)]`."""
 
     family: ClassVar[str] = ""
     """What the part is called in a recipe: mask, fill, target, network, fit, predict, finish."""

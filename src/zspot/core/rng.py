@@ -8,15 +8,12 @@ from enum import IntEnum
 import torch
 from torch import Generator, Tensor
 
-_WORD = 4  # one int64 holds four 16-bit draws
+_WORD = 4  # one int64 holds four 16-bit draws: ten times faster on a CPU
 _LEVELS = 1 << 16
 
 
 def bernoulli(shape: Sequence[int], p: float, generator: Generator) -> Tensor:
-    """Draw booleans on the generator's device, True with probability `p` to within 1/131072.
-
-    Four to each 64-bit random word: ten times faster on a CPU than `torch.bernoulli`.
-    """
+    """Draw booleans, True with probability `p` to within 1/131072; faster than torch's."""
     count = math.prod(shape)
     words = torch.empty(-(-count // _WORD), dtype=torch.int64, device=generator.device)
     words.random_(-(2**63), None, generator=generator)

@@ -12,10 +12,7 @@ DIHEDRAL = 8  # rotations and reflections of a square
 def crops(
     shape: Sequence[int], side: int, count: int, generator: Generator, grid: int = 1
 ) -> list[tuple[slice, slice]]:
-    """Draw crops of an image (height, width): any squares that touch it, moved inside.
-
-    So pixels at its border are learned too. They start at multiples of `grid`.
-    """
+    """Draw squares that touch an image and move them inside: so its border is learned too."""
 
     def along(full: int) -> slice:
         size = min(side, full)

@@ -7,10 +7,7 @@ _FOLLOW = 0.1  # how fast the measure of variance follows; Wang et al. use the s
 
 
 class RunningMean:
-    """Exponential mean of outputs, as it is or was at their least variance (see `Fit.patience`).
-
-    It stops `patience` steps after the least variance; 0 is never, and then the last mean counts.
-    """
+    """Exponential mean of outputs, the last or that of least variance (see `Fit.patience`)."""
 
     def __init__(self, decay: float, patience: int) -> None:
         self._decay, self._patience = decay, patience

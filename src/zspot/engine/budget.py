@@ -27,10 +27,7 @@ _SHARES = (1, 2, 4)  # the limit is divided by these, one after the other, where
 
 
 def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[Recipe, str]:
-    """Return a recipe with crops and tiles for the size of an image and a limit of memory, bytes.
-
-    And what the limit changed, in words. MemoryLimitError: if the smallest take more than that.
-    """
+    """Return a recipe with crops and tiles, and in words what a limit of memory changed."""
     usual = _usual(recipe, shape)
     if memory is None:
         return usual, ""
@@ -114,10 +111,7 @@ def _told(recipe: Recipe, memory: int) -> str:
 def denoise_within(
     denoise: Callable[[torch.device, int], Denoised], device: torch.device, memory: int
 ) -> Denoised:
-    """Call `denoise(device, memory)`; where memory runs out, again with less, then on the CPU.
-
-    The reason says so. MemoryLimitError: if `memory` (bytes) is too small or ran out everywhere.
-    """
+    """Call `denoise(device, memory)`; where memory runs out, again with less, then on the CPU."""
     places = [(device, _there(device, memory) // share) for share in _SHARES]
     if device.type != "cpu":
         places.append((torch.device("cpu"), memory))

@@ -51,9 +51,8 @@ class Denoiser(Protocol):
     def __call__(
         self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
     ) -> Denoised:
-        """Denoise a standardised plane (C, H, W) on the device it is on.
+        """Denoise a standardised plane (C, H, W) on its device, in `memory` bytes of the process.
 
-        `report`, called after each step, stops the run by what it raises. A `MemoryLimitError`
-        comes before it begins, if it needs more than `memory` bytes for the process.
+        `report`, called after each step, stops the run by what it raises.
         """
         ...

@@ -48,10 +48,6 @@ def run(
     start : mapping of str to tensor, optional
         Weights to start from, learned by the same recipe on another plane; by default random ones.
 
-    Returns
-    -------
-    Denoised
-
     Raises
     ------
     RecipeError

@@ -1,7 +1,4 @@
-"""One fit for many planes of like noise: begin with the recipe and weights of another plane.
-
-The recipe's noise is brought into the plane's units; the network learns on for some of the steps.
-"""
+"""One fit for many planes of like noise: begin with the recipe and weights of another plane."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -118,10 +115,7 @@ def in_units(
     new_scale: float,
     new_offset: Sequence[float],
 ) -> Recipe:
-    """Return the recipe with its noise in the units of another plane.
-
-    A standardised intensity x is the intensity `scale` * x + `offset`, an offset for each channel.
-    """
+    """Return the recipe for standardised x of other `scale` * x + `offset` (of each channel)."""
     ratio = scale / new_scale
     moved = [(new - old) / scale for old, new in zip(offset, new_offset, strict=True)]
     target = recipe.target.in_units(ratio, moved)

@@ -1,7 +1,4 @@
-"""Blind-spot network: centre-masked convolutions, then dilated ones that cannot see the centre.
-
-Wu et al., ECCV 2020, in the lighter form of Lee et al., AP-BSN, CVPR 2022.
-"""
+"""Blind-spot network of Wu et al., ECCV 2020, as in Lee et al., AP-BSN, CVPR 2022."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any

@@ -1,7 +1,4 @@
-"""The hourglass of the deep image prior: down and up again, with thin skip connections.
-
-Ulyanov, Vedaldi, Lempitsky, CVPR 2018; output linear, as intensities are standardised.
-"""
+"""The hourglass of the deep image prior (Ulyanov, Vedaldi, Lempitsky, CVPR 2018)."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any

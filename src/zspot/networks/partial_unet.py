@@ -1,7 +1,4 @@
-"""U-Net of partial convolutions in the encoder and dropout in the decoder, with linear output.
-
-Quan, Chen, Pang, Ji, Self2Self, CVPR 2020; partial convolution: Liu et al., ECCV 2018.
-"""
+"""U-Net of partial convolutions and dropout (Quan, Chen, Pang, Ji, Self2Self, CVPR 2020)."""
 
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,4 @@
-"""The pretrained network: a small blind denoiser trained once on photographs with simulated noise.
-
-A residual U-Net on pixels in 2x2 blocks, not told the noise level; `training/` made its weights.
-"""
+"""The pretrained network: a small blind denoiser trained (`training/`) on photographs."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Implicit neural representation of an image: a SIREN evaluated on sub-pixel grids.
-
-Sitzmann et al., NeurIPS 2020; lifting and dropout as in Quan et al., CVPR 2025.
-"""
+"""A SIREN (Sitzmann et al., NeurIPS 2020), lifting and dropout as in Quan et al., CVPR 2025."""
 
 import math
 from collections.abc import Sequence
@@ -19,10 +16,7 @@ _BAND = 1 << 18  # pixels at a time where no gradient is needed: hundreds of num
 
 
 class Siren(nn.Module):
-    """Coordinate MLP with sine activations on a grid twice as fine as the image in each axis.
-
-    The numbers are those of `zspot.recipe.Inr`; 0 `bands` take the coordinates as they are.
-    """
+    """Coordinate MLP with sines on a grid twice as fine as the image; see `zspot.recipe.Inr`."""
 
     def __init__(
         self,

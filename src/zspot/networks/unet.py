@@ -1,7 +1,4 @@
-"""The Noise2Noise U-Net (Lehtinen et al., ICML 2018), with dilation and dropout as in BSN-INS.
-
-Dilated by 2 it works on a batch of the four 2x2 phases: the same numbers, twice as fast.
-"""
+"""The Noise2Noise U-Net (Lehtinen et al., ICML 2018), with dilation and dropout as in BSN-INS."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -68,6 +65,7 @@ class UNetModule(nn.Module):
         height, width = x.shape[-2:]
         unit = self.dilation * 2**LEVELS
         x = F.pad(x, (0, -width % unit, 0, -height % unit), mode="replicate")
+        # A convolution of dilation 2 is an ordinary one on each of the four phases: twice as fast.
         split, pool, join = _same, partial(F.max_pool2d, kernel_size=2), _same
         if self.dilation == 2:
             split, pool, join = split_phases, _pool_phases, join_phases

@@ -1,7 +1,4 @@
-"""What the flattest blocks of an image say about its noise: spectra by intensity bin.
-
-Blocks are chosen by their energy in one half of the coefficients and measured in the other.
-"""
+"""What the flattest blocks of an image say about its noise: spectra by intensity bin."""
 
 from dataclasses import dataclass
 
@@ -161,10 +158,7 @@ def _how_many(energy: np.ndarray, overlap: float) -> int:
 
 
 def lag_operator(lowest: float, ridge: float) -> np.ndarray:
-    """Return the (25, 64) matrix from mean power to autocovariance at lags 0..4 x 0..4.
-
-    Least squares on frequencies u^2 + v^2 >= `lowest`, with a ridge that grows with the lag.
-    """
+    """Return the (25, 64) least-squares matrix from mean power to autocovariance at lags 0 to 4."""
     weights = (lowest <= FREQUENCY).astype(float)
     lags = np.arange(MAX_LAG + 1)
     one = np.array([[b[: SIDE - k] @ b[k:] * (1 + (k > 0)) for k in lags] for b in _BASIS])

@@ -1,7 +1,4 @@
-"""From the power spectra of flat blocks to level, signal dependence and correlations.
-
-Even the flattest may hold texture: its growth to the next flattest is extrapolated backwards.
-"""
+"""From the power spectra of flat blocks to level, signal dependence and correlations."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -80,10 +77,7 @@ def spectra_of(blocks: Blocks) -> Spectra:
 
 
 def estimate(spectra: Spectra, black: np.ndarray) -> tuple[Estimate, Estimate]:
-    """Return the estimate and its uncertainty (one standard deviation, as an `Estimate`).
-
-    `black` (C,) is the lowest intensity, where the read noise is stated.
-    """
+    """Return the estimate and its standard deviation; read noise is that at `black` (C,)."""
     power = spectra.mean()
     best = _solve(spectra, power, black, _CUT)
     bold, timid = (_solve(spectra, power, black, cut) for cut in (_BOLD, _TIMID))

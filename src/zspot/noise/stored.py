@@ -75,12 +75,10 @@ class Stored:
 
 
 def _sample(channels: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return what is analysed of `channels` (C, H, W), and the step between blocks, 0 if free.
-
-    Of a large image that is a mosaic of 8x8 blocks, an odd distance from each other.
-    """
+    """Return what is analysed, all or a mosaic of 8x8 blocks; the blocks' step is 0 if free."""
     if channels[0].size <= _LARGE or min(channels.shape[1:]) < SIDE:
         return channels, 0
+    # An odd distance between the blocks meets all phases of a colour mosaic.
     step = int(np.sqrt(channels[0].size / MAX_BLOCKS)) // 2 * 2 + 1
     windows = np.lib.stride_tricks.sliding_window_view(channels, (SIDE, SIDE), axis=(1, 2))
     windows = windows[:, ::step, ::step].swapaxes(2, 3)

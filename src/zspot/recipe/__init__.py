@@ -8,20 +8,12 @@ from zspot.recipe.masks import EXCLUSION_SIZE, Bernoulli, Everything, Mask, NoMa
 from zspot.recipe.postprocess import SEARCHES, Finish, independent
 from zspot.recipe.recipe import Recipe
 from zspot.recipe.schedule import SCHEDULES, Fit, Predict
-from zspot.recipe.targets import (
-    Halves,
-    Noisy,
-    Recorrupted,
-    Second,
-    Shuffled,
-    Target,
-    noise_deviation,
-)
+from zspot.recipe.targets import Halves, Noisy, Recorrupted, Second, Shuffled, Target
 
 __all__ = [
     "EXCLUSION_SIZE", "LOSSES", "SCHEDULES", "SEARCHES", "Bernoulli", "BlindSpot", "Code",
     "Constant", "Everything", "Fill", "Finish", "Fit", "Halves", "Hourglass", "Inr", "Mask",
     "Neighbour", "Network", "NoMask", "Noisy", "PartialUNet", "Predict", "Prior", "Recipe",
     "RecipeError", "Recorrupted", "Refill", "Second", "Shallow", "Shuffled", "Stratified",
-    "Target", "UNet", "independent", "noise_deviation",
+    "Target", "UNet", "independent",
 ]  # fmt: skip

@@ -24,11 +24,9 @@ class RunningFill:
     """A fill at work on one image."""
 
     def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
-        """Return an image to take hidden pixels from, without gradient.
+        """Return what hidden pixels of `y` (N, C, H, W) become, from its visible ones alone.
 
-        `y` (N, C, H, W): only its visible pixels may be used. `windows`: which parts of the image
-        the N images of `y` are. Returns float tensor: (N, C, H, W) or what expands to it; or of
-        other channels, where everything is hidden.
+        Without gradient; it expands to the shape of `y`, or is a code where all is hidden.
         """
         raise NotImplementedError
 

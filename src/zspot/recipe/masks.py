@@ -16,18 +16,10 @@ MIN_SCORED = 0.01  # A loss that sees fewer pixels than this share learns next t
 
 
 class MaskMaps(NamedTuple):
-    """Two boolean maps of the images' shape (N, C, H, W).
-
-    Attributes
-    ----------
-    hidden
-        Pixels replaced in the network's input.
-    scored
-        Pixels counted by the loss; hidden ones, except where nothing is hidden at all.
-    """
+    """Boolean maps (N, C, H, W) of the pixels hidden from the network, and scored by the loss."""
 
     hidden: Tensor
-    scored: Tensor
+    scored: Tensor  # only hidden ones, except where nothing is hidden at all
 
 
 class Mask(Part):

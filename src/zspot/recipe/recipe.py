@@ -32,18 +32,13 @@ class Recipe:
     ----------
     method : str
         The method this recipe is a setting of.
-    mask : Mask
-    fill : Fill
-    target : Target
-    network : Network
+    mask, fill, target, network, fit, predict, finish : Part
+        See each of them.
     loss : {"l1", "l2"}
         Error measure on scored pixels.
     consistency : float
         Weight of a second loss, by the same measure: what the network makes of the whole image
         should agree with what it makes of its phases (`fit.stride`) or halves (target halves).
-    fit : Fit
-    predict : Predict
-    finish : Finish
 
     Raises
     ------

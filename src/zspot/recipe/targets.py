@@ -123,8 +123,14 @@ class Recorrupted(Target):
 
     def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
         assert guide is not None
-        w = torch.empty_like(y).normal_(generator=generator) * noise_deviation(self, guide)
+        w = torch.empty_like(y).normal_(generator=generator) * self.deviation(guide)
         return y + self.tau * w, y - w / self.tau
+
+    def deviation(self, signal: Tensor) -> Tensor:
+        """Return the noise's standard deviation at a signal (N, C, H, W)."""
+        numbers = (self.variance, self.slope, self.floor)
+        variance, slope, floor = (signal.new_tensor(n)[:, None, None] for n in numbers)
+        return torch.maximum(variance + slope * signal, floor).sqrt()
 
     def in_units(self, ratio: float, moved: Sequence[float]) -> "Recorrupted":
         lines = zip(self.variance, self.slope, moved, strict=True)
@@ -223,16 +229,6 @@ class Second(Target):
 TARGETS: dict[str, type[Target]] = {
     part.kind: part for part in (Noisy, Recorrupted, Shuffled, Halves, Second)
 }
-
-
-def noise_deviation(spec: Recorrupted, signal: Tensor) -> Tensor:
-    """Return the noise's standard deviation at a signal (N, C, H, W)."""
-
-    def column(values: tuple[float, ...]) -> Tensor:
-        return torch.tensor(values, dtype=signal.dtype, device=signal.device)[:, None, None]
-
-    variance = column(spec.variance) + column(spec.slope) * signal
-    return torch.maximum(variance, column(spec.floor)).sqrt()
 
 
 def diagonal_halves(y: Tensor) -> tuple[Tensor, Tensor]:

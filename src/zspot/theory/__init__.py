@@ -1,9 +1,9 @@
 """Linear blind-spot theory."""
 
 from zspot.core.errors import TheoryError
-from zspot.theory.checks import MODELS
 from zspot.theory.closed_form import FORMS, BlindSpot, Slopes, rank_one_inverse, torch_risk
 from zspot.theory.linear import (
+    MODELS,
     Estimate,
     MaskRisk,
     Moments,

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from zspot.core.errors import TheoryError
-from zspot.theory.checks import MODELS, check_choice, check_number, check_parameters
-from zspot.theory.linear import Neighbours
+from zspot.theory.linear import MODELS, Neighbours, check_choice, check_number, check_parameters
 
 if TYPE_CHECKING:
     import torch

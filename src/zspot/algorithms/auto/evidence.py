@@ -7,7 +7,7 @@ from torch import Tensor
 from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.noise.pca_level import white_level
 from zspot.noise.residual import detail_correlation, neighbour_correlation, unevenness
-from zspot.recipe import Recorrupted, noise_deviation
+from zspot.recipe import Recorrupted
 
 _BINS = 16  # of brightness, in which the variance is measured
 _LEAST = 1e-12  # variance that keeps divisions finite where nothing was removed
@@ -66,7 +66,7 @@ def examine(noisy: Tensor, estimate: Tensor) -> Evidence:
     """Measure the noise on the residual of an estimate, both (C, H, W)."""
     residual = noisy - estimate
     noise = _following(estimate, residual)
-    deviation = noise_deviation(noise, estimate)
+    deviation = noise.deviation(estimate)
     darkest_to_brightest = deviation.flatten(1).amax(1) / deviation.flatten(1).amin(1)
     found = Evidence(
         correlation=neighbour_correlation(residual / deviation),
