@@ -130,10 +130,7 @@ def _chain(channels: int, outputs: int, width: int = 32, layers: int = 5) -> nn.
 def bound(
     q: dict[str, Tensor], y: Tensor, prior: Prior, weight: float, variance: float, noise: Tensor
 ) -> Tensor:
-    """Return the negative evidence lower bound per pixel, up to a constant.
-
-    `q`: what `Posterior` says of `y`; `noise`: standard normal samples (S, K, C, H, W).
-    """
+    """Return the negative evidence lower bound per pixel; `noise` (S, K, C, H, W) is standard."""
     mean, log_variance, log_beta = q["mean"], q["log_variance"], q["log_beta"]
     own = log_variance.exp()
     alpha = q["log_alpha"].exp()
@@ -180,15 +177,7 @@ def _of_mixture(member: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class ScoreDVI:
-    """The denoiser.
-
-    Parameters
-    ----------
-    settings : Settings
-    prior : str, Path or callable
-        "score" for the denoiser that zspot trained, a safetensors file of the same network, or
-        any blind Gaussian denoiser from (N, C, H, W) to the same shape.
-    """
+    """The denoiser; `prior` is "score" (of zspot), a file of such weights, or any other `Prior`."""
 
     settings: Settings
     prior: str | Path | Prior = "score"

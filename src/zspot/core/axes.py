@@ -1,7 +1,4 @@
-"""Where the planes of an array are, by a letter for each of its axes.
-
-Y, X and S are rows, columns and colours of a plane; T, Z, C and Q count planes.
-"""
+"""Where planes are in an array: Y, X, S for rows, columns, colours; T, Z, C and Q count planes."""
 
 import itertools
 from collections.abc import Iterator, Sequence

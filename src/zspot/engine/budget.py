@@ -1,7 +1,4 @@
-"""How much of a large image is worked on at a time, decided before anything runs.
-
-Not by what memory happens to be free, so that the same recipe gives the same bytes everywhere.
-"""
+"""How much of a large image is worked on at a time, the same whatever memory happens to be free."""
 
 from collections.abc import Callable
 from dataclasses import replace

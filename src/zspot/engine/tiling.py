@@ -13,10 +13,7 @@ AT_ONCE = 256**2  # pixels of windows that the network is shown at once
 
 
 class Tiled:
-    """A network that is shown images larger than `side` pixels tile by tile; without gradient.
-
-    With so much around a tile as its pixels depend on, so that there are no seams to blend.
-    """
+    """A network shown large images in tiles and what these depend on: no seams, no gradient."""
 
     def __init__(self, network: nn.Module, field: ReceptiveField, side: int = SIDE) -> None:
         self._network, self._field = network, field
@@ -56,10 +53,7 @@ class Tiled:
 
 
 class Windowed:
-    """A network that learned on crops is shown windows of their size; without gradient.
-
-    Shown more, it may get even the brightness of large areas wrong. Overlaps are averaged.
-    """
+    """A network that learned on crops is shown windows of their size, averaged; no gradient."""
 
     def __init__(self, network: nn.Module, side: int) -> None:
         self._network, self._side = network, side

@@ -90,10 +90,7 @@ class _Branch(nn.Module):
 
 
 class BlindSpotModule(nn.Module):
-    """Two branches that start from a convolution of side 2s - 1 without centre, s = 2 and 3.
-
-    What follows is pointwise or steps by s, and never reaches a pixel at an offset of less than s.
-    """
+    """Two branches hide offsets of less than s = 2 and 3; the rest is pointwise or steps by s."""
 
     def __init__(self, spec: BlindSpot, channels: int, generator: Generator) -> None:
         super().__init__()

@@ -42,10 +42,7 @@ class Hourglass(Network):
 
 
 class Norm(nn.Module):
-    """Bring each channel of each image to mean 0 and deviation 1, then scale and shift it.
-
-    With one image this is batch normalisation, also of a single pixel, which torch's refuses.
-    """
+    """Normalise each channel of each image, also of a single pixel, which torch's norms refuse."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,7 +1,4 @@
-"""What a linear blind-spot denoiser can reach: Proposition 1 (CVPR 2025) in closed form.
-
-The setting and the derivation are in docs/theory.md. torch is imported by what is named after it.
-"""
+"""What a linear blind-spot denoiser can reach: Proposition 1 (CVPR 2025); see docs/theory.md."""
 
 from __future__ import annotations
 

@@ -140,7 +140,12 @@ class DenoiseWidget(widgets.Container):
     def _ended(self, errors: list[Exception], layer: Image, part: Part) -> None:
         assert self._job is not None
         if errors:
-            self._failed(errors[0])
+            self._busy(False)
+            if isinstance(errors[0], Cancelled):
+                self.status.value = "cancelled: nothing was changed"
+                return
+            self.status.value = error_in_words(errors[0])
+            show_error(error_in_words(errors[0]))
             return
         values, results = self._job.result
         self._busy(False)
@@ -154,14 +159,6 @@ class DenoiseWidget(widgets.Container):
         seconds = sum(r.timings["total"] for r in results)
         self.status.value = f"done in {seconds:.1f} s on {results[0].device}"
         self.text.value = f"{assess(results[0]).sentence}\n\n{results[0].reason}"
-
-    def _failed(self, error: Exception) -> None:
-        self._busy(False)
-        if isinstance(error, Cancelled):
-            self.status.value = "cancelled: nothing was changed"
-            return
-        self.status.value = error_in_words(error)
-        show_error(error_in_words(error))
 
     def _busy(self, on: bool) -> None:
         if not on:
@@ -212,19 +209,10 @@ class DenoiseWidget(widgets.Container):
             self._viewer.layers[name].data = change
             return
         reach = 4 * float(change.std()) or 1.0
-        self._viewer.add_image(
-            change,
-            name=name,
-            contrast_limits=(-reach, reach),
-            colormap="gray",
-            scale=made.scale,
-            translate=made.translate,
-            rotate=made.rotate,
-            shear=made.shear,
-            affine=made.affine,
-            units=made.units,
-            axis_labels=made.axis_labels,
-        )
+        places = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+        shown: dict[str, Any] = {"contrast_limits": (-reach, reach), "colormap": "gray"}
+        shown |= {place: getattr(made, place) for place in places}
+        self._viewer.add_image(change, name=name, **shown)
 
     def measure(self) -> None:
         """Report on the noise of the plane that is shown."""

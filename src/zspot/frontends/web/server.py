@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,10 +87,7 @@ def read_auth(path: Path) -> tuple[tuple[str, str], ...]:
 def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
     """Serve the page while the block runs, then stop it and remove every file it made.
 
-    Yields
-    ------
-    blocks : gradio.Blocks
-    url : str
+    It gets the gradio Blocks and the address.
 
     Raises
     ------
@@ -100,18 +96,17 @@ def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
     OptionError
         If the port is taken.
     """
-    folder = Path(tempfile.mkdtemp(prefix="zspot-web-"))
     before = os.environ.get("GRADIO_TEMP_DIR")
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)  # read by gradio at every upload
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    try:
-        yield from _serve(settings, folder)
-    finally:
-        if before is None:
-            del os.environ["GRADIO_TEMP_DIR"]
-        else:
-            os.environ["GRADIO_TEMP_DIR"] = before
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="zspot-web-", ignore_cleanup_errors=True) as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder  # read by gradio at every upload
+        try:
+            yield from _serve(settings, Path(folder))
+        finally:
+            if before is None:
+                del os.environ["GRADIO_TEMP_DIR"]
+            else:
+                os.environ["GRADIO_TEMP_DIR"] = before
 
 
 def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:

@@ -1,21 +1,16 @@
 """All that the page says: its words, and HTML made from numbers."""
 
-from __future__ import annotations
-
 import html
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from zspot.api import Result
+from zspot.api.trust import Trust
 from zspot.core.progress import Progress
 from zspot.frontends.noise_words import explain
 from zspot.frontends.words import left_in_words, stage_in_words
-
-if TYPE_CHECKING:
-    from zspot.api import Result
-    from zspot.api.trust import Trust
-    from zspot.io import ImageFile
-    from zspot.noise import NoiseReport
+from zspot.io import ImageFile
+from zspot.noise import NoiseReport
 
 INTRO = """# zspot
 Removes noise from one image using nothing but itself, and hands back the same kind of file: same \
