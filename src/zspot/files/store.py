@@ -21,7 +21,7 @@ from zspot.core.errors import FileError
 from zspot.files.journal import fingerprint
 from zspot.files.locking import lock
 from zspot.files.planes import PlaneRunner, series
-from zspot.io.atomic import os_reason, sync_folder
+from zspot.io.atomic import check_free, os_reason, sync_folder
 from zspot.io.ome_zarr import Level, Picture, copy_all_but_pixels, pictures
 
 _STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
@@ -77,10 +77,7 @@ def _check(source: Path, target: Path, overwrite: bool) -> None:
         raise FileError(f"{target} is inside the source; choose another folder")
     if os.path.lexists(target) and not (overwrite and target.is_dir()):
         raise FileError(f"{target} exists; choose another name or pass --overwrite")
-    if not target.parent.is_dir():
-        raise FileError(f"{target}: the folder {target.parent} does not exist; create it first")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise FileError(f"{target}: the folder {target.parent} is not writable; choose another one")
+    check_free(target, overwrite)
 
 
 @contextlib.contextmanager

@@ -28,8 +28,13 @@ def os_reason(error: OSError) -> str:
     return _REASONS.get(error.errno or 0, error.strerror or str(error) or type(error).__name__)
 
 
-def check_folder(path: Path) -> None:
-    """Refuse a target whose folder is missing or not writable; a link counts as what it names."""
+def check_free(path: Path, overwrite: bool) -> None:
+    """Refuse a target that exists, or whose folder is missing or not writable.
+
+    A link counts as what it names.
+    """
+    if path.exists() and not overwrite:
+        raise FileError(f"{path} exists; choose another name or pass --overwrite")
     if not path.parent.is_dir():
         raise FileError(f"{path}: the folder {path.parent} does not exist; create it first")
     folder = Path(os.path.realpath(path)).parent

@@ -130,7 +130,7 @@ def _jpeg_2000(path: Path, content: bytes, boxes: _Boxes) -> _Header:
     at = own.find(b"colr\2") - 4
     icc = own[at + 11 : at + int.from_bytes(own[at : at + 4], "big")] if at >= 0 else None
     if b"pclr" in own or b"colr\1\0\0\0\0\0\x12" in own:  # palette and YCC become RGB
-        boxes[:] = [box for box in boxes if box[0] in _PIXELS]
+        boxes.clear()
     coding = code.find(b"\xff\x52")
     notes = [_LOSSY] if code[coding + 13 : coding + 14] == b"\0" else []
     size = numbers[1] - numbers[3], numbers[0] - numbers[2], count

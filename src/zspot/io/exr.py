@@ -26,14 +26,12 @@ def read(path: Path, max_pixels: int) -> ImageFile:
 
     heads = OpenEXR.File(str(path), header_only=True).parts
     for head in heads:
-        listed = head.header["channels"]
-        low, high = head.header["dataWindow"]
+        listed, (low, high) = head.header["channels"], head.header["dataWindow"]
         width, height = (int(side) for side in high.astype(np.int64) - low + 1)
         check_header(path, (height, width, len(listed)), max_pixels)
-        rare = "deep" in str(head.type()) or "ONE_LEVEL" not in repr(
-            head.header.get("tiles", "ONE_LEVEL")
-        )
-        if rare or any((c.xSampling, c.ySampling) != (1, 1) for c in listed):
+        plain = "ONE_LEVEL" in repr(head.header.get("tiles", "ONE_LEVEL"))
+        plain &= all((c.xSampling, c.ySampling) == (1, 1) for c in listed)
+        if not plain or "deep" in str(head.type()):
             raise FileError(f"{path} is deep, subsampled or a mipmap; convert it to a plain image")
     with contextlib.redirect_stdout(io.StringIO()):  # where it says what is damaged
         found = OpenEXR.File(str(path), separate_channels=True).parts
@@ -56,17 +54,14 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     notes = [f"Not denoised: channels {', '.join(left)}."] if left else []
     if len(parts) > 1:
         notes.append(f"Not denoised: {len(parts) - 1} other parts of the OpenEXR file.")
-    for one, _ in parts:
-        if one["compression"].name.removesuffix("_COMPRESSION") not in _LOSSLESS:
-            notes.append(
-                f"{one['compression'].name} is replaced by lossless ZIP; the file may grow."
-            )
-            one["compression"] = OpenEXR.ZIP_COMPRESSION
-    alpha = pixels["A"] if "A" in left else None
-    own = {"parts": parts, "names": names}
-    return ImageFile(
-        np.ascontiguousarray(data), axes, alpha, "exr", {"exr": own}, path, tuple(notes)
-    )
+    for header, _ in parts:
+        name = header["compression"].name.removesuffix("_COMPRESSION")
+        if name not in _LOSSLESS:
+            notes.append(f"{name} compression is replaced by lossless ZIP; the file may grow.")
+            header["compression"] = OpenEXR.ZIP_COMPRESSION
+    data, alpha = np.ascontiguousarray(data), pixels["A"] if "A" in left else None
+    metadata = {"exr": {"parts": parts, "names": names}}
+    return ImageFile(data, axes, alpha, "exr", metadata, path, tuple(notes))
 
 
 def refusal(image: ImageFile) -> str | None:
@@ -85,9 +80,8 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     planes = [image.data] if axis is None else list(np.moveaxis(image.data, axis, 0))
     sides = [image.data.shape[image.axes.index(letter)] for letter in "YX"]
     names = own["names"] if own else ["R", "G", "B"] if len(planes) == 3 else ["Y"]
-    new = dict(zip(names, planes, strict=True)) | (
-        {} if image.alpha is None else {"A": image.alpha}
-    )
+    new = dict(zip(names, planes, strict=True))
+    new |= {} if image.alpha is None else {"A": image.alpha}
     new = {name: np.ascontiguousarray(plane.reshape(sides)) for name, plane in new.items()}
     parts = own["parts"] if own else [({}, {})]
     first = OpenEXR.Part(parts[0][0], parts[0][1] | new)

@@ -1,9 +1,7 @@
 """FITS: images and cubes of integers or floats (extra `fits`)."""
 
-import contextlib
 import io
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,19 +23,21 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     Kept: everything but the pixels, byte for byte: all header cards, other images and tables (which
     keep their values, noted). Unsigned integers are read as such; other scaled integers are
     denoised as they are stored, and BSCALE and BZERO stay. BLANK is nodata, like NaN. Checksums of
-    the image are blanked (noted); a compressed image is written uncompressed (noted).
+    the image are blanked (noted). Compressed images are refused.
     """
+    from astropy.io import fits
+
     content, notes = path.read_bytes(), []
-    with _opened(content) as units:
-        place, image = _first(path, units)
-        if hasattr(image, "compression_type"):
-            check_header(path, image.shape, max_pixels)
-            content = _uncompressed(content, place)
-            notes = ["The compressed FITS image is written uncompressed."]
-    with _opened(content) as units:
-        image = _first(path, units)[1]
-        others = sum(unit.is_image and len(unit.shape) > 1 for unit in units) - 1
-        header, shape, where = image.header, image.shape, image.fileinfo()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of headers that break rules in ways that do no harm
+        with fits.open(io.BytesIO(content), memmap=False) as units:
+            images: list[Any] = [unit for unit in units if unit.is_image and len(unit.shape) > 1]
+            if not images or isinstance(images[0], fits.CompImageHDU):
+                kind = "a compressed" if images else "no"
+                raise FileError(
+                    f"{path} holds {kind} image; only plain ones of two or more axes are read"
+                )
+            header, shape, where = images[0].header, images[0].shape, images[0].fileinfo()
     check_header(path, shape, max_pixels)
     bits = header["BITPIX"]
     stored = np.dtype("u1" if bits == 8 else f">{'f' if bits < 0 else 'i'}{abs(bits) // 8}")
@@ -56,8 +56,8 @@ def read(path: Path, max_pixels: int) -> ImageFile:
         if card[:8] in _SUMS:
             head = head.replace(card, b" " * _CARD)
             notes.append("The checksum of the FITS image is blanked.")
-    if others:
-        notes.append(f"{others} more images in the FITS file keep their old pixels.")
+    if len(images) > 1:
+        notes.append(f"{len(images) - 1} more images in the FITS file keep their old pixels.")
     end = start + count * stored.itemsize
     own = {"before": content[: where["hdrLoc"]] + head, "after": content[end:], "stored": stored}
     own["shift"] = int(shift) if meant else 0
@@ -66,33 +66,6 @@ def read(path: Path, max_pixels: int) -> ImageFile:
         metadata["nodata"] = float(header["BLANK"] + own["shift"])
     axes = "Q" * (len(shape) - 2) + "YX"
     return ImageFile(data, axes, None, "fits", metadata, path, tuple(dict.fromkeys(notes)))
-
-
-@contextlib.contextmanager
-def _opened(content: bytes, **options: Any) -> Iterator[Any]:
-    from astropy.io import fits
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of headers that break rules in ways that do no harm
-        with fits.open(io.BytesIO(content), memmap=False, **options) as units:
-            yield units
-
-
-def _first(path: Path, units: Any) -> tuple[int, Any]:
-    for place, unit in enumerate(units):
-        if unit.is_image and len(unit.shape) > 1:
-            return place, unit
-    raise FileError(f"{path} holds no image of two or more axes; check the file")
-
-
-def _uncompressed(content: bytes, place: int) -> bytes:
-    from astropy.io import fits
-
-    out = io.BytesIO()
-    with _opened(content) as units:
-        units[place] = fits.ImageHDU(units[place].data, units[place].header)
-        units.writeto(out, output_verify="ignore")
-    return out.getvalue()
 
 
 def refusal(image: ImageFile) -> str | None:

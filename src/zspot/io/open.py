@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from zspot.core.errors import FileError
-from zspot.io.atomic import atomic_write, check_folder, os_reason
+from zspot.io.atomic import atomic_write, check_free, os_reason
 from zspot.io.checks import MAX_PIXELS, first_line, one_kind_of_error
 from zspot.io.image_file import ImageFile
 from zspot.io.stack import Stack
@@ -185,9 +185,7 @@ def check_target(
     try:
         if path.is_dir():
             raise FileError(f"{path} is a folder; name a file in it")
-        if path.exists() and not overwrite:
-            raise FileError(f"{path} exists; choose another name or pass --overwrite")
-        check_folder(path)
+        check_free(path, overwrite)
     except (OSError, ValueError) as error:
         reason = os_reason(error) if isinstance(error, OSError) else first_line(error)
         raise FileError(f"{path} cannot be written: {reason}") from error

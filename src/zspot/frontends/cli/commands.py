@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from zspot.frontends.cli.console import check_free, stdout, tell
+from zspot.frontends.cli.console import stdout, tell
 
 
 def noise(
@@ -23,6 +23,7 @@ def noise(
     """Say what the noise of INPUT is like: level, signal dependence, correlation."""
     from zspot.files.file import first_plane
     from zspot.io import read
+    from zspot.io.atomic import check_free
     from zspot.noise import analyze_noise, plot_noise
 
     if plot is not None:

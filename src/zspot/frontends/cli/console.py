@@ -1,12 +1,10 @@
 """Lines on the terminal, and what the commands have in common."""
 
-from pathlib import Path
-
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from zspot.core.errors import FileError, printable
+from zspot.core.errors import printable
 
 FAILED = 1
 BAD_USE = 2
@@ -30,11 +28,3 @@ def fail(message: str, code: int) -> int:
 def examples(*commands: str) -> str:
     """Return an epilog with a line for each command; typer breaks lines at empty ones."""
     return "\n\n".join(["Examples:", *commands])
-
-
-def check_free(path: Path, overwrite: bool) -> None:
-    """Refuse a file to write that exists already or whose folder does not."""
-    if not path.parent.is_dir():
-        raise FileError(f"{path}: folder {path.parent} does not exist")
-    if path.exists() and not overwrite:
-        raise FileError(f"{path}: exists already; choose another name or pass --overwrite")

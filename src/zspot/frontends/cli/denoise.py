@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from zspot.core.errors import OptionError
-from zspot.frontends.cli.console import check_free, examples, tell
+from zspot.frontends.cli.console import examples, tell
 from zspot.frontends.cli.pipes import PIPE, places
 from zspot.frontends.cli.progress_bar import progress_bar
 
@@ -179,6 +179,8 @@ class Asked:
             if clash:
                 raise OptionError(message)
         if self.save_recipe is not None:
+            from zspot.io.atomic import check_free
+
             check_free(self.save_recipe, self.overwrite)
 
     @property
