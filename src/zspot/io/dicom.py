@@ -47,10 +47,10 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     if padding is not None and samples == 1:
         low, high = sorted((int(padding), int(source.get("PixelPaddingRangeLimit", padding))))
         metadata["valid"] = (data < low) | (data > high)
-    notes = ()
+    notes = ("The YBR colours are written as RGB.",) if colour.startswith("YBR") else ()
     if source.file_meta.TransferSyntaxUID not in _LITTLE_ENDIAN:
         name = source.file_meta.TransferSyntaxUID.name
-        notes = (f"{name} is replaced by Explicit VR Little Endian; the file may grow.",)
+        notes += (f"{name} is replaced by Explicit VR Little Endian; the file may grow.",)
     return ImageFile(data, axes, None, "dicom", metadata, path, notes)
 
 

@@ -30,8 +30,9 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     content, notes = path.read_bytes(), []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers that break rules in ways that do no harm
-        with fits.open(io.BytesIO(content), memmap=False) as units:
-            images: list[Any] = [unit for unit in units if unit.is_image and len(unit.shape) > 1]
+        with fits.open(io.BytesIO(content), memmap=False) as opened:
+            units: Any = opened
+            images = [unit for unit in units if unit.is_image and len(unit.shape) > 1]
             if not images or isinstance(images[0], fits.CompImageHDU):
                 kind = "a compressed" if images else "no"
                 raise FileError(
