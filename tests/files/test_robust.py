@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -250,3 +252,137 @@ def test_a_fingerprint_tells_files_apart(tmp_path_factory, content):
     (folder / "b").write_bytes(content)
     assert fingerprint(folder / "a") == fingerprint(folder / "b")
     assert fingerprint(folder) != before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"source": ["a"], "target": "a", "state": "done", "input": "x"}',
+        '{"source": "a", "target": {}, "state": "done", "input": "x"}',
+        '{"source": "a", "target": "a", "state": "done", "input": "x", "job": [1]}',
+        '{"source": "a", "target": "a", "state": "done", "input": "x", "seconds": "1"}',
+        "[" * 10**5,
+        "9" * 5000,
+        "null",
+    ],
+    ids=str.__len__,
+)
+def test_a_journal_of_other_things_is_a_line(tmp_path, line):
+    (tmp_path / NAME).write_text(f"{line}\n")
+    with pytest.raises(FileError, match="damaged in line 1"):
+        Journal(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
+def test_a_journal_that_is_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / NAME)
+    with pytest.raises(FileError, match="pipe, socket or device"):
+        Journal(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [NAME]
+
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from zspot.core.errors import FileError
+from zspot.files.journal import Journal
+
+folder, held = Path(sys.argv[1]), Path(sys.argv[2])
+done = 0
+while done < 60:
+    try:
+        with Journal(folder):
+            held.open("x").close()  # fails if another holds it
+            held.unlink()
+            done += 1
+    except FileError:
+        pass
+"""
+
+
+def test_a_journal_excludes_others_under_stress(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    command = [sys.executable, "-c", HOLDING, folder, tmp_path / "held"]
+    runs = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
+    said = [run.communicate()[1] for run in runs]
+    assert said == [b""] * 4
+    assert [p.name for p in folder.iterdir()] == [NAME]
+
+
+WRITING = """
+import os, sys
+from pathlib import Path
+from zspot.io.atomic import atomic_write
+
+with atomic_write(Path(sys.argv[1]), overwrite=True) as handle:
+    handle.write(b"half")
+    handle.flush()
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def _writing(target: Path) -> subprocess.Popen:
+    """Start a process that is in the middle of writing a file."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    run = subprocess.Popen([sys.executable, "-c", WRITING, target], **pipes)
+    assert run.stdout.readline() == b"ready\n"
+    return run
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX locks")
+@pytest.mark.parametrize("name", ["b.npy", f"{'ä' * 100}.npy"])
+def test_what_a_killed_run_left_goes_and_what_a_living_one_writes_stays(tmp_path, name):
+    np.save(tmp_path / "a.npy", noise(20, 24))
+    target = tmp_path / name
+    dead, living = _writing(target), _writing(target)
+    dead.kill()
+    dead.communicate()
+    assert len(list(tmp_path.glob(".*"))) == 2
+    denoise_file(tmp_path / "a.npy", target, RECIPE)
+    assert len(list(tmp_path.glob(".*"))) == 1
+    living.communicate(b"")
+    assert living.returncode == 0
+    assert target.read_bytes() == b"half"
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX locks")
+def test_a_folder_run_leaves_the_file_of_a_living_run_alone(tmp_path):
+    pytest.importorskip("distributed")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    np.save(tmp_path / "in/a.npy", noise(20, 24))
+    living = _writing(tmp_path / "out/a.npy")
+    summary = denoise_many(tmp_path / "in", tmp_path / "out", RECIPE, workers=1)
+    assert summary.count("done") == 1
+    living.communicate(b"")
+    assert living.returncode == 0
+    assert (tmp_path / "out/a.npy").read_bytes() == b"half"
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.npy", NAME]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX pipes, sockets and devices")
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_outputs_that_are_no_files_are_refused(tmp_path, kind, linked):
+    np.save(tmp_path / "a.npy", noise(20, 24))
+    place = tmp_path / ("there.npy" if linked else "b.npy")
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(str(place))
+    else:
+        try:
+            os.mknod(place, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        except PermissionError:
+            pytest.skip("making a device needs root")
+    if linked:
+        (tmp_path / "b.npy").symlink_to(place)
+    before = place.stat()
+    assert "pipe, socket or device" in refusal(
+        tmp_path / "a.npy", tmp_path / "b.npy", overwrite=True
+    )
+    assert place.stat() == before

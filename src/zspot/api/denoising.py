@@ -17,6 +17,7 @@ from zspot.core.plane import Plane
 from zspot.core.progress import Progress, Report
 from zspot.engine import Denoised
 from zspot.engine.budget import denoise_within
+from zspot.engine.denoiser import check_sane
 from zspot.engine.shared_fit import Start
 from zspot.recipe import Recipe
 
@@ -203,7 +204,9 @@ class _Attempt:
         second = None if self.second is None else torch.from_numpy(self.second).to(device)
         denoiser = self.request.denoiser(second, self.start)
         y = torch.from_numpy(self.plane.varying_values).to(device)
-        return denoiser(y, seed=self.request.seed, report=self.report, memory=memory)
+        done = denoiser(y, seed=self.request.seed, report=self.report, memory=memory)
+        check_sane(done.mean.to(device), y, self.request.method)
+        return done
 
 
 def _nothing_to_do(plane: Plane) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.api.preparation import Preparation, prepare
-from zspot.core.errors import OptionError
+from zspot.core.errors import OptionError, shown
 from zspot.core.memory import limit_of
 from zspot.core.plane import Plane, check_image
 from zspot.engine import Denoiser, run
@@ -20,6 +20,8 @@ DEFAULT_METHOD = "auto"
 
 _NOTHING_REMOVED, _ONE_COUNT = 0.05, 1.6  # units of noise, between which rounding may lose it
 _FEW_COUNTS = 20  # units that nearly all values of an image of few counts lie within
+
+MOST_SEEDS = 2**63
 
 DTYPES = ("float32", "same")
 """Of a result: with fractions, or that of the image whatever is lost by rounding."""
@@ -119,10 +121,10 @@ def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, s
     """
     if isinstance(method, Recipe):
         return method.method, method, "the recipe was given"
-    if method not in METHODS:
-        raise OptionError(f"unknown method {method!r}: choose one of {', '.join(METHODS)}")
+    if not isinstance(method, str) or method not in METHODS:
+        raise OptionError(f"unknown method {shown(method)}: choose one of {', '.join(METHODS)}")
     if effort not in EFFORTS:
-        raise OptionError(f"unknown effort {effort!r}: choose one of {', '.join(EFFORTS)}")
+        raise OptionError(f"unknown effort {shown(effort)}: choose one of {', '.join(EFFORTS)}")
     made = METHODS[method].make(effort)
     return method, made, f"method {method} was asked for, effort {effort}"
 
@@ -167,7 +169,7 @@ def device_of(name: str) -> torch.device:
         "mps": torch.backends.mps.is_available(),
     }
     if not there.get(device.type, False):
-        raise OptionError(f"device {name!r} is not there: choose auto or cpu")
+        raise OptionError(f"device {shown(name)} is not there: choose auto or cpu")
     return device
 
 
@@ -175,7 +177,7 @@ def _named(name: str) -> torch.device:
     try:
         return torch.device(name)
     except RuntimeError:
-        raise OptionError(f"unknown device {name!r}: choose auto, cpu, cuda or mps") from None
+        raise OptionError(f"unknown device {shown(name)}: choose auto, cpu, cuda or mps") from None
 
 
 def _check_second(method: str | Recipe, second: bool) -> None:
@@ -191,15 +193,16 @@ def _check_second(method: str | Recipe, second: bool) -> None:
 
 
 def _seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise OptionError(f"seed={seed!r}: must be an integer from 0 up")
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if not (whole and 0 <= seed < MOST_SEEDS):
+        raise OptionError(f"seed={shown(seed)}: must be an integer from 0 to {MOST_SEEDS - 1}")
     return int(seed)
 
 
 def check_dtype(dtype: str | None) -> None:
     """Raise OptionError if a dtype of the result cannot be asked for."""
     if dtype not in (None, *DTYPES):
-        raise OptionError(f"unknown dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
+        raise OptionError(f"unknown dtype {shown(dtype)}: choose one of {', '.join(DTYPES)}")
 
 
 def check_rounding(plane: Plane, mean: np.ndarray) -> None:

@@ -1,8 +1,30 @@
-"""Every error that a user can meet."""
+"""Every error that a user can meet, and any other as one line."""
+
+import errno
+import reprlib
+import traceback
+from pathlib import Path
+from typing import Any
+
+_LONG, _VALUE = 300, 80  # characters of a word, such as a path, and of a value that is repeated
+_REASONS = {
+    errno.ENOSPC: "the disk is full; make room and try again",
+    errno.EDQUOT: "the disk quota is used up; make room and try again",
+    errno.EFBIG: "the file is too large for this file system",
+    errno.EACCES: "no permission; choose another folder or change its permissions",
+    errno.EPERM: "no permission; choose another folder or change its permissions",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.ENOENT: "no such file or folder; check the name",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EISDIR: "this is a folder; name a file",
+}
 
 
 class ZspotError(Exception):
     """What zspot refuses; the message says in one line what is wrong and what to do."""
+
+    def __init__(self, message: object = ""):
+        super().__init__(one_line(message))
 
 
 class ImageError(ZspotError, ValueError):
@@ -28,9 +50,6 @@ class MemoryLimitError(OptionError):
 class FileError(ZspotError):
     """A file that cannot be read or written."""
 
-    def __init__(self, message: object):
-        super().__init__(" ".join(printable(str(message)).split()))
-
 
 class ClusterError(ZspotError, RuntimeError):
     """There is no cluster to work on."""
@@ -48,3 +67,41 @@ def printable(text: str) -> str:
     """Return text for any terminal: what file names may hold beside text as backslash escapes."""
     shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() or c.isspace() else f"\\x{ord(c):02x}" for c in shown)
+
+
+def one_line(text: object) -> str:
+    """Return text as one printable line, with the middle of overlong words left out."""
+    words = printable(str(text)).split()
+    return " ".join(w if len(w) <= _LONG else f"{w[:60]}...{w[-20:]}" for w in words)
+
+
+def shown(value: Any) -> str:
+    """Return a value that a user gave, written as in Python, its middle left out if it is long."""
+    brief = reprlib.Repr()
+    brief.maxstring = brief.maxlong = brief.maxother = _VALUE
+    try:
+        text = brief.repr(value)
+    except ValueError:  # Python does not write integers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _VALUE else f"{text[: _VALUE - 20]}...{text[-17:]}"
+
+
+def os_reason(error: OSError) -> str:
+    """Say in words why the system refused, and what to do."""
+    text = error.strerror or str(error) or "the system does not say why"
+    return _REASONS.get(error.errno or 0, text)
+
+
+def error_in_words(error: BaseException) -> str:
+    """Say in one line what went wrong, and where if zspot did not foresee it."""
+    text = one_line(error)
+    if isinstance(error, ZspotError):
+        return text
+    if isinstance(error, MemoryError):
+        return f"not enough memory{f': {text}' if text else ''}"
+    if isinstance(error, OSError) and error.errno is not None:
+        where = "" if error.filename is None else f"{error.filename}: "
+        return one_line(f"{where}{os_reason(error)}")
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"unexpected failure{where}: {text or 'no reason was given'}"

@@ -7,7 +7,7 @@ from functools import cache
 
 import psutil
 
-from zspot.core.errors import OptionError
+from zspot.core.errors import OptionError, shown
 
 LIBRARIES = 150e6  # bytes that libraries load at their first use, from the first run on
 
@@ -48,14 +48,14 @@ def limit_of(max_memory: int | str | None) -> int:
     try:
         return parse_size(str(max_memory))
     except ValueError as error:
-        raise OptionError(f"max_memory={max_memory!r}: {error}") from None
+        raise OptionError(f"max_memory={shown(max_memory)}: {error}") from None
 
 
 def parse_size(text: str) -> int:
     """Return the bytes that "2GB", "500 MB", "1.5GiB" or "2000000000" name, else a ValueError."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
-    if not found or float(found[1]) == 0:
-        raise ValueError(f"{text!r} is no size of memory: write it as 2GB or 500MB")
+    if not found or not 0 < float(found[1]) < 1e15:
+        raise ValueError(f"{shown(text)} is no size of memory: write it as 2GB or 500MB")
     power = " kmgt".index(found[2] or " ")
     return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
 

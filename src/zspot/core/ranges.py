@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
-from zspot.core.errors import RecipeError
+from zspot.core.errors import RecipeError, shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,10 +65,10 @@ class Part:
         for name, (_, allowed) in _fields(type(self)).items():
             value, said = getattr(self, name), f"{self.family}.{name}"
             if allowed is not None:
-                require(allowed.holds(value), f"{said} = {value!r}: must {allowed}")
+                require(allowed.holds(value), f"{said} = {shown(value)}: must {allowed}")
             numbers = value if isinstance(value, tuple) else (value,)
             finite = all(math.isfinite(v) for v in numbers if isinstance(v, float))
-            require(finite, f"{said} = {value!r}: must be finite")
+            require(finite, f"{said} = {shown(value)}: must be finite")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the part as plain values, with its `kind` if its family has several."""
@@ -79,7 +80,7 @@ class Part:
     def from_dict(cls, values: Any) -> Self:
         """Build the part from plain values without its `kind`; refuse what it does not have."""
         part, fields = cls.family, _fields(cls)
-        require(isinstance(values, Mapping), f"{part}: must be a table, got {values!r}")
+        require(isinstance(values, Mapping), f"{part}: must be a table, got {shown(values)}")
         for name in values:
             known = ", ".join(fields) or "no values"
             require(name in fields, f"{part}.{name}: unknown; {part} has {known}")
@@ -102,11 +103,11 @@ def _fields(cls: type) -> dict[str, tuple[Any, Range | OneOf | None]]:
 def typed(name: str, value: Any, kind: Any) -> Any:
     """Check a TOML value against a field's type; integers may stand for floats."""
     if kind is float and type(value) in (int, float):
-        return float(value)
+        return float(value) if abs(value) <= sys.float_info.max else math.inf
     if get_origin(kind) is tuple and isinstance(value, (list, tuple)):
         return tuple(typed(name, v, float) for v in value)
     said = kind.__name__ if get_origin(kind) is None else str(kind)
-    require(type(value) is kind, f"{name} = {value!r}: must be of type {said}")
+    require(type(value) is kind, f"{name} = {shown(value)}: must be of type {said}")
     return value
 
 

@@ -6,8 +6,11 @@ from typing import Protocol
 
 from torch import Tensor
 
+from zspot.core.errors import ImageError
 from zspot.core.progress import Report
 from zspot.recipe import Recipe
+
+_FARTHEST = 100.0  # times the largest magnitude of a plane: an estimate beyond is none
 
 Weights = Mapping[str, Tensor]  # of a network and of what its fill has learned, by name, on the CPU
 
@@ -56,3 +59,12 @@ class Denoiser(Protocol):
         `report`, called after each step, stops the run by what it raises.
         """
         ...
+
+
+def check_sane(mean: Tensor, plane: Tensor, method: str) -> None:
+    """Refuse an estimate of a standardised plane that is not finite, or far from the plane."""
+    if not bool((mean.abs() <= _FARTHEST * plane.abs().max()).all()):  # NaN is not either
+        raise ImageError(
+            f"method {method} ended in values that are not finite or far outside of the image, so "
+            "there is no result: lower fit.lr if this is a recipe, or choose another method"
+        )

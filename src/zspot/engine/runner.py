@@ -8,7 +8,7 @@ from torch import Tensor
 from zspot.core.progress import Clock, Report
 from zspot.core.ranges import require
 from zspot.engine import budget
-from zspot.engine.denoiser import Denoised, Weights
+from zspot.engine.denoiser import Denoised, Weights, check_sane
 from zspot.engine.fit import fit
 from zspot.engine.parts import Session
 from zspot.engine.predict import passes, predict
@@ -68,6 +68,7 @@ def run(
     times.append(time.perf_counter())
     mean, deviation = (running.result[0], None) if running else predict(session, clock)
     times.append(time.perf_counter())
+    check_sane(mean, plane, recipe.method)
     mean = recipe.finish.apply(mean, plane, clock)
     times.append(time.perf_counter())
     spent = (after - before for before, after in pairwise(times))

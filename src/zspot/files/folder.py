@@ -7,7 +7,6 @@ replaced only if the journal shows that a run of zspot wrote it, or if that is a
 import contextlib
 import itertools
 import os
-import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from zspot._version import __version__
-from zspot.core.errors import ClusterError, FileError, printable
+from zspot.core.errors import ClusterError, FileError, error_in_words, one_line, os_reason
 from zspot.core.memory import half_of_free
 from zspot.core.progress import Report
 from zspot.files.cluster import connect
 from zspot.files.discovery import Item, find
 from zspot.files.journal import Entry, Journal, fingerprint
 from zspot.files.options import Options
-from zspot.files.worker import Meter, work
-from zspot.io.atomic import os_reason
+from zspot.files.worker import Meter, told, work
+from zspot.io.atomic import check_plain, remove_dead
 from zspot.recipe import Recipe
 
 _IN_FLIGHT = 2  # files handed out for each worker thread: one in work, one waiting
@@ -178,11 +177,11 @@ class _Run:
         self._job, self._threads = options.to_job(), options.threads
         self._max_memory = options.max_memory
         self._meter, self._ended = meter, ended
+        self._begun: list[Path] = []
         self.outcomes: dict[int, Outcome] = {}
 
     def go(self, scheduler: str | None, workers: int | None) -> None:
         """Work through all files; a cluster is started only if there is something to do."""
-        _remove_leftovers(self._items)
         waiting = self._to_do()
         first = next(waiting, None)
         if first is None:
@@ -195,7 +194,8 @@ class _Run:
             with connect(scheduler, workers) as client:
                 self._work(client, itertools.chain([first], waiting))
         finally:
-            _remove_leftovers(self._items)
+            for target in self._begun:  # workers may have been killed
+                remove_dead(target)
 
     def _to_do(self) -> Iterator[tuple[int, str]]:
         """Yield the number and fingerprint of each file to denoise; settle the others."""
@@ -203,10 +203,7 @@ class _Run:
             try:
                 mark = self._mark(item)
             except (FileError, OSError) as error:
-                text = str(error)
-                if not isinstance(error, FileError):
-                    text = f"{item.source} cannot be read: {os_reason(error)}"
-                self._settle(number, Outcome(item, "failed", printable(text)), "")
+                self._settle(number, Outcome(item, "failed", told(item, error)), "")
                 continue
             if mark is None:
                 self._settle(number, Outcome(item, "skipped"), "")
@@ -218,9 +215,8 @@ class _Run:
         if item.error:
             raise FileError(item.error)
         last = self._journal.last(item.name)
-        if not item.source.is_dir() and not item.source.is_file():
-            item.source.stat()  # says why: no such file, a circle of links, ...
-            raise FileError(f"{item.source} is not a file but a pipe, socket or device")
+        if not item.source.is_dir():
+            check_plain(item.source)
         mark = fingerprint(item.source)
         there = os.path.lexists(item.target)
         known = last.output if last is not None and last.target == self._name(item) else ""
@@ -259,6 +255,7 @@ class _Run:
 
     def _submit(self, client: Any, tag: str, number: int, mark: str) -> Any:
         item = self._items[number]
+        self._begun.append(item.target)
         self._journal.add(self._entry(item, "started", mark))
         with contextlib.suppress(OSError):  # the worker says what is wrong with the folder
             item.target.parent.mkdir(parents=True, exist_ok=True)
@@ -285,7 +282,7 @@ class _Run:
             error = future.exception()
             state, details = "failed", {"error": f"{item.source}: {_worker_lost(error)}"}
         details: dict[str, Any] = dict(details)
-        error = printable(details.get("error", ""))
+        error = one_line(details.get("error", ""))
         notes = tuple(details.pop("notes", ()))
         outcome = Outcome(item, state, error, notes, details.get("seconds", 0.0))
         self._settle(number, outcome, mark, details)
@@ -319,20 +316,7 @@ def _worker_lost(error: BaseException | None) -> str:
             "the worker died over it again and again, most likely for lack of memory; use fewer "
             "workers or cut the image into parts"
         )
-    return f"the worker failed ({type(error).__name__}: {error})"
-
-
-def _remove_leftovers(items: tuple[Item, ...]) -> None:
-    """Remove the hidden files that killed workers leave beside their targets."""
-    starts: dict[Path, set[str]] = {}
-    for item in items:
-        starts.setdefault(item.target.parent, set()).add(item.target.name[:40])
-    for folder, names in starts.items():
-        with contextlib.suppress(OSError):
-            for path in folder.iterdir():
-                match = re.fullmatch(r"\.(.*)\.[0-9a-f]{12}\.tmp", path.name, re.DOTALL)
-                if match and match[1] in names and path.is_file():
-                    path.unlink(missing_ok=True)
+    return "the worker failed" if error is None else f"the worker failed: {error_in_words(error)}"
 
 
 def cores() -> int:

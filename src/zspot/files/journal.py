@@ -14,9 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from zspot.core.errors import FileError
-from zspot.files.locking import lock
-from zspot.io.atomic import atomic_write, os_reason
+from zspot.core.errors import FileError, os_reason
+from zspot.io.atomic import atomic_write, check_plain, lock
 
 NAME = "zspot-journal.jsonl"
 _LOCK = ".zspot-lock"
@@ -46,6 +45,10 @@ class Entry:
         return self.state == "done" and same == (fingerprint, dict(job), version)
 
 
+_KINDS = dict.fromkeys(("source", "target", "state", "input", "output", "error"), str)
+_KINDS |= {"job": dict, "versions": dict, "seconds": (int, float)}  # type: ignore[dict-item]
+
+
 class Journal:
     """The journal of an output folder, held by one run at a time.
 
@@ -56,16 +59,14 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         busy = f"{folder} is the output folder of another run; wait for its end"
-        try:
-            self._lock = lock(folder / _LOCK, busy)
-        except OSError as error:
-            raise FileError(f"{folder} cannot be written: {os_reason(error)}") from error
-        try:
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(lock(folder / _LOCK, busy))
+            except OSError as error:
+                raise FileError(f"{folder} cannot be written: {os_reason(error)}") from error
             self._entries = _load(self.path)
-            self._handle = self._fresh()
-        except BaseException:
-            self.close()
-            raise
+            self._handle = held.enter_context(self._fresh())
+            self._held = held.pop_all()
 
     def _fresh(self):
         """Rewrite the journal with one line for each file, and open it for more."""
@@ -86,11 +87,7 @@ class Journal:
 
     def close(self) -> None:
         """Release the folder."""
-        if hasattr(self, "_handle"):
-            self._handle.close()
-        self._lock.release()
-        with contextlib.suppress(OSError):
-            Path(self._lock.lock_file).unlink()
+        self._held.close()
 
     def last(self, source: str) -> Entry | None:
         """Return the last entry of an input, if there is one."""
@@ -149,6 +146,7 @@ def _line(entry: Entry) -> bytes:
 
 def _load(path: Path) -> dict[str, Entry]:
     try:
+        check_plain(path)
         content = path.read_bytes()
     except FileNotFoundError:
         return {}
@@ -159,7 +157,9 @@ def _load(path: Path) -> dict[str, Entry]:
     for number, line in enumerate(lines[:-1], 1):  # after the last line end: nothing, or a torn one
         try:
             entry = Entry(**json.loads(line))
-        except (ValueError, TypeError):
+            if not all(isinstance(getattr(entry, n), kind) for n, kind in _KINDS.items()):
+                raise TypeError
+        except (ValueError, TypeError, RecursionError):
             raise FileError(
                 f"{path} is damaged in line {number}; move it away to start over"
             ) from None

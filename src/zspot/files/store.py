@@ -17,11 +17,10 @@ import numpy as np
 
 from zspot._version import __version__
 from zspot.core.axes import channel_axis, iter_planes
-from zspot.core.errors import FileError
+from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
-from zspot.files.locking import lock
 from zspot.files.planes import PlaneRunner, series
-from zspot.io.atomic import check_free, os_reason, sync_folder
+from zspot.io.atomic import check_free, lock, sync_folder
 from zspot.io.ome_zarr import Level, Picture, copy_all_but_pixels, pictures
 
 _STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
@@ -36,17 +35,26 @@ def denoise_store(
     `axes`: names of the axes, where the store does not say or says wrong. `overwrite`: replace an
     existing target once the new one is whole. Returns tuple of str: what the user should know.
     """
-    _check(source, target, overwrite)
+    if target.is_symlink():  # and stays one
+        target = target.resolve()
     try:
+        _recover(target, overwrite)
+        _check(source, target, overwrite)
         found = pictures(source, axes)
         for picture in found:
             for level in picture.levels:
                 level.check()
         with _workplace(target) as place:
-            job = {**planes.options.to_store_job(), "input": fingerprint(source)}
+            before = fingerprint(source)
+            job = {**planes.options.to_store_job(), "input": before}
             with contextlib.closing(_Noted(place / _NOTED, job)) as noted:
-                _grow(source, place / _STORE, found, planes, noted)
-            _take_place(place / _STORE, target, place)
+                if not (target.is_dir() and noted.has(*_identity(target))):
+                    _grow(source, place / _STORE, found, planes, noted)
+                    if fingerprint(source) != before:
+                        raise FileError(f"{source} changed while it was read; run again")
+                    noted.add(*_identity(place / _STORE))
+                    _take_place(place, target, overwrite)
+            _clear(place)
     except OSError as error:
         raise FileError(f"{target} cannot be written: {os_reason(error)}") from error
     reduced = any(len(picture.levels) > 1 for picture in found)
@@ -58,7 +66,7 @@ def _grow(
 ) -> None:
     """Make the new store, or what an earlier run has left to do of it."""
     if noted.fresh:
-        shutil.rmtree(new, ignore_errors=True)
+        _clear(new.parent)
         copy_all_but_pixels(source, new, found)
         noted.begin()
     planes.count = sum(_plane_count(picture.levels[0]) for picture in found)
@@ -82,23 +90,48 @@ def _check(source: Path, target: Path, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def _workplace(target: Path) -> Iterator[Path]:
-    """Hold the hidden folder in which the new store grows."""
-    place = target.with_name(f".{target.name}.zspot")
+    """Hold the hidden folder in which the new store grows; it stays while a rerun could use it."""
+    place = _place(target)
     place.mkdir(exist_ok=True)
-    held = lock(place / _LOCK, f"{target} is being written by another run; wait for its end")
     try:
-        if (place / _OLD).is_dir() and not target.exists():  # stopped between two renamings
-            (place / _OLD).rename(target)
-        yield place
-    except BaseException:
-        with contextlib.suppress(OSError):
-            if not _holds_blocks(place / _NOTED):
-                shutil.rmtree(place, ignore_errors=True)
-        raise
-    else:
-        shutil.rmtree(place, ignore_errors=True)
+        with lock(place / _LOCK, f"{target} is being written by another run; wait for its end"):
+            try:
+                yield place
+            finally:
+                if not _holds_blocks(place / _NOTED):
+                    _clear(place)
     finally:
-        held.release()
+        with contextlib.suppress(OSError):
+            place.rmdir()  # where it is empty
+
+
+def _place(target: Path) -> Path:
+    return target.with_name(f".{target.name}.zspot")
+
+
+def _identity(store: Path) -> tuple[str, int, int]:
+    """Return what tells a whole store from others, whatever it is called."""
+    stat = store.stat()
+    return _STORE, stat.st_ino, stat.st_mtime_ns
+
+
+def _clear(place: Path) -> None:
+    """Empty the hidden folder: what was replaced, what tells that the rest is of use, the rest."""
+    shutil.rmtree(place / _OLD, ignore_errors=True)
+    (place / _NOTED).unlink(missing_ok=True)
+    shutil.rmtree(place / _STORE, ignore_errors=True)
+
+
+def _recover(target: Path, overwrite: bool) -> None:
+    """Put right what a run left that was killed between renamings or after them."""
+    if not _place(target).is_dir():
+        return
+    with _workplace(target) as place:
+        if not (place / _STORE).is_dir():  # it took its name, or was never begun
+            if not (overwrite and target.exists()):
+                _clear(place)
+        elif (place / _OLD).is_dir() and not os.path.lexists(target):
+            (place / _OLD).rename(target)
 
 
 def _holds_blocks(noted: Path) -> bool:
@@ -208,9 +241,11 @@ def _places(
         yield place, first + series(picture.axes, place)
 
 
-def _take_place(new: Path, target: Path, place: Path) -> None:
-    if target.exists():
+def _take_place(place: Path, target: Path, overwrite: bool) -> None:
+    if os.path.lexists(target):
+        if not overwrite:
+            raise FileError(f"{target} exists; choose another name or pass --overwrite")
         shutil.rmtree(place / _OLD, ignore_errors=True)
         target.rename(place / _OLD)
-    new.rename(target)
+    (place / _STORE).rename(target)
     sync_folder(target.parent)

@@ -9,13 +9,12 @@ from typing import Any
 import torch
 
 from zspot.api import versions
-from zspot.core.errors import FileError
+from zspot.core.errors import FileError, error_in_words, one_line
 from zspot.core.progress import Progress, Report
 from zspot.files.discovery import Item
 from zspot.files.file import denoise_with
 from zspot.files.journal import fingerprint
 from zspot.files.options import Options
-from zspot.io.atomic import os_reason
 
 _REPORT_SECONDS = 0.5  # between two words of a worker on how far a file is
 
@@ -77,12 +76,8 @@ def work(
         if _stamp(item.source) != before:
             raise FileError(f"{item.source} changed while it was read; run again")
         output = fingerprint(item.target)
-    except MemoryError:
-        return "failed", {"error": f"{item.source}: not enough memory on the worker"}
-    except OSError as error:
-        return "failed", {"error": f"{item.source} cannot be read: {os_reason(error)}"}
     except Exception as error:
-        return "failed", {"error": _one_line(item, error)}
+        return "failed", {"error": told(item, error)}
     seconds = time.perf_counter() - started
     return "done", {"output": output, "versions": versions(), "seconds": seconds, "notes": notes}
 
@@ -92,9 +87,10 @@ def _stamp(path: Path) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _one_line(item: Item, error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if str(item.source) in text else f"{item.source}: {text}"
+def told(item: Item, error: Exception) -> str:
+    """Say in one line what is wrong with a file."""
+    text, name = error_in_words(error), one_line(item.source)
+    return text if name in text else f"{name}: {text}"
 
 
 def _teller(tag: str, number: int) -> Report | None:

@@ -1,9 +1,5 @@
-"""What every front end says of progress and of errors."""
+"""What every front end says of progress."""
 
-import traceback
-from pathlib import Path
-
-from zspot.core.errors import ZspotError, printable
 from zspot.core.progress import Progress
 
 _STAGES = {
@@ -35,15 +31,3 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def error_in_words(error: BaseException) -> str:
-    """Say in one line what went wrong, and where if zspot did not foresee it."""
-    text = " ".join(printable(str(error)).split())
-    if isinstance(error, ZspotError):
-        return text
-    if isinstance(error, MemoryError):
-        return f"not enough memory{f': {text}' if text else ''}"
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"unexpected failure{where}: {text or 'no reason was given'}"

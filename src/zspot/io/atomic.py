@@ -1,31 +1,34 @@
-"""Writing a file so that it is complete or absent, in one place for all formats."""
+"""Writing files and folders so that they are complete or absent; locks; what killed runs left."""
 
 import contextlib
-import errno
+import hashlib
+import itertools
 import os
-import secrets
+import shutil
+import stat
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from zspot.core.errors import FileError
+from filelock import FileLock, Timeout
 
-_REASONS = {
-    errno.ENOSPC: "the disk is full; make room and try again",
-    errno.EDQUOT: "the disk quota is used up; make room and try again",
-    errno.EFBIG: "the file is too large for this file system",
-    errno.EACCES: "no permission; choose another folder or change its permissions",
-    errno.EPERM: "no permission; choose another folder or change its permissions",
-    errno.EROFS: "the file system is read-only; choose another folder",
-    errno.ENOENT: "no such file or folder; check the name",
-    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-    errno.EISDIR: "this is a folder; name a file",
-}
+from zspot.core.errors import FileError, os_reason
+
+try:
+    import fcntl
+except ImportError:  # Windows, which keeps files that are open from being removed
+    fcntl = None  # type: ignore[assignment]
+
+_NEW = 60.0  # seconds in which a folder is made and held
+_AT_ONCE = 4  # runs that may write one target at a time and be killed, all leaving nothing
 
 
-def os_reason(error: OSError) -> str:
-    """Say in words why the system refused, and what to do."""
-    return _REASONS.get(error.errno or 0, error.strerror or str(error) or type(error).__name__)
+def check_plain(path: Path) -> None:
+    """Refuse a pipe, socket or device, or a link to one: opening it may wait for ever."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise FileError(f"{path} is not a file but a pipe, socket or device; name a file")
 
 
 def check_free(path: Path, overwrite: bool) -> None:
@@ -33,8 +36,11 @@ def check_free(path: Path, overwrite: bool) -> None:
 
     A link counts as what it names.
     """
-    if path.exists() and not overwrite:
-        raise FileError(f"{path} exists; choose another name or pass --overwrite")
+    if path.exists():
+        if not overwrite:
+            raise FileError(f"{path} exists; choose another name or pass --overwrite")
+        if not path.is_dir():
+            check_plain(path)
     if not path.parent.is_dir():
         raise FileError(f"{path}: the folder {path.parent} does not exist; create it first")
     folder = Path(os.path.realpath(path)).parent
@@ -49,24 +55,113 @@ def atomic_write(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     A symbolic link stays a link. Without `overwrite` a file that appears meanwhile is left alone.
     """
     target = Path(os.path.realpath(path))
-    # Long names would overflow the limit of 255 bytes with the prefix and suffix added.
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.tmp")
+    temporary, held = None, None
     try:
-        # open(..., "x") creates the file with the permissions of the user's umask.
-        with temporary.open("xb+") as handle:
+        remove_dead(target)
+        temporary, handle = _created(target)
+        with handle:
+            held = os.dup(handle.fileno()) if fcntl else None
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
         if target.exists():
             temporary.chmod(target.stat().st_mode & 0o7777)
         _rename(temporary, target, overwrite=overwrite)
+        temporary = None
     except OSError as error:
         raise FileError(f"{path} cannot be written: {os_reason(error)}") from error
     finally:
-        # Also after KeyboardInterrupt; after a renaming there is nothing left to remove.
+        # Also after KeyboardInterrupt. After a renaming the name may be that of another run's file.
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            if temporary is not None:
+                temporary.unlink()
+        if held is not None:
+            os.close(held)
     sync_folder(target.parent)
+
+
+def _names(target: Path) -> Iterator[Path]:
+    """Yield the names of the hidden files that become `target`, one for each run at a time."""
+    # Long names would overflow the limit of 255 bytes with the prefix and suffix added.
+    mark = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]
+    for number in itertools.count():
+        yield target.with_name(f".{target.name[:40]}.{mark}-{number}.tmp")
+
+
+def _created(target: Path) -> tuple[Path, BinaryIO]:
+    """Create a hidden file and hold it, so that other runs know that it is in use."""
+    for path in _names(target):
+        with contextlib.suppress(FileExistsError):
+            handle = path.open("xb+")  # with the permissions of the user's umask
+            if _hold(handle.fileno()) is not False:
+                return path, handle
+            handle.close()  # another run took it for what a killed one left
+    raise AssertionError  # there are more names than runs
+
+
+def remove_dead(target: Path) -> None:
+    """Remove the hidden files of runs that were killed while they wrote `target`."""
+    for path in itertools.islice(_names(target), _AT_ONCE):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(path.lstat().st_mode):
+                with path.open("rb") as handle:
+                    if fcntl is None or _hold(handle.fileno()):
+                        path.unlink()
+
+
+def _hold(descriptor: int) -> bool | None:
+    """Hold what is open until it is closed; False if others do or removed it, None if none can."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # the file system has no locks
+        return None
+    return os.fstat(descriptor).st_nlink > 0
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Make a folder that is removed in the end, after those whose makers were killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        with contextlib.suppress(OSError), _held(path) as held:
+            if held and time.time() - path.stat().st_mtime > _NEW:
+                shutil.rmtree(path, ignore_errors=True)
+    made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    with made as folder, _held(Path(folder)):
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder, where the system can; say whether it is held."""
+    if fcntl is None:
+        yield False
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield _hold(descriptor) is True
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def lock(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file, which is removed in the end; a FileError says `busy` if others hold it."""
+    held = FileLock(path, timeout=0)
+    try:
+        held.acquire()
+    except Timeout:
+        raise FileError(busy) from None
+    try:
+        yield
+    finally:
+        # Before the release: who opened it meanwhile sees that it has no name, and begins anew.
+        with contextlib.suppress(OSError):
+            path.unlink()
+        held.release()
 
 
 def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
@@ -74,6 +169,7 @@ def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
         try:
             # A hard link fails if the target exists, which a renaming would not.
             os.link(temporary, target)
+            temporary.unlink()
             return
         except OSError:  # or the file system has no hard links (FAT, some network shares)
             if target.exists():

@@ -7,7 +7,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from zspot.core.errors import RecipeError
+from zspot.core.errors import RecipeError, shown
 from zspot.core.progress import Clock
 from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.filters.local_median import to_local_mean, to_local_median
@@ -20,6 +20,7 @@ SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
 _TICKS = 50  # of the clock in a non-local estimate
 _COST = 1.3e-4  # of the non-local estimate, in fit steps per number of the image
 _GUIDED_COST = 4e-5
+_LEAST, _MOST = 1e-12, 1e6  # variances of noise, in standardised intensities
 _NOTHING = 1e-5  # of the power of the image: noise too weak for float32 to solve with
 
 
@@ -72,7 +73,7 @@ class Finish(Part):
     similar: Annotated[float, Range(0, 1)] = 0.0
     guided: bool = False
     noise: tuple[float, ...] = ()
-    removed: Annotated[float, Range(0, 100)] = 0.0
+    removed: Annotated[float, Range(1e-3, 100, zero=True)] = 0.0
     search: Annotated[str, OneOf(SEARCHES)] = "usual"
     follows: bool = False
     centre: Annotated[str, OneOf(("none", "median", "mean"))] = "none"
@@ -85,6 +86,14 @@ class Finish(Part):
         require(
             math.isqrt(len(self.noise)) ** 2 == len(self.noise),
             f"finish.noise has {len(self.noise)} values: give C * C covariances of C channels",
+        )
+        variances = self.noise[:: math.isqrt(len(self.noise)) + 1]
+        largest = [math.sqrt(abs(a * b)) for a in variances for b in variances]
+        require(
+            all(_LEAST <= value <= _MOST for value in variances)
+            and all(abs(v) <= 1.001 * most for v, most in zip(self.noise, largest, strict=True)),
+            f"finish.noise = {shown(self.noise)}: variances must lie between {_LEAST:g} and "
+            f"{_MOST:g}, and covariances be no larger",
         )
         require(
             self.similar == 0 or bool(self.noise) != (self.removed > 0),
@@ -110,7 +119,12 @@ class Finish(Part):
         if self.guard > 0:
             estimate = restore_texture(estimate, noisy, self.guard)
         if self.similar > 0:
-            similar = self._similar(estimate, noisy, clock)
+            try:
+                similar = self._similar(estimate, noisy, clock)
+            except (IndexError, torch.linalg.LinAlgError):
+                raise RecipeError(
+                    "the noise of finish is too weak to compute with: set finish.similar = 0"
+                ) from None
             estimate = estimate + self.similar * (similar - estimate)
         if self.centre != "none":
             move = to_local_median if self.centre == "median" else to_local_mean

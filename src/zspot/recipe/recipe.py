@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import tomli_w
 
-from zspot.core.errors import RecipeError
+from zspot.core.errors import RecipeError, shown
 from zspot.core.ranges import OneOf, Range, require
 from zspot.networks import Network, UNet
 from zspot.recipe import toml
@@ -58,7 +58,7 @@ class Recipe:
     finish: Finish = field(default_factory=Finish)
 
     def __post_init__(self) -> None:
-        require(_LOSS.holds(self.loss), f"loss = {self.loss!r}: must {_LOSS}")
+        require(_LOSS.holds(self.loss), f"loss = {shown(self.loss)}: must {_LOSS}")
         weighed = _CONSISTENCY.holds(self.consistency)
         require(weighed, f"consistency = {self.consistency}: must {_CONSISTENCY}")
         mask, fill, target, fit = self.mask, self.fill, self.target, self.fit
@@ -114,9 +114,13 @@ class Recipe:
         RecipeError: if the text is not TOML or not a valid recipe.
         """
         try:
-            return cls.from_dict(tomllib.loads(text))
+            values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"recipe is not valid TOML: {error}") from None
+        except (ValueError, RecursionError):
+            what = "a number of thousands of digits, or tables nested too deeply"
+            raise RecipeError(f"recipe is not valid TOML: {what}") from None
+        return cls.from_dict(values)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -60,6 +60,7 @@ class Fit(Part):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.crop > 0 or self.batch == 1, "fit.batch: needs fit.crop; 0 is one image")
+        require(self.average == 0 or self.steps > 0, "fit.average: needs fit.steps above 0")
         require(self.patience == 0 or self.average > 0, "fit.patience: needs fit.average above 0")
         require(
             self.average == 0 or not (self.crop or self.turns),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from zspot.core.errors import shown
 from zspot.core.ranges import Part, require, typed
 from zspot.networks import NETWORKS
 from zspot.recipe.fills import FILLS
@@ -43,16 +44,16 @@ def made(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, kind in VALUES.items():
         if name in left:
             found[name] = typed(name, left.pop(name), kind)
-    require(not left, f"recipe: unknown entry {', '.join(map(repr, left))}")
+    require(not left, f"recipe: unknown entry {', '.join(map(shown, left))}")
     return found
 
 
 def _with_kind(name: str, values: Any, kinds: Mapping[str, type[Part]]) -> Part:
-    require(isinstance(values, Mapping), f"{name}: must be a table, got {values!r}")
+    require(isinstance(values, Mapping), f"{name}: must be a table, got {shown(values)}")
     values = dict(values)
     kind = values.pop("kind", None)
     known = isinstance(kind, str) and kind in kinds
-    require(known, f"{name}.kind = {kind!r}: choose one of {', '.join(kinds)}")
+    require(known, f"{name}.kind = {shown(kind)}: choose one of {', '.join(kinds)}")
     return kinds[kind].from_dict(values)
 
 

@@ -4,7 +4,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from zspot.core.errors import printable
+from zspot.core.errors import one_line, printable
 
 FAILED = 1
 BAD_USE = 2
@@ -21,7 +21,7 @@ def tell(line: str, *, error: bool = False) -> None:
 
 def fail(message: str, code: int) -> int:
     """Print an error as one line and return the exit code."""
-    typer.echo(f"zspot: {' '.join(printable(message).split())}", err=True)
+    typer.echo(f"zspot: {one_line(message)}", err=True)
     return code
 
 

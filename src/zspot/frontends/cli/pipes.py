@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,17 +19,21 @@ def places(source: Path, target: Path, suffix: str | None) -> Iterator[tuple[Pat
     `suffix`: of standard output, where it is not that of the source.
     """
     from zspot.io import output_name
+    from zspot.io.atomic import temporary_folder
 
     if target == PIPE and sys.stdout.isatty():
         raise OptionError("an image is not written to a terminal: name a file, or pipe it on")
-    with tempfile.TemporaryDirectory(prefix="zspot-") as folder:
+    if PIPE not in (source, target):
+        yield source, target
+        return
+    with temporary_folder("zspot-pipe-") as folder:
         written = target
         try:
             if source == PIPE:
-                source = _received(Path(folder, "standard-input"))
+                source = _received(folder / "standard-input")
             if target == PIPE:
                 ending = f".{suffix.lstrip('.')}" if suffix else output_name(source).suffix
-                written = Path(folder, f"standard-output{ending}")
+                written = folder / f"standard-output{ending}"
             yield source, written
         except ZspotError as error:
             raise type(error)(str(error).replace(f"{folder}{os.sep}", "")) from error

@@ -10,12 +10,11 @@ from typing import Annotated
 import typer
 
 from zspot._version import __version__
-from zspot.core.errors import ClusterError, StoppedError, ZspotError
+from zspot.core.errors import ClusterError, StoppedError, ZspotError, error_in_words
 from zspot.frontends import share_cores
 from zspot.frontends.cli.commands import methods, noise, web
 from zspot.frontends.cli.console import BAD_USE, FAILED, INTERRUPTED, examples, fail
 from zspot.frontends.cli.denoise import EXAMPLES, denoise
-from zspot.frontends.words import error_in_words
 
 _CANCELLED = "cancelled: nothing was written"
 

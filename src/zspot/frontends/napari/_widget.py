@@ -16,12 +16,12 @@ from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD, Result
 from zspot.api.trust import assess
 from zspot.core.axes import iter_planes
-from zspot.core.errors import RecipeError, ZspotError
+from zspot.core.errors import RecipeError, ZspotError, error_in_words
 from zspot.core.progress import Progress
 from zspot.frontends.job import Cancelled, Job
 from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
 from zspot.frontends.noise_words import explain
-from zspot.frontends.words import error_in_words, left_in_words, stage_in_words
+from zspot.frontends.words import left_in_words, stage_in_words
 from zspot.noise import analyze_noise
 from zspot.recipe import Recipe
 

@@ -9,11 +9,11 @@ import gradio as gr
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
-from zspot.core.errors import FileError, ZspotError
+from zspot.core.errors import FileError, ZspotError, error_in_words
 from zspot.frontends.job import Cancelled
 from zspot.frontends.web import texts
 from zspot.frontends.web.session import Session, Sessions, method_of
-from zspot.frontends.words import error_in_words, left_in_words
+from zspot.frontends.words import left_in_words
 
 _DENOISE = """Denoise an image file into the same kind of file, with its metadata. Sends
 {"state": "running", "done": 0 to 1, "left": words} while it runs and at the end the file with

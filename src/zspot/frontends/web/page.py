@@ -10,12 +10,11 @@ from gradio import themes
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
-from zspot.core.errors import FileError, ZspotError
+from zspot.core.errors import FileError, ZspotError, error_in_words
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
 from zspot.frontends.web import endpoint, texts, views
 from zspot.frontends.web.session import Sessions, method_of
-from zspot.frontends.words import error_in_words
 from zspot.io import SUFFIXES
 
 _HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.atomic import sync
+from zspot.io.atomic import check_plain, sync
 from zspot.io.ome_zarr.level import Level
 
 _LARGEST_METADATA = 2**26  # bytes; more is no description of an image
@@ -151,15 +151,16 @@ def _axes(path: Path, listed: Mapping[str, Any] | None, array: Any, count: int) 
 
 def copy_all_but_pixels(source: Path, new: Path, found: list[Picture]) -> None:
     """Copy a store byte for byte, without the chunks of the pictures found in it."""
-    pixels = {path for picture in found for level in picture.levels for path in level.files()}
+    pixels = {path for picture in found for level in picture.levels for path in level.files}
     for folder, folders, names in os.walk(source):
         here = Path(folder)
-        for name in folders:
+        for name in (*folders, *names):
             if (here / name).is_symlink():
-                raise FileError(f"{here / name} is a link to a folder; copy what it points to")
+                raise FileError(f"{here / name} is a link; copy what it points to")
         there = new / here.relative_to(source)
         there.mkdir(parents=True, exist_ok=True)
         for name in names:
+            check_plain(here / name)
             if here / name not in pixels:
                 shutil.copyfile(here / name, there / name)
                 sync(there / name)

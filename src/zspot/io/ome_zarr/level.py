@@ -7,6 +7,7 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,9 @@ class Level:
 
         return zarr.open_array(self.path if root is None else root / self.name, mode=mode)  # type: ignore[arg-type]
 
+    @cached_property
     def files(self) -> dict[Path, tuple[int, ...]]:
-        """Return the files that hold chunks and their places in the grid."""
+        """The files that hold chunks, as first listed, and their places in the grid."""
         found = {}
         for folder, _, names in os.walk(self.path):
             for name in names:
@@ -66,7 +68,7 @@ class Level:
 
         A chunk that is not there holds one value everywhere and needs no work.
         """
-        found = (index for index in self.files().values() if index)
+        found = (index for index in self.files.values() if index)
         inside = (i for i in found if all(map(int.__lt__, i, self._grid)))
         return sorted({tuple(index[axis] for axis in self.leading) for index in inside})
 
@@ -92,7 +94,10 @@ class Level:
         """Read a block of the open `array`."""
         self._check_chunks(block, array)
         with one_kind_of_error(self.path):
-            return np.asarray(array[self.region(block)])
+            values = np.asarray(array[self.region(block)])
+        for _ in self._chunk_files(block, array):  # one that vanished meanwhile was read as nothing
+            pass
+        return values
 
     def store(self, block: tuple[int, ...], array: Any, values: np.ndarray) -> None:
         """Write a block of the open `array`, in another copy of the store, onto the disk."""
@@ -147,6 +152,8 @@ class Level:
             path = _folder(array) / array.metadata.encode_chunk_key(index)
             if path.exists():  # a chunk of one value is not written
                 yield path
+            elif path in self.files:
+                raise FileError(f"{path} vanished while the folder was read; run again")
 
 
 def _folder(array: Any) -> Path:
