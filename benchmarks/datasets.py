@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks import noises
 from benchmarks.matlab import Dnd, SiddBlocks, unit
 from benchmarks.metrics import BenchmarkError
+from benchmarks.pictures import Pictures
 
 if TYPE_CHECKING:
     import pandas as pd  # loaded where it is used: processes that make rows do without
@@ -214,6 +215,7 @@ class Known:
 _SIDD = "https://abdokamel.github.io/sidd/ (Abdelhamed, Lin, Brown, CVPR 2018)"
 _CSZN = "https://github.com/cszn/DnCNN/tree/master/testsets (Zhang et al., IEEE TIP 2017)"
 SETS: dict[str, Known] = {
+    "pictures": Known("five pictures", "benchmarks/pictures.py", Pictures),
     "mosaic": Known("mosaic of PolyU", "PolyU's authors", Mosaic),
     "sidd_val": Known("SIDD validation", _SIDD, _sidd("Validation")),
     "sidd_benchmark": Known("SIDD benchmark", _SIDD, _sidd("Benchmark")),
