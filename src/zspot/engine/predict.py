@@ -11,6 +11,7 @@ from zspot.engine.augment import DIHEDRAL, augmented, restored
 from zspot.engine.averaging import Mean
 from zspot.engine.forward import in_phases
 from zspot.engine.parts import Session
+from zspot.noise.whitening import Measured
 from zspot.recipe import Predict
 
 
@@ -24,8 +25,10 @@ def predict(session: Session, clock: Clock) -> tuple[Tensor, Tensor | None]:
     """Return the mean of predictions and their deviation, each (C, H, W)."""
     spec = session.recipe.predict
     mean = Mean(session.image)
-    for _, image in product(range(spec.passes), session.images):
-        seen, visible = session.seen(image)
+    noise = [Measured.of(image[0]) if spec.whiten else None for image in session.images]
+    for _, (image, own) in product(range(spec.passes), zip(session.images, noise, strict=True)):
+        white = image if own is None else image + own.complement(image, session.masking)
+        seen, visible = session.seen(white)
         for turn, stride in product(range(DIHEDRAL if spec.turns else 1), spec.strides):
             turned = augmented(seen, turn), augmented(visible, turn)
             output = in_phases(session.whole, session.dropping, *turned, stride)
@@ -33,7 +36,7 @@ def predict(session: Session, clock: Clock) -> tuple[Tensor, Tensor | None]:
             clock.tick("predict")
     if spec.refine:
         mean = _refined(session, mean.value, clock)
-    return mean.value[0], mean.deviation()
+    return mean.value[0], None if spec.whiten else mean.deviation()
 
 
 def _refined(session: Session, first: Tensor, clock: Clock) -> Mean:

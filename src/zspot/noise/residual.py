@@ -74,16 +74,26 @@ def likeness(one: Tensor, other: Tensor) -> float:
     return float(F.cosine_similarity(one.flatten(), other.flatten(), dim=0))
 
 
-def neighbour_correlation(unit: Tensor) -> float:
-    """Return the correlation between neighbouring pixels, down and across, -1 to 1.
+def neighbour_correlations(unit: Tensor) -> list[float]:
+    """Return the correlations between pixels: down, across and along both diagonals, -1 to 1.
 
-    `unit` (C, H, W) has a deviation of 1, so that outliers can be cut off. 0 for a single pixel.
+    `unit` (C, H, W) has a deviation of 1, so that outliers can be cut off. 0 where there are none.
     """
     unit = (unit - unit.mean((1, 2), keepdim=True)).clamp(-_OUTLIER, _OUTLIER)
     power = unit.square().mean().clamp(min=1e-12)
-    pairs = [unit[:, 1:] * unit[:, :-1], unit[..., 1:] * unit[..., :-1]]
-    means = [p.mean() for p in pairs if p.numel()]
-    return float(torch.stack(means).mean() / power) if means else 0.0
+    pairs = [
+        unit[:, 1:] * unit[:, :-1],
+        unit[..., 1:] * unit[..., :-1],
+        unit[:, 1:, 1:] * unit[:, :-1, :-1],
+        unit[:, 1:, :-1] * unit[:, :-1, 1:],
+    ]
+    return [float(p.mean() / power) if p.numel() else 0.0 for p in pairs]
+
+
+def neighbour_correlation(unit: Tensor) -> float:
+    """Return the mean of those down and across."""
+    down, across, *_ = neighbour_correlations(unit)
+    return (down + across) / (2 if min(unit.shape[1:]) > 1 else 1)
 
 
 def channel_correlation(image: Tensor) -> float:

@@ -98,6 +98,9 @@ class Predict(Part):
         Random masked predictions to average. Not used where `fit.average` makes the result.
     masked : bool
         Hide pixels as in the fit; False shows the network the whole image.
+    whiten : bool
+        Before each pass add what makes the image's noise white, as measured by the noise report:
+        for a network that knows white noise but not this one.
     turns : bool
         Average over the eight rotations and reflections of the image in each pass.
     stride : int
@@ -122,6 +125,7 @@ class Predict(Part):
     family = "predict"
     passes: Annotated[int, Range(1, 10**6)] = 400
     masked: bool = True
+    whiten: bool = False
     turns: bool = False
     stride: Annotated[int, Range(1, 16)] = 1
     phases: Annotated[int, Range(1, 16)] = 1

@@ -14,6 +14,7 @@
   much stronger is tried out, see `zspot.algorithms.auto.strength`.
   Such noise comes from cameras, whose tone curve moves the mean of strong noise but not its
   median, so the result is moved to the local median, or half the way where the noise is strong.
+- Noise that the network does not know is made white by adding noise, and removed.
 - What is more likely texture than noise is taken away in part or not at all.
 """
 
@@ -62,6 +63,9 @@ STEPS = {"balanced": 80, "best": 300}  # steps of learning on, at most
 CROP, BATCH = 128, 2
 """Side of the crops that it sees, pixels, and crops a step."""
 
+DRAWS = {"fast": 4, "balanced": 8, "large": 4, "best": 16}
+"""Draws of the noise that is added to noise that the network does not know."""
+
 EPOCHS = 40  # A small image is seen no more often than this, or its noise is learned
 
 
@@ -70,12 +74,14 @@ class Choice:
     """What is run on an image and on what grounds; `auto.explain` says it in words."""
 
     # What the noise is taken for; "uneven" is white of changing strength.
-    route: Literal["white", "uneven", "correlated", "doubtful"]
+    # "unknown" is noise that the network does not know.
+    route: Literal["white", "uneven", "correlated", "unknown", "doubtful"]
     recipe: Recipe
     evidence: Evidence
     effort: str  # as used: "large" is "balanced" on a large image
     megapixels: float
     trial: Trial | None = None  # how strong correlated noise was found to be
+    found: str = ""  # of unknown noise: what was measured, in words
 
     def after(self, trial: Trial) -> "Choice":
         """Return the same with the noise as strong as a trial found."""
@@ -112,6 +118,17 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> Choice:
     return Choice(route, recipe, evidence, effort, pixels / 1e6)
 
 
+def made_white(channels: int, effort: str, follows: bool) -> Recipe:
+    """Return the recipe for noise that the network does not know.
+
+    `follows`: it grows with the brightness.
+    """
+    recipe = pretrained_estimate(effort)
+    predict = replace(recipe.predict, passes=DRAWS[effort], whiten=True, turns=False)
+    finish = replace(_guided(effort, channels, 1.0), follows=follows)
+    return replace(recipe, predict=predict, finish=_mean_kept(finish))
+
+
 def _for_doubtful(evidence: Evidence, effort: str) -> Recipe:
     """Return the recipe for what is more likely texture than noise."""
     finish = Finish(strength=round(evidence.strength, 3))
@@ -120,6 +137,11 @@ def _for_doubtful(evidence: Evidence, effort: str) -> Recipe:
 
 def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
     """Return the recipe for correlated noise."""
+    recipe = pretrained_estimate(effort)
+    if not evidence.is_of_camera:
+        follows = not evidence.is_even
+        finish = replace(_guided(effort, channels, 1.0), follows=follows)
+        return replace(recipe, finish=_mean_kept(finish))
     finish = replace(
         _guided(effort, channels, TIMES[0]),
         guard=GUARD,
@@ -128,7 +150,6 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
         shift=1.0 if channels == 1 or evidence.is_weak else 0.5,
         strength=round(evidence.strength, 3),
     )
-    recipe = pretrained_estimate(effort)
     if channels == 1 or evidence.is_weak:
         recipe = replace(recipe, predict=replace(recipe.predict, phases=2))
     return replace(recipe, finish=finish)

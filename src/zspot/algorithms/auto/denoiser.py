@@ -9,9 +9,15 @@ from zspot.algorithms.auto.choice import Choice, choose, pretrained_estimate
 from zspot.algorithms.auto.crops import spread
 from zspot.algorithms.auto.evidence import examine
 from zspot.algorithms.auto.explain import reason
-from zspot.algorithms.auto.strength import SIDES, how_strong
+from zspot.algorithms.auto.strength import SIDES, TIMES, Trial, how_strong
+from zspot.algorithms.auto.thresholds import THRESHOLDS
+from zspot.algorithms.auto.unknown import measured, unknown_noise
 from zspot.core.progress import Report, looking
 from zspot.engine import Denoised, run
+
+_LEAST = 1e-12  # variance that keeps divisions finite
+_ALL = "the noise report finds no more noise than that"
+_KEPT = "learning on removed less than the pretrained estimate and is left out"
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,9 @@ class Auto:
         choice = self._choose(plane, seed, looking(report), memory)
         looked = time.perf_counter() - started
         done = run(choice.recipe, plane, seed=seed, report=report, memory=memory)
+        if choice.recipe.fit.steps and _kept_noise(choice, plane, done.mean):
+            choice = replace(choose(choice.evidence, plane.shape, "fast"), found=_KEPT)
+            done = run(choice.recipe, plane, seed=seed, report=report, memory=memory)
         return replace(done.explained(reason(choice)), timings={"look": looked, **done.timings})
 
     def _choose(
@@ -35,7 +44,22 @@ class Auto:
     ) -> Choice:
         sample = spread(plane)
         first = run(pretrained_estimate("fast"), sample, seed=seed, report=report, memory=memory)
-        choice = choose(examine(sample, first.mean), plane.shape, self.effort)
-        if choice.route != "correlated":
-            return choice
-        return choice.after(how_strong(choice.recipe, plane, SIDES[self.effort], report))
+        evidence = examine(sample, first.mean)
+        choice = choose(evidence, plane.shape, self.effort)
+        noise, side = measured(plane), SIDES[self.effort]
+        share = float((sample - first.mean).square().mean()) / max(noise.variance, _LEAST)
+        few, many = THRESHOLDS.removed
+        if choice.recipe.finish.removed == TIMES[0]:
+            if noise.is_certain and few < share < many:
+                choice = choice.after(Trial(1.0, _ALL))
+            else:
+                choice = choice.after(how_strong(choice.recipe, plane, side, report))
+        if noise.is_certain and share <= few:
+            choice = unknown_noise(choice, plane, noise, side, report)
+        return choice
+
+
+def _kept_noise(choice: Choice, plane: Tensor, estimate: Tensor) -> bool:
+    """Say whether less was removed by learning on than by the first estimate."""
+    first = choice.evidence.share * plane.square().mean()
+    return bool((plane - estimate).square().mean() < THRESHOLDS.kept * first)

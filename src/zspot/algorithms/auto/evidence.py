@@ -6,7 +6,13 @@ from torch import Tensor
 
 from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.noise.pca_level import white_level
-from zspot.noise.residual import detail_correlation, neighbour_correlation, unevenness
+from zspot.noise.residual import (
+    channel_correlation,
+    detail_correlation,
+    neighbour_correlation,
+    neighbour_correlations,
+    unevenness,
+)
 from zspot.recipe import Recorrupted
 
 _BINS = 16  # of brightness, in which the variance is measured
@@ -24,6 +30,8 @@ class Evidence:
     # Deviation of each channel's noise: where it is white and of one strength, of the directions
     # in which patches vary least; else, and in a small image, of the residual.
     level: tuple[float, ...]
+    directed: tuple[float, ...] = ()  # correlation: down, across, along both diagonals
+    between: float = 0.0  # correlation between channels
     unevenness: float = 0.0  # of a faint residual, as in `zspot.noise.residual`
     structure: float = 0.0  # its correlation with detail, likewise
     agreement: float = 1.0  # variance of the residual over that of `level`
@@ -48,8 +56,17 @@ class Evidence:
 
     @property
     def is_white(self) -> bool:
-        """Whether neighbours are hardly correlated."""
-        return self.correlation < THRESHOLDS.white
+        """Whether neighbours are hardly correlated in any direction, nor channels."""
+        least, most = THRESHOLDS.white
+        return (
+            all(least < value < most for value in (self.correlation, *self.directed))
+            and abs(self.between) < THRESHOLDS.between
+        )
+
+    @property
+    def is_of_camera(self) -> bool:
+        """Whether neighbours are as correlated as cameras and microscopes leave them."""
+        return self.is_faint or self.correlation > THRESHOLDS.camera[0]
 
     @property
     def is_even(self) -> bool:
@@ -70,6 +87,8 @@ def examine(noisy: Tensor, estimate: Tensor) -> Evidence:
     darkest_to_brightest = deviation.flatten(1).amax(1) / deviation.flatten(1).amin(1)
     found = Evidence(
         correlation=neighbour_correlation(residual / deviation),
+        directed=tuple(neighbour_correlations(residual / deviation)),
+        between=channel_correlation(residual),
         share=float(residual.square().mean() / noisy.square().mean()),
         spread=float(darkest_to_brightest.max()),
         noise=noise,

@@ -25,6 +25,11 @@ def explain(choice: Choice) -> str:
                 f"{strength:.0%} of what is found is taken away"
             )
         return f"the noise is correlated between pixels, so {_SECOND}"
+    if choice.route == "unknown":
+        return (
+            "the noise is of a kind that the pretrained network does not know, so it is made white "
+            f"by adding noise, and {_SECOND.replace('the pretrained', 'that')}"
+        )
     if choice.route == "uneven":
         return f"the noise is white and changes with the brightness, so {_SECOND}"
     if choice.recipe.finish.guided:
@@ -61,6 +66,8 @@ def details(choice: Choice) -> list[str]:
         said.append(_UNSURE)
     if recipe.finish.strength == 0:
         said.append("other methods remove more")
+    if choice.found:
+        said.append(choice.found)
     if choice.trial is not None:
         said.append(
             f"taken as {choice.trial.times:g} times as strong as what the pretrained estimate "

@@ -10,8 +10,10 @@ class Thresholds:
     A pair is a slope: all of one up to the first number, all of the other from the second on.
     """
 
-    # Correlation between neighbouring pixels below which noise is white.
-    white: float = 0.15
+    # Correlations between neighbouring pixels, in every direction, between which noise is white.
+    white: tuple[float, float] = (-0.15, 0.1)
+    # Correlation between channels below which noise is white.
+    between: float = 0.15
     # Largest over smallest deviation of the noise between dark and bright areas up to which it is
     # of one strength.
     even: float = 1.5
@@ -33,6 +35,15 @@ class Thresholds:
     # Colour: coherence, and correlation of channels beyond the noise's, in sum, of what a greater
     # strength removes in addition; from noise to picture.
     picture: tuple[float, float] = (1.0, 1.2)
+    # Share of the measured variance that the first estimate removes where it knows the noise.
+    removed: tuple[float, float] = (0.8, 1.1)
+    # Share of it that another estimate must remove in addition to be better, where that does not
+    # follow detail, and in any case.
+    more: tuple[float, float] = (0.035, 0.25)
+    # Correlation with detail up to which it does not.
+    follows: float = 0.3
+    # What learning on must remove, over what the first estimate removes: less kept noise.
+    kept: float = 0.9
     # Grey: correlation with the detail of the picture up to which what was removed is noise.
     no_detail: float = 0.15
 

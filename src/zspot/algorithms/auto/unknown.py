@@ -1,0 +1,44 @@
+"""Noise that the image is measured to hold and the pretrained network does not know.
+
+Where the noise report is sure of more noise than the first estimate removed, noise that was made
+white is removed instead, on a part of the image. If that removes more, and what it removes in
+addition does not follow the detail of the picture, it is the better way.
+"""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from zspot.algorithms.auto.choice import Choice, choose, made_white
+from zspot.algorithms.auto.crops import samples
+from zspot.algorithms.auto.thresholds import THRESHOLDS
+from zspot.core.progress import Report
+from zspot.engine import run
+from zspot.noise.residual import detail_correlation
+from zspot.noise.whitening import Measured
+
+_MEASURED = 512  # side of what the noise is measured on, pixels
+
+
+def measured(plane: Tensor) -> Measured:
+    """Measure the noise in the middle of a plane (C, H, W)."""
+    return Measured.of(samples(plane, _MEASURED)[0])
+
+
+def unknown_noise(
+    choice: Choice, plane: Tensor, noise: Measured, side: int, report: Report | None
+) -> Choice:
+    """Return what to run on a plane (C, H, W) that holds more noise than was removed."""
+    part = samples(plane, side)[0]
+    usual = choose(choice.evidence, part.shape, "fast")
+    usual = usual if choice.trial is None else usual.after(choice.trial)
+    other = run(made_white(len(plane), "fast", noise.grows), part, report=report).mean
+    more = run(usual.recipe, part, report=report).mean - other
+    share = float(more.square().mean()) / noise.variance
+    follows = detail_correlation(other + more, other, other)
+    bound, sure = THRESHOLDS.more
+    if share < bound or (share < sure and follows > THRESHOLDS.follows):
+        return choice
+    why = f"what that removes in addition is {share:.0%} of the noise that is measured"
+    recipe = made_white(len(plane), choice.effort, noise.grows)
+    return replace(choice, route="unknown", recipe=recipe, trial=None, found=why)

@@ -1,0 +1,82 @@
+"""Noise that makes the noise of an image white, so that a network meets only noise that it knows.
+
+What correlations lack of a white spectrum is added. That costs some of the picture, but noise of
+any kind can be removed so; what is removed then tells how to do it without the addition.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from zspot.filters.local_mean import LocalMean
+from zspot.noise.report import analyze_noise, rms
+
+_SIDE = 31  # of the filter that shapes what is added, pixels
+_TOP = 0.9  # quantile of the noise's spectrum up to which it is filled
+_SMOOTH = 4.0  # deviation of the window of the local brightness, pixels
+_LEAST = 0.05  # of the usual variance, however dark a place is
+_CERTAIN = 3.7  # uncertainties that a level must exceed to be sure of it
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The noise of an image (C, H, W) as its report has it, in the image's units."""
+
+    channels: Tensor  # (C, C), covariance
+    lags: Tensor  # (9, 9), autocorrelation
+    slope: Tensor  # (C,), change of the variance per unit of signal; 0 where it does not grow
+    level: Tensor  # (C,), signal at which `channels` is right
+    is_certain: bool
+
+    @classmethod
+    def of(cls, image: Tensor) -> "Measured":
+        """Measure the noise of an image."""
+        report = analyze_noise(image.cpu().numpy(), channel_axis=0)
+        channels = np.outer(report.level, report.level) * report.channel_correlation
+        slope = report.gain * report.grows
+        shot = report.level**2 - report.read_noise**2
+        level = report.black + shot / np.where(slope > 0, slope, np.inf)
+        made = (torch.from_numpy(a).to(image) for a in (channels, report.autocorrelation))
+        return cls(
+            *made,
+            torch.from_numpy(slope).to(image),
+            torch.from_numpy(level).to(image),
+            rms(report.level) > _CERTAIN * rms(report.level_uncertainty),
+        )
+
+    @property
+    def grows(self) -> bool:
+        """Whether bright parts are noisier."""
+        return bool((self.slope > 0).any())
+
+    @property
+    def variance(self) -> float:
+        """Mean variance of the channels."""
+        return float(self.channels.diagonal().mean())
+
+    def complement(self, image: Tensor, generator: Generator) -> Tensor:
+        """Draw what makes the noise of an image (1, C, H, W) white when it is added."""
+        values, vectors = torch.linalg.eigh(self.channels.double())
+        reach = len(self.lags) // 2
+        wrapped = F.pad(self.lags.double(), [0, _SIDE - len(self.lags)] * 2)
+        spectrum = torch.fft.fft2(wrapped.roll((-reach, -reach), (0, 1))).real.clamp(min=0)
+        top = values[-1] * spectrum.quantile(_TOP)
+        lacking = (top - values.clamp(min=0)[:, None, None] * spectrum).clamp(min=0)
+        kernels = torch.fft.fftshift(torch.fft.ifft2(lacking.sqrt()).real, dim=(1, 2))
+        height, width = image.shape[2:]
+        drawn = image.new_empty(1, len(values), height + _SIDE - 1, width + _SIDE - 1)
+        drawn.normal_(generator=generator)
+        added = F.conv2d(drawn, kernels[:, None].to(image), groups=len(values))
+        added = torch.einsum("cd,ndhw->nchw", vectors.to(image), added)
+        return added * self._relative(image[0])
+
+    def _relative(self, image: Tensor) -> Tensor:
+        """Return the deviation at the local brightness over the usual one, (C, H, W)."""
+        average = LocalMean(image, _SMOOTH)
+        signal = torch.stack([average(channel) for channel in image])
+        slope = self.slope / self.channels.diagonal().clamp(min=torch.finfo(image.dtype).tiny)
+        above = signal - self.level[:, None, None]
+        return (1 + slope[:, None, None] * above).clamp(min=_LEAST).sqrt()
