@@ -39,18 +39,21 @@ class Measured:
         slope = report.gain * report.grows
         shot = report.level**2 - report.read_noise**2
         level = report.black + shot / np.where(slope > 0, slope, np.inf)
-        made = (torch.from_numpy(a).to(image) for a in (channels, report.autocorrelation))
-        return cls(
-            *made,
-            torch.from_numpy(slope).to(image),
-            torch.from_numpy(level).to(image),
-            rms(report.level) > _CERTAIN * rms(report.level_uncertainty),
-        )
+        values = (channels, report.autocorrelation, slope, level)
+        covariance, lags, slope, level = (torch.from_numpy(v).to(image) for v in values)
+        certain = rms(report.level) > _CERTAIN * rms(report.level_uncertainty)
+        return cls(covariance, lags, slope, level, certain)
 
     @property
     def grows(self) -> bool:
         """Whether bright parts are noisier."""
         return bool((self.slope > 0).any())
+
+    @property
+    def lag_one(self) -> float:
+        """Correlation of neighbouring pixels, mean of down and across."""
+        middle = len(self.lags) // 2
+        return float(self.lags[middle, middle + 1] + self.lags[middle + 1, middle]) / 2
 
     @property
     def variance(self) -> float:

@@ -30,11 +30,11 @@ class Evidence:
     # Deviation of each channel's noise: where it is white and of one strength, of the directions
     # in which patches vary least; else, and in a small image, of the residual.
     level: tuple[float, ...]
-    directed: tuple[float, ...] = ()  # correlation: down, across, along both diagonals
-    between: float = 0.0  # correlation between channels
     unevenness: float = 0.0  # of a faint residual, as in `zspot.noise.residual`
     structure: float = 0.0  # its correlation with detail, likewise
     agreement: float = 1.0  # variance of the residual over that of `level`
+    directed: tuple[float, ...] = ()  # correlation: down, across, along both diagonals
+    between: float = 0.0  # correlation between channels
 
     @property
     def is_faint(self) -> bool:
@@ -58,6 +58,8 @@ class Evidence:
     def is_white(self) -> bool:
         """Whether neighbours are hardly correlated in any direction, nor channels."""
         least, most = THRESHOLDS.white
+        if self.is_faint:  # texture is correlated in some direction, and in all channels
+            return self.correlation < THRESHOLDS.white_faint
         return (
             all(least < value < most for value in (self.correlation, *self.directed))
             and abs(self.between) < THRESHOLDS.between

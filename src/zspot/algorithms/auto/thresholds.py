@@ -12,6 +12,8 @@ class Thresholds:
 
     # Correlations between neighbouring pixels, in every direction, between which noise is white.
     white: tuple[float, float] = (-0.15, 0.1)
+    # Mean correlation down and across below which faint noise is.
+    white_faint: float = 0.15
     # Correlation between channels below which noise is white.
     between: float = 0.15
     # Largest over smallest deviation of the noise between dark and bright areas up to which it is
@@ -42,6 +44,9 @@ class Thresholds:
     more: tuple[float, float] = (0.035, 0.25)
     # Correlation with detail up to which it does not.
     follows: float = 0.3
+    # Correlation of neighbours in the measured noise less that in what is removed in addition, up
+    # to which the two are the same noise.
+    finer: float = 0.3
     # What learning on must remove, over what the first estimate removes: less kept noise.
     kept: float = 0.9
     # Grey: correlation with the detail of the picture up to which what was removed is noise.

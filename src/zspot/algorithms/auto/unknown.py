@@ -2,7 +2,7 @@
 
 Where the noise report is sure of more noise than the first estimate removed, noise that was made
 white is removed instead, on a part of the image. If that removes more, and what it removes in
-addition does not follow the detail of the picture, it is the better way.
+addition has the grain of that noise and does not follow detail, it is the better way.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from zspot.algorithms.auto.crops import samples
 from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.core.progress import Report
 from zspot.engine import run
-from zspot.noise.residual import detail_correlation
+from zspot.noise.residual import detail_correlation, neighbour_correlation
 from zspot.noise.whitening import Measured
 
 _MEASURED = 512  # side of what the noise is measured on, pixels
@@ -37,7 +37,8 @@ def unknown_noise(
     share = float(more.square().mean()) / noise.variance
     follows = detail_correlation(other + more, other, other)
     bound, sure = THRESHOLDS.more
-    if share < bound or (share < sure and follows > THRESHOLDS.follows):
+    finer = noise.lag_one - neighbour_correlation(more / more.std().clamp(min=1e-9))
+    if share < bound or finer > THRESHOLDS.finer or (share < sure and follows > THRESHOLDS.follows):
         return choice
     why = f"what that removes in addition is {share:.0%} of the noise that is measured"
     recipe = made_white(len(plane), choice.effort, noise.grows)
