@@ -56,13 +56,17 @@ class Evidence:
 
     @property
     def is_white(self) -> bool:
-        """Whether neighbours are hardly correlated in any direction, nor channels."""
+        """Whether neighbours are hardly correlated in any direction, nor channels.
+
+        White noise varies as much in all directions of a patch; any other less in some.
+        """
         least, most = THRESHOLDS.white
         if self.is_faint:  # texture is correlated in some direction, and in all channels
             return self.correlation < THRESHOLDS.white_faint
         return (
             all(least < value < most for value in (self.correlation, *self.directed))
             and abs(self.between) < THRESHOLDS.between
+            and self.agreement < THRESHOLDS.agreed[1]
         )
 
     @property
@@ -78,7 +82,7 @@ class Evidence:
     @property
     def is_agreed(self) -> bool:
         """Whether the first estimate removes about as much as the image is measured to hold."""
-        return self.agreement >= THRESHOLDS.agreed
+        return self.agreement >= THRESHOLDS.agreed[0]
 
 
 def examine(noisy: Tensor, estimate: Tensor) -> Evidence:

@@ -11,7 +11,7 @@ class Thresholds:
     """
 
     # Correlations between neighbouring pixels, in every direction, between which noise is white.
-    white: tuple[float, float] = (-0.15, 0.1)
+    white: tuple[float, float] = (-0.15, 0.03)
     # Mean correlation down and across below which faint noise is.
     white_faint: float = 0.15
     # Correlation between channels below which noise is white.
@@ -19,9 +19,10 @@ class Thresholds:
     # Largest over smallest deviation of the noise between dark and bright areas up to which it is
     # of one strength.
     even: float = 1.5
-    # Share of the variance of white noise that the pretrained estimate must remove to learn on:
-    # where it removes less, texture was measured as noise, and it would learn to remove that.
-    agreed: float = 0.75
+    # Variance that the first estimate removes over that of the directions in which patches vary
+    # least. Where it is less, texture was measured as noise, and learning on would remove that;
+    # where it is more, the noise is not white, and learning on would keep it.
+    agreed: tuple[float, float] = (0.75, 1.03)
     # Share of the image's variance below which correlated noise is weak: stronger noise needs the
     # whole image to be told from the picture, and its local median is no surer a centre than its
     # mean.
@@ -48,7 +49,7 @@ class Thresholds:
     # to which the two are the same noise.
     finer: float = 0.3
     # What learning on must remove, over what the first estimate removes: less kept noise.
-    kept: float = 0.9
+    kept: float = 0.95
     # Grey: correlation with the detail of the picture up to which what was removed is noise.
     no_detail: float = 0.15
 
