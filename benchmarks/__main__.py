@@ -282,6 +282,28 @@ def theory(
     Trial(data.resolve(), out, crop, steps, seeds, radius).run()
 
 
+@app.command(epilog="Example:  python -m benchmarks verdict --rows results --data ../shared/data")
+def verdict(
+    rows: Rows,
+    data: Data,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="CSV file to write.")],
+    every: Annotated[int, typer.Option(min=1, help="Only each n-th image.")] = 1,
+) -> None:
+    """Judge the stored results of a run, and results made bad on purpose."""
+    import pandas as pd
+
+    from benchmarks.verdict import confusion, judged
+
+    found = []
+    for row in judged(rows, data, every):
+        found.append(row)
+        if len(found) % 50 == 0:
+            print(f"{len(found)} judged, last {row['set']}/{row['image']}", flush=True)
+    table = pd.DataFrame(found)
+    table.to_csv(out, index=False, float_format="%.4g", lineterminator="\n")
+    print(confusion(table).to_string())
+
+
 @app.command(epilog="Example:  python -m benchmarks noise-report --data ../shared/data --limit 4")
 def noise_report(
     data: Annotated[
