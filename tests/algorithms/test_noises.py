@@ -1,0 +1,93 @@
+"""`auto` on noise of many kinds: `benchmarks.pictures` with the noises of the study "matrix"."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import zspot
+from benchmarks import noises
+from benchmarks.pictures import PICTURES
+from benchmarks.studies import study
+from zspot.noise.residual import channel_correlation, neighbour_correlations
+from zspot.noise.whitening import Measured
+
+ENTRIES = [entry.partition("+")[2] for entry in study("matrix").suite.entries]
+
+
+def psnr(image: np.ndarray, clean: np.ndarray) -> float:
+    return -10 * float(np.log10(np.mean(np.square(image.astype(np.float64) - clean))))
+
+
+def made(noise: str, picture: str, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Return a noisy picture and the clean one."""
+    kind, clean = noises.parse(noise), PICTURES[picture]().astype(np.float32)
+    assert kind.add is not None
+    noisy = kind.add(clean, seed)
+    return np.rint(noisy.clip(0, 1) * 255) / np.float32(255) if kind.rounded else noisy, clean
+
+
+def run(noisy: np.ndarray, effort: str) -> zspot.Result:
+    return zspot.run(noisy, effort=effort, channel_axis=-1 if noisy.ndim == 3 else None)
+
+
+@pytest.mark.parametrize(
+    ("noise", "picture", "gain"),
+    [
+        ("ringing:20", "stars", 12),
+        ("ringing:25", "layers", 14),
+        ("upscaled:25/1.5", "layers", 8),
+        ("upscaled:20/1.4", "stars", 9),
+        ("grain:25+8bit", "photograph", 4),
+        ("diagonal:20/0.6", "stars", 10),
+    ],
+)
+def test_noise_that_the_network_does_not_know_is_removed(noise, picture, gain):
+    noisy, clean = made(noise, picture)
+    result = run(noisy, "fast")
+    assert psnr(result.image, clean) > psnr(noisy, clean) + gain
+
+
+@pytest.mark.parametrize(
+    ("noise", "picture"),
+    [
+        ("shared:16/0.9+8bit", "photograph"),
+        ("columns:30/0.4", "layers"),
+        ("both:25/0.1", "layers"),
+        ("diagonal:25/0.3", "micrograph"),
+        ("jpeg:20/90+8bit", "photograph"),
+    ],
+)
+def test_learning_on_never_keeps_the_noise(noise, picture):
+    noisy, clean = made(noise, picture)
+    fast, balanced = (psnr(run(noisy, effort).image, clean) for effort in ("fast", "balanced"))
+    assert balanced > fast - 0.1
+
+
+def test_white_noise_is_still_learned_on():
+    result = run(made("white:25", "layers")[0], "balanced")
+    assert "learns on" in result.reason
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_added_makes_noise_white(channels):
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(channels, 256, 256, generator=generator)
+    noise = noise + 0.6 * noise.roll(1, 2)
+    noise = noise + 0.5 * noise.mean(0, keepdim=True) * (channels > 1)
+    measured = Measured.of(noise)
+    white = noise + measured.complement(noise[None], generator)[0]
+    assert measured.is_certain
+    assert max(map(abs, neighbour_correlations(white / white.std()))) < 0.03
+    assert abs(channel_correlation(white)) < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("noise", ENTRIES)
+def test_balanced_is_never_below_fast_nor_below_the_input(noise, picture):
+    noisy, clean = made(noise, picture)
+    fast, balanced = (psnr(run(noisy, effort).image, clean) for effort in ("fast", "balanced"))
+    assert balanced > fast - 0.3
+    assert balanced > psnr(noisy, clean) - 0.05
