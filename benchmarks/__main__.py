@@ -290,18 +290,21 @@ def verdict(
     every: Annotated[int, typer.Option(min=1, help="Only each n-th image.")] = 1,
 ) -> None:
     """Judge the stored results of a run, and results made bad on purpose."""
+    import csv
+
     import pandas as pd
 
     from benchmarks.verdict import confusion, judged
 
-    found = []
-    for row in judged(rows, data, every):
-        found.append(row)
-        if len(found) % 50 == 0:
-            print(f"{len(found)} judged, last {row['set']}/{row['image']}", flush=True)
-    table = pd.DataFrame(found)
-    table.to_csv(out, index=False, float_format="%.4g", lineterminator="\n")
-    print(confusion(table).to_string())
+    with out.open("w", newline="", encoding="utf-8") as file:
+        writer = None
+        for row in judged(rows, data, every):
+            writer = writer or csv.DictWriter(file, list(row), lineterminator="\n")
+            if not file.tell():
+                writer.writeheader()
+            writer.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()})
+            file.flush()
+    print(confusion(pd.read_csv(out, keep_default_na=False)).to_string())
 
 
 @app.command(epilog="Example:  python -m benchmarks noise-report --data ../shared/data --limit 4")
