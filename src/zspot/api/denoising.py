@@ -1,24 +1,21 @@
 """The two public verbs: `denoise` returns the image, `run` all that is known about it."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import numpy as np
 import torch
 
-from zspot.api.requests import DEFAULT_METHOD, Request, choose
+from zspot.api.requests import DEFAULT_METHOD, Keywords, Request, RunKeywords, choose
 from zspot.api.result import Result
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy
 from zspot.core.errors import OptionError
+from zspot.core.keywords import lists
 from zspot.core.memory import limit_of
 from zspot.core.plane import Plane
-from zspot.core.progress import Progress, Report
 from zspot.engine import Denoised
 from zspot.engine.budget import denoise_within
 from zspot.engine.denoiser import check_sane
-from zspot.engine.shared_fit import Start
 from zspot.recipe import Recipe
 
 Array = TypeVar("Array")
@@ -26,21 +23,9 @@ MIN_PIXELS = 64
 """Fewer pixels than this hold too little to learn from; the image is returned as it is."""
 
 
+@lists(Request, Keywords)
 def denoise(
-    image: Array,
-    method: str | Recipe = DEFAULT_METHOD,
-    *,
-    effort: str = "balanced",
-    channel_axis: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    progress: Callable[[Progress], None] | None = None,
-    second: Array | None = None,
-    max_memory: int | str | None = None,
-    nodata: float | None = None,
-    mask: np.ndarray | None = None,
-    keep_outliers: bool = False,
-    dtype: str | None = None,
+    image: Array, method: str | Recipe = DEFAULT_METHOD, **options: Unpack[Keywords]
 ) -> Array:
     """Denoise one image using nothing but itself.
 
@@ -96,49 +81,24 @@ def denoise(
     """
 
     def plane(values: np.ndarray, axis: int | None) -> np.ndarray:
-        return run(
-            values,
-            method,
-            effort=effort,
-            channel_axis=axis,
-            seed=seed,
-            device=device,
-            progress=progress,
-            second=second,  # type: ignore[arg-type]
-            max_memory=max_memory,
-            nodata=nodata,
-            mask=mask,
-            keep_outliers=keep_outliers,
-            dtype=dtype,
-        ).image
+        return run(values, method, **{**options, "channel_axis": axis}).image
 
+    axis = options.get("channel_axis")
     if not is_foreign(image):
-        return plane(image, channel_axis)  # type: ignore[return-value]
-    if second is not None:
+        return plane(image, axis)  # type: ignore[return-value]
+    if options.get("second") is not None:
         raise OptionError("second goes with numpy arrays: convert both images with numpy.asarray")
     if is_lazy(image):
-        choose(method, effort)  # a wrong name is told now, not when the values are computed
-        if progress is not None:
+        # a wrong name is told now, not when the values are computed
+        choose(method, options.get("effort", "balanced"))
+        if options.get("progress") is not None:
             raise OptionError("progress of a lazy array is told by dask.diagnostics.ProgressBar")
-    return denoise_foreign(image, channel_axis, plane)
+    return denoise_foreign(image, axis, plane)
 
 
+@lists(Request, RunKeywords)
 def run(
-    image: np.ndarray,
-    method: str | Recipe = DEFAULT_METHOD,
-    *,
-    effort: str = "balanced",
-    channel_axis: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    progress: Callable[[Progress], None] | None = None,
-    second: np.ndarray | None = None,
-    after: Result | None = None,
-    max_memory: int | str | None = None,
-    nodata: float | None = None,
-    mask: np.ndarray | None = None,
-    keep_outliers: bool = False,
-    dtype: str | None = None,
+    image: np.ndarray, method: str | Recipe = DEFAULT_METHOD, **options: Unpack[RunKeywords]
 ) -> Result:
     """Denoise one image and return all that is known about the result.
 
@@ -162,51 +122,29 @@ def run(
         Also if the method cannot share a fit, or `after` is of another method, effort or shape.
     """
     started = time.perf_counter()
-    request = Request.checked(
-        method,
-        effort,
-        channel_axis=channel_axis,
-        seed=seed,
-        device=device,
-        max_memory=max_memory,
-        second=second is not None,
-        shares=after is not None,
-        fitted=None if after is None else after.fitted,
-        nodata=nodata,
-        mask=mask,
-        keep_outliers=keep_outliers,
-        dtype=dtype,
-    )
+    request = Request(method, **options)
     ready = request.prepared(np.asarray(image))
     request.check_fits(ready)
     plane = Plane.of(ready.image, 0)
     unchanged = _nothing_to_do(plane)
     if unchanged:
         return Result.unchanged(ready, request, unchanged, started)
+    second = request.second
     other = None if second is None else plane.like(ready.like(np.asarray(second)))
     start = request.start(plane)
-    attempt = _Attempt(plane, other, request, start, progress)
-    denoised = denoise_within(attempt, request.device, limit_of(max_memory))
-    return Result.of(ready, plane, denoised, request, start, started)
 
-
-@dataclass(frozen=True)
-class _Attempt:
-    """Denoises a plane on a device in so many bytes, as often as it is called."""
-
-    plane: Plane
-    second: np.ndarray | None
-    request: Request
-    start: Start | None
-    report: Report | None
-
-    def __call__(self, device: torch.device, memory: int) -> Denoised:
-        second = None if self.second is None else torch.from_numpy(self.second).to(device)
-        denoiser = self.request.denoiser(second, self.start)
-        y = torch.from_numpy(self.plane.varying_values).to(device)
-        done = denoiser(y, seed=self.request.seed, report=self.report, memory=memory)
-        check_sane(done.mean.to(device), y, self.request.method)
+    def attempt(device: torch.device, memory: int) -> Denoised:
+        """Denoise the plane on a device in so many bytes."""
+        denoiser = request.denoiser(
+            None if other is None else torch.from_numpy(other).to(device), start
+        )
+        y = torch.from_numpy(plane.varying_values).to(device)
+        done = denoiser(y, seed=request.seed, report=request.progress, memory=memory)
+        check_sane(done.mean.to(device), y, request.name)
         return done
+
+    denoised = denoise_within(attempt, request.where, limit_of(request.max_memory))
+    return Result.of(ready, plane, denoised, request, start, started)
 
 
 def _nothing_to_do(plane: Plane) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import torch
@@ -12,9 +13,13 @@ from zspot.api.preparation import Preparation, prepare
 from zspot.core.errors import OptionError, shown
 from zspot.core.memory import limit_of
 from zspot.core.plane import Plane, check_image
+from zspot.core.progress import Report
 from zspot.engine import Denoiser, run
-from zspot.engine.shared_fit import Asked, Fitted, Start, begin, check_neighbour
+from zspot.engine.shared_fit import Start, begin, check_neighbour
 from zspot.recipe import Recipe
+
+if TYPE_CHECKING:
+    from zspot.api.result import Result
 
 DEFAULT_METHOD = "auto"
 
@@ -27,56 +32,64 @@ DTYPES = ("float32", "same")
 """Of a result: with fractions, or that of the image whatever is lost by rounding."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What was asked of a run on one plane; `nodata` to `dtype` as in `zspot.denoise`."""
+class Common(TypedDict, total=False):
+    """What runs over arrays and over files take by keyword, as in `zspot.denoise`."""
 
-    method: str
-    asked: Asked  # what tells whether two runs were asked for the same
-    made: Recipe | Denoiser  # what is to run
-    reason: str  # why, in words
-    channel_axis: int | None  # as it was passed
+    effort: str
     seed: int
-    device: torch.device
+    device: str
     max_memory: int | str | None
-    shares: bool  # whether to start from the fit of another plane
-    fitted: Fitted | None  # that fit, if there is one
+    nodata: float | None
+    keep_outliers: bool
+    dtype: str | None
+
+
+class Keywords(Common, total=False):
+    """What `zspot.denoise` takes by keyword."""
+
+    channel_axis: int | None
+    progress: Report | None
+    second: np.ndarray | None
+    mask: np.ndarray | None
+
+
+class RunKeywords(Keywords, total=False):
+    """What `zspot.run` takes by keyword."""
+
+    after: "Result | None"
+
+
+@dataclass
+class Request:
+    """What was asked of a run on one plane, as in `zspot.run`: checked, apart from the image."""
+
+    method: str | Recipe
+    effort: str = "balanced"
+    channel_axis: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    progress: Report | None = None
+    second: np.ndarray | None = None
+    after: "Result | None" = None
+    max_memory: int | str | None = None
     nodata: float | None = None
     mask: np.ndarray | None = None
     keep_outliers: bool = False
     dtype: str | None = None
 
-    @classmethod
-    def checked(
-        cls,
-        method: str | Recipe,
-        effort: str,
-        *,
-        channel_axis: int | None,
-        seed: int,
-        device: str,
-        max_memory: int | str | None,
-        second: bool,
-        shares: bool,
-        fitted: Fitted | None,
-        nodata: float | None = None,
-        mask: np.ndarray | None = None,
-        keep_outliers: bool = False,
-        dtype: str | None = None,
-    ) -> "Request":
-        """Check what was asked, apart from the image; `second` says whether there are two."""
-        name, made, reason = choose(method, effort)
-        _check_second(method, second)
-        if shares:
-            check_sharing(method)
-        limit_of(max_memory)
-        asked = method, None if isinstance(method, Recipe) else effort
-        seed, where = _seed(seed), device_of(device)
-        check_dtype(dtype)
-        return cls(
-            name, asked, made, reason, channel_axis, seed, where, max_memory, shares, fitted,
-            nodata, None if mask is None else np.asarray(mask) != 0, keep_outliers, dtype,
-        )  # fmt: skip
+    def __post_init__(self) -> None:
+        # the method's name, what is to run, and why, in words
+        self.name, self.made, self.reason = choose(self.method, self.effort)
+        _check_second(self.method, self.second is not None)
+        if self.after is not None:
+            check_sharing(self.method)
+        limit_of(self.max_memory)
+        # what tells whether two runs were asked for the same
+        self.asked = self.method, None if isinstance(self.method, Recipe) else self.effort
+        self.seed, self.where = _seed(self.seed), device_of(self.device)
+        check_dtype(self.dtype)
+        self.mask = None if self.mask is None else np.asarray(self.mask) != 0
+        self.fitted = None if self.after is None else self.after.fitted
 
     def prepared(self, image: np.ndarray) -> Preparation:
         """Return an image made ready for the method."""
@@ -93,7 +106,7 @@ class Request:
             nodata=self.nodata,
             mask=self.mask,
             keep_outliers=self.keep_outliers,
-            level_rows=self.method.startswith("auto"),
+            level_rows=self.name.startswith("auto"),
         )
 
     def check_fits(self, ready: Preparation) -> None:
@@ -103,7 +116,7 @@ class Request:
 
     def start(self, plane: Plane) -> Start | None:
         """Return where the fit of a plane begins; None where no fit is shared."""
-        return begin(self.fitted, plane) if self.shares else None
+        return begin(self.fitted, plane) if self.after is not None else None
 
     def denoiser(self, second: Tensor | None, start: Start | None) -> Denoiser:
         """Return what denoises the plane: a shared fit, a recipe or a method of another kind."""

@@ -4,6 +4,7 @@ import platform
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,7 +85,6 @@ class Result:
 
         `start` says where its fit began, if it shares one.
         """
-        shared = "" if start is None else start.reason
         mean, deviation = done.mean.cpu().numpy(), done.deviation
         if request.dtype is None:
             check_rounding(plane, mean)
@@ -92,23 +92,17 @@ class Result:
         if deviation is not None:
             spread = plane.restore_deviation(deviation.cpu().numpy())
             spread = ready.undone(spread, deviation=True)
+        shape, axis = ready.source.shape, ready.channel_axis
+        said = (done.reason, *ready.told, request.reason, "" if start is None else start.reason)
         return cls(
             ready.undone(plane.restore(mean)),
-            uncertainty=spread,
-            method=request.method,
+            spread,
             recipe=done.recipe,
-            reason="; ".join(filter(None, (done.reason, *ready.told, request.reason, shared))),
+            reason="; ".join(filter(None, said)),
             losses=done.losses,
             timings={**done.timings, "total": time.perf_counter() - started},
-            seed=request.seed,
-            device=str(request.device),
-            versions=versions(),
-            source=ready.source,
-            channel_axis=request.channel_axis,
-            valid=ready.valid,
-            fitted=fitted_to(
-                plane, done, start, request.asked, ready.source.shape, ready.channel_axis
-            ),
+            fitted=fitted_to(plane, done, start, request.asked, shape, axis),
+            **_asked(ready, request),
         )
 
     @classmethod
@@ -118,19 +112,13 @@ class Result:
         """Return the image as it is, for a reason; the fit to start from is handed on."""
         return cls(
             ready.source.copy(),
-            uncertainty=None,
-            method=request.method,
+            None,
             recipe=None,
             reason="; ".join((reason, *ready.told)),
             losses=(),
             timings={"total": time.perf_counter() - started},
-            seed=request.seed,
-            device=str(request.device),
-            versions=versions(),
-            source=ready.source,
-            channel_axis=request.channel_axis,
-            valid=ready.valid,
             fitted=request.fitted,
+            **_asked(ready, request),
         )
 
     @cached_property
@@ -166,6 +154,19 @@ class Result:
         if self.source is None:
             raise ImageError("this result does not hold its input: nothing to blend with")
         return self.source
+
+
+def _asked(ready: Preparation, request: Request) -> dict[str, Any]:
+    """Return what is known of a result before the work."""
+    return {
+        "method": request.name,
+        "seed": request.seed,
+        "device": str(request.where),
+        "versions": versions(),
+        "source": ready.source,
+        "channel_axis": request.channel_axis,
+        "valid": ready.valid,
+    }
 
 
 def versions() -> dict[str, str]:

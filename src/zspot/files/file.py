@@ -3,14 +3,16 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result
 from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError, OptionError
+from zspot.core.keywords import lists
 from zspot.core.progress import Report
-from zspot.files.options import Options
+from zspot.files.options import Keywords, Options
 from zspot.files.planes import PlaneRunner, series
 from zspot.files.store import denoise_store
 from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
@@ -21,26 +23,16 @@ _FEW = 16  # columns; planes this narrow are rows of a picture
 _COLOURS = 3
 
 
+@lists(Options, Keywords)
 def denoise_file(
     source: Path,
     target: Path,
     method: str | Recipe = DEFAULT_METHOD,
     *,
-    effort: str = "balanced",
-    seed: int = 0,
-    device: str = "auto",
-    axes: str | None = None,
     overwrite: bool = False,
     progress: Report | None = None,
     second: Path | None = None,
-    share_fit: bool = False,
-    max_memory: int | str | None = None,
-    strength: float = 1.0,
-    keep_detail: float = 0.0,
-    nodata: float | None = None,
-    mask: Path | None = None,
-    keep_outliers: bool = False,
-    dtype: str | None = None,
+    **options: Unpack[Keywords],
 ) -> tuple[Result, tuple[str, ...]]:
     """Denoise an image file into another file of the same dtype, range and metadata.
 
@@ -88,31 +80,14 @@ def denoise_file(
     ------
     zspot.io.FileError, ImageError, OptionError
     """
-    options = Options(
-        method,
-        effort,
-        seed,
-        device,
-        axes,
-        share_fit=share_fit,
-        max_memory=max_memory,
-        strength=strength,
-        keep_detail=keep_detail,
-        nodata=nodata,
-        mask=mask,
-        keep_outliers=keep_outliers,
-        dtype=dtype,
-    )
-    return denoise_with(
-        options, source, target, overwrite=overwrite, progress=progress, second=second
-    )
+    asked = Options(method, **options)
+    return denoise_with(asked, source, target, overwrite, progress, second)
 
 
 def denoise_with(
     options: Options,
     source: Path,
     target: Path,
-    *,
     overwrite: bool = False,
     progress: Report | None = None,
     second: Path | None = None,

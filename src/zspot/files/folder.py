@@ -11,16 +11,17 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from zspot._version import __version__
 from zspot.core.errors import ClusterError, FileError, error_in_words, one_line, os_reason
+from zspot.core.keywords import lists
 from zspot.core.memory import half_of_free
 from zspot.core.progress import Report
 from zspot.files.cluster import connect
 from zspot.files.discovery import Item, find
 from zspot.files.journal import Entry, Journal, fingerprint
-from zspot.files.options import Options
+from zspot.files.options import ManyKeywords, Options
 from zspot.files.worker import Meter, told, work
 from zspot.io.atomic import check_plain, remove_dead
 from zspot.recipe import Recipe
@@ -71,29 +72,18 @@ class Summary:
         return sum(outcome.state == state for outcome in self.outcomes)
 
 
+@lists(Options, ManyKeywords)
 def denoise_many(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     method: str | Recipe = "auto",
     *,
-    effort: str = "balanced",
-    seed: int = 0,
-    device: str = "auto",
-    axes: str | None = None,
-    threads: int = 1,
-    share_fit: bool = False,
-    max_memory: int | str | None = None,
-    strength: float = 1.0,
-    keep_detail: float = 0.0,
-    nodata: float | None = None,
-    mask: Path | None = None,
-    keep_outliers: bool = False,
-    dtype: str | None = None,
     overwrite: bool = False,
     scheduler: str | None = None,
     workers: int | None = None,
     progress: Report | None = None,
     ended: Callable[[Outcome], None] | None = None,
+    **options: Unpack[ManyKeywords],
 ) -> Summary:
     """Denoise the images of a folder, or those that match a pattern, into another folder.
 
@@ -133,22 +123,8 @@ def denoise_many(
     FileError, OptionError, ClusterError
         If the run as a whole cannot start or go on.
     """
-    options = Options(
-        method,
-        effort,
-        seed,
-        device,
-        axes,
-        threads,
-        share_fit,
-        max_memory,
-        strength,
-        keep_detail,
-        nodata,
-        mask,
-        keep_outliers,
-        dtype,
-    ).checked(here=scheduler is None)  # workers elsewhere may have a device that is not here
+    # workers elsewhere may have a device that is not here
+    asked = Options(method, **options).checked(here=scheduler is None)
     out = Path(out).absolute()
     found = find(source, out)
     try:
@@ -156,7 +132,7 @@ def denoise_many(
     except OSError as error:
         raise FileError(f"{out} cannot be made: {os_reason(error)}") from error
     with Journal(out) as journal:
-        run = _Run(found.items, options, journal, overwrite, Meter(found.items, progress), ended)
+        run = _Run(found.items, asked, journal, overwrite, Meter(found.items, progress), ended)
         run.go(scheduler, workers)
     return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), found.others)
 

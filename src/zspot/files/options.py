@@ -8,11 +8,27 @@ from typing import Any
 import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result, check_device, choose
-from zspot.api.requests import check_dtype, check_sharing
+from zspot.api.requests import Common, check_dtype, check_sharing
 from zspot.api.result import check_share
 from zspot.core.errors import OptionError
 from zspot.core.memory import limit_of
 from zspot.recipe import Recipe
+
+
+class Keywords(Common, total=False):
+    """What `zspot.denoise_file` takes by keyword for every plane."""
+
+    axes: str | None
+    share_fit: bool
+    strength: float
+    keep_detail: float
+    mask: Path | None
+
+
+class ManyKeywords(Keywords, total=False):
+    """What `zspot.denoise_many` takes by keyword for every file."""
+
+    threads: int
 
 
 @dataclass(frozen=True)

@@ -66,13 +66,9 @@ def work(
     started = time.perf_counter()
     try:
         before = _stamp(item.source)
-        _, notes = denoise_with(
-            options,
-            item.source,
-            item.target,
-            overwrite=True,  # whose target it is was decided before
-            progress=_teller(tag, number),
-        )
+        # overwriting: whose target it is was decided before
+        report = _teller(tag, number)
+        _, notes = denoise_with(options, item.source, item.target, True, report)
         if _stamp(item.source) != before:
             raise FileError(f"{item.source} changed while it was read; run again")
         output = fingerprint(item.target)
