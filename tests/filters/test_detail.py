@@ -10,6 +10,7 @@ import skimage.data
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy.ndimage import gaussian_filter
 
 import zspot
 from tests.images import correlated, psnr, tiny
@@ -153,3 +154,34 @@ def test_kept_detail_improves_an_image_that_lost_it(clean):
     smooth = blurred(noisy).astype(np.float32)
     back = smooth + removed_detail(noisy, smooth, -1)
     assert psnr(clean, back) > psnr(clean, smooth) + 1
+
+
+SPOILT = {
+    "smooth": lambda noisy, clean: gaussian_filter(clean, (6, 6, 0)[: clean.ndim]),
+    "kept": lambda noisy, clean: 0.85 * noisy + 0.15 * clean,
+    "brighter": lambda noisy, clean: clean + 0.05,
+    "invented": lambda noisy, clean: clean + 0.1 * stripes(clean.shape),
+}
+
+
+def stripes(shape: tuple[int, ...]) -> np.ndarray:
+    drawn = gaussian_filter(np.random.default_rng(7).normal(size=shape[:2]), (1, 6))
+    return (drawn / drawn.std()).reshape(*shape[:2], *[1] * (len(shape) - 2))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "uint16"])
+@pytest.mark.parametrize("kind", ["", *SPOILT])
+@pytest.mark.parametrize("name", ["coffee", "moon"])
+def test_only_a_good_result_is_called_good_at_every_dtype(name, kind, dtype):
+    image = {"coffee": skimage.data.coffee, "moon": skimage.data.moon}[name]()
+    clean = image[120:312, 150:342] / 255
+    noisy = clean + np.random.default_rng(1).normal(0, 0.1, clean.shape)
+    result = SPOILT[kind](noisy, clean) if kind else clean
+    if dtype != "float32":
+        scale, offset, kind_of = (255, 0, np.uint8) if dtype == "uint8" else (1530, 100, np.uint16)
+        noisy, result = (
+            np.rint(x.clip(0, 1) * scale + offset).astype(kind_of) for x in (noisy, result)
+        )
+    axis = -1 if clean.ndim == 3 else None
+    said = assess_images(noisy, result, channel_axis=axis).verdict
+    assert (said == "good") == (kind == "")

@@ -18,21 +18,27 @@ from zspot.api.preparation import prepare
 from zspot.core.errors import ImageError
 from zspot.core.plane import Plane
 from zspot.noise import NoiseReport, analyze_noise
-from zspot.noise.residual import detail_correlation, neighbour_correlation
+from zspot.noise.residual import detail_correlation, neighbour_correlation, shared_detail
 
 if TYPE_CHECKING:
     from zspot.api.denoising import Result
 
-STRUCTURE = (0.15, 0.4)
-"""Up to the first, what was removed leaves detail alone; from the second it follows it. The first
-is the limit that `auto` keeps to in grey, `no_detail` of `zspot.algorithms.auto.thresholds`."""
+STRUCTURE = (0.28, 0.4)
+"""Up to the first, what was removed leaves detail alone; from the second it follows it."""
 
 REMOVED = (0.5, 1.6)
 """Removed strength relative to the noise's; outside of this, too little or too much was removed.
-The noise report itself can be a third off on textured pictures."""
+Too much is counted from the noise and two of its uncertainties."""
 
-UNLIKE_NOISE = 0.3
-"""Allowed difference between the neighbour correlations of what was removed and of the noise."""
+COARSER = 0.12
+"""By how much neighbours in what was removed may be more correlated than in the noise."""
+
+SHARED = (-0.05, 0.7)
+"""Bounds of `zspot.noise.residual.shared_detail`; below, something was invented, above, noise was
+kept."""
+
+SHIFTED = 0.2
+"""Allowed mean and median of what was removed from a channel, relative to its strength."""
 
 _WINDOW_AREA = 4 * math.pi * 4.0**2
 """Pixels that a Gaussian window of `zspot.noise.residual` averages over."""
@@ -63,6 +69,12 @@ class Trust:
         Root mean square of what was removed, image units.
     noise_level : float
         Of the noise according to the noise report, image units.
+    shared : float
+        Correlation of fine detail in the result with that in what was removed, where the picture
+        is flattest, -1 to 1.
+    shift : float
+        Mean or median of what was removed, whichever is smaller, relative to `removed_level`, of
+        the channel where it is largest.
     held_out_first, held_out_last : float or None
         Mean loss on pixels that the network was to predict without seeing their noise, over the
         first and the last tenth of the fit, standardised intensities; None where nothing was
@@ -77,6 +89,8 @@ class Trust:
     structure: float
     removed_level: float
     noise_level: float
+    shared: float = 0.0
+    shift: float = 0.0
     held_out_first: float | None = None
     held_out_last: float | None = None
 
@@ -138,74 +152,92 @@ def assess_images(
     ready = prepare(noisy, channel_axis, mask=mask, level_rows=True)
     plane = Plane.of(ready.image, 0)
     noise = noise if noise is not None else analyze_noise(plane.image, channel_axis=0)
-    level, correlation, structure, chance = _removed(plane, ready.like(denoised))
-    strength = np.sqrt(np.mean(np.square(noise.level[plane.varying]))) if level else 0.0
-    known = np.isfinite(noise.level_uncertainty).all()
-    verdict, sentence = _judge(
-        level, float(strength) if known else 0.0, structure - chance, correlation - noise.lag_one
-    )
+    removed = _removed(plane, ready.like(denoised))
+    strength = doubt = 0.0
+    if removed["level"] and np.isfinite(noise.level_uncertainty).all():
+        strength, doubt = (
+            float(np.sqrt(np.mean(np.square(values[plane.varying]))))
+            for values in (noise.level, noise.level_uncertainty)
+        )
+    verdict, sentence = _judge(removed, strength, doubt, noise.lag_one)
     first, last = _ends(losses)
     return Trust(
         verdict=verdict,
         sentence=sentence,
-        whiteness=1 - abs(correlation),
-        correlation=correlation,
+        whiteness=1 - abs(removed["correlation"]),
+        correlation=removed["correlation"],
         noise_correlation=noise.lag_one,
-        structure=structure,
-        removed_level=level,
-        noise_level=float(strength),
+        structure=removed["structure"],
+        removed_level=removed["level"],
+        noise_level=strength,
+        shared=removed["shared"],
+        shift=removed["shift"],
         held_out_first=first,
         held_out_last=last,
     )
 
 
-def _removed(plane: Plane, denoised: np.ndarray) -> tuple[float, float, float, float]:
-    """Measure what was removed.
+def _removed(plane: Plane, denoised: np.ndarray) -> dict[str, float]:
+    """Measure what was removed: fields of `Trust` without their "removed_".
 
-    Returns `level, correlation, structure`: as in `Trust`: `removed_level`, `correlation` and
-    `structure`. Returns `chance`: what `structure` is by chance alone: a small image has few
-    windows.
+    And `chance`: what `structure` is by chance alone, for a small image has few windows.
     """
     before = torch.from_numpy(plane.values[plane.varying])
     values = (denoised.astype(np.float64) - plane.offset[:, None, None]) / plane.scale
     estimate = torch.from_numpy(values.astype(np.float32)[plane.varying])
     removed = before - estimate
-    level = float(removed.square().mean().sqrt()) * plane.scale if removed.numel() else 0.0
+    level = float(removed.square().mean().sqrt()) if removed.numel() else 0.0
+    names = ("level", "correlation", "structure", "shared", "shift", "chance")
     if level == 0:
-        return 0.0, 0.0, 0.0, 0.0
-    structure = detail_correlation(before, estimate, estimate)
-    chance = math.sqrt(_WINDOW_AREA / before[0].numel())
-    return level, _of_neighbours(removed), structure, chance
+        return dict.fromkeys(names, 0.0)
+    own = removed.square().mean((1, 2)).sqrt().clamp(min=1e-12)
+    middle = torch.minimum(removed.mean((1, 2)).abs(), removed.flatten(1).median(1).values.abs())
+    found = (
+        level * plane.scale,
+        _of_neighbours(removed),
+        detail_correlation(before, estimate, estimate),
+        shared_detail(before, estimate),
+        float((middle / own).max()),
+        math.sqrt(_WINDOW_AREA / before[0].numel()),
+    )
+    return dict(zip(names, found, strict=True))
 
 
-def _judge(level: float, noise: float, structure: float, difference: float) -> tuple[str, str]:
+def _judge(removed: dict[str, float], noise: float, doubt: float, lag: float) -> tuple[str, str]:
+    """Return the verdict and its sentence; `noise` is the level by the report, 0 if not known."""
+    level, structure = removed["level"], removed["structure"] - removed["chance"]
     if level == 0:
         return "unknown", "Nothing was removed: the image is as it was."
     if noise == 0:
         return "unknown", (
             "The image is too small or too even to judge: compare before and after by eye."
         )
-    if structure > STRUCTURE[1]:
+    too_much = level > REMOVED[1] * (noise + 2 * doubt)
+    coarser = removed["correlation"] - lag > COARSER
+    if structure > STRUCTURE[1] or (too_much and (coarser or structure > STRUCTURE[0])):
         return "poor", (
             "What was removed follows the edges and texture of the picture, so real detail went "
             "with the noise: lower the strength or keep detail."
         )
-    if level > REMOVED[1] * noise:
-        return "poor", (
-            "Much more was removed than there is noise, so real detail went with it: lower the "
-            "strength or keep detail."
+    if removed["shift"] > SHIFTED:
+        return "check", (
+            "Colours or brightness were moved as well: compare before and after before you measure."
         )
-    if level < REMOVED[0] * noise:
+    if removed["shared"] < SHARED[0]:
+        return "check", (
+            "The result has fine structure where the noisy image shows none: it may be invented."
+        )
+    if level < REMOVED[0] * noise or removed["shared"] > SHARED[1]:
         return "check", "Much of the noise is still there; what was removed did no harm."
-    if structure > STRUCTURE[0]:
+    if structure > STRUCTURE[0] or too_much:
         return "check", (
             "Some of what was removed lies where the picture has detail: compare fine detail "
             "before you rely on it."
         )
-    if abs(difference) > UNLIKE_NOISE:
+    if coarser:
         return "check", (
-            "What was removed has another grain than the noise in flat areas: compare before and "
-            "after before you rely on fine detail."
+            "What was removed is coarser than the noise in flat areas: compare before and after "
+            "before you rely on fine detail."
         )
     return "good", ("What was removed looks like noise and leaves the detail of the picture alone.")
 

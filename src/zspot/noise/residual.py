@@ -13,6 +13,7 @@ from zspot.filters.local_mean import LocalMean
 
 _WINDOW = 4.0  # deviation of a Gaussian window, pixels
 _WIDER = 6.0  # the window of `unevenness`: noise itself varies little over so many pixels
+_FINE = 2.0  # deviation of the window whose mean fine detail is without, pixels
 _OUTER = 0.1  # share of pixels beyond each end of its range
 _BINS = 8  # of brightness, in which strength and detail are compared: noise may depend on it
 _LEAST = 1e-9  # energy that keeps logarithms finite
@@ -33,6 +34,22 @@ def detail_correlation(noisy: Tensor, estimate: Tensor, guide: Tensor) -> float:
         detail[part] -= detail[part].mean()
     spread = (removed.square().mean() * detail.square().mean()).sqrt()
     return float((removed * detail).mean() / spread) if spread > _LEAST else 0.0
+
+
+def shared_detail(noisy: Tensor, estimate: Tensor) -> float:
+    """Correlate fine detail of an estimate with that of what was removed, where there is least.
+
+    About 0 to 0.3 for a good estimate. 1 where noise was kept: it is in both; -1 where the estimate
+    has what the noisy image has not.
+    """
+    smooth, average = LocalMean(noisy, _FINE), LocalMean(noisy, _WINDOW)
+    result, removed = (
+        torch.stack([channel - smooth(channel) for channel in image])
+        for image in (estimate, noisy - estimate)
+    )
+    energy = average(result.square().mean(0)).flatten()
+    flat = energy <= energy.median()
+    return likeness(result.flatten(1)[:, flat], removed.flatten(1)[:, flat])
 
 
 def unevenness(noisy: Tensor, estimate: Tensor) -> float:
