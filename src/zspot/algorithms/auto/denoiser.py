@@ -49,12 +49,13 @@ class Auto:
         noise, side = measured(plane), SIDES[self.effort]
         share = float((sample - first.mean).square().mean()) / max(noise.variance, _LEAST)
         few, many = THRESHOLDS.removed
+        camera = len(plane) > 1 and evidence.correlation > THRESHOLDS.camera[1]
         if choice.recipe.finish.removed == TIMES[0]:
-            if noise.is_certain and few < share < many:
+            if noise.is_certain and few < share < many and not camera:
                 choice = choice.after(Trial(1.0, _ALL))
             else:
                 choice = choice.after(how_strong(choice.recipe, plane, side, report))
-        if noise.is_certain and share <= few:
+        if noise.is_certain and share <= few and not (camera and choice.trial):
             choice = unknown_noise(choice, plane, noise, side, report)
         return choice
 

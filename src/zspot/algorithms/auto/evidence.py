@@ -72,7 +72,7 @@ class Evidence:
     @property
     def is_of_camera(self) -> bool:
         """Whether neighbours are as correlated as cameras and microscopes leave them."""
-        return self.is_faint or self.correlation > THRESHOLDS.camera[0]
+        return self.is_faint or self.correlation > THRESHOLDS.white_faint
 
     @property
     def is_even(self) -> bool:
