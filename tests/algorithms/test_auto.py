@@ -15,8 +15,7 @@ from tests.images import correlated, psnr
 from zspot.algorithms import EFFORTS
 from zspot.algorithms.auto import Evidence, choose, examine, explain, pretrained_estimate, reason
 from zspot.core.errors import RecipeError
-from zspot.filters.local_median import to_local_median
-from zspot.filters.texture import restore_texture
+from zspot.filters.local import restore_texture, to_local_median
 from zspot.frontends.words import stage_in_words
 from zspot.networks.pretrained import AnyChannels
 from zspot.noise.pca_level import white_level

@@ -16,8 +16,8 @@ from zspot import engine
 from zspot.algorithms import METHODS, mash, score_dvi
 from zspot.core.errors import RecipeError
 from zspot.core.rng import derive
-from zspot.engine.averaging import RunningMean
 from zspot.engine.forward import in_phases
+from zspot.engine.predict import RunningMean
 from zspot.recipe import (
     BlindSpot,
     Code,

@@ -11,7 +11,7 @@ from torch import nn
 
 import zspot
 from zspot.core.errors import RecipeError
-from zspot.engine.augment import crops
+from zspot.engine.forward import crops
 from zspot.engine.tiling import Windowed
 from zspot.recipe import Constant, Fit, Predict, Recipe, UNet
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from tests.io_help import ICC, TYPES, opened
 from zspot.core.errors import FileError
 from zspot.io import ImageFile, read, write
-from zspot.io.tiff.exif import attach_exif
+from zspot.io.tiff.ifd import attach_exif
 
 
 def noise(shape, seed=0):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zspot.core.rng import bernoulli, derive, dropout
-from zspot.networks.layers import join_phases, split_phases
+from zspot.networks.base import join_phases, split_phases
 from zspot.networks.siren import Siren
 from zspot.networks.unet import UNetModule
 from zspot.recipe import SCHEDULES, Fit, UNet

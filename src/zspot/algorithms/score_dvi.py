@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 from zspot.core.progress import Clock, Report
 from zspot.core.rng import Purpose, derive, seeded
 from zspot.engine import Denoised, Denoiser, budget
-from zspot.engine.augment import pixel_unshuffle
+from zspot.engine.forward import pixel_unshuffle
 from zspot.networks import Hourglass
 from zspot.networks.pretrained import COLOURS, any_channels, load
 

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from zspot.core.progress import Clock
-from zspot.engine.augment import DIHEDRAL, augmented, crops
-from zspot.engine.averaging import RunningMean
-from zspot.engine.forward import in_phases, network_input
+from zspot.engine.forward import DIHEDRAL, augmented, crops, in_phases, network_input
 from zspot.engine.parts import Session
+from zspot.engine.predict import RunningMean
 from zspot.recipe.fills import WHOLE, Windows
 from zspot.recipe.losses import masked_mean
 

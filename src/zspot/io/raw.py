@@ -11,7 +11,7 @@ from PIL import ImageCms
 from zspot.core.errors import FileError
 from zspot.io.checks import check_header
 from zspot.io.image_file import ImageFile
-from zspot.io.tiff.exif import exif_of_tiff
+from zspot.io.tiff.ifd import exif_of_tiff
 
 # The tone curve of sRGB, as LibRaw takes it: power 1/2.4, slope 12.92 at black.
 _SRGB_CURVE = (2.4, 12.92)

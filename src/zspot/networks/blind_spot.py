@@ -9,8 +9,7 @@ from torch.nn import functional as F
 
 from zspot.core.ranges import Range
 from zspot.core.rng import seeded
-from zspot.networks.base import Network, ReceptiveField
-from zspot.networks.layers import he_weights, join_phases, split_phases
+from zspot.networks.base import Network, ReceptiveField, he_weights, join_phases, split_phases
 
 
 @dataclass(frozen=True)

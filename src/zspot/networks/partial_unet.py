@@ -10,8 +10,7 @@ from torch.nn import functional as F
 
 from zspot.core.ranges import Range
 from zspot.core.rng import dropout, seeded
-from zspot.networks.base import Network, ReceptiveField
-from zspot.networks.layers import LEVELS, decoder, he_weights
+from zspot.networks.base import LEVELS, Network, ReceptiveField, decoder, he_weights
 
 _SLOPE = 0.1
 

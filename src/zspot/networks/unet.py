@@ -10,8 +10,7 @@ from torch.nn import functional as F
 
 from zspot.core.ranges import Range
 from zspot.core.rng import dropout
-from zspot.networks.base import Network, ReceptiveField
-from zspot.networks.layers import LEVELS, decoder, join_phases, split_phases
+from zspot.networks.base import LEVELS, Network, ReceptiveField, decoder, join_phases, split_phases
 
 _SLOPE = 0.1
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zspot.filters.local_mean import LocalMean
+from zspot.filters.local import LocalMean
 
 _WINDOW = 4.0  # deviation of a Gaussian window, pixels
 _WIDER = 6.0  # the window of `unevenness`: noise itself varies little over so many pixels

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from zspot.filters.local_mean import LocalMean
+from zspot.filters.local import LocalMean
 from zspot.noise.report import analyze_noise, rms
 
 _SIDE = 31  # of the filter that shapes what is added, pixels

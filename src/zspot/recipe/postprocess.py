@@ -10,10 +10,9 @@ from torch import Tensor
 from zspot.core.errors import RecipeError, shown
 from zspot.core.progress import Clock
 from zspot.core.ranges import OneOf, Part, Range, require
-from zspot.filters.local_median import to_local_mean, to_local_median
+from zspot.filters.local import restore_texture, to_local_mean, to_local_median
 from zspot.filters.nonlocal_bayes import GUIDED, GUIDED_CORRELATED, nl_bayes
 from zspot.filters.patch_noise import PatchNoise
-from zspot.filters.texture import restore_texture
 
 SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
 

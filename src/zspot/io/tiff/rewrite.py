@@ -12,9 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.tiff.coding import COMPRESSION
 from zspot.io.tiff.ifd import LONG, SHORT, even
-from zspot.io.tiff.layout import Layout, Page, pieces_of
+from zspot.io.tiff.layout import COMPRESSION, Layout, Page, pieces_of
 
 _OFFSETS, _COUNTS = (324, 273), (325, 279)  # of tiles, of strips
 # Gaps tried before the fullest one is given up; more would only save a few bytes.

@@ -8,8 +8,7 @@ import tifffile
 
 from zspot.core.errors import FileError
 from zspot.io.image_file import ImageFile, samples_last
-from zspot.io.tiff.exif import attach_exif, byte_order
-from zspot.io.tiff.ifd import check_chain
+from zspot.io.tiff.ifd import attach_exif, byte_order, check_chain
 from zspot.io.tiff.layout import capture
 from zspot.io.tiff.rewrite import rewrite
 from zspot.io.tiff.series import (

@@ -1,0 +1,119 @@
+"""Local statistics: means, medians, and texture put back where too much was removed."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class LocalMean:
+    """Gaussian mean of images of the size, dtype and device of `like`, over the pixels that exist.
+
+    It has one value for each `cell` x `cell` pixels; `window` is the standard deviation in cells.
+    """
+
+    def __init__(self, like: Tensor, window: float, cell: int = 1) -> None:
+        height, width = like.shape[-2:]
+        self._pad = (0, -width % cell, 0, -height % cell)
+        self._cell = cell
+        reach = max(1, round(3 * window))
+        x = torch.arange(-reach, reach + 1, dtype=like.dtype, device=like.device)
+        self._kernel = torch.exp(-0.5 * (x / window) ** 2)
+        self._weight = self._blur(like.new_ones(height, width))
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Average (H, W) to (ceil(H / cell), ceil(W / cell))."""
+        return self._blur(image) / self._weight
+
+    def _blur(self, image: Tensor) -> Tensor:
+        """Average cells, then in Gaussian windows that count 0 beyond the image."""
+        cells = F.avg_pool2d(F.pad(image, self._pad)[None], self._cell)[None]
+        reach = len(self._kernel) // 2
+        rows = F.conv2d(cells, self._kernel.view(1, 1, -1, 1), padding=(reach, 0))
+        return F.conv2d(rows, self._kernel.view(1, 1, 1, -1), padding=(0, reach))[0, 0]
+
+
+_WINDOW = 6.0  # deviation of the window, pixels
+_BINS = 8  # of brightness
+_LARGEST = 2.0  # no brightness counts as noisier than this many times the median
+
+
+def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor:
+    """Return `estimate` with what was removed put back where its local strength stands out.
+
+    There it was texture, a fine mesh say: noise of one brightness has one strength.
+    Both images are (C, H, W). `tolerance` is the removed strength, relative to the median at that
+    brightness, from which texture starts to come back; all of it is back at twice that.
+    """
+    removed = noisy - estimate
+    average = LocalMean(noisy, _WINDOW)
+    strength = average(removed.square().mean(0)).clamp(min=0).sqrt()
+    usual = _usual(strength, average(estimate.mean(0)))
+    share = ((strength / usual.clamp(min=1e-12) - tolerance) / tolerance).clamp(0, 1)
+    return estimate + share * removed
+
+
+def _usual(strength: Tensor, brightness: Tensor) -> Tensor:
+    """Median strength among pixels of like brightness, (H, W)."""
+    order = brightness.flatten().argsort()
+    usual = torch.empty_like(strength).flatten()
+    for part in order.chunk(_BINS):
+        usual[part] = strength.flatten()[part].median()
+    return usual.clamp(max=_LARGEST * float(strength.median())).view_as(strength)
+
+
+_LEVELS = 48  # thresholds between which the median is interpolated
+
+
+def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
+    """Add the local median of `noisy - estimate` to `estimate`, both (C, H, W).
+
+    The mean of camera noise is not zero once the picture went through a tone curve or was cut off
+    at black and white; its median is kept by every monotone curve. A network trained on squared
+    errors returns the mean, so strongly noisy photographs come out too dark. This puts them right.
+    The median is where the local share of smaller values, averaged with a Gaussian window of a
+    standard deviation in pixels, crosses one half.
+    """
+    moved = [e + _local_median(n - e, window) for e, n in zip(estimate, noisy, strict=True)]
+    return torch.stack(moved)
+
+
+def to_local_mean(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
+    """Add the local mean of `noisy - estimate` to `estimate`; the mean of all is kept exactly.
+
+    Arguments as in `to_local_median`. The mean of photon noise is zero, however few the photons.
+    """
+    removed = noisy - estimate
+    moved = estimate + torch.stack([_local_mean(channel, window) for channel in removed])
+    return moved + (noisy - moved).mean((1, 2), keepdim=True)
+
+
+def _local_mean(removed: Tensor, window: float) -> Tensor:
+    height, width = removed.shape
+    cell = max(1, int(window // 6))  # it varies no faster than the window, either
+    coarse = LocalMean(removed, window / cell, cell)(removed)
+    return _upsampled(coarse, cell, (height, width))
+
+
+def _upsampled(coarse: Tensor, cell: int, size: tuple[int, int]) -> Tensor:
+    fine = F.interpolate(coarse[None, None], scale_factor=cell, mode="bilinear")
+    return fine[0, 0, : size[0], : size[1]]
+
+
+def _local_median(removed: Tensor, window: float) -> Tensor:
+    """Return the local median of (H, W), which lies between the global 20 and 80 % quantiles."""
+    height, width = removed.shape
+    # The median varies no faster than the window: a coarse grid of it is enough.
+    cell = max(1, int(window // 6))
+    sample = removed.flatten()[:: max(1, removed.numel() // 2**20)]
+    low, high = torch.quantile(sample, torch.tensor([0.2, 0.8], device=removed.device)).tolist()
+    step = (high - low) / (_LEVELS - 1)
+    average = LocalMean(removed, window / cell, cell)
+    previous = average((removed < low).to(removed.dtype))
+    median = torch.full_like(previous, low)
+    for index in range(1, _LEVELS):
+        share = average((removed < low + index * step).to(removed.dtype))
+        # Whole steps below the crossing of one half, the right part of the one that crosses.
+        part = (0.5 - previous) / (share - previous).clamp(min=1e-6)
+        median += step * part.clamp(0, 1)
+        previous = share
+    return _upsampled(median, cell, (height, width))
