@@ -84,6 +84,11 @@ class Options:
             check_sharing(self.method)
         return self
 
+    def common(self, nodata: float | None) -> Common:
+        """Return what `zspot.run` takes too; `nodata` is what the file itself says."""
+        values: Any = {name: getattr(self, name) for name in Common.__annotations__}
+        return values if self.nodata is not None else values | {"nodata": nodata}
+
     def to_job(self) -> dict[str, Any]:
         """Return what makes a rerun redo a file if it is another: values of JSON, for a journal.
 

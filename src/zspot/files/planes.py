@@ -122,18 +122,12 @@ class PlaneRunner:
             result = run(
                 plane,
                 options.method,
-                effort=options.effort,
                 channel_axis=channel_axis,
-                seed=options.seed,
-                device=options.device,
                 progress=within(self._progress, self._number, self.count),
                 second=second,
                 after=None if sharing is None else sharing.first(series),
-                max_memory=options.max_memory,
-                nodata=self.nodata if options.nodata is None else options.nodata,
                 mask=_both(self.mask, valid),
-                keep_outliers=options.keep_outliers,
-                dtype=options.dtype,
+                **options.common(self.nodata),
             )
         except ImageError as error:
             raise ImageError(f"{self._name}: {error}" if self._of else str(error)) from None

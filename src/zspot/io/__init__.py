@@ -12,16 +12,6 @@ from zspot.io.open import SUFFIXES, check_target, is_store, open_stack, output_n
 from zspot.io.stack import Stack
 
 __all__ = [
-    "MAX_PIXELS",
-    "SUFFIXES",
-    "FileError",
-    "ImageFile",
-    "Stack",
-    "check_target",
-    "is_store",
-    "open_stack",
-    "output_name",
-    "printable",
-    "read",
-    "write",
-]
+    "MAX_PIXELS", "SUFFIXES", "FileError", "ImageFile", "Stack", "check_target", "is_store",
+    "open_stack", "output_name", "printable", "read", "write",
+]  # fmt: skip

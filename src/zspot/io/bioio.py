@@ -102,6 +102,7 @@ class BioStack(Stack):
 open_stack = BioStack
 
 
+# CZI as in ZEISS, "CZI file format", DS 2011: header segment, sub-block directory, entries of DV.
 _SEGMENT = struct.Struct("<16sqq")
 _DIRECTORY_POSITION = _SEGMENT.size + 52
 _ENTRIES = 128  # bytes before the first entry
@@ -112,7 +113,10 @@ _SPARSE = 64  # planes that may be promised for each that is there
 
 
 def check_directory(path: Path, max_pixels: int) -> None:
-    """Refuse a directory that is damaged, or promises too many planes or too large ones."""
+    """Refuse a CZI directory that is damaged, or promises too many planes or too large ones.
+
+    Asked before a library is: those make room for every plane it names, whatever is in the file.
+    """
     try:
         with path.open("rb") as handle:
             entries = list(_read(handle, path.stat().st_size))

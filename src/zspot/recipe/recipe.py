@@ -9,15 +9,24 @@ from typing import Any, Self
 import tomli_w
 
 from zspot.core.errors import RecipeError, shown
-from zspot.core.ranges import OneOf, Range, require
-from zspot.networks import Network, UNet
-from zspot.recipe import toml
-from zspot.recipe.fills import Fill, Inr
+from zspot.core.ranges import OneOf, Part, Range, require, typed
+from zspot.networks import NETWORKS, Network, UNet
+from zspot.recipe.fills import FILLS, Fill, Inr
 from zspot.recipe.losses import LOSSES
-from zspot.recipe.masks import Bernoulli, Mask
+from zspot.recipe.masks import MASKS, Bernoulli, Mask
 from zspot.recipe.postprocess import Finish
 from zspot.recipe.schedule import Fit, Predict
-from zspot.recipe.targets import Noisy, Target
+from zspot.recipe.targets import TARGETS, Noisy, Target
+
+KINDS: dict[str, Mapping[str, type[Part]]] = {
+    "mask": MASKS,
+    "fill": FILLS,
+    "target": TARGETS,
+    "network": NETWORKS,
+}
+PLAIN: dict[str, type[Part]] = {"fit": Fit, "predict": Predict, "finish": Finish}
+VALUES: dict[str, type] = {"method": str, "loss": str, "consistency": float}
+
 
 _LOSS, _CONSISTENCY = OneOf(LOSSES), Range(0, 1000)
 
@@ -93,7 +102,9 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as nested plain values, each part with its `kind`."""
-        return toml.plain(self)
+        values = {name: getattr(self, name) for name in VALUES}
+        parts = {name: getattr(self, name).to_dict() for name in (*KINDS, *PLAIN)}
+        return {**values, **parts}
 
     def to_toml(self) -> str:
         """Return the recipe as TOML text that `from_toml` reads back to an equal recipe."""
@@ -105,7 +116,22 @@ class Recipe:
 
         RecipeError: if a part, a name or a value is unknown, of the wrong type or out of range.
         """
-        return cls(**toml.made(values))
+        left, found = dict(values), {}
+        for name in filter(left.__contains__, KINDS):
+            found[name] = _with_kind(name, left.pop(name), KINDS[name])
+        for name in filter(left.__contains__, PLAIN):
+            found[name] = PLAIN[name].from_dict(left.pop(name))
+        # Recipes of earlier versions have a table [warm]; with weight 0 it did nothing.
+        warm = left.pop("warm", None)
+        require(
+            warm is None or (isinstance(warm, Mapping) and warm.get("weight", 0) == 0),
+            "recipe: [warm] averaged in a pretrained estimate, which is gone: remove the table",
+        )
+        require("method" in left, "recipe: 'method' is missing")
+        for name in filter(left.__contains__, VALUES):
+            found[name] = typed(name, left.pop(name), VALUES[name])
+        require(not left, f"recipe: unknown entry {', '.join(map(shown, left))}")
+        return cls(**found)
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -136,3 +162,12 @@ class Recipe:
             raise RecipeError(f"cannot read recipe {path}: {reason}") from None
         except RecipeError as error:
             raise RecipeError(f"{path}: {error}") from None
+
+
+def _with_kind(name: str, values: Any, kinds: Mapping[str, type[Part]]) -> Part:
+    require(isinstance(values, Mapping), f"{name}: must be a table, got {shown(values)}")
+    values = dict(values)
+    kind = values.pop("kind", None)
+    known = isinstance(kind, str) and kind in kinds
+    require(known, f"{name}.kind = {shown(kind)}: choose one of {', '.join(kinds)}")
+    return kinds[kind].from_dict(values)

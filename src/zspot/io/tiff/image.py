@@ -1,0 +1,302 @@
+"""TIFF files: what their image series are, read and written whole or plane by plane.
+
+A file is written around the source's own bytes, or from another format.
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import tifffile
+
+from zspot.core.errors import FileError
+from zspot.io.atomic import atomic_write
+from zspot.io.checks import check_header, check_pixel_type
+from zspot.io.image_file import ImageFile, samples_last
+from zspot.io.stack import Stack
+from zspot.io.tiff.ifd import attach_exif, byte_order, check_chain
+from zspot.io.tiff.layout import capture
+from zspot.io.tiff.rewrite import rewrite
+
+# tifffile logs every oddity of a damaged file; without a handler Python prints that to stderr.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+ICC, XMP = 34675, 700
+UNITS = {1: "none", 2: "inch", 3: "cm"}
+_WIDTH, _HEIGHT = 256, 257
+_GREY, _RGB, _PALETTE, _MASK, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = (0, 1), 2, 3, 4, 5, 6, 32803, 34892
+_JPEG = (6, 7)
+_ADVICE = {
+    _PALETTE: "has palette colours; convert it to RGB",
+    _MASK: "is a mask, nothing to denoise; convert it to 8-bit grey",
+    _CMYK: "has CMYK colours; convert it to RGB",
+    _CFA: "is undeveloped sensor data; give it its camera suffix such as .dng, or develop it",
+}
+_NDPI = "Only the largest image of the NDPI file is denoised and written."
+_CLASSIC_LIMIT = 2**32 - 2**25  # above, offsets overflow classic TIFF; the rest is room for tags
+
+
+def read(path: Path, max_pixels: int) -> ImageFile:
+    """Read the first image series of a TIFF file.
+
+    Kept: everything but the pixels, byte for byte, among it byte order, BigTIFF, strips or tiles,
+    planar configuration, predictor, ImageJ and OME metadata, resolution, ICC profile, EXIF and
+    private tags, other series, and the compressions none, LZW, deflate, PackBits, ZSTD and LZMA.
+    Other compressions become lossless deflate (noted). Sub-resolutions, thumbnails and other series
+    keep their old pixels (noted): so do those of SVS and LSM files. Of NDPI the largest image is
+    written as a plain TIFF (noted). Palette (other than ImageJ's display colours), CMYK, CIELAB,
+    sensor data, 1 to 7-bit and complex pixels are refused.
+    """
+    check_chain(path)
+    with tifffile.TiffFile(path) as tif:
+        if not tif.series or not tif.series[0].keyframe:
+            raise FileError(f"{path} holds no image; check the file")
+        series = tif.series[0]
+        check(path, tif, series, tuple(series.shape), max_pixels)
+        layout, notes = (None, [_NDPI]) if tif.is_ndpi else capture(path, tif, series)
+        stored = np.asarray(series.asarray(maxworkers=1))
+        stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+        stored_axes = axes_of(path, series)
+        data, axes, alpha = split(stored, stored_axes, series.keyframe.extrasamples)
+        metadata = _metadata(tif, series)
+        if layout is not None:
+            metadata["tiff"] = {"layout": layout, "stored_axes": stored_axes}
+            notes += other_notes(tif, series)
+    return ImageFile(data, axes, alpha, "tiff", metadata, path, tuple(notes))
+
+
+def _metadata(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
+    tags = series.keyframe.tags
+    found: dict[str, Any] = {
+        "icc": tags.valueof(ICC),
+        "xmp": tags.valueof(XMP),
+        "description": tags.valueof(270),
+        "imagej": tif.imagej_metadata,
+        "ome_xml": tif.ome_metadata,
+    }
+    x, y = tags.valueof(282), tags.valueof(283)
+    if isinstance(x, tuple) and isinstance(y, tuple) and x[1] and y[1]:
+        unit = UNITS.get(int(tags.valueof(296, 2)), "none")
+        found["resolution"] = (x[0] / x[1], y[0] / y[1], unit)
+    found = {key: value for key, value in found.items() if value}
+    nodata = nodata_of(series.keyframe)
+    return found if nodata is None else found | {"nodata": nodata}
+
+
+def refusal(image: ImageFile) -> str | None:
+    """Say why TIFF cannot hold the image, or None: it holds all supported ones."""
+    return None
+
+
+def write(handle: BinaryIO, image: ImageFile) -> None:
+    """Write the source file around the new pixels, or convert another format.
+
+    A converted file is deflate-compressed and carries ICC profile, XMP, resolution, alpha and EXIF
+    (without maker notes, whose internal offsets would break). Pages of a stack carry no axis names.
+    """
+    own = image.metadata.get("tiff")
+    if own is not None:
+        layout = own["layout"]
+        data = join(image.data, image.axes, image.alpha, own["stored_axes"])
+        planes = (data,) if layout.contiguous is not None else data.reshape(-1, *layout.shape)
+        rewrite(handle, layout, planes)
+        return
+    exif = image.metadata.get("exif")
+    order = byte_order(exif) if exif else "<"
+    data = samples_last(image)
+    samples = data.shape[-1]
+    data = data[..., 0] if samples == 1 else data
+    big = data.nbytes > _CLASSIC_LIMIT
+    with tifffile.TiffWriter(handle, bigtiff=big, byteorder=order, ome=False) as writer:
+        writer.write(data, metadata=None, software=False, **_options(image, samples))
+    if exif and not big:
+        attach_exif(handle, exif)
+
+
+def _options(image: ImageFile, samples: int) -> dict[str, Any]:
+    found = image.metadata
+    alpha = image.alpha is not None
+    colours = 3 if samples - alpha >= 3 else 1
+    options: dict[str, Any] = {
+        "photometric": "rgb" if colours == 3 else "minisblack",
+        "planarconfig": "contig" if samples > 1 else None,
+        "compression": "zlib",
+        "predictor": 2 if image.data.dtype.kind in "iu" else None,
+    }
+    extra = ["unspecified"] * (samples - colours - alpha) + ["unassalpha"] * alpha
+    if extra:
+        options["extrasamples"] = extra
+    if "resolution" in found:
+        x, y, unit = found["resolution"]
+        code = next((code for code, name in UNITS.items() if name == unit), 1)
+        options |= {"resolution": (x, y), "resolutionunit": code}
+    blocks = [(XMP, 1, found.get("xmp")), (ICC, 7, found.get("icc"))]
+    options["extratags"] = [(code, kind, len(b), b, True) for code, kind, b in blocks if b]
+    return options
+
+
+def open_stack(path: Path, max_pixels: int) -> Stack | None:
+    """Open a TIFF file whose first series has several pages, each a plane; None for any other."""
+    check_chain(path)
+    tif = tifffile.TiffFile(path)
+    stack = None
+    try:
+        if tif.series and _pages_are_planes(tif.series[0]):
+            stack = TiffStack(path, tif, max_pixels)
+        return stack
+    finally:
+        if stack is None:
+            tif.close()
+
+
+def _pages_are_planes(series: Any) -> bool:
+    key = series.keyframe
+    if key is None or len(series.shape) <= len(key.shape):
+        return False
+    leading, inner = series.axes[: -len(key.axes)], series.axes[-len(key.axes) :]
+    fits = inner == key.axes and series.shape[-len(key.shape) :] == key.shape
+    return fits and inner in ("YX", "YXS", "SYX") and "S" not in leading
+
+
+class TiffStack(Stack):
+    """The first series of an open TIFF file, which `close` closes."""
+
+    def __init__(self, path: Path, tif: tifffile.TiffFile, max_pixels: int) -> None:
+        series = tif.series[0]
+        key = series.keyframe
+        self.path, self._tif = path, tif
+        self._stored_plane: tuple[int, ...] = tuple(key.shape)
+        check(path, tif, series, self._stored_plane, max_pixels)
+        self._layout, notes = capture(path, tif, series, in_memory=False)
+        self._pages: list[Any] = [] if self._layout.contiguous is not None else list(series.pages)
+        self._stored_axes = key.axes
+        self._extra = key.extrasamples
+        leading = len(series.shape) - len(self._stored_plane)
+        probe = np.broadcast_to(np.zeros((), key.dtype), self._stored_plane)
+        plane, self.plane_axes, _ = split(probe, self._stored_axes, self._extra)
+        self.axes = axes_of(path, series)[:leading] + self.plane_axes
+        self.shape = (*series.shape[:leading], *plane.shape)
+        self.notes = (*notes, *other_notes(tif, series))
+        self.nodata = nodata_of(key)
+        if not self._layout.contiguous and len(self._pages) != len(self):
+            raise FileError(f"{path} is damaged: it has fewer planes than it says; copy it again")
+
+    def _read(self, number: int) -> np.ndarray:
+        return split(self._stored(number), self._stored_axes, self._extra)[0]
+
+    def valid(self, number: int) -> np.ndarray | None:
+        """Return where a plane is not transparent, if it has transparency."""
+        if self._stored_plane == self.shape[-len(self.plane_axes) :]:
+            return None
+        alpha = split(self._stored(number), self._stored_axes, self._extra)[2]
+        return None if alpha is None else alpha > 0
+
+    def _stored(self, number: int) -> np.ndarray:
+        start = self._layout.contiguous
+        if start is None:
+            plane = np.asarray(self._pages[number].asarray(maxworkers=1))
+            plane = plane.reshape(self._stored_plane)
+        else:
+            dtype = self._layout.coding.dtype
+            count = int(np.prod(self._stored_plane))
+            self._tif.filehandle.seek(start + number * count * dtype.itemsize)
+            content = self._tif.filehandle.read(count * dtype.itemsize)
+            if len(content) < count * dtype.itemsize:
+                raise FileError(f"{self.path} changed while it was read; run again")
+            plane = np.frombuffer(content, dtype).reshape(self._stored_plane)
+        return plane.astype(plane.dtype.newbyteorder("="), copy=False)
+
+    def _write(self, target: Path, planes: Iterator[np.ndarray], overwrite: bool) -> None:
+        joined = (self._joined(number, plane) for number, plane in enumerate(planes))
+        with atomic_write(target, overwrite=overwrite) as handle:
+            rewrite(handle, self._layout, joined, self._tif.filehandle)
+
+    def _joined(self, number: int, plane: np.ndarray) -> np.ndarray:
+        if plane.shape == self._stored_plane:
+            return plane
+        stored = self._stored(number)
+        _, _, alpha = split(stored, self._stored_axes, self._extra)
+        return join(plane, self.plane_axes, alpha, self._stored_axes)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._tif.close()
+
+
+def check(
+    path: Path, tif: tifffile.TiffFile, series: Any, shape: tuple[int, ...], max_pixels: int
+) -> None:
+    """Refuse what cannot be decoded into `shape` or written back, before decoding it."""
+    key = series.keyframe
+    photometric, compression = int(key.photometric), int(key.compression)
+    inner = (sub for sub in key.pages or () if int(sub.photometric) in (_CFA, _LINEAR_RAW))
+    if any(inner):  # the image found first is only its preview
+        raise FileError(f"{path} {_ADVICE[_CFA]}")
+    if not {_WIDTH, _HEIGHT} <= {tag.code for tag in key.tags} or not key.dataoffsets:
+        raise FileError(f"{path} is damaged: its TIFF tags are incomplete; copy it again")
+    check_header(path, shape, max_pixels)
+    if key.is_tiled:
+        # Tiles may be larger than the image, and are decoded whole.
+        check_header(path, (key.tilelength, key.tilewidth, key.samplesperpixel), max_pixels)
+    if series.dtype is None or series.dtype.kind == "b" or key.bitspersample in range(1, 8):
+        raise FileError(f"{path} has {key.bitspersample}-bit pixels; convert it to 8-bit grey")
+    check_pixel_type(path, series.dtype)
+    display_palette = photometric == _PALETTE and tif.is_imagej
+    jpeg = photometric == _YCBCR and compression in _JPEG
+    if photometric not in (*_GREY, _RGB, _LINEAR_RAW) and not display_palette and not jpeg:
+        reason = _ADVICE.get(photometric, "has a rare colour space; convert it to RGB")
+        raise FileError(f"{path} {reason}")
+
+
+def axes_of(path: Path, series: Any) -> str:
+    """Return the letters of a series' axes, Q for those that mean nothing here."""
+    axes = "".join(a if a in "TZCYXS" else "Q" for a in series.axes)
+    if any(axes.count(a) != 1 for a in "YX") or ("S" in axes and "C" in axes):
+        # S next to C, as OME has for RGB with several channels: C is then a plain stack.
+        axes = axes.replace("C", "Q")
+    if any(axes.count(a) != 1 for a in "YX"):
+        raise FileError(f"{path} has axes {series.axes} without rows and columns; convert it")
+    return axes
+
+
+def split(
+    stored: np.ndarray, axes: str, extrasamples: tuple[int, ...]
+) -> tuple[np.ndarray, str, np.ndarray | None]:
+    """Separate the alpha sample, if the last sample is declared as one."""
+    if "S" not in axes or not extrasamples or int(extrasamples[-1]) not in (1, 2):
+        return stored, axes, None
+    position = axes.index("S")
+    alpha = np.ascontiguousarray(np.take(stored, -1, axis=position))
+    data = np.delete(stored, -1, axis=position)
+    if data.shape[position] == 1:
+        data, axes = np.take(data, 0, axis=position), axes.replace("S", "")
+    return np.ascontiguousarray(data), axes, alpha
+
+
+def join(data: np.ndarray, axes: str, alpha: np.ndarray | None, stored_axes: str) -> np.ndarray:
+    """Put alpha back as the last sample."""
+    if alpha is None:
+        return data
+    position = stored_axes.index("S") if "S" in stored_axes else data.ndim
+    data = data if "S" in axes else np.expand_dims(data, position)
+    return np.concatenate([data, np.expand_dims(alpha, position)], axis=position)
+
+
+def nodata_of(page: Any) -> float | None:
+    """Return what marks pixels without picture: a tag of GDAL, decimals as text."""
+    try:
+        return float(str(page.tags.valueof(42113)).strip("\0 "))
+    except ValueError:
+        return None
+
+
+def other_notes(tif: tifffile.TiffFile, series: Any) -> list[str]:
+    """Say what else the file holds."""
+    notes = []
+    if len(series.levels) > 1:
+        notes.append("The reduced copies (pyramid levels) in the TIFF file keep their old pixels.")
+    if len(tif.series) > 1:
+        notes.append(f"{len(tif.series) - 1} more images in the TIFF file keep their old pixels.")
+    return notes
