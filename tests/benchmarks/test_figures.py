@@ -66,7 +66,7 @@ def test_figure_1_follows_the_inr(sets, tmp_path, monkeypatch, capsys):
     from benchmarks import figure_inr
     from tests.images import tiny
     from zspot.algorithms import METHODS
-    from zspot.algorithms.method import Method
+    from zspot.algorithms.catalogue import Method
 
     small = Method("bsn-ins", "", "", lambda effort: tiny(METHODS["bsn-ins"].make("fast"), 6))
     monkeypatch.setattr(figure_inr, "METHODS", {"bsn-ins": small})

@@ -22,7 +22,7 @@ from zspot.algorithms.auto.crops import samples, spread
 from zspot.core.memory import limit_of
 from zspot.engine import budget
 from zspot.engine.tiling import Tiled
-from zspot.filters.cross_scale import cross_scale_image
+from zspot.filters.patches import cross_scale_image
 from zspot.frontends import cli
 from zspot.networks.siren import Siren
 from zspot.recipe import BlindSpot, PartialUNet, Predict, Prior, Recipe, Shallow, Shuffled, UNet
@@ -119,7 +119,7 @@ def test_a_window_of_the_inr_is_that_part_of_it(top, left, height, width):
 def test_refilling_in_bands_changes_nothing(monkeypatch):
     y = torch.randn(1, 3, 61, 45, generator=seeded())
     whole = cross_scale_image(y, 8, 2)
-    monkeypatch.setattr("zspot.filters.cross_scale._BAND", 200)
+    monkeypatch.setattr("zspot.filters.patches._BAND", 200)
     torch.testing.assert_close(cross_scale_image(y, 8, 2), whole)
 
 

@@ -7,9 +7,8 @@ kind of file with the same metadata. `open_stack` does both plane by plane. Ever
 
 from zspot.core.errors import FileError, printable
 from zspot.io.checks import MAX_PIXELS
-from zspot.io.image_file import ImageFile
+from zspot.io.image_file import ImageFile, Stack
 from zspot.io.open import SUFFIXES, check_target, is_store, open_stack, output_name, read, write
-from zspot.io.stack import Stack
 
 __all__ = [
     "MAX_PIXELS", "SUFFIXES", "FileError", "ImageFile", "Stack", "check_target", "is_store",

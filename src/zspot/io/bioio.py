@@ -16,8 +16,7 @@ import tifffile
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
 from zspot.io.checks import check_header, check_pixel_type
-from zspot.io.image_file import ImageFile
-from zspot.io.stack import Stack
+from zspot.io.image_file import ImageFile, Stack
 
 # bioio logs each failure; without a handler Python prints that to stderr.
 logging.getLogger("bioio").addHandler(logging.NullHandler())

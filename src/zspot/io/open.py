@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write, check_free, os_reason
 from zspot.io.checks import MAX_PIXELS, first_line, one_kind_of_error
-from zspot.io.image_file import ImageFile
-from zspot.io.stack import Stack
+from zspot.io.image_file import ImageFile, Stack
 
 _RAW_SUFFIXES = (
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf"),

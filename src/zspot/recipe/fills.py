@@ -8,8 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from zspot.core.ranges import POSITIVE, OneOf, Part, Range, require
-from zspot.filters.cross_scale import cross_scale_image
-from zspot.filters.patches import reflect_index
+from zspot.filters.patches import cross_scale_image, reflect_index
 from zspot.networks.siren import PHASES, Siren
 from zspot.recipe.losses import masked_mse
 from zspot.recipe.masks import MaskMaps

@@ -14,11 +14,9 @@ import tifffile
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
 from zspot.io.checks import check_header, check_pixel_type
-from zspot.io.image_file import ImageFile, samples_last
-from zspot.io.stack import Stack
+from zspot.io.image_file import ImageFile, Stack, samples_last
 from zspot.io.tiff.ifd import attach_exif, byte_order, check_chain
-from zspot.io.tiff.layout import capture
-from zspot.io.tiff.rewrite import rewrite
+from zspot.io.tiff.layout import capture, rewrite
 
 # tifffile logs every oddity of a damaged file; without a handler Python prints that to stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
