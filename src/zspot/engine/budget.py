@@ -109,7 +109,10 @@ def denoise_within(
     denoise: Callable[[torch.device, int], Denoised], device: torch.device, memory: int
 ) -> Denoised:
     """Call `denoise(device, memory)`; where memory runs out, again with less, then on the CPU."""
-    places = [(device, _there(device, memory) // share) for share in _SHARES]
+    there = memory
+    if device.type == "cuda":  # no more than is free there
+        there = min(memory, resident() + int(torch.cuda.mem_get_info(device)[0]))
+    places = [(device, there // share) for share in _SHARES]
     if device.type != "cpu":
         places.append((torch.device("cpu"), memory))
     told: list[str] = []
@@ -130,13 +133,6 @@ def denoise_within(
     raise MemoryLimitError(
         f"{', '.join(told)}: close other programs, cut the image, or choose method auto"
     )
-
-
-def _there(device: torch.device, memory: int) -> int:
-    """Return what may be taken on a device: on a GPU no more than is free there."""
-    if device.type != "cuda":
-        return memory
-    return min(memory, resident() + int(torch.cuda.mem_get_info(device)[0]))
 
 
 def _ran_out(error: BaseException) -> bool:

@@ -94,13 +94,7 @@ class Journal:
         return self._entries.get(source)
 
     def add(self, entry: Entry) -> None:
-        """Append an entry; it is on the disk when this returns.
-
-        Raises
-        ------
-        FileError
-            If it cannot be written, such as on a full disk.
-        """
+        """Append an entry; it is on the disk when this returns."""
         line = _line(entry)
         try:
             if self._handle.write(line) != len(line):

@@ -110,13 +110,7 @@ class PlaneRunner:
         second: np.ndarray | None = None,
         valid: np.ndarray | None = None,
     ) -> Result:
-        """Denoise the next plane; those of a series may share a fit.
-
-        Raises
-        ------
-        ImageError
-            Names the file and the plane.
-        """
+        """Denoise the next plane; those of a series may share a fit. Errors name file and plane."""
         options, sharing = self.options, self._sharing
         try:
             result = run(
@@ -201,16 +195,11 @@ class Sharing:
 
     Not that of the plane before: so a plane depends on one other plane only, and the same bytes
     come out whatever was done before, in whatever run.
-
-    Attributes
-    ----------
-    alone : bool
-        Whether no channel has more than one plane, so that there is nothing to share.
     """
 
     def __init__(self) -> None:
         self._firsts: dict[int, Result] = {}
-        self.alone = False
+        self.alone = False  # no channel has more than one plane: there is nothing to share
 
     def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
         """Forget the stack before; of this one know whether any channel has two planes."""

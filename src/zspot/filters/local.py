@@ -32,6 +32,7 @@ class LocalMean:
         return F.conv2d(rows, self._kernel.view(1, 1, 1, -1), padding=(0, reach))[0, 0]
 
 
+_LEVELS = 48  # thresholds between which the median is interpolated
 _WINDOW = 6.0  # deviation of the window, pixels
 _BINS = 8  # of brightness
 _LARGEST = 2.0  # no brightness counts as noisier than this many times the median
@@ -59,9 +60,6 @@ def _usual(strength: Tensor, brightness: Tensor) -> Tensor:
     for part in order.chunk(_BINS):
         usual[part] = strength.flatten()[part].median()
     return usual.clamp(max=_LARGEST * float(strength.median())).view_as(strength)
-
-
-_LEVELS = 48  # thresholds between which the median is interpolated
 
 
 def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:

@@ -77,14 +77,8 @@ def nl_bayes(
     after every batch of groups. Raises ValueError for what cannot be denoised.
 
     Nothing is random. Scaling or shifting `y`, and scaling `noise` with it, scales or shifts the
-    result (to float32 rounding).
-
-    References
-    ----------
-    .. [1] Lebrun, Buades, Morel, "A nonlocal Bayesian image denoising algorithm", SIAM J. Imaging
-       Sci. 6(3), 2013.
-    .. [2] Herbreteau, Kervrann, "Towards a unified view of unsupervised non-local methods for
-       image denoising: the NL-Ridge approach", ICIP 2022.
+    result (to float32 rounding). After Lebrun, Buades, Morel, SIAM J. Imaging Sci. 6(3), 2013, and
+    Herbreteau, Kervrann, ICIP 2022 (NL-Ridge).
     """
     if passes is None:
         passes = WHITE if noise.lags is None and noise.slope is None else CORRELATED

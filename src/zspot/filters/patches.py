@@ -117,11 +117,8 @@ def cross_scale_image(y: Tensor, patch: int, stride: int) -> Tensor:
     """Replace every patch of (1, C, H, W) by the most similar one of the 2x average-pooled image.
 
     Patches of a side and a step between them in pixels; where they overlap, their mean.
-
-    References
-    ----------
-    .. [1] "Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling",
-       NeurIPS 2025; its patches are of 8 x 8 pixels at a stride of 2.
+    After "Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling", NeurIPS
+    2025, where patches are of 8 x 8 pixels at a stride of 2.
     """
     height, width = y.shape[2:]
     image = reflect_pad(y[0], patch, stride)

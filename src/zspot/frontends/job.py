@@ -41,14 +41,7 @@ class Job(Generic[T]):
     def run(self) -> Iterator[Progress]:
         """Start the work and yield its progress, newest first come, until it ended.
 
-        Leaving the iterator early cancels the work.
-
-        Raises
-        ------
-        Cancelled
-            If it was cancelled.
-        Exception
-            Whatever the work raised.
+        Leaving the iterator early cancels the work. Raises what the work raised, or `Cancelled`.
         """
         if self.cancelled:
             self._error = Cancelled()

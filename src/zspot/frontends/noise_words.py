@@ -15,7 +15,10 @@ def explain(report: NoiseReport) -> list[str]:
     if not np.isfinite(report.level_uncertainty).all():
         return ["The image is too small to measure its noise.", *report.notes]
     channels = len(report.level)
-    words = [_strength(report), _brightness(report), _grain(report)]
+    bright = "It is about as strong in dark parts as in bright ones."
+    if report.grows:
+        bright = "Bright parts are noisier than dark ones, as when light is counted."
+    words = [_strength(report), bright, _grain(report)]
     if channels > 1:
         mean = float(report.channel_correlation[np.triu_indices(channels, 1)].mean())
         words.append(
@@ -44,12 +47,6 @@ def _strength(report: NoiseReport) -> str:
         f"The noise is {word}: a typical pixel is off by {level:.3g} (give or take {doubt:.1g}), "
         f"{100 * share:.2g} % of the way from the darkest to the brightest pixel."
     )
-
-
-def _brightness(report: NoiseReport) -> str:
-    if report.grows:
-        return "Bright parts are noisier than dark ones, as when light is counted."
-    return "It is about as strong in dark parts as in bright ones."
 
 
 def _grain(report: NoiseReport) -> str:

@@ -156,17 +156,12 @@ def load(weights: str = "colour") -> PriorModule:
             values = load_file(packaged)
     else:
         values = load_file(weights)
+    names = {tuple(name.split(".")[1:3]) for name in values if name.startswith("encoder.")}
+    blocks = Counter(level for level, _ in names)  # at each resolution
     with torch.random.fork_rng(devices=[]):  # layers draw weights before they are loaded
-        network = PriorModule(blocks=_blocks_of(values))
+        network = PriorModule(blocks=tuple(blocks[level] for level in sorted(blocks)))
     network.load_state_dict({name: value.float() for name, value in values.items()})
     return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def _blocks_of(weights: dict[str, Tensor]) -> tuple[int, ...]:
-    """Return how many blocks a network has at each resolution, from the names of its weights."""
-    found = {tuple(name.split(".")[1:3]) for name in weights if name.startswith("encoder.")}
-    count = Counter(level for level, _ in found)
-    return tuple(count[level] for level in sorted(count))
 
 
 class AnyChannels(nn.Module):

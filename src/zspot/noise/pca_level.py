@@ -22,14 +22,8 @@ _ENOUGH = 2000  # patches per pixel of a patch, from which texture makes up for 
 def white_level(y: Tensor) -> tuple[float, ...] | None:
     """Estimate the standard deviation of white noise in each channel of (C, H, W), in its units.
 
-    None where the image is too small to tell.
-
-    References
-    ----------
-    .. [1] Pyatykh, Hesser, Zheng, "Image noise level estimation by principal component analysis",
-       IEEE Trans. Image Processing 22(2), 2013.
-    .. [2] Chen, Zhu, Heng, "An efficient statistical method for image noise level estimation",
-       ICCV 2015.
+    None where the image is too small to tell. After Pyatykh, Hesser, Zheng, IEEE Trans. Image
+    Processing 22(2), 2013, and Chen, Zhu, Heng, ICCV 2015.
     """
     _, height, width = y.shape
     count = (height - PATCH + 1) * (width - PATCH + 1)

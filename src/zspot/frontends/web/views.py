@@ -129,14 +129,9 @@ def pictures(session: Session, number: int, strength: float, keep: float) -> str
     folder = session.source.parent
     # The noisy picture keeps its name, by which the viewer knows that it is still the same image.
     names = {k: f"{k}-{number}" if k == "before" else secrets.token_hex(6) for k in made}
-    _forget(folder, len(session.places))
+    # All but the newest go, which a browser may still be loading; every plane has a noisy picture.
+    views = sorted(folder.glob("view-*"), key=lambda path: path.stat().st_mtime_ns)
+    for old in views[: -_KEPT - len(session.places)]:
+        old.unlink(missing_ok=True)
     paths = {k: save(v, folder, f"view-{names[k]}") for k, v in made.items()}
     return texts.viewer_value(paths, picture.shape[:2], notes)
-
-
-def _forget(folder: Path, planes: int) -> None:
-    """Remove all but the newest pictures: a browser may still be loading those."""
-    kept = _KEPT + planes  # every plane has its noisy picture
-    views = sorted(folder.glob("view-*"), key=lambda path: path.stat().st_mtime_ns)
-    for old in views[:-kept]:
-        old.unlink(missing_ok=True)
