@@ -10,12 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-import typer
+from typer import Argument, Option
 
 from zspot.core.errors import OptionError
-from zspot.frontends.cli.console import examples, tell
+from zspot.frontends.cli.console import examples, progress_bar, tell
 from zspot.frontends.cli.pipes import PIPE, places
-from zspot.frontends.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from zspot.api import Result
@@ -34,10 +33,6 @@ EXAMPLES = examples(
     "zspot denoise night/ night-clean/",
     "zspot denoise 'night/*.png' some/ --workers 1",
 )
-_SHARED = (
-    "seed", "device", "axes", "share_fit", "max_memory", "strength", "keep_detail", "nodata",
-    "mask", "keep_outliers", "dtype",
-)  # fmt: skip
 
 
 class Effort(StrEnum):
@@ -53,129 +48,104 @@ class Asked:
     """What `zspot denoise` is asked for; the fields are the parameters of the command line."""
 
     source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT", help="Noisy file, folder or pattern; - for standard input."
-        ),
+        Path, Argument(metavar="INPUT", help="Noisy file, folder or pattern; - for standard input.")
     ]
     target: Annotated[
         Path | None,
-        typer.Argument(
+        Argument(
             metavar="OUTPUT",
             help="File to write; a folder for many; - for standard output.",
             show_default="INPUT-denoised beside it",
         ),
     ] = None
     method: Annotated[
-        str | None, typer.Option(help="Method; `zspot methods` lists them.", show_default="auto")
+        str | None, Option(help="Method; `zspot methods` lists them.", show_default="auto")
     ] = None
     effort: Annotated[
-        Effort | None, typer.Option(help="Time against quality.", show_default="balanced")
+        Effort | None, Option(help="Time against quality.", show_default="balanced")
     ] = None
     recipe: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Run this recipe instead of a method.")
+        Path | None, Option(metavar="FILE.toml", help="Run this recipe instead of a method.")
     ] = None
     save_recipe: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.toml", help="Write the recipe that ran, to rerun it exactly."),
+        Option(metavar="FILE.toml", help="Write the recipe that ran, to rerun it exactly."),
     ] = None
     second: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Second noisy image of the scene, for method n2n."),
+        Path | None, Option(metavar="FILE", help="Second noisy image of the scene, for method n2n.")
     ] = None
     strength: Annotated[
-        float, typer.Option(metavar="0..1", help="How much of the result: 0 gives the input.")
+        float, Option(metavar="0..1", help="How much of the result: 0 gives the input.")
     ] = 1.0
     keep_detail: Annotated[
-        float, typer.Option(metavar="0..1", help="Share of the detail it removed to put back.")
+        float, Option(metavar="0..1", help="Share of the detail it removed to put back.")
     ] = 0.0
     nodata: Annotated[
         float | None,
-        typer.Option(metavar="VALUE", help="Value of pixels without picture.", show_default="none"),
+        Option(metavar="VALUE", help="Value of pixels without picture.", show_default="none"),
     ] = None
     mask: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Image that is 0 where there is no picture.")
+        Path | None, Option(metavar="FILE", help="Image that is 0 where there is no picture.")
     ] = None
     keep_outliers: Annotated[
-        bool, typer.Option("--keep-outliers", help="Do not repair hot and dead pixels.")
+        bool, Option("--keep-outliers", help="Do not repair hot and dead pixels.")
     ] = False
     dtype: Annotated[
         str | None,
-        typer.Option(metavar="float32|same", help="Write fractions of counts, or round anyway."),
+        Option(metavar="float32|same", help="Write fractions of counts, or round anyway."),
     ] = None
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same result on a CPU.")] = 0
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
+    seed: Annotated[int, Option(min=0, help="Same seed, same result on a CPU.")] = 0
+    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
     axes: Annotated[
         str | None,
-        typer.Option(metavar="TZCYX", help="Name the axes of a stack, S for colours, Q for any."),
+        Option(metavar="TZCYX", help="Name the axes of a stack, S for colours, Q for any."),
     ] = None
     share_fit: Annotated[
-        bool, typer.Option("--share-fit", help="Fit a stack once: its planes start from the first.")
+        bool, Option("--share-fit", help="Fit a stack once: its planes start from the first.")
     ] = False
     max_memory: Annotated[
         str | None,
-        typer.Option(metavar="2GB", help="Memory to stay under.", show_default="half of the free"),
+        Option(metavar="2GB", help="Memory to stay under.", show_default="half of the free"),
     ] = None
     threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="CPU threads for an image.", show_default="all; 1 for many"),
+        int | None, Option(min=1, help="CPU threads for an image.", show_default="all; 1 for many")
     ] = None
     scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="tcp://HOST:PORT", help="Running Dask cluster for many files."),
+        str | None, Option(metavar="tcp://HOST:PORT", help="Running Dask cluster for many files.")
     ] = None
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes for many files.", show_default="one for each core"),
+        Option(min=1, help="Processes for many files.", show_default="one for each core"),
     ] = None
     format: Annotated[
         str | None,
-        typer.Option(
-            metavar="png", help="Format of standard output.", show_default="that of the input"
-        ),
+        Option(metavar="png", help="Format of standard output.", show_default="that of the input"),
     ] = None
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
-    overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Print errors only.")] = False
+    overwrite: Annotated[bool, Option(help="Replace OUTPUT if it exists.")] = False
 
     def check(self, many: bool) -> None:
         """Refuse options that do not go together."""
-        on_a_cluster = self.scheduler is not None or self.workers is not None
-        clashes = (
-            (
-                self.recipe is not None and (self.method is not None or self.effort is not None),
-                "--recipe replaces --method and --effort: leave those two out",
+        recipe, saves = self.recipe is not None, self.save_recipe is not None
+        named = self.method is not None or self.effort is not None
+        remote, local = self.scheduler is not None, self.workers is not None
+        two, nowhere = self.second is not None, self.target in (None, PIPE)
+        clashes = {
+            "--recipe replaces --method and --effort: leave those two out": recipe and named,
+            "--second goes with one file: pairs of many files are not matched": many and two,
+            "--save-recipe goes with one file: the journal holds what ran": many and saves,
+            "--workers is for a local cluster: leave it or --scheduler out": remote and local,
+            "--scheduler and --workers go with a folder or pattern as INPUT": (
+                not many and (remote or local)
             ),
-            (
-                many and self.second is not None,
-                "--second goes with one file: pairs of many files are not matched",
+            "many files need a folder as OUTPUT: name one after INPUT": many and nowhere,
+            "--format goes with - (standard output) as OUTPUT: a file is named by its suffix": (
+                self.format is not None and (many or self.output != PIPE)
             ),
-            (
-                many and self.save_recipe is not None,
-                "--save-recipe goes with one file: the journal holds what ran",
-            ),
-            (
-                self.scheduler is not None and self.workers is not None,
-                "--workers is for a local cluster: leave it or --scheduler out",
-            ),
-            (
-                on_a_cluster and not many,
-                "--scheduler and --workers go with a folder or pattern as INPUT",
-            ),
-            (
-                many and self.target in (None, PIPE),
-                "many files need a folder as OUTPUT: name one after INPUT",
-            ),
-            (
-                self.format is not None and (many or self.output != PIPE),
-                "--format goes with - (standard output) as OUTPUT: a file is named by its suffix",
-            ),
-            (
-                self.save_recipe is not None and self.share_fit,
-                "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
-                "planes start from; leave one of them out",
-            ),
-        )
-        for clash, message in clashes:
+            "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
+            "planes start from; leave one of them out": saves and self.share_fit,
+        }
+        for message, clash in clashes.items():
             if clash:
                 raise OptionError(message)
         if self.save_recipe is not None:
@@ -203,9 +173,10 @@ class Asked:
     @property
     def options(self) -> dict[str, Any]:
         """The arguments that `denoise_file` and `denoise_many` have in common."""
-        shared = {name: getattr(self, name) for name in _SHARED}
-        effort = self.effort or Effort.balanced
-        return {**shared, "effort": effort.value, "overwrite": self.overwrite}
+        from zspot.files.options import Keywords
+
+        shared = {name: getattr(self, name) for name in (*Keywords.__annotations__, "overwrite")}
+        return {**shared, "effort": (self.effort or Effort.balanced).value}
 
 
 def _with_parameters_of(kind: type[Asked]) -> Callable[..., Callable[..., None]]:

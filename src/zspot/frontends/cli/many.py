@@ -4,9 +4,8 @@ import typer
 
 from zspot.core.errors import StoppedError
 from zspot.files import Options, Outcome, Summary, denoise_many
-from zspot.frontends.cli.console import FAILED, fail, tell
+from zspot.frontends.cli.console import FAILED, fail, progress_bar, tell
 from zspot.frontends.cli.denoise import Asked
-from zspot.frontends.cli.progress_bar import progress_bar
 
 
 def denoise_and_tell(asked: Asked) -> None:
