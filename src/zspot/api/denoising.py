@@ -6,11 +6,10 @@ from typing import TypeVar, Unpack
 import numpy as np
 import torch
 
-from zspot.api.requests import DEFAULT_METHOD, Keywords, Request, RunKeywords, choose
+from zspot.api.requests import DEFAULT_METHOD, Keywords, Request, RunKeywords, choose, lists
 from zspot.api.result import Result
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy
 from zspot.core.errors import OptionError
-from zspot.core.keywords import lists
 from zspot.core.memory import limit_of
 from zspot.core.plane import Plane
 from zspot.engine import Denoised

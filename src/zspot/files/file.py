@@ -8,9 +8,9 @@ from typing import Unpack
 import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result
+from zspot.api.requests import lists
 from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError, OptionError
-from zspot.core.keywords import lists
 from zspot.core.progress import Report
 from zspot.files.options import Keywords, Options
 from zspot.files.planes import PlaneRunner, series

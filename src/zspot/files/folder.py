@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from zspot._version import __version__
+from zspot.api.requests import lists
 from zspot.core.errors import ClusterError, FileError, error_in_words, one_line, os_reason
-from zspot.core.keywords import lists
 from zspot.core.memory import half_of_free
 from zspot.core.progress import Report
 from zspot.files.cluster import connect

@@ -37,20 +37,10 @@ class Options:
 
     Attributes
     ----------
-    method, effort, seed, device, max_memory
-        As in `zspot.denoise`.
-    axes : str or None
-        As in `zspot.denoise_file`.
+    method, effort, seed, device, axes, share_fit, max_memory, strength, keep_detail, nodata, mask
+        As in `zspot.denoise_file`; so are `keep_outliers` and `dtype`.
     threads : int
         CPU threads for each file of many.
-    share_fit : bool
-        As in `zspot.denoise_file`.
-    strength, keep_detail : float in [0, 1]
-        As in `zspot.Result.blend`.
-    nodata, keep_outliers, dtype
-        As in `zspot.denoise`.
-    mask : Path or None
-        Image file of the planes' size, 0 where there is no picture.
     """
 
     method: str | Recipe = DEFAULT_METHOD

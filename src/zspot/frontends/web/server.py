@@ -87,14 +87,8 @@ def read_auth(path: Path) -> tuple[tuple[str, str], ...]:
 def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
     """Serve the page while the block runs, then stop it and remove every file it made.
 
-    It gets the gradio Blocks and the address.
-
-    Raises
-    ------
-    MissingExtraError
-        If gradio is missing.
-    OptionError
-        If the port is taken.
+    It gets the gradio Blocks and the address. MissingExtraError: if gradio is missing. OptionError:
+    if the port is taken.
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
