@@ -33,11 +33,11 @@ Too much is counted from the noise and two of its uncertainties."""
 COARSER = 0.12
 """By how much neighbours in what was removed may be more correlated than in the noise."""
 
-SHARED = (-0.05, 0.7)
+SHARED = (-0.1, 0.7)
 """Bounds of `zspot.noise.residual.shared_detail`; below, something was invented, above, noise was
 kept."""
 
-SHIFTED = 0.2
+SHIFTED = 0.25
 """Allowed mean and median of what was removed from a channel, relative to its strength."""
 
 _WINDOW_AREA = 4 * math.pi * 4.0**2
@@ -213,8 +213,10 @@ def _judge(removed: dict[str, float], noise: float, doubt: float, lag: float) ->
             "The image is too small or too even to judge: compare before and after by eye."
         )
     too_much = level > REMOVED[1] * (noise + 2 * doubt)
-    coarser = removed["correlation"] - lag > COARSER
-    if structure > STRUCTURE[1] or (too_much and (coarser or structure > STRUCTURE[0])):
+    coarser = removed["correlation"] - lag
+    if (structure > STRUCTURE[1] and coarser > 0) or (
+        too_much and (coarser > COARSER or structure > STRUCTURE[0])
+    ):
         return "poor", (
             "What was removed follows the edges and texture of the picture, so real detail went "
             "with the noise: lower the strength or keep detail."
@@ -234,7 +236,7 @@ def _judge(removed: dict[str, float], noise: float, doubt: float, lag: float) ->
             "Some of what was removed lies where the picture has detail: compare fine detail "
             "before you rely on it."
         )
-    if coarser:
+    if coarser > COARSER:
         return "check", (
             "What was removed is coarser than the noise in flat areas: compare before and after "
             "before you rely on fine detail."
