@@ -37,6 +37,9 @@ SHARED = (-0.1, 0.7)
 """Bounds of `zspot.noise.residual.shared_detail`; below, something was invented, above, noise was
 kept."""
 
+EVEN = 0.5
+"""The same, from which it is noise kept in flat parts that makes the removal follow detail."""
+
 SHIFTED = 0.25
 """Allowed mean and median of what was removed from a channel, relative to its strength."""
 
@@ -214,7 +217,7 @@ def _judge(removed: dict[str, float], noise: float, doubt: float, lag: float) ->
         )
     too_much = level > REMOVED[1] * (noise + 2 * doubt)
     coarser = removed["correlation"] - lag
-    if (structure > STRUCTURE[1] and coarser > 0) or (
+    if (structure > STRUCTURE[1] and removed["shared"] < EVEN) or (
         too_much and (coarser > COARSER or structure > STRUCTURE[0])
     ):
         return "poor", (
