@@ -94,6 +94,8 @@ def trust_panel(trust: Trust) -> str:
         ("Removed, against the noise found", levels),
         ("Whiteness of what was removed (1: neighbours unrelated)", white),
         ("Picture detail in what was removed (0 or less: none)", f"{trust.structure:.2f}"),
+        ("Flat parts: noise kept (towards 1) or structure added (below 0)", f"{trust.shared:.2f}"),
+        ("Shift of colours or brightness, over the noise", f"{trust.shift:.2f}"),
         (hidden, fit),
     )
     table = "".join(f"<tr><th scope='row'>{html.escape(a)}</th><td>{b}</td></tr>" for a, b in rows)
