@@ -98,7 +98,8 @@ def _workplace(target: Path) -> Iterator[Path]:
             try:
                 yield place
             finally:
-                if not _holds_blocks(place / _NOTED):
+                noted = place / _NOTED  # of use to a rerun if it holds more than the job
+                if not noted.exists() or noted.read_bytes().count(b"\n") < 2:
                     _clear(place)
     finally:
         with contextlib.suppress(OSError):
@@ -132,11 +133,6 @@ def _recover(target: Path, overwrite: bool) -> None:
                 _clear(place)
         elif (place / _OLD).is_dir() and not os.path.lexists(target):
             (place / _OLD).rename(target)
-
-
-def _holds_blocks(noted: Path) -> bool:
-    """Say whether a rerun could use what was noted: more than the job."""
-    return noted.exists() and noted.read_bytes().count(b"\n") > 1
 
 
 class _Noted:

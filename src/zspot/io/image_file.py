@@ -113,12 +113,20 @@ def interleaved(image: ImageFile) -> np.ndarray:
 
 
 def plain_refusal(
-    image: ImageFile, name: str, dtypes: tuple[str, ...], samples: tuple[int, ...]
+    image: ImageFile,
+    name: str,
+    dtypes: tuple[str, ...],
+    samples: tuple[int, ...],
+    largest: int | None = None,
 ) -> str | None:
     """Say why a single-plane format cannot hold the image, or None if it can.
 
-    The format holds pixels of `dtypes` with one of these numbers of `samples`, alpha included.
+    The format holds pixels of `dtypes` with one of these numbers of `samples`, alpha included, and
+    `largest` pixels a side.
     """
+    sides = (image.data.shape[image.axes.index(letter)] for letter in "YX")
+    if largest is not None and max(sides) > largest:
+        return f"{name} holds at most {largest} pixels a side; write a .png or .tif file"
     if image.data.dtype.name not in dtypes:
         return f"{name} cannot hold {image.data.dtype.name} pixels; write a .tif file"
     others = (n for n, a in zip(image.data.shape, image.axes, strict=True) if a not in "YXS")

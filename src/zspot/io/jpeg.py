@@ -4,6 +4,7 @@ Pillow codes the pixels; the segments (EXIF, ICC, XMP, comments, ...) are copied
 """
 
 import io
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,7 +22,8 @@ _CODED = {0xC0, 0xC1, _PROGRESSIVE}
 _BARE = {0x00, 0x01, *range(0xD0, 0xD9)}
 _EXIF = b"Exif\0\0"
 _SUBSAMPLING = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
-_LARGEST = 65535
+
+refusal = partial(plain_refusal, name="JPEG", dtypes=("uint8",), samples=(1, 3), largest=65535)
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:
@@ -122,13 +124,6 @@ def _common_metadata(info: dict[Any, Any]) -> dict[str, Any]:
         "resolution": (*map(float, info["dpi"]), "inch") if "dpi" in info else None,
     }
     return {key: value for key, value in found.items() if value}
-
-
-def refusal(image: ImageFile) -> str | None:
-    """Say why JPEG cannot hold the image, or None."""
-    if any(image.data.shape[image.axes.index(letter)] > _LARGEST for letter in "YX"):
-        return f"JPEG holds at most {_LARGEST} pixels a side; write a .png or .tif file"
-    return plain_refusal(image, "JPEG", ("uint8",), (1, 3))
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:

@@ -1,6 +1,7 @@
 """WebP: 8-bit RGB and RGBA, always written losslessly."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,7 +12,9 @@ from zspot.io import pillow
 from zspot.io.checks import check_header
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
-_LARGEST = 16383
+refusal = partial(
+    plain_refusal, name="WebP", dtypes=("uint8",), samples=(1, 2, 3, 4), largest=16383
+)
 
 
 def read(path: Path, max_pixels: int) -> ImageFile:
@@ -50,13 +53,6 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         size = int.from_bytes(content[position + 4 : position + 8], "little")
         yield content[position : position + 4], content[position + 8 : position + 8 + size]
         position += 8 + size + size % 2
-
-
-def refusal(image: ImageFile) -> str | None:
-    """Say why WebP cannot hold the image, or None."""
-    if any(image.data.shape[image.axes.index(letter)] > _LARGEST for letter in "YX"):
-        return f"WebP holds at most {_LARGEST} pixels a side; write a .png or .tif file"
-    return plain_refusal(image, "WebP", ("uint8",), (1, 2, 3, 4))
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:

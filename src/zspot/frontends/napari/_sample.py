@@ -1,5 +1,6 @@
 """Sample data, as napari wants it."""
 
+from functools import partial
 from typing import Any
 
 from zspot.frontends.sample_images import EXAMPLES
@@ -12,16 +13,4 @@ def _layers(name: str) -> list[LayerData]:
     return [(example.make(), {"name": example.title}, "image")]
 
 
-def cat_layer() -> list[LayerData]:
-    """Return a cat with camera noise."""
-    return _layers("cat")
-
-
-def cell_layer() -> list[LayerData]:
-    """Return a cell with microscope noise, 16 bit."""
-    return _layers("cell")
-
-
-def dots_layer() -> list[LayerData]:
-    """Return a stack of four noisy planes."""
-    return _layers("dots")
+cat_layer, cell_layer, dots_layer = (partial(_layers, name) for name in ("cat", "cell", "dots"))
