@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -185,3 +186,21 @@ def test_progress_counts_up_to_the_end_and_can_stop_the_run(name):
 
     with pytest.raises(StopError):
         run(name, picture((16, 16), "uint8"), progress=stop)
+
+
+@pytest.mark.parametrize(
+    ("function", "known", "foreign"),
+    [
+        (zspot.denoise, "keep_outliers", "after"),
+        (zspot.run, "after", "threads"),
+        (zspot.denoise_file, "share_fit", "threads"),
+        (zspot.denoise_many, "threads", "second"),
+    ],
+)
+def test_options_are_listed_and_others_refused(function, known, foreign):
+    listed = inspect.signature(function).parameters
+    assert listed["effort"].default == "balanced"
+    assert known in listed
+    assert foreign not in listed
+    with pytest.raises(TypeError, match=rf"{function.__name__}\(\) .*{foreign}"):
+        function("a", "b", **{foreign: None})

@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from zspot.recipe import Recipe
 if TYPE_CHECKING:
     from zspot.api.result import Result
 
+Function = TypeVar("Function", bound=Callable)
 DEFAULT_METHOD = "auto"
 
 _NOTHING_REMOVED, _ONE_COUNT = 0.05, 1.6  # units of noise, between which rounding may lose it
@@ -234,23 +235,28 @@ def check_rounding(plane: Plane, mean: np.ndarray) -> None:
         )
 
 
-Function = TypeVar("Function", bound=Callable)
+def lists(kind: type, keywords: type) -> Callable[[Function], Function]:
+    """Let a function list and check its `**options`: fields of a dataclass, by their names.
 
-
-def lists(kind: type, *keywords: type) -> Callable[[Function], Function]:
-    """Let the signature of a function list its `**options`: fields of a dataclass by their names.
-
-    The names are those of `keywords`, typed dictionaries; the order and defaults are those of the
-    dataclass.
+    The names are those of a typed dictionary; the order and defaults are those of the dataclass.
     """
 
     def decorate(function: Function) -> Function:
-        names = {name for known in keywords for name in known.__annotations__}
-        fields = inspect.signature(kind).parameters.values()
-        listed = [f.replace(kind=f.KEYWORD_ONLY) for f in fields if f.name in names]
-        own = inspect.signature(function)
+        known, own = keywords.__annotations__, inspect.signature(function)
+        fields = [f for f in inspect.signature(kind).parameters.values() if f.name in known]
         plain = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        function.__signature__ = own.replace(parameters=plain + listed)  # type: ignore[attr-defined]
-        return function
+        listed = [f.replace(kind=f.KEYWORD_ONLY) for f in fields]
+        whole = own.replace(parameters=plain + listed)
+
+        @wraps(function)
+        def called(*args: Any, **options: Any) -> Any:
+            try:
+                whole.bind(*args, **options)
+            except TypeError as error:
+                raise TypeError(f"{function.__name__}() {error}") from None
+            return function(*args, **options)
+
+        called.__signature__ = whole  # type: ignore[attr-defined]
+        return cast("Function", called)
 
     return decorate

@@ -15,16 +15,12 @@ def open_widget(viewer: napari.Viewer) -> DenoiseWidget:
 
 def denoise_plane(viewer: napari.Viewer) -> None:
     """Denoise what is shown of the selected layer."""
-    widget = open_widget(viewer)
-    widget.scope.value = PLANE
-    widget.begin()
+    open_widget(viewer).begin(PLANE)
 
 
 def denoise_stack(viewer: napari.Viewer) -> None:
     """Denoise every plane of the selected layer."""
-    widget = open_widget(viewer)
-    widget.scope.value = STACK
-    widget.begin()
+    open_widget(viewer).begin(STACK)
 
 
 def noise_report(viewer: napari.Viewer) -> None:

@@ -93,8 +93,9 @@ class DenoiseWidget(widgets.Container):
         if isinstance(active, Image):
             self.layer.value = active
 
-    def begin(self) -> None:
-        """Denoise the chosen layer in a thread of its own."""
+    def begin(self, scope: str = "") -> None:
+        """Denoise the chosen layer in a thread of its own; `scope` sets what of it."""
+        self.scope.value = scope or self.scope.value
         if self._job is not None:
             return
         layer = self.layer.value
