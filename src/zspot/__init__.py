@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 from zspot._version import __version__
 
+TYPE_CHECKING = False  # as in typing, which takes a while to load
 if TYPE_CHECKING:
+    from typing import Any
+
     from zspot.algorithms import Method
     from zspot.api import OptionError, Result, denoise, run
     from zspot.api.trust import Trust, assess, assess_images

@@ -282,7 +282,9 @@ def wait_for(condition, process) -> None:
 
 
 @posix
-@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGKILL", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["SIGINT", "SIGTERM", pytest.param("SIGKILL", marks=pytest.mark.slow)]
+)
 def test_stopped_in_the_middle_then_resumed(folder, scheduler, one_thread, name):
     """Stop a local cluster of two when the first file is done; finish on another cluster."""
     source, out = folder / "many", folder / "out"
@@ -303,12 +305,13 @@ def test_stopped_in_the_middle_then_resumed(folder, scheduler, one_thread, name)
     if name == "SIGINT":
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does
     else:
-        run.kill()
+        run.send_signal(signal.Signals[name])
     _, err = run.communicate()
     before = len(done())
     assert before < 4
-    if name == "SIGINT":
-        assert run.returncode == cli.INTERRUPTED
+    if name != "SIGKILL":
+        assert run.returncode == 128 + signal.Signals[name]
+        assert err.count("\n") == 1
         assert err.startswith("zspot: cancelled")
         assert {p.name for p in out.iterdir()} <= {p.name for p in done()} | {NAME}
     denoise_file(source / "0.png", folder / "alone.png", LONG)

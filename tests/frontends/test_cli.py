@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 
 import zspot
 from tests.waiting import CEILING
@@ -115,6 +117,13 @@ def test_noise_reports_in_words_as_json_and_as_a_picture(folder, capsys):
         (["denoise", "noisy.png", "o.png", "--effort", "magic"], "balanced"),
         (["denoise", "noisy.png", "o.png", "--device", "magic"], "auto"),
         (["denoise", "noisy.png", "o.png", "--seed", "-1"], "seed"),
+        (["denoise", "noisy.png", "o.png", "--seed", "9" * 400], "seed"),
+        (["denoise", "noisy.png", "o.png", "--seed", "9" * 10**5], "seed"),
+        (["denoise", "noisy.png", "o.png", "--threads", "0"], "threads"),
+        (["denoise", "noisy.png", "o.png", "--threads", "100000"], "threads"),
+        (["denoise", ".", "out", "--threads", "100000"], "threads"),
+        (["denoise", ".", "out", "--workers", "100000"], "workers"),
+        (["web", "--jobs", "100000"], "jobs"),
         (["denoise", "noisy.png", "o.png", "--recipe", "noisy.png"], "UTF-8"),
         (["denoise", "noisy.png", "o.png", "--recipe", "nope.toml"], "nope.toml"),
         (
@@ -134,6 +143,7 @@ def test_bad_use_is_one_line_and_exit_code_2(folder, capsys, monkeypatch, argume
     assert not out
     assert says in err
     assert err.count("\n") == 1
+    assert len(err) < 1000
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
 
 
@@ -149,40 +159,64 @@ def test_an_existing_file_is_replaced_only_when_asked(folder, capsys):
 
 INTERRUPTED = """
 import os, signal, sys
-import zspot.files
-from zspot.frontends import cli
 
 # A background job of a shell without job control inherits an ignored SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-real = zspot.files.denoise_file
+number, when, source = signal.Signals[sys.argv[1]], sys.argv[2], sys.argv[3]
 
-def interrupted(*arguments, progress, **options):
-    def report(p):
-        if p.done >= 2:  # well into the fit, as if the user pressed Ctrl-C now
-            os.kill(os.getpid(), signal.SIGINT)
-    return real(*arguments, progress=report, **options)
+def stop(event, arguments):
+    if event == "import" and arguments[0] == when:
+        os.kill(os.getpid(), number)
 
-zspot.files.denoise_file = interrupted
-cli.main(["denoise", "big.png", "o.png", "--method", "bsn-ins", "--effort", "best"])
+sys.addaudithook(stop)
+if when == "fit":
+    import zspot.core.progress
+    real, ticks = zspot.core.progress.Clock.tick, []
+
+    def tick(self, stage):
+        real(self, stage)
+        ticks.append(stage)
+        if len(ticks) == 2:  # into the fit, as if the user pressed Ctrl-C now
+            os.kill(os.getpid(), number)
+
+    zspot.core.progress.Clock.tick = tick
+
+from zspot.frontends import cli
+target = f"o{os.path.splitext(source)[1]}"
+cli.main(["denoise", source, target, "--method", "bsn-ins", "--effort", "best"])
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_ctrl_c_stops_at_once_and_leaves_nothing(folder):
-    """Interrupt a run that would take minutes."""
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("when", "source"),
+    [
+        *((module, "big.png") for module in ("typer", "rich.console", "numpy.linalg", "torch.nn")),
+        *(("fit", source) for source in ("big.png", "big.tif", "big.zarr")),
+    ],
+)
+def test_ctrl_c_and_sigterm_stop_at_once_and_leave_nothing(folder, name, when, source):
+    """Interrupt a run that would take minutes, and what comes before it."""
     big = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-    iio.imwrite(folder / "big.png", big)
+    if source == "big.zarr":
+        zarr = pytest.importorskip("zarr")
+        zarr.create_array(folder / source, data=big, chunks=(32, 64, 3))
+    elif source == "big.tif":
+        tifffile.imwrite(folder / source, np.stack([big, big]), photometric="rgb")
+    else:
+        iio.imwrite(folder / source, big)
     before = sorted(p.name for p in folder.iterdir())
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED],
+        [sys.executable, "-c", INTERRUPTED, name, when, source],
         cwd=folder,
         capture_output=True,
         text=True,
         timeout=CEILING,
         check=False,
     )
-    assert done.returncode == cli.INTERRUPTED
     assert done.stderr == "zspot: cancelled: nothing was written\n"
+    assert done.returncode == 128 + signal.Signals[name]
     assert sorted(p.name for p in folder.iterdir()) == before
 
 

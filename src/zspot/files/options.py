@@ -10,9 +10,11 @@ import numpy as np
 from zspot.api import DEFAULT_METHOD, Result, check_device, choose
 from zspot.api.requests import Common, check_dtype, check_sharing
 from zspot.api.result import check_share
-from zspot.core.errors import OptionError
+from zspot.core.errors import OptionError, shown
 from zspot.core.memory import limit_of
 from zspot.recipe import Recipe
+
+MOST_THREADS = 1024
 
 
 class Keywords(Common, total=False):
@@ -66,6 +68,8 @@ class Options:
         choose(self.method, self.effort)
         check_share(f"--strength {self.strength}", self.strength)
         check_share(f"--keep-detail {self.keep_detail}", self.keep_detail)
+        if not 1 <= self.threads <= MOST_THREADS:
+            raise OptionError(f"threads={shown(self.threads)}: must be from 1 to {MOST_THREADS}")
         limit_of(self.max_memory)
         _check_letters(self.axes)
         check_dtype(self.dtype)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from typer import Argument, Option
 
 from zspot.core.errors import FileError, OptionError, ZspotError
-from zspot.frontends.cli.console import examples, progress_bar, tell
+from zspot.frontends.cli.console import MOST, examples, progress_bar, tell
 
 if TYPE_CHECKING:
     from zspot.api import Result
@@ -112,14 +112,15 @@ class Asked:
         Option(metavar="2GB", help="Memory to stay under.", show_default="half of the free"),
     ] = None
     threads: Annotated[
-        int | None, Option(min=1, help="CPU threads for an image.", show_default="all; 1 for many")
+        int | None,
+        Option(min=1, max=MOST, help="CPU threads for an image.", show_default="all; 1 for many"),
     ] = None
     scheduler: Annotated[
         str | None, Option(metavar="tcp://HOST:PORT", help="Running Dask cluster for many files.")
     ] = None
     workers: Annotated[
         int | None,
-        Option(min=1, help="Processes for many files.", show_default="one for each core"),
+        Option(min=1, max=MOST, help="Processes for many files.", show_default="one for each core"),
     ] = None
     format: Annotated[
         str | None,

@@ -3,7 +3,6 @@
 Heavy modules are imported inside the commands, so that help is instant.
 """
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,12 +10,10 @@ import typer
 
 from zspot._version import __version__
 from zspot.core.errors import ClusterError, StoppedError, ZspotError, error_in_words
-from zspot.frontends import share_cores
+from zspot.frontends.cli import stopping
 from zspot.frontends.cli.commands import methods, noise, web
-from zspot.frontends.cli.console import BAD_USE, FAILED, INTERRUPTED, examples, fail
+from zspot.frontends.cli.console import BAD_USE, FAILED, examples, fail
 from zspot.frontends.cli.denoise import EXAMPLES, denoise
-
-_CANCELLED = "cancelled: nothing was written"
 
 app = typer.Typer(
     help="Denoise one image using nothing but itself: no clean image, no second shot.",
@@ -47,33 +44,33 @@ def _options(
     pass
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with the code that `run` returns."""
-    share_cores()
-    sys.exit(run(arguments))
-
-
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 is success, 1 a failure, 2 bad use or input, 130 Ctrl-C. An error is one line on stderr.
+    0 is success, 1 a failure, 2 bad use or input, 130 Ctrl-C, 143 SIGTERM. An error is one line on
+    stderr.
     """
+    stopping.working = True
     try:
         code = app(arguments, standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
-        return fail(_CANCELLED, INTERRUPTED)
+        code = stopping.INTERRUPTED
     except Exception as error:
+        # Libraries make other errors of Ctrl-C, and some versions of typer a code.
+        if stopping.code and not isinstance(error, StoppedError):
+            return fail(stopping.CANCELLED, stopping.code)
         if hasattr(error, "format_message"):  # typer's own: unknown option, missing argument, ...
             message = error.format_message()  # type: ignore[attr-defined]
             return fail(f"{message} (see zspot --help)", BAD_USE) if message else BAD_USE
         return fail(error_in_words(error), _exit_code(error))
-    # Some versions of typer turn Ctrl-C into this code, others let it through.
-    return fail(_CANCELLED, INTERRUPTED) if code == INTERRUPTED else code
+    if code == stopping.INTERRUPTED:
+        return fail(stopping.CANCELLED, stopping.code or code)
+    return code
 
 
 def _exit_code(error: Exception) -> int:
     """Return what an error ends the program with: what zspot refuses is bad use or input."""
     if isinstance(error, StoppedError):
-        return INTERRUPTED
+        return stopping.code or stopping.INTERRUPTED
     refused = isinstance(error, ZspotError) and not isinstance(error, ClusterError)
     return BAD_USE if refused else FAILED
