@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 import urllib.error
 import urllib.request
@@ -29,7 +31,7 @@ def url():
 def temporary_folders() -> set[str]:
     import tempfile
 
-    return {p.name for p in Path(tempfile.gettempdir()).glob("zspot-web-*")}
+    return {p.name for p in Path(tempfile.gettempdir()).glob("zspot-page-*")}
 
 
 def connected(url, **options):
@@ -121,6 +123,126 @@ def test_files_of_others_and_of_the_computer_are_not_served(url, files):
         refused.value.close()
 
 
+def answer(url: str, **headers: str) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as said:
+            return said.status
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return refused.code
+
+
+def test_only_its_own_names_and_its_own_pages_are_answered(url):
+    port = url.rpartition(":")[2]
+    for host in (f"127.0.0.1:{port}", f"localhost:{port}", "localhost"):
+        assert answer(url, Host=host) == 200
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "[::", ""):
+        assert answer(url, Host=host) in (400, 403)
+    assert answer(url, Origin=url) == 200
+    for origin in ("http://evil.example", "null", "file://", "http://[::"):
+        assert answer(url, Origin=origin) == 403
+        assert answer(f"{url}/gradio_api/info", Origin=origin) == 403
+
+
+def uploaded(url: str, path: Path, count: int = 1) -> list[str]:
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\n\r\n%s\r\n'
+    body = count * (part % (path.name.encode(), path.read_bytes())) + b"--x--\r\n"
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    request = urllib.request.Request(f"{url}/gradio_api/upload", data=body, headers=kind)
+    with urllib.request.urlopen(request) as said:
+        return json.loads(said.read())
+
+
+def called(url: str, *values) -> str:
+    """What the API says to a call, as curl would see it."""
+    kind = {"Content-Type": "application/json"}
+    where = f"{url}/gradio_api/call/denoise"
+    data = json.dumps({"data": values}).encode()
+    with urllib.request.urlopen(urllib.request.Request(where, data=data, headers=kind)) as begun:
+        event = json.loads(begun.read())["event_id"]
+    with urllib.request.urlopen(f"{where}/{event}") as said:
+        return said.read().decode()
+
+
+def test_a_call_with_values_of_a_wrong_type_is_one_line(url, files):
+    meta = {"meta": {"_type": "gradio.FileData"}}
+    image = {"path": uploaded(url, files / "noisy.png")[0], **meta}
+    recipe = {"path": uploaded(url, files / "tiny.toml")[0], **meta}
+    good = [image, "auto", "fast", 0, 1, 0, recipe]
+    bad = [
+        [], [image], ["/etc/passwd", *good[1:]], [3, *good[1:]], [{"path": 7}, *good[1:]],
+        [image, ["a"], *good[2:]], [image, "auto", {"a": 1}, *good[3:]],
+        *([image, "auto", "fast", seed, 1, 0, None] for seed in (1e300, "abc", None, -1, [])),
+        *([*good[:4], share, 0, recipe] for share in ("x", None, [], 2)), [*good[:6], "x"],
+    ]  # fmt: skip
+    for values in bad:
+        said = called(url, *values)
+        assert "event: error" in said
+        error = json.loads(said.partition("data: ")[2])["error"]
+        assert 0 < len(error) < 400
+        assert not any(odd in error for odd in ("\n", "Traceback", "Error", "0x"))
+    assert '"state": "done"' in called(url, *good)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_stopped_during_a_job_it_ends_in_peace(files, name):
+    from gradio_client import handle_file
+
+    before = temporary_folders()
+    with server() as (address, process):
+        one = connected(address)
+        job = one.submit(
+            file=handle_file(files / "noisy.png"),
+            recipe=handle_file(files / "endless.toml"),
+            api_name="/denoise",
+        )
+        until(lambda: len(job.outputs()) >= 2)
+        process.send_signal(signal.Signals[name])
+        process.wait(CEILING)
+        one.close()
+    assert process.returncode == 0
+    assert temporary_folders() <= before
+
+
+@pytest.fixture
+def sessions(tmp_path, monkeypatch):
+    session = pytest.importorskip("zspot.frontends.web.session")
+    monkeypatch.setattr(session, "IDLE_SECONDS", 0.6)
+    made = session.Sessions(tmp_path, 10**8, 1)
+    yield made
+    made.close_all()
+
+
+def test_uploads_go_with_their_last_visitor_and_nobody_else(tmp_path, files, sessions):
+    uploads = [shutil.copy(files / "noisy.png", files / f"{n}.png") for n in range(2)]
+    first, second = sessions.get("first"), sessions.get("second")
+    first.stays = second.stays = True
+    for path in uploads:
+        first.open(path)
+    second.open(uploads[1])
+    first.prepare("auto", str(files / "tiny.toml"), "fast", 0)
+    sessions.close("first")
+    assert [path.exists() for path in uploads] == [False, True]
+    assert not (files / "tiny.toml").exists()
+    sessions.close_all()
+    assert not any(path.exists() for path in uploads)
+    assert not list(tmp_path.glob("session-*"))
+
+
+def test_who_left_without_a_word_is_forgotten_but_not_who_waits_or_looks(files, sessions):
+    looking, working, gone = (sessions.get(name) for name in ("looking", "working", "gone"))
+    looking.stays = True
+    working.open(files / "noisy.png")
+    working.prepare("auto", str(files / "endless.toml"), "fast", 0)
+    news = working.run()
+    until(lambda: not gone.folder.exists(), lambda: next(news))
+    assert looking.folder.exists()
+    assert working.folder.exists()
+    news.close()
+    until(lambda: not working.folder.exists())
+    assert looking.folder.exists()
+
+
 CURL = r"""
 set -eu
 path=$(curl -sf -F "files=@$IMAGE" "$URL/gradio_api/upload" | sed 's/^\["//; s/"\]$//')
@@ -149,7 +271,10 @@ def test_curl(url, files):
 def test_only_those_with_a_password_come_in_and_files_are_removed(tmp_path, files):
     (tmp_path / "users.txt").write_text("ada:secret\n")
     before = temporary_folders()
-    with server("--auth", str(tmp_path / "users.txt"), "--max-megabytes", "1") as (url, process):
+    with server(
+        "--auth", str(tmp_path / "users.txt"), "--max-megabytes", "1",
+        "--allowed-host", "cat.example",
+    ) as (url, process):  # fmt: skip
         assert len(temporary_folders() - before) == 1
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"{url}/gradio_api/info")
@@ -162,8 +287,29 @@ def test_only_those_with_a_password_come_in_and_files_are_removed(tmp_path, file
         with pytest.raises(Exception, match=r"(?i)413|size|too large"):
             one.predict(handle_file(files / "large.npy"), api_name="/noise")
         one.close()
+        for path in ("reset", "cancel", "upload", "queue/join", "call/denoise", "heartbeat/x"):
+            assert answer(f"{url}/gradio_api/{path}") == 401
+            with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+                urllib.request.urlopen(f"{url}/gradio_api/{path}", b"{}")
+            refused.value.close()
+        assert answer(url, Host="cat.example") == 200
     assert process.returncode == 0
     assert temporary_folders() <= before
+
+
+@pytest.mark.slow  # a second server takes a while to start
+def test_uploads_may_not_fill_the_disk(files):
+    with server("--max-megabytes", "1") as (address, _):
+        with pytest.raises(urllib.error.HTTPError, match="413") as refused:
+            uploaded(address, files / "noisy.png", 1000)
+        refused.value.close()
+        for number in range(19):
+            (files / "part.npy").write_bytes(bytes([number]) * 1_000_000)
+            uploaded(address, files / "part.npy")
+        (files / "part.npy").write_bytes(bytes([100]) * 1_000_000)
+        with pytest.raises(urllib.error.HTTPError, match="413") as refused:
+            uploaded(address, files / "part.npy")
+        refused.value.close()
 
 
 def test_bad_use_is_one_line(tmp_path, capsys):

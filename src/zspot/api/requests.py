@@ -89,7 +89,7 @@ class Request:
         limit_of(self.max_memory)
         # what tells whether two runs were asked for the same
         self.asked = self.method, None if isinstance(self.method, Recipe) else self.effort
-        self.seed, self.where = _seed(self.seed), device_of(self.device)
+        self.seed, self.where = check_seed(self.seed), device_of(self.device)
         check_dtype(self.dtype)
         self.mask = None if self.mask is None else np.asarray(self.mask) != 0
         self.fitted = None if self.after is None else self.after.fitted
@@ -208,7 +208,8 @@ def _check_second(method: str | Recipe, second: bool) -> None:
     raise OptionError(f"method {method} uses one image: leave out second, or choose {able}")
 
 
-def _seed(seed: int) -> int:
+def check_seed(seed: int) -> int:
+    """Return a seed that can be one, else raise OptionError."""
     whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
     if not (whole and 0 <= seed < MOST_SEEDS):
         raise OptionError(f"seed={shown(seed)}: must be an integer from 0 to {MOST_SEEDS - 1}")

@@ -181,5 +181,5 @@ def versions() -> dict[str, str]:
 
 def check_share(said: str, value: float) -> None:
     """Raise OptionError if a value, as it was `said`, is outside [0, 1]."""
-    if not 0 <= value <= 1:  # NaN is not either
+    if not (isinstance(value, (int, float)) and 0 <= value <= 1):  # NaN is not either
         raise OptionError(f"{said}: must be from 0 to 1")

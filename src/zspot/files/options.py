@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result, check_device, choose
-from zspot.api.requests import Common, check_dtype, check_sharing
+from zspot.api.requests import Common, check_dtype, check_seed, check_sharing
 from zspot.api.result import check_share
 from zspot.core.errors import OptionError, shown
 from zspot.core.memory import limit_of
@@ -66,6 +66,7 @@ class Options:
         `here` says whether it is this machine that must have the device.
         """
         choose(self.method, self.effort)
+        check_seed(self.seed)
         check_share(f"--strength {self.strength}", self.strength)
         check_share(f"--keep-detail {self.keep_detail}", self.keep_detail)
         if not 1 <= self.threads <= MOST_THREADS:

@@ -28,6 +28,7 @@ class Job(Generic[T]):
         self._result: list[T] = []
         self._error: BaseException | None = None
         self._ended = threading.Event()
+        self._begun = False
 
     def cancel(self) -> None:
         """Stop the work at its next report; before it was started, it never starts."""
@@ -47,6 +48,7 @@ class Job(Generic[T]):
             self._error = Cancelled()
             self._ended.set()
             raise self._error
+        self._begun = True
         thread = threading.Thread(target=self._thread, daemon=True, name="zspot-job")
         thread.start()
         try:
@@ -60,8 +62,9 @@ class Job(Generic[T]):
 
     def wait(self, seconds: float) -> bool:
         """Wait until the work ended, not longer than `seconds`; return whether a cancel did it."""
-        self._ended.wait(seconds)
-        return isinstance(self._error, Cancelled)
+        if self._begun:
+            self._ended.wait(seconds)
+        return not self._begun or isinstance(self._error, Cancelled)
 
     @property
     def result(self) -> T:

@@ -1,8 +1,8 @@
 """The commands beside `zspot denoise`: noise, methods, web."""
 
+import contextlib
 import json
-import signal
-import threading
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -68,18 +68,19 @@ def web(
     share: Annotated[
         bool, typer.Option("--share", help="Ask gradio for a public address: anyone can use it.")
     ] = False,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Other name of this computer.")
+    ] = None,
 ) -> None:
     """Serve the web page on this computer (127.0.0.1) until Ctrl-C (extra `web`)."""
     from zspot.frontends.web import Settings, read_auth, serving
 
     allowed = read_auth(auth) if auth is not None else ()
-    settings = Settings(port, jobs, max_megabytes, max_pixels, queue, allowed, share)
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    with serving(settings) as (blocks, url):
+    hosts = tuple(allowed_host or ())
+    settings = Settings(port, jobs, max_megabytes, max_pixels, queue, allowed, share, hosts)
+    with serving(settings) as (blocks, url), contextlib.suppress(KeyboardInterrupt):
         tell(f"zspot: open {url}  (Ctrl-C stops)")
         if blocks.share_url:
             tell(f"zspot: public at {blocks.share_url}")
-        while not stop.wait(1):
-            pass
+        while True:
+            time.sleep(1)

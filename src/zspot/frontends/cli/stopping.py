@@ -18,7 +18,7 @@ code = 0  # what the program ends with, once it was asked to stop
 _hook = sys.unraisablehook
 
 
-def heed() -> dict[int, Any]:
+def heed() -> dict[signal.Signals, Any]:
     """Answer signals from now on, but those that are ignored: the parent process asked for that.
 
     Returns what `give_back` takes.
@@ -35,7 +35,7 @@ def heed() -> dict[int, Any]:
     return heeded
 
 
-def give_back(before: dict[int, Any]) -> int:
+def give_back(before: dict[signal.Signals, Any]) -> int:
     """Answer signals as before; return the code to end with, if that was asked for."""
     global working, code
     for name, old in before.items():

@@ -9,10 +9,11 @@ import gradio as gr
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
+from zspot.api.result import check_share
 from zspot.core.errors import FileError, ZspotError, error_in_words
 from zspot.frontends.job import Cancelled
 from zspot.frontends.web import texts
-from zspot.frontends.web.session import Session, Sessions, method_of
+from zspot.frontends.web.session import Session, Sessions
 from zspot.frontends.words import left_in_words
 
 _DENOISE = """Denoise an image file into the same kind of file, with its metadata. Sends
@@ -70,21 +71,23 @@ class Endpoint:
         request: gr.Request,
     ) -> Iterator[tuple[Any, dict[str, Any]]]:
         """Denoise a file; see the description that the schema gives."""
-        session = self._sessions.get(request.session_hash)
         with _one_line_errors():
+            session = self._sessions.get(request.session_hash)
+            check_share("strength", strength)
+            check_share("keep_detail", keep_detail)
             _open(session, file)
-            session.prepare(method_of(method, recipe), effort, int(seed))
+            session.prepare(method, recipe, effort, seed)
             for news in session.run():
                 done = news.done / news.total if news.total else 0.0
                 yield None, {"state": "running", "done": done, "left": left_in_words(news)}
             path = session.blend(strength, keep_detail)
-        known = texts.report_of(session.results[-1], session.seconds, session.trust(0))
+            known = texts.report_of(session.results[-1], session.seconds, session.trust(0))
         yield str(path), {"state": "done", **known}
 
     def noise(self, file: str, request: gr.Request) -> dict[str, Any]:
         """Measure the noise of a file."""
-        session = self._sessions.get(request.session_hash)
         with _one_line_errors():
+            session = self._sessions.get(request.session_hash)
             _open(session, file)
         assert session.noise is not None
         return session.noise.to_dict()

@@ -10,11 +10,11 @@ from gradio import themes
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
-from zspot.core.errors import FileError, ZspotError, error_in_words
+from zspot.core.errors import FileError, ZspotError, error_in_words, one_line
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
 from zspot.frontends.web import endpoint, texts, views
-from zspot.frontends.web.session import Sessions, method_of
+from zspot.frontends.web.session import Sessions
 from zspot.io import SUFFIXES
 
 _HERE = Path(__file__).parent
@@ -37,6 +37,18 @@ def theme() -> themes.Base:
     )
 
 
+class _Blocks(gr.Blocks):
+    """A page that answers values of a wrong type in one line, without a traceback."""
+
+    async def preprocess_data(self, *arguments: Any, **options: Any) -> Any:
+        """Bring what was sent into the form that handlers take."""
+        try:
+            return await super().preprocess_data(*arguments, **options)
+        except Exception as error:
+            said = one_line(error.message) if isinstance(error, gr.Error) else texts.WRONG_TYPE
+            raise gr.Error(said, print_exception=False) from None
+
+
 class Page:
     """The parts of the page by name, and the handlers of their events."""
 
@@ -47,7 +59,7 @@ class Page:
 
     def build(self) -> gr.Blocks:
         """Return the page with everything connected."""
-        with gr.Blocks(
+        with _Blocks(
             title="zspot", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True
         ) as blocks:
             gr.Markdown(texts.INTRO)
@@ -145,6 +157,7 @@ class Page:
         for slider in (self.strength, self.keep):
             slider.input(self.blend, at, [self.viewer, self.download], **newest)
         self.plane.input(self.look, at, [self.viewer, self.trust], **newest)
+        blocks.load(self.come, None, None, queue=False, **quiet)
         blocks.unload(self.leave)
 
     def open(self, path: str | None, request: gr.Request) -> Shown:
@@ -178,7 +191,7 @@ class Page:
         try:
             if session.image is None:
                 raise FileError("choose an image first")
-            session.prepare(method_of(method, recipe), effort, int(seed or 0))
+            session.prepare(method, recipe, effort, seed or 0)
         except ZspotError as error:
             session.job = None
             return {self.alert: texts.alert(str(error)), self.status: ""}
@@ -250,6 +263,10 @@ class Page:
         number = int(plane) - 1
         trust = texts.trust_panel(session.trust(number)) if session.results else ""
         return {self.viewer: views.pictures(session, number, strength, keep), self.trust: trust}
+
+    def come(self, request: gr.Request) -> None:
+        """Keep what a visitor has open until `leave`, however long the page is looked at."""
+        self.sessions.get(request.session_hash).stays = True
 
     def leave(self, request: gr.Request) -> None:
         """Remove what a visitor who left had open."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zspot.core.errors import FileError, MissingExtraError, OptionError
 from zspot.frontends.sample_images import EXAMPLES
 from zspot.io import ImageFile, write
+from zspot.io.atomic import temporary_folder
 
 if TYPE_CHECKING:
     import gradio as gr
 
 HOST = "127.0.0.1"
+_FILES = 20  # of the largest size that all visitors may hold together
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Settings:
         Names and passwords; empty lets everybody on this computer in.
     share : bool
         Ask gradio for a public address.
+    hosts : tuple of str
+        Further names under which the page is reached.
     """
 
     port: int = 7860
@@ -49,11 +52,19 @@ class Settings:
     queue: int = 50
     auth: tuple[tuple[str, str], ...] = ()
     share: bool = False
+    hosts: tuple[str, ...] = ()
 
     @property
     def at_once(self) -> int:
         """How many images are denoised at the same time."""
         return self.jobs or os.cpu_count() or 1
+
+    @property
+    def guard(self) -> dict[str, Any]:
+        """What may be asked of the server."""
+        most = self.max_megabytes * 1_000_000
+        names = [HOST, "localhost", *self.hosts, *(["*.gradio.live"] if self.share else [])]
+        return {"hosts": names, "most": most, "quota": _FILES * most, "login": bool(self.auth)}
 
     @property
     def threads(self) -> int:
@@ -92,10 +103,10 @@ def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    with tempfile.TemporaryDirectory(prefix="zspot-web-", ignore_cleanup_errors=True) as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder  # read by gradio at every upload
+    with temporary_folder("zspot-page-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)  # read by gradio at every upload
         try:
-            yield from _serve(settings, Path(folder))
+            yield from _serve(settings, folder)
         finally:
             if before is None:
                 del os.environ["GRADIO_TEMP_DIR"]
@@ -110,6 +121,9 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
         raise MissingExtraError(
             f'the web page needs gradio: pip install "zspot[web]" ({error})'
         ) from None
+    from starlette.middleware import Middleware
+
+    from zspot.frontends.web.guard import Guard, check_password
     from zspot.frontends.web.session import Sessions
 
     sessions = Sessions(folder, settings.max_pixels, settings.threads)
@@ -120,7 +134,8 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
             server_name=HOST,
             server_port=settings.port or None,
             share=settings.share,
-            auth=[*settings.auth] or None,
+            auth=check_password(dict(settings.auth)) if settings.auth else None,
+            app_kwargs={"middleware": [Middleware(Guard, folder=folder, **settings.guard)]},
             max_file_size=settings.max_megabytes * 1_000_000,
             prevent_thread_lock=True,
             quiet=True,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from zspot.api import DEFAULT_METHOD, Result, choose
+from zspot.api import DEFAULT_METHOD, Result
 from zspot.api.trust import Trust, assess_images
 from zspot.core.axes import Place, iter_planes
-from zspot.core.errors import FileError
+from zspot.core.errors import FileError, OptionError
 from zspot.core.progress import Progress, Report
 from zspot.files import Options, PlaneRunner
 from zspot.frontends.job import Job
@@ -20,6 +20,7 @@ from zspot.io import ImageFile, output_name, read, write
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.recipe import Recipe
 
+_PATIENCE = 10.0  # seconds that a run may take to notice that it was cancelled
 IDLE_SECONDS = 3600.0
 """Files of a visitor who left without a word (curl does) are removed after this."""
 
@@ -30,6 +31,8 @@ class Session:
     def __init__(self, folder: Path, max_pixels: int, threads: int) -> None:
         folder.mkdir(mode=0o700)
         self.folder = folder
+        self.stays = False  # whether it tells when it leaves, as a browser does
+        self.uploads: set[Path] = set()  # where gradio put what was sent
         self.used = time.monotonic()
         self._max_pixels = max_pixels
         self._threads = threads
@@ -50,6 +53,7 @@ class Session:
         inside = self.folder / secrets.token_hex(8)
         inside.mkdir()
         source = inside / path.name
+        self.uploads.add(path)
         shutil.copyfile(path, source)
         try:
             image = read(source, max_pixels=self._max_pixels)
@@ -79,20 +83,26 @@ class Session:
         assert self.image is not None
         return list(iter_planes(self.image.data.shape, self.image.axes))
 
-    def prepare(self, method: str | Recipe, effort: str, seed: int) -> None:
-        """Set up the run that `run` will start, so that it can be cancelled while it waits."""
-        choose(method, effort)
-        self.results = []
-        self.job = Job(lambda report: self._denoise(method, effort, seed, report))
+    def prepare(self, method: str, recipe: str | None, effort: str, seed: float) -> None:
+        """Set up the run that `run` will start, so that it can be cancelled while it waits.
 
-    def _denoise(
-        self, method: str | Recipe, effort: str, seed: int, report: Report
-    ) -> list[Result]:
+        `recipe`: a file that replaces method and effort.
+        """
+        chosen: str | Recipe = method or DEFAULT_METHOD
+        if recipe:
+            self.uploads.add(Path(recipe))
+            chosen = Recipe.load(recipe)
+        whole = int(seed) if isinstance(seed, float) and seed.is_integer() else seed
+        options = Options(chosen, effort, whole).checked()  # type: ignore[arg-type]
+        self.results = []
+        self.job = Job(lambda report: self._denoise(options, report))
+
+    def _denoise(self, options: Options, report: Report) -> list[Result]:
         """Denoise plane by plane and keep all that is known of each, for the pictures."""
         # Held here: another file may be opened before this one notices that it was cancelled.
         image = self.image
         assert image is not None
-        runner = PlaneRunner(Options(method, effort, seed), self.source.name, report)
+        runner = PlaneRunner(options, self.source.name, report)
         torch.set_num_threads(self._threads)
         return [result for _, result in runner.results_of(image)]
 
@@ -100,7 +110,9 @@ class Session:
         """Denoise the file that is open; see `Job.run`."""
         assert self.job is not None
         job = self.job
-        yield from job.run()
+        for news in job.run():
+            self.used = time.monotonic()
+            yield news
         self.results = job.result
 
     @property
@@ -135,8 +147,10 @@ class Session:
         )
 
     def close(self) -> None:
-        """Stop the run and remove every file."""
+        """Stop the run, wait until it has, and remove every file."""
         self.cancel()
+        if self.job is not None:
+            self.job.wait(_PATIENCE)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -147,39 +161,46 @@ class Sessions:
         self._folder = folder
         self._max_pixels = max_pixels
         self._threads = threads
-        self._lock = threading.Lock()
+        self._lock, self._ended = threading.Lock(), threading.Event()
         self._all: dict[str, Session] = {}
+
+        threading.Thread(target=self._watch, daemon=True, name="zspot-sessions").start()
 
     def get(self, name: str | None) -> Session:
         """Return a visitor's session, a new one at the first call."""
         if not name:
-            raise ValueError("a session needs a name")
-        now = time.monotonic()
+            raise OptionError("a session needs a name")
         with self._lock:
-            idle = [key for key, one in self._all.items() if now - one.used > IDLE_SECONDS]
-            old = [self._all.pop(key) for key in idle if key != name]
             if name not in self._all:
                 inside = self._folder / f"session-{secrets.token_hex(16)}"  # not to be guessed
                 self._all[name] = Session(inside, self._max_pixels, self._threads)
             session = self._all[name]
-            session.used = now
-        for one in old:
-            one.close()
+            session.used = time.monotonic()
         return session
+
+    def _watch(self) -> None:
+        """Close the sessions of visitors who left without a word, as long as the program runs."""
+        while not self._ended.wait(IDLE_SECONDS / 60):
+            before = time.monotonic() - IDLE_SECONDS
+            with self._lock:
+                old = [n for n, one in self._all.items() if one.used < before and not one.stays]
+            for name in old:
+                self.close(name)
 
     def close(self, name: str | None) -> None:
         """Remove a visitor's session."""
         with self._lock:
             session = self._all.pop(name or "", None)
-        if session is not None:
-            session.close()
+        if session is None:
+            return
+        session.close()
+        with self._lock:  # gradio keeps one copy of what several visitors sent
+            others = set().union(*(one.uploads for one in self._all.values()))
+            for path in session.uploads - others:
+                path.unlink(missing_ok=True)
 
     def close_all(self) -> None:
         """Remove every session."""
+        self._ended.set()
         for name in list(self._all):
             self.close(name)
-
-
-def method_of(method: str, recipe: str | Path | None) -> str | Recipe:
-    """Return what to run: the recipe in a file if there is one, else the method's name."""
-    return Recipe.load(Path(recipe)) if recipe else (method or DEFAULT_METHOD)

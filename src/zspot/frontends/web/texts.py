@@ -16,6 +16,7 @@ INTRO = """# zspot
 Removes noise from one image using nothing but itself, and hands back the same kind of file: same \
 size, same pixel type, same metadata. The work is done on the computer that serves this page."""
 KINDS = "PNG, JPEG, TIFF, camera RAW, FITS, DICOM, OpenEXR and more. Nothing at hand? Try one:"
+WRONG_TYPE = "the call has too few values or one of a wrong type: see the schema of the API"
 WAITING = "waiting for a free core"
 LOOKING = "looking at the noise"
 STOPPING = "stopping"
