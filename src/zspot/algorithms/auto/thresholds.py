@@ -40,6 +40,8 @@ class Thresholds:
     picture: tuple[float, float] = (1.0, 1.2)
     # Share of the measured variance that the first estimate removes where it knows the noise.
     removed: tuple[float, float] = (0.8, 1.1)
+    # The first of these where it looks white, which it knows: texture may be measured as noise.
+    removed_white: float = 0.4
     # Share of it that another estimate must remove in addition to be better, where that does not
     # follow detail, and in any case.
     more: tuple[float, float] = (0.035, 0.25)
