@@ -57,7 +57,7 @@ class Auto:
                 choice = choice.after(how_strong(choice.recipe, plane, side, report))
         few = THRESHOLDS.removed_white if evidence.is_white else few
         if noise.is_certain and share <= few and not (camera and choice.trial):
-            choice = unknown_noise(choice, plane, noise, side, report)
+            choice = unknown_noise(choice, plane, noise, SIDES["balanced"], report)
         return choice
 
 

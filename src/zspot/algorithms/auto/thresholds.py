@@ -46,7 +46,7 @@ class Thresholds:
     # follow detail, and in any case.
     more: tuple[float, float] = (0.035, 0.25)
     # Correlation with detail up to which it does not.
-    follows: float = 0.3
+    follows: float = 0.35
     # Correlation of neighbours in the measured noise less that in what is removed in addition, up
     # to which the two are the same noise.
     finer: float = 0.3
