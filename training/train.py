@@ -11,9 +11,11 @@ meanwhile. A checkpoint beside the weights lets `--resume` go on.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,8 +136,9 @@ class State:
             blocks = tuple(args.blocks)
             network, average = (_channels_last(PriorModule(blocks=blocks)) for _ in range(2))
         if args.start is not None:
-            weights = {name: value.float() for name, value in load_file(args.start).items()}
-            network.load_state_dict(grown(weights, network))
+            with taking_up(args.start):
+                weights = {name: value.float() for name, value in load_file(args.start).items()}
+                network.load_state_dict(grown(weights, network))
         average.load_state_dict(network.state_dict())
         fused = args.device == "cuda"
         adam = torch.optim.Adam(network.parameters(), args.rate, (0.9, 0.99), fused=fused)
@@ -162,10 +165,20 @@ class State:
 
     def load(self, out: Path, device: str) -> None:
         """Take up a checkpoint."""
-        parts = torch.load(out.with_suffix(".pt"), map_location=device, weights_only=True)
-        for name in ("network", "average", "optimiser"):
-            getattr(self, name).load_state_dict(parts[name])
-        self.step, self.elapsed = parts["step"], parts["elapsed"]
+        with taking_up(out.with_suffix(".pt")) as path:
+            parts = torch.load(path, map_location=device, weights_only=True)
+            for name in ("network", "average", "optimiser"):
+                getattr(self, name).load_state_dict(parts[name])
+            self.step, self.elapsed = int(parts["step"]), float(parts["elapsed"])
+
+
+@contextlib.contextmanager
+def taking_up(path: Path) -> Iterator[Path]:
+    """End the program with a line about a file that does not hold what it should."""
+    try:
+        yield path
+    except Exception:
+        raise SystemExit(f"{path} is damaged or of another network: copy it again") from None
 
 
 def fit(args: argparse.Namespace) -> None:

@@ -185,6 +185,38 @@ def test_a_client_that_leaves_stops_the_workers(folder, scheduler):
     assert [p.name for p in (folder / "out").iterdir()] == [NAME]
 
 
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost_is_a_line_and_the_rest_is_done_later(folder, scheduler):
+    (folder / "in/bad.png").unlink()
+    (folder / "r.toml").write_text(LONG.to_toml())
+    place = folder / "scheduler.json"
+    dask = [sys.executable, "-m"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    where = ["--scheduler-file", place, "--no-dashboard"]
+    with (
+        subprocess.Popen(
+            [*dask, "distributed.cli.dask_scheduler", "--port", "0", "--host", "127.0.0.1", *where],
+            **quiet,
+        ) as lost,
+        subprocess.Popen(
+            [*dask, "distributed.cli.dask_worker", "--nthreads", "1", *where], **quiet
+        ) as worker,
+    ):
+        wait_for(place.exists, lost)
+        address = json.loads(place.read_text())["address"]
+        recipe = ("--recipe", folder / "r.toml", "--scheduler", address)
+        run = command(folder / "in", folder / "out", *recipe)
+        wait_for(lambda: list((folder / "out").glob("*.png")), run)
+        lost.kill()
+        _, err = run.communicate()
+        worker.kill()
+    if run.returncode:  # it may have been done already
+        assert run.returncode == 1
+        assert err == "zspot: the connection to the Dask scheduler broke; run again to go on\n"
+    again = denoise_many(folder / "in", folder / "out", LONG, scheduler=scheduler)
+    assert set(states(again).values()) <= {"done", "skipped"}
+
+
 def _busy(dask_worker) -> bool:
     return bool(dask_worker.active_threads)
 

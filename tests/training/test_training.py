@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pickle
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -10,8 +14,10 @@ import numpy as np
 import pytest
 import torch
 
+import zspot
 from training import train
 from training.simulate import MIXTURES, simulate
+from zspot.core.errors import FileError
 from zspot.networks.pretrained import PriorModule, load
 
 
@@ -85,3 +91,53 @@ def test_a_short_training_goes_on_and_is_measured(
     torch.set_num_threads(threads)
     noisy, better = map(float, capsys.readouterr().out.splitlines()[-1].split()[2:4])
     assert better > noisy + 3
+
+
+def spoilt(content: bytes) -> list[bytes]:
+    """Weights that are none, each in another way."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    first = next(name for name in header if name != "__metadata__")
+
+    def with_header(values: object) -> bytes:
+        text = values if isinstance(values, bytes) else json.dumps(values).encode()
+        return len(text).to_bytes(8, "little") + text + content[8 + length :]
+
+    other = {**header, first: {**header[first], "shape": [1], "data_offsets": [0, 2]}}
+    beyond = {**header, first: {**header[first], "data_offsets": [0, 2**62]}}
+    less = {name: value for name, value in header.items() if name != first}
+    return [
+        b"", content[:5], content[:100], content[:-7], b"\xff" * 200,
+        (2**63).to_bytes(8, "little"),
+        with_header(other), with_header(beyond), with_header(less), with_header([]),
+        with_header(b"[" * 10**5), with_header({f"encoder.{n}.{n}.x": 1 for n in range(99)}),
+    ]  # fmt: skip
+
+
+def test_damaged_weights_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = (Path(zspot.__file__).parent / "weights/score.safetensors").read_bytes()
+    path = tmp_path / "w.safetensors"
+    for number, content in enumerate(spoilt(good)):
+        path.write_bytes(content)
+        with pytest.raises(FileError, match=r"w\.safetensors holds no weights") as told:
+            load(str(path))
+        assert "\n" not in str(told.value), number
+        with pytest.raises(SystemExit, match=r"w\.safetensors is damaged"):
+            train.State.fresh(Namespace(seed=0, blocks=[1, 1, 1], start=path))
+    with pytest.raises(FileError, match="holds no weights"):
+        load(str(tmp_path / "none"))
+    state = train.State.fresh(
+        Namespace(seed=0, blocks=[1, 1, 1], start=None, device="cpu", rate=1e-3)
+    )
+    state.save(path)
+    whole = path.with_suffix(".pt").read_bytes()
+    for content in (
+        b"",
+        whole[:1000],
+        whole[:-99],
+        b"x" * 5000,
+        pickle.dumps({"network": os.getcwd}),
+    ):
+        path.with_suffix(".pt").write_bytes(content)
+        with pytest.raises(SystemExit, match=r"w\.pt is damaged"):
+            state.load(path, "cpu")

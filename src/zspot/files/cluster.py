@@ -119,7 +119,8 @@ def _kill(cluster: Any, before: set[Any]) -> None:
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """Keep the log lines of a cluster that is being stopped from the user's terminal."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    names = ("distributed", "distributed.client", "tornado", "asyncio")
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)

@@ -1,9 +1,11 @@
 """The pretrained network: a small blind denoiser trained (`training/`) on photographs."""
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -11,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from zspot.core.errors import FileError
 from zspot.core.ranges import OneOf, require
 from zspot.core.rng import seeded
 from zspot.networks.base import Network, ReceptiveField
@@ -150,12 +153,20 @@ def denoise(network: nn.Module, y: Tensor) -> Tensor:
 
 
 def load(weights: str = "colour") -> PriorModule:
-    """Return the trained network, of one of `KINDS` in this package or of a safetensors file."""
-    if weights in KINDS:
-        with as_file(files("zspot") / "weights" / f"{weights}.safetensors") as packaged:
-            values = load_file(packaged)
-    else:
-        values = load_file(weights)
+    """Return the trained network, of one of `KINDS` in this package or of a safetensors file.
+
+    FileError: if it holds no weights of such a network.
+    """
+    packaged = files("zspot") / "weights" / f"{weights}.safetensors"
+    with as_file(packaged) if weights in KINDS else nullcontext(Path(weights)) as path:
+        try:
+            return _loaded(load_file(path))
+        except Exception:  # the library and torch raise what they like
+            what = "holds no weights of this network, or damaged ones; copy it again"
+            raise FileError(f"{weights} {what}") from None
+
+
+def _loaded(values: dict[str, Tensor]) -> PriorModule:
     names = {tuple(name.split(".")[1:3]) for name in values if name.startswith("encoder.")}
     blocks = Counter(level for level, _ in names)  # at each resolution
     with torch.random.fork_rng(devices=[]):  # layers draw weights before they are loaded

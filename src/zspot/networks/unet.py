@@ -62,10 +62,12 @@ class UNetModule(nn.Module):
     ) -> Tensor:
         """Map (N, C, H, W) to the same shape; sizes that the levels do not divide are extended."""
         height, width = x.shape[-2:]
-        unit = self.dilation * 2**LEVELS
-        x = F.pad(x, (0, -width % unit, 0, -height % unit), mode="replicate")
+        least = 2 * [self.dilation * 2**LEVELS]
+        if self.dilation == 1:  # a thin image is pooled along its length alone
+            least = [min(2**LEVELS, 1 << (size - 1).bit_length()) for size in (height, width)]
+        x = F.pad(x, (0, -width % least[1], 0, -height % least[0]), mode="replicate")
         # A convolution of dilation 2 is an ordinary one on each of the four phases: twice as fast.
-        split, pool, join = _same, partial(F.max_pool2d, kernel_size=2), _same
+        split, pool, join = _same, _pool, _same
         if self.dilation == 2:
             split, pool, join = split_phases, lambda x: x.unflatten(0, (4, -1)).amax(0), join_phases
         h = split(x)
@@ -78,15 +80,16 @@ class UNetModule(nn.Module):
             skips.append(h)
         h = join(_act(self.bottom(skips.pop())))
         for first, second in self.decoder:  # type: ignore[misc]
-            h = torch.cat([self._up(h), skips.pop()], dim=1)
+            skip = skips.pop()
+            h = torch.cat([self._up(h, skip), skip], dim=1)
             h = join(_act(second(_act(first(h)))))
         return self.exit(h)[..., :height, :width]
 
-    def _up(self, x: Tensor) -> Tensor:
+    def _up(self, x: Tensor, skip: Tensor) -> Tensor:
         """Upsample two-fold by repetition, straight into the layout of the next level."""
         if self.dilation == 2:
             return x.repeat(4, 1, 1, 1)  # every phase of the repeated image is the image itself
-        return F.interpolate(x, scale_factor=2, mode="nearest")
+        return F.interpolate(x, size=skip.shape[-2:], mode="nearest")
 
 
 def _conv(fan_in: int, fan_out: int, generator: Generator) -> nn.Conv2d:
@@ -97,6 +100,10 @@ def _conv(fan_in: int, fan_out: int, generator: Generator) -> nn.Conv2d:
     nn.init.kaiming_normal_(conv.weight, a=_SLOPE, generator=generator)
     nn.init.zeros_(conv.bias)
     return conv
+
+
+def _pool(x: Tensor) -> Tensor:
+    return F.max_pool2d(x, [min(2, size) for size in x.shape[-2:]])
 
 
 def _act(x: Tensor) -> Tensor:
