@@ -7,10 +7,11 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-from zspot.core.errors import ClusterError
+from zspot.core.errors import ClusterError, ZspotError
 
 CONNECT_SECONDS = 10
 START_SECONDS = 120
+LOST = "the connection to the Dask scheduler broke; run again to go on"
 _CLOSE_SECONDS = 0.5
 
 
@@ -31,7 +32,13 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
     with dask.config.set(memory | quiet), _silence():
         opened = _remote(distributed, scheduler) if scheduler else _local(distributed, workers)
         with opened as client:
-            yield client
+            try:
+                yield client
+            except Exception as error:
+                # Dask raises what it likes once the scheduler is gone.
+                if isinstance(error, ZspotError) or client.status == "running":
+                    raise
+                raise ClusterError(LOST) from error
 
 
 @contextlib.contextmanager

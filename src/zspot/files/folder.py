@@ -18,7 +18,7 @@ from zspot.api.requests import lists
 from zspot.core.errors import ClusterError, FileError, error_in_words, one_line, os_reason
 from zspot.core.memory import half_of_free
 from zspot.core.progress import Report
-from zspot.files.cluster import connect
+from zspot.files.cluster import LOST, connect
 from zspot.files.discovery import Item, find
 from zspot.files.journal import Entry, Journal, fingerprint
 from zspot.files.options import ManyKeywords, Options
@@ -251,7 +251,7 @@ class _Run:
         """Book what a worker hands back, or that it died over the file again and again."""
         item = self._items[number]
         if future.status in ("cancelled", "lost"):
-            raise ClusterError("the connection to the Dask scheduler broke; run again to go on")
+            raise ClusterError(LOST)
         if future.status == "finished":
             state, details = future.result()
         else:
