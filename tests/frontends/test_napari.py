@@ -229,6 +229,52 @@ def test_cancel_stops_the_run(viewer, widget, tmp_path):
     assert widget.start.enabled
 
 
+CLOSED = """
+import sys, threading
+from pathlib import Path
+
+import napari
+import numpy as np
+from qtpy.QtCore import QTimer
+
+way, recipe = sys.argv[1:]
+viewer = napari.Viewer(show=True)
+viewer.add_image(np.random.default_rng(0).normal(size=(3, 64, 64)).astype("float32"), name="s")
+_, widget = viewer.window.add_plugin_dock_widget("zspot", "Denoise")
+widget.choose_selected()
+widget.method.value, widget.recipe.value = "recipe file", Path(recipe)
+
+def stop():
+    if widget.bar.value == 0 and not widget.status.value.startswith("learning"):
+        QTimer.singleShot(50, stop)
+    elif way == "viewer":
+        viewer.close()
+    else:
+        viewer.window.remove_dock_widget("all") if way == "dock" else viewer.layers.clear()
+        leave()
+
+def leave():
+    if way == "dock" and any(t.name == "zspot-job" for t in threading.enumerate()):
+        QTimer.singleShot(50, leave)
+    else:
+        viewer.close()
+
+QTimer.singleShot(0, widget.begin)
+QTimer.singleShot(50, stop)
+napari.run()
+"""
+
+
+@pytest.mark.parametrize("way", ["viewer", "dock", "layer"])
+def test_closed_while_it_works_it_ends_in_peace(screen, tmp_path, way):
+    (tmp_path / "endless.toml").write_text(ENDLESS.to_toml())
+    command = [sys.executable, "-W", "ignore", "-c", CLOSED, way, tmp_path / "endless.toml"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=CEILING, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Error" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_menu_commands(viewer, napari):
     from zspot.frontends.napari import _commands
 

@@ -1,5 +1,6 @@
 """Work in a thread of its own, with progress and a cancel that stops it."""
 
+import atexit
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from typing import Generic, TypeVar
 from zspot.core.progress import Progress, Report
 
 T = TypeVar("T")
+_PATIENCE = 10.0  # seconds from a cancel to the next report
 
 
 class Cancelled(Exception):  # noqa: N818  (it is no error)
@@ -50,6 +52,7 @@ class Job(Generic[T]):
             raise self._error
         self._begun = True
         thread = threading.Thread(target=self._thread, daemon=True, name="zspot-job")
+        atexit.register(self._end)
         thread.start()
         try:
             while (news := self._newest()) is not None:
@@ -57,8 +60,14 @@ class Job(Generic[T]):
         finally:
             self.cancel()  # no effect on work that is done
             thread.join()
+            atexit.unregister(self._end)
         if self._error is not None:
             raise self._error
+
+    def _end(self) -> None:
+        """Let the work stop before Python does: torch may not be cut off in the middle."""
+        self.cancel()
+        self._ended.wait(_PATIENCE)
 
     def wait(self, seconds: float) -> bool:
         """Wait until the work ended, not longer than `seconds`; return whether a cancel did it."""

@@ -42,7 +42,7 @@ class DenoiseWidget(widgets.Container):
         self._viewer = napari_viewer
         self._job: Job[Done] | None = None
         self._made: tuple[Image, Part, Done] | None = None
-        self._asked = 0
+        self._asked, self._gone = 0, False
         self.layer: Any = widgets.create_widget(annotation=Image, label="Layer")
         self.scope = widgets.ComboBox(choices=[PLANE, STACK], value=STACK, label="What")
         self.method = widgets.ComboBox(
@@ -80,11 +80,15 @@ class DenoiseWidget(widgets.Container):
             slider.changed.connect(lambda _: self._blend())
         self.removed.changed.connect(lambda _: self._blend())
         # A widget that is closed may not leave its work running.
-        self.native.destroyed.connect(lambda *_: self.cancel())
+        self.native.destroyed.connect(lambda *_: self._leave())
 
     def _method_chosen(self, method: str) -> None:
         self.recipe.visible = method == RECIPE
         self.effort.enabled = method != RECIPE
+
+    def _leave(self) -> None:
+        self._gone = True
+        self.cancel()
 
     def choose_selected(self) -> None:
         """Take the layer that is selected in the viewer, if it is an image."""
@@ -109,6 +113,7 @@ class DenoiseWidget(widgets.Container):
         self._job = Job(
             lambda report: denoise_part(part, method, effort=effort, seed=seed, report=report)
         )
+        self._docked = self.native.parent() is not None
         self._busy(True)
         self._after(False)
         worker: Any = thread_worker(_followed)(self._job)
@@ -135,10 +140,16 @@ class DenoiseWidget(widgets.Container):
         return Recipe.load(path)
 
     def _progress(self, news: Progress) -> None:
+        if self._gone:
+            return
+        if self._docked and self.native.parent() is None:  # its dock was closed
+            self.cancel()
         self.bar.value = round(_STEPS * news.done / news.total) if news.total else 0
         self.status.value = f"{stage_in_words(news)}: {left_in_words(news)}"
 
     def _ended(self, errors: list[Exception], layer: Image, part: Part) -> None:
+        if self._gone:
+            return
         assert self._job is not None
         if errors:
             self._busy(False)
