@@ -62,6 +62,7 @@ def judged(rows: Path, data: Path, every: int = 1) -> Iterator[dict[str, object]
     found = found[(found["method"] != "noisy") & found["error"].isna()]
     for _, row in found.iloc[::every].iterrows():
         pair, result = load_pair(data, row), load_image(rows, str(row["output"]))
+        assert pair.clean is not None
         name = {key: row[key] for key in ("set", "image", "effort")}
         for side in SIDES:
             cut = _corner(result.shape, side)

@@ -63,7 +63,13 @@ def make(number: int, valid: dict, folder: Path) -> tuple[Path, str]:
 class Unchanged(PlaneRunner):
     """Stands for the denoiser: every plane comes back as it is."""
 
-    def __call__(self, plane: np.ndarray, channel_axis: int | None, series: int = 0) -> np.ndarray:
+    def __call__(
+        self,
+        plane: np.ndarray,
+        channel_axis: int | None,
+        series: int = 0,
+        valid: np.ndarray | None = None,
+    ) -> np.ndarray:
         return plane
 
 

@@ -120,7 +120,7 @@ class Finish(Part):
         if self.similar > 0:
             try:
                 similar = self._similar(estimate, noisy, clock)
-            except (IndexError, torch.linalg.LinAlgError):
+            except (IndexError, torch.linalg.LinAlgError):  # pyright: ignore
                 raise RecipeError(
                     "the noise of finish is too weak to compute with: set finish.similar = 0"
                 ) from None
