@@ -182,7 +182,7 @@ def upscaled(clean: np.ndarray, rng: Rng, sigma: float, times: float) -> np.ndar
     small = rng.normal(
         size=(int(np.ceil(height / times)) + 2, int(np.ceil(width / times)) + 2, *rest)
     )
-    large: np.ndarray = zoom(small, [times, times, *[1 for _ in rest]], order=3)
+    large = np.asarray(zoom(small, [times, times, *[1 for _ in rest]], order=3))
     noise = large[:height, :width]
     return clean + sigma / 255 * noise / noise.std()
 

@@ -38,6 +38,8 @@ def unknown_noise(
     follows = detail_correlation(other + more, other, other)
     bound, sure = THRESHOLDS.more
     finer = noise.lag_one - neighbour_correlation(more / more.std().clamp(min=1e-9))
+    if choice.evidence.is_white and finer < -THRESHOLDS.finer / 2:
+        return choice  # white noise is not as coarse: that is texture
     if share < bound or finer > THRESHOLDS.finer or (share < sure and follows > THRESHOLDS.follows):
         return choice
     why = f"what that removes in addition is {share:.0%} of the noise that is measured"
