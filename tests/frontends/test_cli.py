@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
@@ -323,6 +326,23 @@ def test_what_cannot_be_piped_is_one_line(folder, arguments, content, words):
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.count(b"\n") == 1
     assert words in done.stderr
+
+
+def test_what_a_killed_pipe_left_is_removed_and_what_a_living_one_holds_is_not(tmp_path):
+    from zspot.io.atomic import lock, temporary_folder
+
+    prefix = f"zspot-pipe-{tmp_path.name}-"
+    dead, new, held = (Path(tempfile.mkdtemp(prefix=prefix)) for _ in range(3))
+    for path in (dead, held):
+        (path / "standard-input.png").write_bytes(b"private")
+    with lock(held / ".lock", "in use"):
+        for path in (dead, held):
+            os.utime(path, (0, 0))
+        with temporary_folder(prefix) as made:
+            assert [path.exists() for path in (dead, new, held, made)] == [False, True, True, True]
+    assert not made.exists()
+    for path in (new, held):
+        shutil.rmtree(path)
 
 
 def test_nothing_binary_on_a_terminal(folder, capsys, monkeypatch):

@@ -45,7 +45,10 @@ class PlaneRunner:
         self.count = 1
         self.nodata: float | None = None
         self.mask = None if options.mask is None else read(options.mask).data != 0
-        self._sharing = Sharing() if options.share_fit else None
+        # The result whose fit the planes of a channel start from: that of the first, not the one
+        # before. So the same bytes come out whatever was done before, in whatever run.
+        self._firsts: dict[int, Result] | None = {} if options.share_fit else None
+        self._alone = False  # no channel has more than one plane: there is nothing to share
         self._of, self._progress = of, progress
         self._number = 0
         self._seconds = 0.0
@@ -59,12 +62,14 @@ class PlaneRunner:
                 f"{self._of} has {colours} colours: up to {MAX_CHANNELS} are denoised together; "
                 f"--axes {axes.replace('S', 'C')} denoises each channel alone"
             )
-        if self._sharing is not None:
-            self._sharing.begin_stack(axes, shape)
+        if self._firsts is not None:
+            self._firsts.clear()
+            sizes = (n for letter, n in zip(axes, shape, strict=True) if letter not in "CYXS")
+            self._alone = math.prod(sizes) == 1
 
     def needs_first(self, series: int) -> bool:
         """Say whether the next plane of a series is the one whose fit the others start from."""
-        return self._sharing is not None and self._sharing.first(series) is None
+        return self._firsts is not None and series not in self._firsts
 
     def results_of(
         self, image: ImageFile, axes: str | None = None, second: np.ndarray | None = None
@@ -111,7 +116,7 @@ class PlaneRunner:
         valid: np.ndarray | None = None,
     ) -> Result:
         """Denoise the next plane; those of a series may share a fit. Errors name file and plane."""
-        options, sharing = self.options, self._sharing
+        options, firsts = self.options, self._firsts
         try:
             result = run(
                 plane,
@@ -119,7 +124,7 @@ class PlaneRunner:
                 channel_axis=channel_axis,
                 progress=within(self._progress, self._number, self.count),
                 second=second,
-                after=None if sharing is None else sharing.first(series),
+                after=None if firsts is None else firsts.get(series),
                 mask=_both(self.mask, valid),
                 **options.common(self.nodata),
             )
@@ -128,8 +133,9 @@ class PlaneRunner:
         self._number += 1
         self._seconds += result.timings["total"]
         self._last = replace(result, uncertainty=None)
-        if sharing is not None:
-            sharing.take(series, result)
+        if self.needs_first(series) and firsts is not None and not self._alone and result.fitted:
+            slim = {"image": np.empty(0), "source": None, "uncertainty": None, "losses": ()}
+            firsts[series] = replace(result, **slim)
         return result
 
     def __call__(
@@ -149,9 +155,8 @@ class PlaneRunner:
     def last(self) -> Result:
         """Return the last result with the time of all; where none was left to do, an empty one."""
         result = self._last or self._nothing()
-        alone = ""
-        if self._last is not None and self._sharing is not None and self._sharing.alone:
-            alone = "a single plane has nothing to share its fit with"
+        shares_none = self._last is not None and self._firsts is not None and self._alone
+        alone = "a single plane has nothing to share its fit with" if shares_none else ""
         reason = "; ".join(filter(None, (result.reason, alone, self.options.blending)))
         timings = {**result.timings, "total": self._seconds}
         return replace(result, reason=reason, timings=timings)
@@ -188,32 +193,3 @@ def series(axes: str, place: Sequence[Any]) -> int:
     each axis; what follows the axes that count planes may lack.
     """
     return place[axes.index("C")] if "C" in axes else 0
-
-
-class Sharing:
-    """The fits that the planes of one stack start from: that of the first plane of each channel.
-
-    Not that of the plane before: so a plane depends on one other plane only, and the same bytes
-    come out whatever was done before, in whatever run.
-    """
-
-    def __init__(self) -> None:
-        self._firsts: dict[int, Result] = {}
-        self.alone = False  # no channel has more than one plane: there is nothing to share
-
-    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
-        """Forget the stack before; of this one know whether any channel has two planes."""
-        self._firsts.clear()
-        others = (size for letter, size in zip(axes, shape, strict=True) if letter not in "CYXS")
-        self.alone = math.prod(others) == 1
-
-    def first(self, series: int) -> Result | None:
-        """Return the result to start the next plane of a series from; None for the first."""
-        return self._firsts.get(series)
-
-    def take(self, series: int, result: Result) -> None:
-        """Keep the fit of a plane, without its pixels, if it is the first that was fitted."""
-        if not self.alone and series not in self._firsts and result.fitted is not None:
-            nothing = np.empty(0)
-            slim = replace(result, image=nothing, source=None, uncertainty=None, losses=())
-            self._firsts[series] = slim

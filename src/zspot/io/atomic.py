@@ -21,7 +21,7 @@ try:
 except ImportError:  # Windows, which keeps files that are open from being removed
     fcntl = None  # type: ignore[assignment]
 
-_NEW = 60.0  # seconds in which a folder is made and held
+_LOCK, _NEW = ".lock", 60.0  # of a temporary folder; seconds in which it is made and held
 _AT_ONCE = 4  # runs that may write one target at a time and be killed, all leaving nothing
 
 
@@ -126,25 +126,13 @@ def _hold(descriptor: int) -> bool | None:
 def temporary_folder(prefix: str) -> Iterator[Path]:
     """Make a folder that is removed in the end, after those whose makers were killed."""
     for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        with contextlib.suppress(OSError), _held(path) as held:
-            if held and time.time() - path.stat().st_mtime > _NEW:
-                shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError, FileError):
+            if time.time() - path.stat().st_mtime > _NEW:
+                with lock(path / _LOCK, "in use"):
+                    shutil.rmtree(path, ignore_errors=True)
     made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
-    with made as folder, _held(Path(folder)):
+    with made as folder, lock(Path(folder, _LOCK), "in use"):
         yield Path(folder)
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[bool]:
-    """Hold a folder, where the system can; say whether it is held."""
-    if fcntl is None:
-        yield False
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        yield _hold(descriptor) is True
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

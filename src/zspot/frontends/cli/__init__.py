@@ -19,15 +19,12 @@ __all__ = ["INTERRUPTED", "app", "main", "run"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that `run` returns."""
-    before = stopping.heed()
-    try:
+    with stopping.heeded():
         share_cores()
         code = __getattr__("run")(arguments)
-    finally:
-        asked = stopping.give_back(before)
-    if asked:  # libraries that were stopped in the middle may not end in peace
-        sys.stdout.flush()
-        os._exit(code)
+        if stopping.code:  # libraries that were stopped in the middle may not end in peace
+            sys.stdout.flush()
+            os._exit(code)
     sys.exit(code)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 CANCELLED = "cancelled: nothing was written"
@@ -15,35 +17,21 @@ INTERRUPTED = 128 + signal.SIGINT
 
 working = False  # whether anything may be open that is to be cleared away
 code = 0  # what the program ends with, once it was asked to stop
-_hook = sys.unraisablehook
 
 
-def heed() -> dict[signal.Signals, Any]:
-    """Answer signals from now on, but those that are ignored: the parent process asked for that.
-
-    Returns what `give_back` takes.
-    """
-    global _hook
-    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
-    heeded = {name: old for name, old in before.items() if old != signal.SIG_IGN}
-    try:
-        for name in heeded:
-            signal.signal(name, _stop)
-    except ValueError:  # only the main thread may
-        return {}
-    _hook, sys.unraisablehook = sys.unraisablehook, _again
-    return heeded
-
-
-def give_back(before: dict[signal.Signals, Any]) -> int:
-    """Answer signals as before; return the code to end with, if that was asked for."""
+@contextlib.contextmanager
+def heeded() -> Iterator[None]:
+    """Answer signals in a block, but those that are ignored: the parent process asked for that."""
     global working, code
-    for name, old in before.items():
-        signal.signal(name, old)
-    if before:
-        sys.unraisablehook = _hook
-    asked, working, code = code, False, 0
-    return asked
+    names = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {name: signal.signal(name, _stop) for name in names}
+    hook, sys.unraisablehook = sys.unraisablehook, _unraisable
+    try:
+        yield
+    finally:
+        sys.unraisablehook, working, code = hook, False, 0
+        for name, old in before.items():
+            signal.signal(name, old)
 
 
 def _stop(number: int, _: Any) -> None:
@@ -56,11 +44,8 @@ def _stop(number: int, _: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _again(unraisable: Any) -> None:
-    """Take up a KeyboardInterrupt that hit where Python cannot raise, such as in a finaliser."""
-    global code
+def _unraisable(unraisable: Any) -> None:
+    """End at once where KeyboardInterrupt hit a finaliser, from which Python cannot raise it."""
     if code and issubclass(unraisable.exc_type, KeyboardInterrupt):
-        number, code = code - 128, 0
-        signal.raise_signal(number)
-    else:
-        _hook(unraisable)
+        _stop(code - 128, None)
+    sys.__unraisablehook__(unraisable)

@@ -2,7 +2,9 @@
 
 import asyncio
 import hmac
+import os
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,7 +41,7 @@ def check_password(known: dict[str, str]) -> Any:
 class Guard:
     """Refuses requests before gradio sees them.
 
-    `hosts`: names of this server; `*.` at the begin stands for any. `most`: bytes of an upload.
+    `hosts`: names of this server, or patterns. `most`: bytes of an upload.
     `quota`: bytes of all files in `folder`. `login`: whether a password is asked for.
     """
 
@@ -78,10 +80,7 @@ class Guard:
             name = urlsplit(address).hostname or ""
         except ValueError:
             return False
-        return any(
-            name.endswith(host[1:]) if host.startswith("*.") else name == host
-            for host in self._hosts
-        )
+        return any(fnmatch(name, host) for host in self._hosts)
 
     def _logged_in(self, scope: Scope, path: str) -> bool:
         app, cookies = scope["app"], HTTPConnection(scope).cookies
@@ -94,9 +93,17 @@ class Guard:
             return 411, "an upload must say how long it is"
         if int(length) > self._most + _OVERHEAD:
             return 413, "the file is larger than this server accepts"
-        files = (path for path in self._folder.rglob("*") if path.is_file())
-        held = sum(path.stat().st_size for path in files)
+        held = sum(
+            _size(f"{where}/{n}") for where, _, names in os.walk(self._folder) for n in names
+        )
         free = shutil.disk_usage(self._folder).free
         if int(length) > min(self._quota - held, free // 2):
             return 413, "the server holds as many files as it may: try again later"
         return None
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)  # noqa: PTH202
+    except OSError:  # its visitor has just left
+        return 0
