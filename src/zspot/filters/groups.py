@@ -6,23 +6,15 @@ one channel of a working colour basis, or all channels at once (G = 1).
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from zspot.filters.cosines import cosine_basis
 from zspot.filters.patch_noise import PatchNoise
 
 FLAT = 0.05  # excess variance, in units of the noise, below which a group counts as flat
 _LEAST_FACTOR = 0.05  # of the variance at the mean level, however dark a group is
 _RIDGE = 1e-3  # share of the mean diagonal that keeps a system regular
-
-
-def cosine_basis(side: int) -> np.ndarray:
-    """Return the orthonormal DCT-II, float64 (side, side), one basis function a row."""
-    n = np.arange(side)
-    basis = np.sqrt(2 / side) * np.cos(np.pi * (n + 0.5) * n[:, None] / side)
-    basis[0] /= np.sqrt(2)
-    return basis
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zspot.filters.groups import cosine_basis
+from zspot.filters.cosines import cosine_basis
 
 SIDE = 8  # of a block, pixels
 GROUPS = 24  # of tiles, for the bootstrap
