@@ -62,7 +62,7 @@ def test_plane_by_plane_is_bit_for_bit_the_same_as_at_once(tmp_path, kind):
 
 
 def test_memory_does_not_grow_with_the_stack(tmp_path):
-    data = noise(400, 64, 64)
+    data = noise(150, 96, 96)
     tifffile.imwrite(tmp_path / "a.tif", data, compression="zlib")
     tracemalloc.start()
     try:
