@@ -27,7 +27,17 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-FIELDS = ("number", "kind", "overwrite", "at", "killed", "target", "resumed", "left", "said")
+FIELDS: tuple[str, ...] = (
+    "number",
+    "kind",
+    "overwrite",
+    "at",
+    "killed",
+    "target",
+    "resumed",
+    "left",
+    "said",
+)
 KINDS = {"single": "a.npy", "stack": "a.tif", "store": "a.zarr", "folder": "in"}
 RECIPE = """method = "bsn-ins"
 [network]

@@ -195,6 +195,19 @@ def _no_axes(path: Path) -> None:
     _edit(path / ".zattrs", multiscales=[{"axes": [1, {}], "datasets": [{"path": "0"}]}])
 
 
+def _no_table(path: Path) -> None:
+    _edit(path / ".zattrs", ome=[1])
+
+
+def _null(path: Path) -> None:
+    _edit(path / ".zattrs", multiscales=[{"axes": list("tzyx"), "datasets": [{"path": "\0"}]}])
+
+
+def _long_name(path: Path) -> None:
+    named = [{"axes": list("tzyx"), "datasets": [{"path": "x" * 5000}]}]
+    _edit(path / ".zattrs", multiscales=named)
+
+
 def _missing_level(path: Path) -> None:
     shutil.rmtree(path / "0")
 
@@ -219,6 +232,9 @@ def _edit(path: Path, **values) -> None:
         (_huge_chunk, "promises"),
         (_link, "is a link"),
         (_no_axes, "axes"),
+        (_no_table, "holds no OME-Zarr image"),
+        (_null, "does not list its images"),
+        (_long_name, "name is too long"),
         (_missing_level, "not there"),
         (_blosc, "header does not fit"),
     ],
@@ -230,6 +246,7 @@ def test_a_store_that_lies_is_a_line_and_leaves_nothing(tmp_path, spoil, says):
     with pytest.raises(FileError, match=says) as caught:
         denoise_file(tmp_path / "a.zarr", tmp_path / "b.zarr", RECIPE)
     assert "\n" not in str(caught.value)
+    assert str(tmp_path / "a.zarr") in str(caught.value)
     assert not (tmp_path / "b.zarr").exists()
 
 

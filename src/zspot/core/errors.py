@@ -72,7 +72,7 @@ def printable(text: str) -> str:
 def one_line(text: object) -> str:
     """Return text as one printable line, with the middle of overlong words left out."""
     words = printable(str(text)).split()
-    return " ".join(w if len(w) <= _LONG else f"{w[:60]}...{w[-20:]}" for w in words)
+    return " ".join(w if len(w) <= _LONG else f"{w[:200]}...{w[-40:]}" for w in words)
 
 
 def shown(value: Any) -> str:

@@ -56,7 +56,8 @@ def denoise_store(
                     _take_place(place, target, overwrite)
             _clear(place)
     except OSError as error:
-        raise FileError(f"{target} cannot be written: {os_reason(error)}") from error
+        where = error.filename or f"{target} cannot be written"
+        raise FileError(f"{where}: {os_reason(error)}") from error
     reduced = any(len(picture.levels) > 1 for picture in found)
     return ("The reduced copies (pyramid levels) are made anew by averaging.",) if reduced else ()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zspot.core.errors import FileError
+from zspot.core.errors import FileError, shown
 from zspot.io.atomic import check_plain, sync
 from zspot.io.checks import (
     MAX_PIXELS,
@@ -190,7 +190,8 @@ def _search(root: Path) -> Iterator[tuple[Path, Mapping[str, Any] | None]]:
             yield folder, None
         if kind != "group":
             continue
-        scales = attributes.get("ome", attributes).get("multiscales")
+        inner = attributes.get("ome", attributes)
+        scales = inner.get("multiscales") if isinstance(inner, dict) else None
         if isinstance(scales, list) and scales and isinstance(scales[0], dict):
             yield folder, scales[0]
         elif depth < _DEEPEST:
@@ -248,12 +249,11 @@ def _levels(root: Path, path: Path, listed: Mapping[str, Any]) -> list[Path]:
     try:
         names = [entry["path"] for entry in listed["datasets"]]
         folders = [Path(os.path.normpath(path / name)) for name in names]
-    except (KeyError, TypeError):
+        outside = [f for f in folders if Path(os.path.realpath(root)) not in f.resolve().parents]
+    except (KeyError, TypeError, ValueError):
         raise FileError(f"{path} is damaged: it does not list its images") from None
-    inside = Path(os.path.realpath(root))
-    for folder in folders:
-        if inside not in Path(os.path.realpath(folder)).parents:
-            raise FileError(f"{path} is damaged: it lists an image outside of the store")
+    if outside:
+        raise FileError(f"{path} is damaged: it lists an image outside of the store")
     if not folders or len(set(folders)) != len(folders):
         raise FileError(f"{path} is damaged: it lists no image, or one twice")
     return folders
@@ -291,7 +291,9 @@ def _axes(path: Path, listed: Mapping[str, Any] | None, array: Any, count: int) 
     except (TypeError, KeyError):
         raise FileError(f"{path} is damaged: its axes are no names; give --axes") from None
     if any(letters.count(letter) != 1 for letter in "YX"):
-        raise FileError(f"{path} names its axes {names}; name them with --axes, such as TCZYX")
+        raise FileError(
+            f"{path} names its axes {shown(names)}; name them with --axes, such as TCZYX"
+        )
     return letters
 
 

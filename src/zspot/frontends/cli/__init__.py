@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from zspot.frontends.cli.program import app, run
+
 __all__ = ["INTERRUPTED", "app", "main", "run"]
 
 
