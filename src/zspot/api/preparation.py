@@ -13,7 +13,7 @@ from zspot.core.errors import ImageError
 from zspot.core.plane import cast, channels_first, check_image
 from zspot.core.valid import Valid, find_valid
 from zspot.filters.impulses import without_impulses
-from zspot.filters.rows import row_offsets
+from zspot.filters.rows import offsets_along
 from zspot.noise.mosaic import find_mosaic, from_phases, to_phases
 
 _ROUNDING = 1.01  # steps by which channels that are one picture differ at most, for rounding
@@ -129,12 +129,12 @@ class Preparation:
     def level_rows(self) -> None:
         """Take offsets away that differ from row to row, or from column to column."""
         for axis, name in ((0, "rows"), (1, "columns")):
-            offsets = _offsets(self.image, axis)
+            offsets = offsets_along(self.image, axis)
             if not offsets.any():
                 continue
             dtype = self.image.dtype
             self.image = self.image.astype(np.float64) - offsets
-            self._again.append(lambda channels, axis=axis: channels - _offsets(channels, axis))
+            self._again.append(lambda channels, axis=axis: channels - offsets_along(channels, axis))
             self.told.append(f"offsets of {name} removed, of deviation {offsets.std():.3g}")
             self._undo.append(
                 lambda channels, deviation, dtype=dtype: (
@@ -165,13 +165,6 @@ def prepare(
     if level_rows:
         made.level_rows()
     return made
-
-
-def _offsets(channels: np.ndarray, axis: int) -> np.ndarray:
-    """Return the offsets of the rows (axis 0) or columns (1) of (C, H, W); 0 where none are."""
-    found = [row_offsets(c.astype(np.float64).swapaxes(0, axis)) for c in channels]
-    none = np.zeros(channels.shape[1 + axis])
-    return np.expand_dims(np.stack([none if o is None else o for o in found]), 2 - axis)
 
 
 def _line(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -10,6 +10,16 @@ _MEDIAN = 1.25  # deviation of a median over that of a mean
 _AGREE = 3.0  # scale of what the parts have in common over that of what they have not
 
 
+def offsets_along(channels: np.ndarray, axis: int) -> np.ndarray:
+    """Return the offsets of the rows (axis 0) or columns (1) of each channel of (C, H, W).
+
+    Their shape (C, H, 1) or (C, 1, W) is that of what is to be subtracted; 0 where there are none.
+    """
+    found = [row_offsets(c.astype(np.float64).swapaxes(0, axis)) for c in channels]
+    none = np.zeros(channels.shape[1 + axis])
+    return np.expand_dims(np.stack([none if o is None else o for o in found]), 2 - axis)
+
+
 def row_offsets(channel: np.ndarray) -> np.ndarray | None:
     """Return the offset (H,) of each row of (H, W), or None where rows have none.
 

@@ -6,14 +6,14 @@ cross-channel correlation, each with an uncertainty. How flat blocks are told fr
 values in `zspot.noise.stored`.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from zspot.core.plane import channels_first, check_image
 from zspot.core.valid import picture_of
 from zspot.filters.impulses import without_impulses
-from zspot.filters.rows import row_offsets
+from zspot.filters.rows import offsets_along
 from zspot.noise.blocks import GROUPS, MAX_LAG, SIDE, Spectra, cut
 from zspot.noise.model import Estimate, estimate, spectra_of, spread
 from zspot.noise.mosaic import find_period
@@ -171,46 +171,64 @@ def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> Nois
     .. [2] Foi, Trimeche, Katkovnik, Egiazarian, "Practical Poissonian-Gaussian noise modeling and
        fitting for single-image raw-data", IEEE TIP 17, 2008, for the level function.
     """
-    picture, mended, notes = _picture(np.asarray(image), channel_axis)
-    stored = Stored.of(mended, channel_axis, picture)
-    if not stored.scale.any():
-        return _by_differences(stored, 0.0, notes)
-    if min(stored.values.shape[1:]) < SIDE:
-        note = f"Too small to measure noise: at least {SIDE} x {SIDE} pixels are needed."
-        return _by_differences(stored, np.inf, [*notes, note])
-    return _by_blocks(stored, notes)
+    picture, mended, share = _picture(np.asarray(image), channel_axis)
+    report = _measured(picture, mended, channel_axis)
+    told = _told(mended, channel_axis, left_out=picture is not image, outliers=share)
+    return replace(report, notes=(*told, *report.notes))
 
 
-def _picture(
-    image: np.ndarray, channel_axis: int | None
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return what of an image is picture, the same without outliers, and what was found."""
+def measure(image: np.ndarray, channel_axis: int | None) -> NoiseReport:
+    """Measure as `analyze_noise`, without looking for what that only tells in notes."""
+    picture, mended, _ = _picture(image, channel_axis)
+    return _measured(picture, mended, channel_axis)
+
+
+def _picture(image: np.ndarray, channel_axis: int | None) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return what of an image is picture, the same without outliers, and their share."""
     axis = check_image(image, channel_axis)
     picture = picture_of(image, axis)
-    told = [] if picture is image else ["Areas without picture were left out."]
     mended, share, _ = without_impulses(channels_first(picture, axis))
-    if share:
-        told.append(f"{share:.2%} of the pixels are isolated outliers, hot or dead pixels.")
+    return picture, mended[0] if axis is None else np.moveaxis(mended, 0, axis), share
+
+
+def _measured(picture: np.ndarray, mended: np.ndarray, channel_axis: int | None) -> NoiseReport:
+    """Measure on a picture and the same without outliers."""
+    stored = Stored.of(mended, channel_axis, picture)
+    if not stored.scale.any():
+        return _by_differences(stored, 0.0, [])
+    if min(stored.values.shape[1:]) < SIDE:
+        note = f"Too small to measure noise: at least {SIDE} x {SIDE} pixels are needed."
+        return _by_differences(stored, np.inf, [note])
+    return _by_blocks(stored)
+
+
+def _told(
+    mended: np.ndarray, channel_axis: int | None, *, left_out: bool, outliers: float
+) -> list[str]:
+    """Say in sentences what of an image is neither noise nor picture."""
+    told = ["Areas without picture were left out."] if left_out else []
+    if outliers:
+        told.append(f"{outliers:.2%} of the pixels are isolated outliers, hot or dead pixels.")
+    channels = channels_first(mended, check_image(mended, channel_axis))
     for at, name in ((0, "Rows"), (1, "Columns")):
-        found = [row_offsets(c.astype(np.float64).swapaxes(0, at)) for c in mended]
-        levels = [float(offsets.std()) for offsets in found if offsets is not None]
-        if levels:
-            told.append(f"{name} have offsets of their own, of deviation {max(levels):.3g}.")
-    rows, columns = find_period(mended[0] if len(mended) == 1 else mended.mean(0)) or (1, 1)
+        level = float(offsets_along(channels, at).std(1 + at).max())
+        if level:
+            told.append(f"{name} have offsets of their own, of deviation {level:.3g}.")
+    rows, columns = find_period(channels[0] if len(channels) == 1 else channels.mean(0)) or (1, 1)
     if rows * columns > 1:
-        is_mosaic = axis is None and (rows, columns) == (2, 2)
+        is_mosaic = channel_axis is None and (rows, columns) == (2, 2)
         what = "It is a colour mosaic" if is_mosaic else "It shows a pattern"
         told.append(f"{what} of period {rows} x {columns} pixels.")
-    return picture, mended[0] if axis is None else np.moveaxis(mended, 0, axis), told
+    return told
 
 
-def _by_blocks(stored: Stored, told: list[str]) -> NoiseReport:
+def _by_blocks(stored: Stored) -> NoiseReport:
     """Measure on flat blocks."""
     live, channels = np.flatnonzero(stored.scale > 0), len(stored.values)
     blocks = cut(stored.values[live], stored.clipped[live], stored.step)
     spectra = spectra_of(blocks)
     best, doubt = estimate(spectra, stored.black[live])
-    notes = told + _limits(blocks.disjoint, spectra, best.variance)
+    notes = _limits(blocks.disjoint, spectra, best.variance)
     best, doubt = best.among(live, channels, 1.0), doubt.among(live, channels, 0.0)
     notes += _format_notes(stored, best.level * stored.scale)
     return _report(stored, best, doubt, spread(spectra.intensity.T, live, channels), notes)

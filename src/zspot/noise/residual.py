@@ -5,6 +5,8 @@ A careful estimate removes less at detail than elsewhere, so that the two are an
 that removes texture turns that round. And noise of one brightness has one strength, texture any.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -109,8 +111,15 @@ def neighbour_correlations(unit: Tensor) -> list[float]:
 
 def neighbour_correlation(unit: Tensor) -> float:
     """Return the mean of those down and across."""
-    down, across, *_ = neighbour_correlations(unit)
-    return (down + across) / (2 if min(unit.shape[1:]) > 1 else 1)
+    return down_and_across(neighbour_correlations(unit), unit.shape)
+
+
+def down_and_across(found: list[float], shape: Sequence[int]) -> float:
+    """Return the mean of the first two of `neighbour_correlations` of an image (C, H, W).
+
+    An image of one row or column has one of them.
+    """
+    return (found[0] + found[1]) / (2 if min(shape[1:]) > 1 else 1)
 
 
 def channel_correlation(image: Tensor) -> float:

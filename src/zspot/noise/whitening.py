@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from zspot.filters.local import LocalMean
-from zspot.noise.report import analyze_noise, rms
+from zspot.noise.report import measure, rms
 
 _SIDE = 31  # of the filter that shapes what is added, pixels
 _TOP = 0.9  # quantile of the noise's spectrum up to which it is filled
@@ -34,7 +34,7 @@ class Measured:
     @classmethod
     def of(cls, image: Tensor) -> "Measured":
         """Measure the noise of an image."""
-        report = analyze_noise(image.cpu().numpy(), channel_axis=0)
+        report = measure(image.cpu().numpy(), 0)
         channels = np.outer(report.level, report.level) * report.channel_correlation
         slope = report.gain * report.grows
         shot = report.level**2 - report.read_noise**2

@@ -9,7 +9,7 @@ from zspot.algorithms.auto.choice import Choice, choose, pretrained_estimate
 from zspot.algorithms.auto.crops import spread
 from zspot.algorithms.auto.evidence import examine
 from zspot.algorithms.auto.explain import reason
-from zspot.algorithms.auto.strength import SIDES, TIMES, Trial, how_strong
+from zspot.algorithms.auto.strength import SIDES, Trial, how_strong
 from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.algorithms.auto.unknown import measured, unknown_noise
 from zspot.core.progress import Report, looking
@@ -46,18 +46,19 @@ class Auto:
         first = run(pretrained_estimate("fast"), sample, seed=seed, report=report, memory=memory)
         evidence = examine(sample, first.mean)
         choice = choose(evidence, plane.shape, self.effort)
-        noise, side = measured(plane), SIDES[self.effort]
+        noise = measured(plane)
         share = float((sample - first.mean).square().mean()) / max(noise.variance, _LEAST)
         few, many = THRESHOLDS.removed
         camera = len(plane) > 1 and evidence.correlation > THRESHOLDS.camera[1]
-        if choice.recipe.finish.removed == TIMES[0]:
+        if choice.route == "correlated" and evidence.is_of_camera:
             if noise.is_certain and few < share < many and not camera:
                 choice = choice.after(Trial(1.0, _ALL))
             else:
+                side = SIDES[self.effort]
                 choice = choice.after(how_strong(choice.recipe, plane, side, report))
         few = THRESHOLDS.removed_white if evidence.is_white else few
         if noise.is_certain and share <= few and not (camera and choice.trial):
-            choice = unknown_noise(choice, plane, noise, SIDES["balanced"], report)
+            choice = unknown_noise(choice, plane, noise, report)
         return choice
 
 

@@ -9,7 +9,7 @@ from zspot.noise.pca_level import white_level
 from zspot.noise.residual import (
     channel_correlation,
     detail_correlation,
-    neighbour_correlation,
+    down_and_across,
     neighbour_correlations,
     unevenness,
 )
@@ -91,9 +91,10 @@ def examine(noisy: Tensor, estimate: Tensor) -> Evidence:
     noise = _following(estimate, residual)
     deviation = noise.deviation(estimate)
     darkest_to_brightest = deviation.flatten(1).amax(1) / deviation.flatten(1).amin(1)
+    directed = neighbour_correlations(residual / deviation)
     found = Evidence(
-        correlation=neighbour_correlation(residual / deviation),
-        directed=tuple(neighbour_correlations(residual / deviation)),
+        correlation=down_and_across(directed, residual.shape),
+        directed=tuple(directed),
         between=channel_correlation(residual),
         share=float(residual.square().mean() / noisy.square().mean()),
         spread=float(darkest_to_brightest.max()),

@@ -12,7 +12,8 @@ class Thresholds:
 
     # Correlations between neighbouring pixels, in every direction, between which noise is white.
     white: tuple[float, float] = (-0.15, 0.03)
-    # Mean correlation down and across below which faint noise is.
+    # Mean correlation down and across below which faint noise is white, and above which any may be
+    # a camera's.
     white_faint: float = 0.15
     # Correlation between channels below which noise is white.
     between: float = 0.15

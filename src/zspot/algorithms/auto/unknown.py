@@ -17,7 +17,7 @@ from zspot.engine import run
 from zspot.noise.residual import detail_correlation, neighbour_correlation
 from zspot.noise.whitening import Measured
 
-_MEASURED = 512  # side of what the noise is measured on, pixels
+_MEASURED, _TRIED = 512, 256  # sides of what the noise is measured, and removed on trial, pixels
 
 
 def measured(plane: Tensor) -> Measured:
@@ -25,11 +25,9 @@ def measured(plane: Tensor) -> Measured:
     return Measured.of(samples(plane, _MEASURED)[0])
 
 
-def unknown_noise(
-    choice: Choice, plane: Tensor, noise: Measured, side: int, report: Report | None
-) -> Choice:
+def unknown_noise(choice: Choice, plane: Tensor, noise: Measured, report: Report | None) -> Choice:
     """Return what to run on a plane (C, H, W) that holds more noise than was removed."""
-    part = samples(plane, side)[0]
+    part = samples(plane, _TRIED)[0]
     usual = choose(choice.evidence, part.shape, "fast")
     usual = usual if choice.trial is None else usual.after(choice.trial)
     other = run(made_white(len(plane), "fast", noise.grows), part, report=report).mean
