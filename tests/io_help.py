@@ -3,9 +3,11 @@
 import io
 
 import numpy as np
+import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+from zspot.core.errors import FileError
 from zspot.io import read, write
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -41,6 +43,20 @@ def one_line(caught, *words):
     assert len(text) < 800
     for word in words:
         assert word in text
+
+
+def refused(path, most, cuts):
+    """Check that a file is refused above a limit of `most` values, and where it is cut."""
+    with pytest.raises(FileError) as caught:
+        read(path, max_pixels=most)
+    one_line(caught, str(path), "more than the limit")
+    content = path.read_bytes()
+    for cut in cuts:
+        path.write_bytes(content[:cut])
+        with pytest.raises(FileError) as caught:
+            read(path)
+        one_line(caught, str(path))
+    return content
 
 
 def tags_of(path, allowed=PLACES):

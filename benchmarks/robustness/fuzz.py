@@ -13,7 +13,6 @@ long (a message of more than one line); crash (the process died); hang (killed b
 
 from __future__ import annotations
 
-import argparse
 import collections
 import csv
 import multiprocessing
@@ -31,6 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.metrics import peak_mib, restart_peak
+from benchmarks.robustness import arguments, done
 from benchmarks.robustness.seeds import mutate, seeds
 from zspot.files import Options, PlaneRunner
 
@@ -63,13 +63,7 @@ def make(number: int, valid: dict, folder: Path) -> tuple[Path, str]:
 class Unchanged(PlaneRunner):
     """Stands for the denoiser: every plane comes back as it is."""
 
-    def __call__(
-        self,
-        plane: np.ndarray,
-        channel_axis: int | None,
-        series: int = 0,
-        valid: np.ndarray | None = None,
-    ) -> np.ndarray:
+    def __call__(self, plane: np.ndarray, *_: object, **__: object) -> np.ndarray:
         return plane
 
 
@@ -190,7 +184,7 @@ def run(count: int, out: Path, room: int) -> None:
     preload()
     valid = seeds()
     out.parent.mkdir(parents=True, exist_ok=True)
-    first = sum(1 for _ in out.open()) - 1 if out.exists() else 0
+    first = done(out)
     with out.open("a", newline="") as handle:
         rows = csv.writer(handle)
         if not first:
@@ -239,12 +233,7 @@ def show(number: int, room: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
-    parser.add_argument("--count", type=int, default=20_000)
-    parser.add_argument("--out", type=Path, default=Path("results/fuzz.csv"))
-    parser.add_argument("--only", type=int, help="judge this input and print its message")
-    parser.add_argument("--table", type=Path, help="print the counts of a finished run")
-    given = parser.parse_args()
+    given = arguments(__doc__, 20_000, "results/fuzz.csv")
     if given.table:
         print(table(given.table))
     elif given.only is not None:

@@ -14,7 +14,6 @@ that nobody killed; no other file is there at the end.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import csv
 import os
@@ -26,6 +25,8 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+
+from benchmarks.robustness import arguments, done
 
 FIELDS: tuple[str, ...] = (
     "number",
@@ -210,16 +211,11 @@ def table(path: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--out", type=Path, default=Path("results/kills.csv"))
-    parser.add_argument("--only", type=int, help="do this trial")
-    parser.add_argument("--table", type=Path, help="print the counts of a finished run")
-    given = parser.parse_args()
+    given = arguments(__doc__, 200, "results/kills.csv")
     if given.table:
         print(table(given.table))
         return
-    first = sum(1 for _ in given.out.open()) - 1 if given.out.exists() else 0
+    first = done(given.out)
     trials(range(first, given.count) if given.only is None else [given.only], given.out)
 
 

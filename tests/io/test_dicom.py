@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.io_help import one_line
+from tests.io_help import refused
 from zspot.core.errors import FileError
 from zspot.files import denoise_file
 from zspot.io import ImageFile, read, write
@@ -124,15 +124,7 @@ def test_files_of_pydicom(tmp_path, name):
 
 def test_refused(tmp_path):
     path = make(tmp_path / "a.dcm", values((30, 40), "u2", 12), 12)
-    with pytest.raises(FileError) as caught:
-        read(path, max_pixels=100)
-    one_line(caught, str(path), "more than the limit")
-    content = path.read_bytes()
-    for cut in (140, 300, len(content) // 2):
-        path.write_bytes(content[:cut])
-        with pytest.raises(FileError) as caught:
-            read(path)
-        one_line(caught, str(path))
+    content = refused(path, 100, (140, 300, path.stat().st_size // 2))
     (tmp_path / "scan").write_bytes(content)
     with pytest.raises(FileError, match=r"rename it to scan\.dcm"):
         read(tmp_path / "scan")

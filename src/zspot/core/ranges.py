@@ -35,6 +35,7 @@ class Range:
 
 
 POSITIVE = Range(0, math.inf, "()")
+AT_ONCE = 1024  # threads, processes or jobs: more would bring a computer down
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,9 +12,8 @@ from zspot.api.requests import Common, check_dtype, check_seed, check_sharing
 from zspot.api.result import check_share
 from zspot.core.errors import OptionError, shown
 from zspot.core.memory import limit_of
+from zspot.core.ranges import AT_ONCE
 from zspot.recipe import Recipe
-
-MOST_THREADS = 1024
 
 
 class Keywords(Common, total=False):
@@ -69,8 +68,8 @@ class Options:
         check_seed(self.seed)
         check_share(f"--strength {self.strength}", self.strength)
         check_share(f"--keep-detail {self.keep_detail}", self.keep_detail)
-        if not 1 <= self.threads <= MOST_THREADS:
-            raise OptionError(f"threads={shown(self.threads)}: must be from 1 to {MOST_THREADS}")
+        if not 1 <= self.threads <= AT_ONCE:
+            raise OptionError(f"threads={shown(self.threads)}: must be from 1 to {AT_ONCE}")
         limit_of(self.max_memory)
         _check_letters(self.axes)
         check_dtype(self.dtype)

@@ -20,7 +20,7 @@ from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
 from zspot.files.planes import PlaneRunner, series
-from zspot.io.atomic import check_free, lock, sync_folder
+from zspot.io.atomic import check_free, lock, sync_folder, taken
 from zspot.io.ome_zarr import Level, Picture, copy_all_but_pixels, pictures
 
 _STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
@@ -85,7 +85,7 @@ def _check(source: Path, target: Path, overwrite: bool) -> None:
     if inside == real or inside in real.parents:
         raise FileError(f"{target} is inside the source; choose another folder")
     if os.path.lexists(target) and not (overwrite and target.is_dir()):
-        raise FileError(f"{target} exists; choose another name or pass --overwrite")
+        raise taken(target)
     check_free(target, overwrite)
 
 
@@ -241,7 +241,7 @@ def _places(
 def _take_place(place: Path, target: Path, overwrite: bool) -> None:
     if os.path.lexists(target):
         if not overwrite:
-            raise FileError(f"{target} exists; choose another name or pass --overwrite")
+            raise taken(target)
         shutil.rmtree(place / _OLD, ignore_errors=True)
         target.rename(place / _OLD)
     (place / _STORE).rename(target)

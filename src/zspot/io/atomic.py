@@ -31,6 +31,11 @@ def check_plain(path: Path) -> None:
         raise FileError(f"{path} is not a file but a pipe, socket or device; name a file")
 
 
+def taken(path: Path) -> FileError:
+    """Return the error of a target that exists."""
+    return FileError(f"{path} exists; choose another name or pass --overwrite")
+
+
 def check_free(path: Path, overwrite: bool) -> None:
     """Refuse a target that exists, or whose folder is missing or not writable.
 
@@ -38,7 +43,7 @@ def check_free(path: Path, overwrite: bool) -> None:
     """
     if path.exists():
         if not overwrite:
-            raise FileError(f"{path} exists; choose another name or pass --overwrite")
+            raise taken(path)
         if not path.is_dir():
             check_plain(path)
     if not path.parent.is_dir():
@@ -161,9 +166,7 @@ def _rename(temporary: Path, target: Path, *, overwrite: bool) -> None:
             return
         except OSError:  # or the file system has no hard links (FAT, some network shares)
             if target.exists():
-                raise FileError(
-                    f"{target} exists; choose another name or pass --overwrite"
-                ) from None
+                raise taken(target) from None
     temporary.replace(target)
 
 

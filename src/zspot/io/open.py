@@ -4,13 +4,12 @@ import contextlib
 import importlib
 import os
 import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from zspot.core.errors import FileError
-from zspot.io.atomic import atomic_write, check_free, os_reason
+from zspot.io.atomic import atomic_write, check_free, check_plain, os_reason
 from zspot.io.checks import MAX_PIXELS, first_line, one_kind_of_error
 from zspot.io.image_file import ImageFile, Stack
 
@@ -234,11 +233,9 @@ def _suffixes() -> str:
 
 def _identify(path: Path) -> str:
     """Return the format that both the suffix and the first bytes name."""
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
+    if path.is_dir():
         raise FileError(f"{path} is a folder; name a file in it")
-    if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
-        raise FileError(f"{path} is not a file but a pipe, socket or device; name a file")
+    check_plain(path)
     with path.open("rb") as handle:
         head = handle.read(HEAD)
     expected, found = _BY_SUFFIX.get(path.suffix.lower()), format_of(head)

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from zspot.frontends.cli.console import MOST, stdout, tell
+from zspot.core.ranges import AT_ONCE
+from zspot.frontends.cli.console import stdout, tell
 
 
 def noise(
@@ -54,7 +55,8 @@ def methods() -> None:
 def web(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
     jobs: Annotated[
-        int, typer.Option(min=0, max=MOST, help="Images denoised at a time; 0: one for each core.")
+        int,
+        typer.Option(min=0, max=AT_ONCE, help="Images denoised at a time; 0: one for each core."),
     ] = 0,
     max_megabytes: Annotated[int, typer.Option(min=1, help="Largest file accepted.")] = 500,
     max_pixels: Annotated[

@@ -13,7 +13,6 @@ from zspot.frontends.words import duration, stage_in_words
 
 FAILED = 1
 BAD_USE = 2
-MOST = 1024  # threads, processes or jobs: more would bring a computer down
 
 stderr = Console(stderr=True)
 stdout = Console(soft_wrap=True)

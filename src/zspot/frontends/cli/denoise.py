@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from typer import Argument, Option
 
 from zspot.core.errors import FileError, OptionError, ZspotError
-from zspot.frontends.cli.console import MOST, examples, progress_bar, tell
+from zspot.core.ranges import AT_ONCE
+from zspot.frontends.cli.console import examples, progress_bar, tell
 
 if TYPE_CHECKING:
     from zspot.api import Result
@@ -113,14 +114,18 @@ class Asked:
     ] = None
     threads: Annotated[
         int | None,
-        Option(min=1, max=MOST, help="CPU threads for an image.", show_default="all; 1 for many"),
+        Option(
+            min=1, max=AT_ONCE, help="CPU threads for an image.", show_default="all; 1 for many"
+        ),
     ] = None
     scheduler: Annotated[
         str | None, Option(metavar="tcp://HOST:PORT", help="Running Dask cluster for many files.")
     ] = None
     workers: Annotated[
         int | None,
-        Option(min=1, max=MOST, help="Processes for many files.", show_default="one for each core"),
+        Option(
+            min=1, max=AT_ONCE, help="Processes for many files.", show_default="one for each core"
+        ),
     ] = None
     format: Annotated[
         str | None,

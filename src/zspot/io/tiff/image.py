@@ -171,6 +171,7 @@ class TiffStack(Stack):
         self._pages: list[Any] = [] if self._layout.contiguous is not None else list(series.pages)
         self._stored_axes = key.axes
         self._extra = key.extrasamples
+        self._last = -1, np.empty(0)
         leading = len(series.shape) - len(self._stored_plane)
         probe = np.broadcast_to(np.zeros((), key.dtype), self._stored_plane)
         plane, self.plane_axes, _ = split(probe, self._stored_axes, self._extra)
@@ -192,6 +193,12 @@ class TiffStack(Stack):
         return None if alpha is None else alpha > 0
 
     def _stored(self, number: int) -> np.ndarray:
+        """Return a plane with all its samples; the last one is kept, as its alpha follows."""
+        if self._last[0] != number:
+            self._last = number, self._decoded(number)
+        return self._last[1]
+
+    def _decoded(self, number: int) -> np.ndarray:
         start = self._layout.contiguous
         if start is None:
             plane = np.asarray(self._pages[number].asarray(maxworkers=1))
