@@ -104,6 +104,8 @@ class Study:
             return by_variant(mine, list(self.variants), self.options)
         if self.table == "images":
             return by_image(mine, list(self.variants))
+        if self.table == "cells":
+            return by_cell(mine, list(self.variants))
         if self.table == "efforts":
             return by_effort(mine, list(self.variants))
         return sizes(mine, folder, data) if self.table == "sizes" else devices(mine, folder)
@@ -220,6 +222,15 @@ def by_set(rows: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
             line["removed, of 255"] = f"{images['removed'].mean():.2f}"
         out.append(line)
     return pd.DataFrame(out)
+
+
+def by_cell(rows: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """Return the PSNR of each picture with each noise, a column for each label, and their means."""
+    cells = rows.assign(cell=rows["image"] + " " + rows["noise"])
+    table = cells.pivot_table(index="cell", columns="label", values="psnr", sort=False)
+    table = table[[label for label in labels if label in table]]
+    table.loc["all"] = table.mean()
+    return table.round(2).reset_index().rename_axis(columns=None)
 
 
 def by_variant(rows: pd.DataFrame, labels: list[str], options: Mapping[str, Any]) -> pd.DataFrame:

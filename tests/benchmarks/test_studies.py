@@ -130,7 +130,7 @@ def test_a_study_runs_what_is_missing_and_shows_its_table(sets, tmp_path, monkey
     [
         ("auto", "auto.csv", "SIDD validation"),
         ("ablation", "ablation.csv", "auto"),
-        ("matrix", "matrix.csv", "pictures/layers"),
+        ("matrix", "matrix.csv", "layers white:25"),
         ("bsn-ins", "bsn_ins.csv", "sidd_val/2_4"),
         ("bsn-ins-parts", "bsn_ins.csv", "sidd_val/2_4"),
         ("budget", "budget.csv", "set9/kodim03"),
