@@ -21,6 +21,8 @@ __all__ = ["INTERRUPTED", "app", "main", "run"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that `run` returns."""
+    # The process that clears semaphores away after a sudden end would tell of it on stderr.
+    sys.warnoptions.append("ignore:resource_tracker")
     with stopping.heeded():
         share_cores()
         code = __getattr__("run")(arguments)
