@@ -122,7 +122,7 @@ def through_training(
     steps |= {round(k * last / _MEASURED) for k in range(_MEASURED + 1)}
     numbers: dict[str, Any] = vars(recipe.fill) | ({} if inr_lr is None else {"lr": inr_lr})
     fill = Watched(**numbers, at=frozenset(steps))
-    plane = Plane.of(noisy, -1 if noisy.ndim == 3 else None)
+    plane = Plane.of(np.moveaxis(np.atleast_3d(noisy), -1, 0))
     with Bar(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         line = bar.add_task("figure 1: training", total=last)
 
@@ -143,7 +143,7 @@ class _FittedError(Exception):
 def _moment(
     step: int, plane: Plane, values: Tensor, noisy: np.ndarray, clean: np.ndarray
 ) -> Moment:
-    image = plane.to_image(values.numpy())
+    image = np.moveaxis(plane.to_image(values.numpy()), 0, -1).reshape(noisy.shape)
     return Moment(step, image, *correlations(image, noisy, clean))
 
 

@@ -150,8 +150,9 @@ class Trial:
         if pair.clean is None:
             raise BenchmarkError(f"{text} has no clean image")
         noisy, clean = (_levels(x) for x in (pair.noisy, pair.clean))
-        plane = Plane.of(noisy, -1 if noisy.ndim == 3 else None)
-        standard = np.moveaxis(np.atleast_3d(clean), -1, 0) - plane.offset[:, None, None]
+        noisy, clean = (np.moveaxis(np.atleast_3d(x), -1, 0) for x in (noisy, clean))
+        plane = Plane.of(noisy)
+        standard = clean - plane.offset[:, None, None]
         standard /= plane.scale
         noise = plane.values - standard
         channels = range(len(noise))

@@ -1,4 +1,4 @@
-"""Closed-form non-local denoising: equivariance, sizes, gain, determinism, errors."""
+"""Closed-form non-local denoising: equivariance, sizes, gain, determinism."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ def add_noise(clean: torch.Tensor, sigma: float = 0.1) -> torch.Tensor:
     return clean + sigma * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
 
 
+def white_noise(sigma: float, channels: int = 1) -> PatchNoise:
+    return PatchNoise(sigma**2 * torch.eye(channels))
+
+
 def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
     return float(-10 * (a - b).square().mean().log10())
 
@@ -35,7 +39,7 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
 def test_white_noise_is_removed(channels: int) -> None:
     clean = scene(channels)
     noisy = add_noise(clean)
-    assert psnr(nl_bayes(noisy, PatchNoise.white(0.1, channels)), clean) > psnr(noisy, clean) + 7
+    assert psnr(nl_bayes(noisy, white_noise(0.1, channels)), clean) > psnr(noisy, clean) + 7
 
 
 def test_knowing_the_correlation_helps() -> None:
@@ -46,7 +50,7 @@ def test_knowing_the_correlation_helps() -> None:
     noise = torch.nn.functional.conv2d(white[:, None], kernel[None, None], padding=1)[:, 0]
     lags = torch.nn.functional.conv2d(kernel[None, None], kernel[None, None], padding=2)[0, 0]
     told = PatchNoise(0.01 * torch.eye(3), lags)
-    blind = nl_bayes(clean + noise, PatchNoise.white(0.1, 3), passes=JOINT)
+    blind = nl_bayes(clean + noise, white_noise(0.1, 3), passes=JOINT)
     assert psnr(nl_bayes(clean + noise, told, passes=JOINT), clean) > psnr(blind, clean) + 0.5
 
 
@@ -65,8 +69,8 @@ def test_knowing_the_signal_dependence_helps() -> None:
 @pytest.mark.parametrize("passes", [SMALL, JOINT])
 def test_scale_and_shift_of_intensities(passes: tuple[Pass, ...]) -> None:
     noisy = add_noise(scene(size=40))
-    plain = nl_bayes(noisy, PatchNoise.white(0.1, 3), passes=passes)
-    moved = nl_bayes(50 * noisy + 30, PatchNoise.white(5.0, 3), passes=passes)
+    plain = nl_bayes(noisy, white_noise(0.1, 3), passes=passes)
+    moved = nl_bayes(50 * noisy + 30, white_noise(5.0, 3), passes=passes)
     # Rounding may swap patches at equal distance, in a pixel here and there.
     assert float((((moved - 30) / 50) - plain).abs().mean()) < 1e-4
 
@@ -77,7 +81,7 @@ def test_scale_and_shift_of_intensities(passes: tuple[Pass, ...]) -> None:
 @pytest.mark.parametrize("passes", [WHITE, CORRELATED])
 def test_every_size_has_a_result(shape: tuple[int, ...], passes: tuple[Pass, ...]) -> None:
     noisy = add_noise(torch.full(shape, 0.5))
-    result = nl_bayes(noisy, PatchNoise.white(0.1, shape[0]), passes=passes)
+    result = nl_bayes(noisy, white_noise(0.1, shape[0]), passes=passes)
     assert result.shape == noisy.shape
     assert result.dtype == torch.float32
     assert bool(torch.isfinite(result).all())
@@ -86,7 +90,7 @@ def test_every_size_has_a_result(shape: tuple[int, ...], passes: tuple[Pass, ...
 
 def test_constant_image_is_kept() -> None:
     flat = torch.full((3, 20, 21), 0.3)
-    assert torch.allclose(nl_bayes(flat, PatchNoise.white(0.1, 3)), flat, atol=1e-5)
+    assert torch.allclose(nl_bayes(flat, white_noise(0.1, 3)), flat, atol=1e-5)
 
 
 @pytest.mark.parametrize("search", GUIDED_CORRELATED)
@@ -95,7 +99,7 @@ def test_even_areas_larger_than_a_group(search: str) -> None:
     pilot = torch.zeros(1, 48, 48)
     pilot[:, :, 36:] = 0.5
     noisy = add_noise(pilot)
-    noise = PatchNoise.white(0.1)
+    noise = white_noise(0.1)
     result = nl_bayes(noisy, noise, passes=GUIDED_CORRELATED[search], pilot=pilot)
     assert bool(torch.isfinite(result).all())
     assert psnr(result, pilot) > psnr(noisy, pilot) + 10
@@ -104,8 +108,8 @@ def test_even_areas_larger_than_a_group(search: str) -> None:
 def test_same_result_twice_and_nothing_touched() -> None:
     noisy = add_noise(scene(size=40))
     before, state = noisy.clone(), torch.get_rng_state()
-    first = nl_bayes(noisy, PatchNoise.white(0.1, 3), passes=SMALL)
-    assert torch.equal(first, nl_bayes(noisy, PatchNoise.white(0.1, 3), passes=SMALL))
+    first = nl_bayes(noisy, white_noise(0.1, 3), passes=SMALL)
+    assert torch.equal(first, nl_bayes(noisy, white_noise(0.1, 3), passes=SMALL))
     assert torch.equal(noisy, before)
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -137,24 +141,6 @@ def test_cut_and_put_back() -> None:
     padded = reflect_pad(image, 4, 3)
     assert torch.equal(padded[:, :9, :11], image)
     assert all((n - 4) % 3 == 0 for n in padded.shape[1:])
-
-
-def test_bad_input_is_refused() -> None:
-    noise, image = PatchNoise.white(0.1), torch.zeros(1, 8, 8)
-    slope = PatchNoise(torch.eye(1), slope=torch.ones(1), level=torch.zeros(1))
-    for bad in (image[0], image.double(), image[:, :0], image + torch.nan, image.repeat(2, 1, 1)):
-        with pytest.raises(ValueError):
-            nl_bayes(bad, noise)
-    with pytest.raises(ValueError, match="pass"):
-        nl_bayes(image, noise, passes=())
-    with pytest.raises(ValueError, match="split"):
-        nl_bayes(image, slope, passes=WHITE)
-    with pytest.raises(ValueError, match="positive"):
-        PatchNoise.white(0.0)
-    with pytest.raises(ValueError, match="odd"):
-        PatchNoise(torch.eye(1), torch.ones(2, 2))
-    with pytest.raises(ValueError, match="together"):
-        PatchNoise(torch.eye(1), slope=torch.ones(1))
 
 
 def smooth_noise(channels: int, size: int, sigma: float) -> torch.Tensor:

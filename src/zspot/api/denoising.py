@@ -124,7 +124,7 @@ def run(
     request = Request(method, **options)
     ready = request.prepared(np.asarray(image))
     request.check_fits(ready)
-    plane = Plane.of(ready.image, 0)
+    plane = Plane.of(ready.image)
     unchanged = _nothing_to_do(plane)
     if unchanged:
         return Result.unchanged(ready, request, unchanged, started)

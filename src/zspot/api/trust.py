@@ -153,7 +153,7 @@ def assess_images(
         If the images cannot be analysed.
     """
     ready = prepare(noisy, channel_axis, mask=mask, level_rows=True)
-    plane = Plane.of(ready.image, 0)
+    plane = Plane.of(ready.image)
     noise = noise if noise is not None else analyze_noise(plane.image, channel_axis=0)
     removed = _removed(plane, ready.like(denoised))
     strength = doubt = 0.0

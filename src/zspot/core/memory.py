@@ -14,7 +14,10 @@ LIBRARIES = 150e6  # bytes that libraries load at their first use, from the firs
 
 def resident() -> int:
     """Return the bytes that this process holds now."""
-    _give_back()
+    if os.name == "posix":  # what was freed is given back first, which glibc would keep for later
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
     return int(psutil.Process().memory_info().rss)
 
 
@@ -26,14 +29,6 @@ def held() -> float:
 @cache
 def _at_first() -> int:
     return resident()
-
-
-def _give_back() -> None:
-    """Let the allocator return what was freed, where it would keep it for later (glibc)."""
-    if os.name == "posix":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
 
 
 def half_of_free() -> int:

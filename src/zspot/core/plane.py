@@ -1,7 +1,6 @@
 """Between an array as the user has it and the standardised plane that denoisers work on."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,20 +13,22 @@ MAX_CHANNELS = 4
 class Plane:
     """A standardised plane and the way back to the user's array."""
 
-    image: np.ndarray  # the user's array itself
+    image: np.ndarray  # (C, H, W), as it came
     values: np.ndarray  # (C, H, W), float32: (image - offset) / scale
     offset: np.ndarray  # (C,), float64: mean of each channel
     scale: float  # rms of the channels' deviations: one for all keeps their relation
     varying: np.ndarray  # (C,), bool: which channels are not constant
-    channel_axis: int | None  # of `image`, counted from the front
 
     @classmethod
-    def of(cls, image: np.ndarray, channel_axis: int | None) -> "Plane":
-        """Standardise an image (H, W) or of 1 to 4 channels; refuse what no method takes."""
-        axis = check_image(image, channel_axis)
-        _check_finite(image)
-        channels = channels_first(image, axis)
-        channels = channels.astype(np.float64)
+    def of(cls, image: np.ndarray) -> "Plane":
+        """Standardise an image (C, H, W) that `check_image` takes; refuse NaN and infinity."""
+        finite = np.isfinite(image)
+        if not finite.all():
+            raise ImageError(
+                f"image has {int(image.size - finite.sum())} NaN or infinite values: replace them "
+                "first, for instance with numpy.nan_to_num"
+            )
+        channels = image.astype(np.float64)
         # Dividing by the largest magnitude first keeps the squares of extreme values finite.
         largest = float(np.abs(channels).max()) or 1.0
         channels /= largest
@@ -37,7 +38,7 @@ class Plane:
         scale = float(np.sqrt(np.square(channels[varying]).mean())) if varying.any() else 1.0
         channels /= scale
         values = channels.astype(np.float32)
-        return cls(image, values, offset * largest, scale * largest, varying, axis)
+        return cls(image, values, offset * largest, scale * largest, varying)
 
     @property
     def varying_values(self) -> np.ndarray:
@@ -46,38 +47,32 @@ class Plane:
 
     def like(self, second: np.ndarray) -> np.ndarray:
         """Return another image of the same layout in this plane's units, varying channels only."""
-        own = Plane.of(second, self.channel_axis)
+        own = Plane.of(second)
         values = own.values.astype(np.float64) * own.scale + own.offset[:, None, None]
         values = (values - self.offset[:, None, None]) / self.scale
         return values[self.varying].astype(np.float32)
 
     def restore(self, mean: np.ndarray) -> np.ndarray:
-        """Return denoised `varying_values` as an image like the user's, constant channels kept."""
+        """Return denoised `varying_values` in the image's dtype, with constant channels kept."""
         if np.array_equal(mean, self.varying_values):
             return self.image.copy()  # not the round trip through float32
         values = self.values.copy()
         values[self.varying] = mean
         out = self.to_image(values)
-        if not self.varying.all():  # rounding must not touch a constant channel
-            keep: list[Any] = [slice(None)] * out.ndim
-            keep[self.channel_axis or 0] = ~self.varying
-            out[tuple(keep)] = self.image[tuple(keep)]
+        out[~self.varying] = self.image[~self.varying]  # which rounding must not touch
         return out
 
     def restore_deviation(self, deviation: np.ndarray) -> np.ndarray:
-        """Return deviations of `varying_values` as floats in the user's units, elsewhere 0."""
+        """Return deviations of `varying_values` as floats in the image's units, elsewhere 0."""
         spread = np.zeros_like(self.values)
         spread[self.varying] = deviation
         precise = np.result_type(self.image.dtype, np.float32)
-        return self._layout(spread.astype(np.float64) * self.scale).astype(precise)
+        return (spread.astype(np.float64) * self.scale).astype(precise)
 
     def to_image(self, values: np.ndarray) -> np.ndarray:
-        """Return standardised `values` (C, H, W), constant channels too, in layout and dtype."""
+        """Return standardised `values` (C, H, W), constant channels too, in the image's dtype."""
         out = self.offset[:, None, None] + values.astype(np.float64) * self.scale
-        return cast(self._layout(out), self.image.dtype)
-
-    def _layout(self, out: np.ndarray) -> np.ndarray:
-        return out[0] if self.channel_axis is None else np.moveaxis(out, 0, self.channel_axis)
+        return cast(out, self.image.dtype)
 
 
 def channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:
@@ -110,15 +105,6 @@ def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
             f"entries: up to {MAX_CHANNELS} channels are denoised together; check channel_axis"
         )
     return None if channel_axis is None else channel_axis % 3
-
-
-def _check_finite(image: np.ndarray) -> None:
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        bad = int(image.size - np.isfinite(image).sum())
-        raise ImageError(
-            f"image has {bad} NaN or infinite values: replace them first, "
-            "for instance with numpy.nan_to_num"
-        )
 
 
 def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -1,8 +1,7 @@
-"""Which pixels of an image carry picture, and what stands in for the others meanwhile.
+"""Which pixels of an image carry picture: not bars, padding, labels, transparency, nodata, NaN.
 
-Bars, padding, borders, labels, transparent areas, nodata and NaN are neither noise nor picture.
-They are left out: the image is cut to what surrounds them, what is still inside is filled with the
-picture's own mirror image, noise and all, and afterwards they are copied back bit for bit.
+Those are cut off or, inside, filled with the picture's own mirror image, noise and all; afterwards
+they are copied back bit for bit.
 """
 
 from dataclasses import dataclass
@@ -92,17 +91,14 @@ def find_valid(
     if mask is not None:
         leave_out(~mask, "outside the mask")
     if nodata is not None:
-        leave_out(np.any(channels == _as(channels.dtype, nodata), axis=0), f"nodata ({nodata:g})")
+        # written in decimals: as the dtype holds it
+        value = np.float64(nodata).astype(channels.dtype) if channels.dtype.kind == "f" else nodata
+        leave_out(np.any(channels == value, axis=0), f"nodata ({nodata:g})")
     if channels.dtype.kind == "f":
         leave_out(~np.isfinite(channels).all(axis=0), "NaN or infinite")
     for area, value in _constant_areas(channels, valid):
         leave_out(area, f"of the one value {value}")
     return Valid(valid, tuple(told))
-
-
-def _as(dtype: np.dtype, value: float) -> float:
-    """Return a value as the dtype holds it: nodata is written in decimals."""
-    return float(np.array(value).astype(dtype)) if dtype.kind == "f" else value
 
 
 def _share(part: float) -> str:
@@ -176,22 +172,16 @@ def _least_step(channels: np.ndarray, where: np.ndarray) -> float:
 def _is_no_picture(
     channels: np.ndarray, grown: np.ndarray, box: tuple[slice, slice], part: np.ndarray, step: float
 ) -> bool:
-    """Say whether an area of one value is a bar, a label or padding rather than saturation.
+    """Say whether an area of one value is a bar, label or padding: straight, or ending in a step.
 
-    Those are straight, or end in a step; saturated and underexposed areas do neither.
+    Saturated and underexposed areas are neither.
     """
     if part.sum() >= _STRAIGHT * part.size:
         return True
-    around = tuple(
-        slice(max(0, s.start - 1), min(n, s.stop + 1))
-        for s, n in zip(box, grown.shape, strict=True)
-    )
-    inside = np.zeros([s.stop - s.start for s in around], bool)
-    at = tuple(
-        slice(b.start - a.start, b.start - a.start + n)
-        for a, b, n in zip(around, box, part.shape, strict=True)
-    )
-    inside[at] = part
+    around = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
+    inside = np.zeros_like(grown[around])
+    top, left = (s.start - a.start for s, a in zip(box, around, strict=True))
+    inside[top : top + part.shape[0], left : left + part.shape[1]] = part
     rim = ndimage.binary_dilation(inside, np.ones((3, 3))) & ~grown[around]
     if not rim.any():
         return True  # the whole image, but for what was left out already
@@ -203,8 +193,7 @@ def _is_no_picture(
 def _mirrored(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return, for each pixel, where the picture's mirror image takes its value from.
 
-    A pixel without picture is reflected at the nearest one with picture, again and again where
-    there is none on the other side either.
+    It is reflected at the nearest pixel with picture, again and again while it finds none.
     """
     nearest = np.empty((2, *mask.shape), np.int32)
     ndimage.distance_transform_edt(

@@ -1,10 +1,8 @@
 """Between the noisy image and the denoised one: how strong, and how much detail comes back.
 
-The detail in what was removed is told from noise by its frequencies. In overlapping windows of
-`SIDE` pixels the removed part is written as cosines. Noise has one strength for each cosine, the
-same in every window (whatever its correlation), so the median over the windows measures it; edges
-and texture stand out of that in the few windows where they are. Coefficients that stand out are
-kept, all others set to zero, and the windows averaged.
+In overlapping windows what was removed is written as cosines. Noise, whatever its correlation, has
+one strength for each cosine in all windows, the median; edges and texture stand out of it, in few.
+Coefficients that stand out are kept, the others set to zero, and the windows averaged.
 """
 
 import math
@@ -26,8 +24,7 @@ def blend(
 ) -> np.ndarray:
     """Return noisy + strength * (image - noisy + keep * detail), rounded for integers.
 
-    Both images are of one shape and dtype. `detail` is as `removed_detail` returns it; None where
-    `keep` is 0. Strength 0 gives a copy of `noisy`, and 1 that keeps nothing one of `image`.
+    `detail` is as `removed_detail` returns it; None where `keep` is 0.
     """
     if strength == 0:
         return noisy.copy()
@@ -46,10 +43,7 @@ def blend(
 
 
 def removed_detail(noisy: np.ndarray, image: np.ndarray, channel_axis: int | None) -> np.ndarray:
-    """Return the structure in noisy - image, so that image + detail lies between the two.
-
-    Of (H, W), or 3-D with `channel_axis`. Float64; zero for images smaller than 8 x 8.
-    """
+    """Return structure in noisy - image, float64: image + detail lies between the two."""
     removed = -_difference(image, noisy)
     largest = float(np.abs(removed).max(initial=0.0))
     channels = removed[None] if channel_axis is None else np.moveaxis(removed, channel_axis, 0)
@@ -93,9 +87,9 @@ def _structure(removed: np.ndarray) -> np.ndarray:
 
 
 def _cosines() -> Tensor:
-    """Return the orthonormal cosines of a window, (SIDE^2, 1, SIDE, SIDE).
+    """Return a window's orthonormal cosines, (SIDE^2, 1, SIDE, SIDE), in float32 throughout.
 
-    Not `cosine_basis`, which is of double precision: rounding decides which coefficients stand out.
+    In `cosine_basis` they are float64, and rounding decides which coefficients stand out.
     """
     n = torch.arange(SIDE, dtype=torch.float32)
     rows = torch.cos(math.pi * (n[None] + 0.5) * n[:, None] / SIDE) * math.sqrt(2 / SIDE)

@@ -1,7 +1,6 @@
-"""Filters of a group of similar patches: the estimators of `zspot.filters.nonlocal_bayes`.
+"""The estimators of `zspot.filters.nonlocal_bayes`, on groups of similar patches (B, G, k, D).
 
-Groups are (B, G, k, D): a batch of B groups of k patches, each in G parts of D numbers. A part is
-one channel of a working colour basis, or all channels at once (G = 1).
+A batch of B groups of k patches, each in G parts (channels of a colour basis, or all) of D numbers.
 """
 
 from dataclasses import dataclass
@@ -19,10 +18,7 @@ _RIDGE = 1e-3  # share of the mean diagonal that keeps a system regular
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Units of the noise and a colour basis, in which estimates are affine in the image.
-
-    A shift of the image is therefore a shift of its estimate.
-    """
+    """Units of the noise and a colour basis, in which a shift of the image shifts its estimate."""
 
     basis: Tensor  # (C, C), orthonormal
     centre: Tensor  # (C,)
@@ -87,11 +83,9 @@ class GroupNoise:
 
 
 def ridge(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[Tensor, Tensor]:
-    """Return least-risk linear combinations of the patches of each group, (B, G, k, D).
+    """Return least-risk linear combinations of each group's patches, and trust in each (B, G, k).
 
-    The Gram matrix of the clean patches is that of the pilot's patches `model` or, where these are
-    `raw`, that of the noisy patches less what noise adds to it. Also returns how far to trust each
-    patch, (B, G, k).
+    The clean patches' Gram matrix is that of the pilot's `model` or, `raw`, of noisy less noise.
     """
     energy = noise.covariance.diagonal(dim1=1, dim2=2).sum(-1)[None, :, None]  # (1, G, 1)
     offset = group.mean((2, 3), keepdim=True)
@@ -106,10 +100,7 @@ def ridge(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[T
 
 
 def bayes(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[Tensor, Tensor]:
-    """Return the posterior mean of each patch under the Gaussian fitted to its group.
-
-    Arguments and values are those of `ridge`; all patches are trusted alike.
-    """
+    """Return patches' posterior means under the Gaussian fitted to their group; as in `ridge`."""
     centre = model.mean(2, keepdim=True)
     spread = model - centre
     trust = group.new_ones(group.shape[:3])

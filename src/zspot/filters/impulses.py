@@ -72,10 +72,7 @@ def find_impulses(channel: np.ndarray, times: float = 1.0) -> np.ndarray:
 
 
 def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray, least: int) -> np.ndarray:
-    """Mark pixels that are `away`, `least` neighbours likewise, or only among brighter ones.
-
-    They are parts of one light.
-    """
+    """Mark pixels `away` that share one light: with `least` neighbours, or among brighter ones."""
     near: np.ndarray = ndimage.binary_dilation(away, np.ones((3, 3)))  # type: ignore[assignment]
     above = np.zeros(channel.shape)
     above[near] = channel[near] - _medians(channel, near, _WIDE)

@@ -6,9 +6,9 @@ from torch.nn import functional as F
 
 
 class LocalMean:
-    """Gaussian mean of images of the size, dtype and device of `like`, over the pixels that exist.
+    """Gaussian mean of images like `like`: a value for each `cell` x `cell` pixels that exist.
 
-    It has one value for each `cell` x `cell` pixels; `window` is the standard deviation in cells.
+    `window` is the standard deviation in cells.
     """
 
     def __init__(self, like: Tensor, window: float, cell: int = 1) -> None:
@@ -39,11 +39,9 @@ _LARGEST = 2.0  # no brightness counts as noisier than this many times the media
 
 
 def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor:
-    """Return `estimate` with what was removed put back where its local strength stands out.
+    """Put back what was removed of (C, H, W) where its local strength stands out: texture.
 
-    There it was texture, a fine mesh say: noise of one brightness has one strength.
-    Both images are (C, H, W). `tolerance` is the removed strength, relative to the median at that
-    brightness, from which texture starts to come back; all of it is back at twice that.
+    From `tolerance` times the median strength at that brightness on, and all of it at twice that.
     """
     removed = noisy - estimate
     average = LocalMean(noisy, _WINDOW)
@@ -65,21 +63,15 @@ def _usual(strength: Tensor, brightness: Tensor) -> Tensor:
 def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
     """Add the local median of `noisy - estimate` to `estimate`, both (C, H, W).
 
-    The mean of camera noise is not zero once the picture went through a tone curve or was cut off
-    at black and white; its median is kept by every monotone curve. A network trained on squared
-    errors returns the mean, so strongly noisy photographs come out too dark. This puts them right.
-    The median is where the local share of smaller values, averaged with a Gaussian window of a
-    standard deviation in pixels, crosses one half.
+    A tone curve or a cut at black and white moves the mean of noise, which networks return, not its
+    median. It is where the share of smaller values in a Gaussian window crosses one half.
     """
     moved = [e + _local_median(n - e, window) for e, n in zip(estimate, noisy, strict=True)]
     return torch.stack(moved)
 
 
 def to_local_mean(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
-    """Add the local mean of `noisy - estimate` to `estimate`; the mean of all is kept exactly.
-
-    Arguments as in `to_local_median`. The mean of photon noise is zero, however few the photons.
-    """
+    """Add the local mean of `noisy - estimate` to `estimate`: that of photon noise is zero."""
     removed = noisy - estimate
     moved = estimate + torch.stack([_local_mean(channel, window) for channel in removed])
     return moved + (noisy - moved).mean((1, 2), keepdim=True)

@@ -1,10 +1,9 @@
 """Closed-form non-local denoising: groups of similar patches, one linear solve each.
 
 Two estimators share the search and the aggregation. `bayes` models the patches of a group as one
-Gaussian (Non-local Bayes) and uses the full noise covariance of a patch, so it serves correlated
-noise. `ridge` replaces each patch of a group by the linear combination of the group's patches with
-the least risk (NL-Ridge); it needs no more than the noise variance. For white noise passes of both,
-each with the last estimate as its pilot, do better than either.
+Gaussian with the full noise covariance, so it serves correlated noise (Lebrun, Buades, Morel, SIAM
+J. Imaging Sci. 6(3), 2013). `ridge` takes the combination of the group's patches of least risk
+(Herbreteau, Kervrann, ICIP 2022). For white noise passes of both do better than either.
 """
 
 from collections.abc import Callable
@@ -31,8 +30,7 @@ _ESTIMATORS = {"bayes": bayes, "ridge": ridge}
 class Pass:
     """One pass over the image.
 
-    A first `bayes` pass needs more `members` than its patch has numbers, a first `ridge` pass
-    fewer: the noise must be told from the signal. Later passes are free.
+    A first `bayes` pass needs more `members` than its patch has numbers, a first `ridge` fewer.
     """
 
     estimator: Literal["bayes", "ridge"]
@@ -69,20 +67,13 @@ def nl_bayes(
     pilot: Tensor | None = None,
     tick: Tell | None = None,
 ) -> Tensor:
-    """Denoise an image (C, H, W) by closed-form estimates on groups of similar patches.
+    """Denoise a float32 image (C, H, W) with noise in its units, on groups of similar patches.
 
-    `y` is float32 of 1 to 4 channels and any size; `noise` is in its units. Without a `pilot`, a
-    first estimate, the first pass learns from `y` alone. The default passes are `WHITE` for white
-    noise of constant variance and else `CORRELATED`. `tick` is told the share of the work done
-    after every batch of groups. Raises ValueError for what cannot be denoised.
-
-    Nothing is random. Scaling or shifting `y`, and scaling `noise` with it, scales or shifts the
-    result (to float32 rounding). After Lebrun, Buades, Morel, SIAM J. Imaging Sci. 6(3), 2013, and
-    Herbreteau, Kervrann, ICIP 2022 (NL-Ridge).
+    Without a first estimate, the `pilot`, the first pass learns from `y` alone. `tick` is told the
+    share of the work that is done.
     """
     if passes is None:
         passes = WHITE if noise.lags is None and noise.slope is None else CORRELATED
-    _check(y, noise, passes)
     frame = Frame.of(y, noise)
     image, guide = frame.inward(y), None if pilot is None else frame.inward(pilot)
     tell = tick or (lambda share: None)
@@ -108,8 +99,7 @@ class _Filter:
     def whole(self, image: Tensor, pilot: Tensor | None, tell: Tell) -> Tensor:
         """Filter all groups of (C, H, W) once; statistics come from the pilot if there is one.
 
-        Reference patches are taken tile by tile, so that memory does not grow with the image; what
-        their groups say is added up over all tiles, so that tiles have no borders.
+        Tile by tile, for memory; what groups say is added up over tiles, which have no borders.
         """
         step, (height, width) = self.step, image.shape[1:]
         noisy = reflect_pad(image, step.patch, step.stride)
@@ -128,10 +118,7 @@ class _Filter:
     def _tile(
         self, noisy: Tensor, pilot: Tensor | None, references: Box, tell: Tell
     ) -> tuple[Tensor, Tensor]:
-        """Filter the groups whose reference patches start in a box.
-
-        Returns the sum of their weighted patches, (C, H, W), and their weights, (C or 1, H, W).
-        """
+        """Filter the groups whose reference patches start in a box; return sum and weights."""
         step, parts = self.step, len(noisy) if self.step.split else 1
         # Without a pilot: the first opponent channel has most of the signal, a part of the noise.
         seen = pilot if pilot is not None else noisy[:1] if step.split else noisy
@@ -161,8 +148,7 @@ def _places(image: Tensor, step: Pass) -> tuple[int, int]:
 def _tiles(places: tuple[int, int], step: Pass) -> list[tuple[Box, Box]]:
     """Cut the places at which a patch may start into tiles of bounded work.
 
-    Returns, for each, the pixels that its groups can reach and, counted from there, the places of
-    its reference patches.
+    Of each: the pixels that its groups reach and, from there, the places of its reference patches.
     """
     columns = min(places[1], TILE_WIDTH // step.stride * step.stride)
     side = 2 * step.reach + 1
@@ -186,19 +172,3 @@ def _gather(rows: Tensor, places: Tensor, parts: int) -> Tensor:
     """Return the groups at `places` (B, k), as (B, parts, k, D)."""
     chosen = rows[places.reshape(-1)]
     return chosen.reshape(*places.shape, parts, -1).transpose(1, 2).contiguous()
-
-
-def _check(y: Tensor, noise: PatchNoise, passes: tuple[Pass, ...]) -> None:
-    """Raise ValueError for what cannot be denoised."""
-    if y.ndim != 3 or not 1 <= y.shape[0] <= 4 or y.numel() == 0:
-        raise ValueError(f"expected an image (C, H, W) of 1 to 4 channels, got {tuple(y.shape)}")
-    if y.dtype != torch.float32:
-        raise ValueError(f"expected float32, got {y.dtype}")
-    if noise.channels.shape[0] != y.shape[0]:
-        raise ValueError(f"noise of {noise.channels.shape[0]} channels, image of {y.shape[0]}")
-    if not bool(torch.isfinite(y).all()):
-        raise ValueError("the image has values that are not finite")
-    if not passes:
-        raise ValueError("at least one pass is needed")
-    if noise.slope is not None and any(step.split for step in passes):
-        raise ValueError("noise that depends on the signal needs passes with split=False")

@@ -14,33 +14,14 @@ _LEAST_POWER = 1e-8  # of the noise, relative to the picture
 class PatchNoise:
     """Noise of a patch: channel covariance x spatial autocorrelation, linear in the signal.
 
-    The variance of channel c at level x is `channels[c, c] + slope[c] * (x - level[c])`, never
-    below a twentieth of `channels[c, c]`; correlations do not depend on the level.
-    Only the `bayes` estimator follows `slope` and `level`, of which there are both or neither.
+    The variance of channel c at level x is `channels[c, c] + slope[c] * (x - level[c])`, at least a
+    twentieth of `channels[c, c]`; only passes of `bayes` with `split` false follow it.
     """
 
     channels: Tensor  # (C, C) covariance between channels of one pixel, squared image units
     lags: Tensor | None = None  # (2L+1, 2L+1) autocorrelation, 1 in its centre; None: white noise
     slope: Tensor | None = None  # (C,) change of the variance per unit of signal
-    level: Tensor | None = None  # (C,) signal that `channels` belongs to
-
-    def __post_init__(self) -> None:
-        if self.channels.ndim != 2 or self.channels.shape[0] != self.channels.shape[1]:
-            raise ValueError("channels must be a square covariance (C, C)")
-        if not bool((self.channels.diagonal() > 0).all()):
-            raise ValueError("the noise variance of every channel must be positive")
-        if (self.slope is None) != (self.level is None):
-            raise ValueError("give slope and level together")
-        if self.lags is not None:
-            height, width = self.lags.shape
-            if height != width or height % 2 == 0:
-                raise ValueError("lags must be square with an odd side")
-
-    @classmethod
-    def white(cls, sigma: float | list[float], channels: int = 1) -> "PatchNoise":
-        """White noise of standard deviation `sigma` (image units), one value or one per channel."""
-        values = [sigma] * channels if isinstance(sigma, int | float) else sigma
-        return cls(torch.diag(torch.tensor(values, dtype=torch.float32) ** 2))
+    level: Tensor | None = None  # (C,) signal that `channels` belongs to; goes with `slope`
 
     @classmethod
     def measured(
@@ -48,8 +29,7 @@ class PatchNoise:
     ) -> "PatchNoise":
         """Measure noise on what an estimate removed from a noisy image, both (C, H, W).
 
-        `times` is a factor on its standard deviation; `follows` fits a line to how the variance
-        changes with the estimate. Lags reach `REACH` pixels, fewer in a smaller image.
+        `times` scales its deviation; `follows` fits a line to its variance over the estimate.
         """
         removed = noisy - estimate
         removed = removed - removed.mean((1, 2), keepdim=True)
@@ -82,8 +62,7 @@ class PatchNoise:
 def _positive(covariance: Tensor) -> Tensor:
     """Lift what lies below a small share of the mean variance.
 
-    Measured correlations need not be those of any noise, and a solve with them can amplify what it
-    should remove.
+    Measured correlations may be those of no noise; a solve with them amplifies what it removes.
     """
     values, vectors = torch.linalg.eigh(covariance.double())
     least = LEAST_VARIANCE * float(covariance.diagonal().mean())

@@ -10,10 +10,7 @@ OUTSIDE = 1e6  # value beyond the image: a patch that reaches there is never sim
 
 
 def reflect_pad(image: Tensor, patch: int, stride: int) -> Tensor:
-    """Extend (C, H, W) below and to the right, by reflection, so that reference patches cover it.
-
-    Works for any size: the reflection repeats where the image is smaller than a patch.
-    """
+    """Extend (C, H, W) down and right by reflection, of any size, so that patches cover it."""
     rows, cols = (
         reflect_index(torch.arange(patch + -(-max(0, n - patch) // stride) * stride), n)
         for n in image.shape[1:]
@@ -35,12 +32,10 @@ def match(
     members: int,
     within: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> Tensor:
-    """Find the `members` patches of (M, H, W) nearest to each reference patch, summed over M.
+    """Find up to `members` patches of (M, H, W) nearest to each reference patch, itself too.
 
-    Reference patches start every `stride` pixels, in rows and columns `within` (multiples of
-    `stride`); the others are sought in `steps` from there, see `search_steps`. Returns positions
-    (R, k), row-major over the (H-patch+1) x (W-patch+1) corners; the reference itself is among
-    them. k is below `members` where the window holds fewer.
+    References start every `stride` pixels `within` rows and columns that are multiples of it.
+    Returns positions (R, k), row-major over the (H-patch+1) x (W-patch+1) corners.
     """
     tall, wide = guide.shape[1] - patch + 1, guide.shape[2] - patch + 1
     rows = torch.arange(tall, device=guide.device)[within[0]][::stride]
@@ -75,10 +70,9 @@ def _distances(
 
 
 def search_steps(size: tuple[int, int], reach: int, dense: int) -> list[tuple[int, int]]:
-    """List where to look for similar patches, as steps down and to the right.
+    """List where to look for similar patches among `size` rows and columns, as steps (down, right).
 
-    Of `size` rows and columns of places: up to `reach` pixels to each side, and further off than
-    `dense` every second row and column only.
+    Up to `reach` pixels to each side, further off than `dense` in every second row and column.
     """
     up, side = (min(reach, count - 1) for count in size)
     return [
@@ -99,8 +93,7 @@ def overlap_add(
 ) -> tuple[Tensor, Tensor]:
     """Add overlapping weighted patches (positions, C*patch^2) up to an image of `shape` (C, H, W).
 
-    `weight` (positions, G) weighs a position's patch, for G = C channels each or all at once.
-    Returns the sum, (C, H, W), and the weight it has, (G, H, W).
+    And their weights (positions, G), for G = C channels each or all at once, to (G, H, W).
     """
     size = (shape[1], shape[2])
     image = F.fold(total.T[None], size, patch, stride=stride)[0]
@@ -116,9 +109,7 @@ _BAND = 1 << 16  # pixels of a band of rows that is cut into patches at a time
 def cross_scale_image(y: Tensor, patch: int, stride: int) -> Tensor:
     """Replace every patch of (1, C, H, W) by the most similar one of the 2x average-pooled image.
 
-    Patches of a side and a step between them in pixels; where they overlap, their mean.
-    After "Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling", NeurIPS
-    2025, where patches are of 8 x 8 pixels at a stride of 2.
+    After "Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling" (2025).
     """
     height, width = y.shape[2:]
     image = reflect_pad(y[0], patch, stride)

@@ -13,31 +13,28 @@ _AGREE = 3.0  # scale of what the parts have in common over that of what they ha
 def offsets_along(channels: np.ndarray, axis: int) -> np.ndarray:
     """Return the offsets of the rows (axis 0) or columns (1) of each channel of (C, H, W).
 
-    Their shape (C, H, 1) or (C, 1, W) is that of what is to be subtracted; 0 where there are none.
+    Their shape is (C, H, 1) or (C, 1, W), to be subtracted; 0 where rows have none.
     """
     found = [row_offsets(c.astype(np.float64).swapaxes(0, axis)) for c in channels]
-    none = np.zeros(channels.shape[1 + axis])
-    return np.expand_dims(np.stack([none if o is None else o for o in found]), 2 - axis)
+    return np.expand_dims(np.stack(found), 2 - axis)
 
 
-def row_offsets(channel: np.ndarray) -> np.ndarray | None:
-    """Return the offset (H,) of each row of (H, W), or None where rows have none.
+def row_offsets(channel: np.ndarray) -> np.ndarray:
+    """Return the offset (H,) of each row of (H, W); 0 where parts of rows do not agree on any.
 
-    The median difference of neighbouring rows is taken in parts of the row. Where rows are offset,
-    nearly every difference is the same in all parts; edges of a picture cross few rows, or part of
-    their length. The offsets are those most likely to make these differences, each counted by how
-    well the parts agree on it, if offsets are independent and the picture changes step by step.
+    Those most likely to make the median differences of neighbouring rows, each counted by how well
+    the parts of the row agree on it, if offsets are independent and the picture changes in steps.
     """
     height, width = channel.shape
     if height < _LEAST or width < _LEAST:
-        return None
+        return np.zeros(height)
     steps = np.diff(channel, axis=0)
     bends = np.diff(_medians(steps, _PARTS), axis=1)  # a slope bends little from row to row
     first, second = bends[::2].mean(0), bends[1::2].mean(0)
     noise = _MEDIAN * np.sqrt(2 / width) * _scale(steps)  # of a median, where values are coarse
     chance, common = max(_scale((first - second) / 2), noise), _scale((first + second) / 2)
     if not noise or common <= _AGREE * chance:
-        return None
+        return np.zeros(height)
     variance = (common**2 - chance**2) / 6  # of offsets: a bend is r - 2 r' + r''
     parts = _medians(steps, _FINE)
     step = np.median(parts, axis=0)

@@ -38,7 +38,7 @@ class Stored:
         axis = check_image(image, channel_axis)
         stored = channels_first(image, axis)
         some, step = _sample(stored)
-        plane = Plane.of(some, 0)
+        plane = Plane.of(some)
         deviation = plane.values.std(axis=(1, 2), dtype=np.float64)
         deviation = np.where(plane.varying, deviation, 0.0)
         unit = np.where(deviation > 0, deviation, 1.0)
