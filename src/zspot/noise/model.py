@@ -20,7 +20,7 @@ _GROWTH_VARIANCE = 8 / 3
 """Variance of growth over power by chance, for one coefficient of one block and one of the three
 in the next class: 2 (1 + 1/3). Growth within one standard deviation is not believed."""
 _RELATIVE = {"level": 0.2, "gain": 0.4, "read": 0.2, "variance": 0.4}
-_ABSOLUTE = {"autocorrelation": 0.1, "length": 0.5, "channels": 0.1}
+_ABSOLUTE = {"start": 0.0, "autocorrelation": 0.1, "length": 0.5, "channels": 0.1}
 """Doubt per doubling of a usual block's energy over a chosen one's."""
 _FLOOR = {"level": 0.03, "gain": 0.06, "read": 0.03, "variance": 0.06}
 """Doubt that is left where all is flat: real noise differs between flat and textured areas."""
@@ -32,7 +32,8 @@ class Estimate:
 
     level: np.ndarray  # (C,)
     gain: np.ndarray  # (C,), variance per intensity
-    read: np.ndarray  # (C,), standard deviation at the lowest intensity
+    read: np.ndarray  # (C,), standard deviation up to `start`
+    start: np.ndarray  # (C,), how far above the lowest intensity the noise begins to grow
     variance: np.ndarray  # (C, B), level function at the spectra's intensities
     autocorrelation: np.ndarray  # (9, 9)
     length: np.ndarray  # ()
@@ -43,7 +44,7 @@ class Estimate:
 
         `itself` stands for the correlation of a channel with itself.
         """
-        names = ("level", "gain", "read", "variance")
+        names = ("level", "gain", "read", "start", "variance")
         wide = {name: spread(getattr(self, name), live, channels) for name in names}
         between = itself * np.eye(channels)
         between[np.ix_(live, live)] = self.channels
@@ -157,7 +158,8 @@ def _solve(
     return Estimate(
         level=np.sqrt(own * (capped @ spectra.weight)),
         gain=own * ends[:, 1],
-        read=np.sqrt(own * ends[:, 0]),
+        read=np.sqrt(own * np.maximum(ends[:, 0], 0)),
+        start=np.maximum(-ends[:, 0], 0) / np.maximum(ends[:, 1], 1e-12),
         variance=own[:, None] * total.T,
         autocorrelation=np.pad(quarter, ((MAX_LAG, 0), (MAX_LAG, 0)), "reflect"),
         length=np.asarray(_length(quarter)),
@@ -197,9 +199,10 @@ def _length(quarter: np.ndarray) -> float:
 
 
 def _envelope(x: np.ndarray, variance: np.ndarray, spectra: Spectra) -> np.ndarray:
-    """Fit variance = a + b x with a, b >= 0; bins above lose weight, as signal only adds variance.
+    """Fit variance = a + b x with b >= 0; bins above lose weight, as signal only adds variance.
 
-    Bins with clipped pixels show too little of it and do not count where others are left.
+    Bins with clipped pixels show too little of it and do not count where others are left. Where
+    a < 0 the noise ends above x = 0: that of photons above the offset of a detector.
     """
     clean = spectra.clipped.max(axis=1) <= 0.01
     base = spectra.weight * spectra.share * (clean if clean.any() else 1.0)
@@ -209,18 +212,14 @@ def _envelope(x: np.ndarray, variance: np.ndarray, spectra: Spectra) -> np.ndarr
     for _ in range(10):
         above = np.maximum(variance - fit, 0) / np.maximum(fit, 1e-12)
         weight = base / (fit**2 + floor**2) / (1 + (above / 0.15) ** 2)
-        ends = _nonnegative_line(x, variance, weight / weight.sum())
-        fit = ends[0] + ends[1] * x
+        ends = _rising_line(x, variance, weight / weight.sum())
+        fit = np.maximum(ends[0] + ends[1] * x, 0.1 * floor)
     return ends
 
 
-def _nonnegative_line(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Weighted least squares of y = a + b x with a, b >= 0; `w` sums to 1."""
+def _rising_line(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Weighted least squares of y = a + b x with b >= 0; `w` sums to 1."""
     mx, my = w @ x, w @ y
     spread = w @ (x - mx) ** 2
-    slope = (w @ ((x - mx) * (y - my))) / spread if spread > 1e-12 else 0.0
-    if slope <= 0:
-        return np.array([my, 0.0])
-    if my - slope * mx < 0:
-        return np.array([0.0, (w @ (x * y)) / max(w @ x**2, 1e-12)])
+    slope = max(0.0, (w @ ((x - mx) * (y - my))) / spread) if spread > 1e-12 else 0.0
     return np.array([my - slope * mx, slope])

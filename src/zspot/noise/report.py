@@ -46,7 +46,8 @@ class NoiseReport:
     read_noise, read_noise_uncertainty : float64 ndarray (C,)
         Standard deviation at `black`, units; >= 0.
     black : float64 ndarray (C,)
-        Smallest value of the channel, units.
+        Intensity from which the noise grows, units: the channel's smallest value, or the offset
+        of a detector where that is larger.
     intensity, variance, variance_uncertainty : float64 ndarray (C, B)
         Level function, units and units^2: mean intensity and noise variance of the flattest
         blocks of each bin. Bins that hold only texture show too much.
@@ -243,7 +244,7 @@ def _by_differences(stored: Stored, doubt: float, notes: list[str]) -> NoiseRepo
     delta = np.zeros((2 * MAX_LAG + 1, 2 * MAX_LAG + 1))
     delta[MAX_LAG, MAX_LAG] = 1.0
     zero, square = np.zeros(channels), level[:, None] ** 2
-    best = Estimate(level, zero, level, square, delta, np.asarray(0.0), np.eye(channels))
+    best = Estimate(level, zero, level, zero, square, delta, np.asarray(0.0), np.eye(channels))
     unknown = Estimate(*(np.full_like(getattr(best, f.name), doubt) for f in fields(Estimate)))
     intensity = values.mean(axis=(1, 2), dtype=float)[:, None]
     return _report(stored, best, unknown, intensity, notes)
@@ -293,7 +294,7 @@ def _report(
             gain_uncertainty=_times(doubt.gain, scale),
             read_noise=best.read * scale,
             read_noise_uncertainty=_times(doubt.read, scale),
-            black=stored.lowest,
+            black=stored.lowest + best.start * scale,
             intensity=stored.offset[:, None] + intensity * scale[:, None],
             variance=best.variance * square,
             variance_uncertainty=_times(doubt.variance, square),

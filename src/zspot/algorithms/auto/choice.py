@@ -170,13 +170,11 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
     recipe = pretrained_estimate(effort)
     if kind == "colour":  # in grey the weights for any noise are as good on white noise
         recipe = replace(recipe, network=Prior(noise="white"))
-    if effort not in STEPS:
+    if effort not in STEPS or not evidence.is_agreed:
         search = SEARCH[effort][kind]
         finish = Finish(similar=1.0, guided=True, noise=noise, search=search)
         return replace(recipe, finish=_mean_kept(finish))
     recipe = replace(recipe, finish=_mean_kept(Finish(similar=SIMILAR[kind], noise=noise)))
-    if not evidence.is_agreed:
-        return recipe
     seen = BATCH * min(CROP, height) * min(CROP, width)
     steps = min(STEPS[effort], EPOCHS * height * width // seen)
     fit = replace(recipe.fit, steps=steps, crop=CROP, batch=BATCH)

@@ -33,15 +33,11 @@ def explain(choice: Choice) -> str:
     if choice.route == "uneven":
         return f"the noise is white and changes with the brightness, so {_SECOND}"
     if choice.recipe.finish.guided:
-        return f"the noise is white, so {_SECOND}"
-    if choice.recipe.fit.steps:
-        return (
-            "the noise is white, so the pretrained network learns on from the image and is "
-            "averaged with an estimate made of similar patches"
-        )
+        unsure = "" if choice.evidence.is_agreed else " but hard to tell from texture"
+        return f"the noise is white{unsure}, so {_SECOND}"
     return (
-        "the noise is white but hard to tell from texture, so the pretrained estimate is averaged "
-        "with one made of similar patches"
+        "the noise is white, so the pretrained network learns on from the image and is "
+        "averaged with an estimate made of similar patches"
     )
 
 
@@ -54,11 +50,16 @@ def details(choice: Choice) -> list[str]:
     ]
     if choice.effort == "large":
         said.append(f"{choice.megapixels:.0f} megapixels, so no turned views and a sparser search")
-    if choice.route == "white":
-        said += _of_white(choice)
+    if recipe.fit.steps:
+        said.append(
+            "the noise learned from is drawn like the image's; the non-local estimate of similar "
+            f"patches has weight {recipe.finish.similar}"
+        )
     elif recipe.finish.similar:
         phases = ", on the whole image and on its 2x2 phases" if recipe.predict.phases > 1 else ""
         said.append(f"the second estimate is a non-local one{phases}")
+    if choice.route == "white" and not evidence.is_agreed:
+        said.append(f"{evidence.agreement:.0%} of its measured variance is removed at first")
     if recipe.finish.centre == "median":
         way = "all" if recipe.finish.shift == 1 else "half"
         said.append(f"moved {way} the way to the local median")
@@ -74,15 +75,3 @@ def details(choice: Choice) -> list[str]:
             f"removed, for {choice.trial.why}"
         )
     return said
-
-
-def _of_white(choice: Choice) -> list[str]:
-    """Return the details of white noise of one strength."""
-    recipe = choice.recipe
-    if recipe.finish.guided:
-        return ["the second estimate is a non-local one"]
-    averaged = f"the non-local estimate of similar patches has weight {recipe.finish.similar}"
-    if recipe.fit.steps:
-        return [f"the noise learned from is drawn like the image's; {averaged}"]
-    share = f"{choice.evidence.agreement:.0%} of its measured variance is removed at first"
-    return [share, averaged]
