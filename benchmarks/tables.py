@@ -14,12 +14,12 @@ from benchmarks.datasets import Entry
 from benchmarks.metrics import CONVENTIONS, DEFAULT, BenchmarkError, columns
 from benchmarks.store import complete, write_rows
 from benchmarks.studies import IMAGE
-from benchmarks.variants import NOISY, rank
+from benchmarks.variants import NOISY, rank, weights
 from zspot.io.atomic import atomic_write
 
 REAL = (("sidd_val", ""), ("fmdd", ""), ("polyu", ""), ("cc", ""))
 WHITE = (("set9", "white:25"), ("bsd68", "white:25"))
-EMPTY = ""
+EMPTY, WEIGHTS = "", "trained weights"
 _VARIANT = ["method", "effort", "changes"]
 PUBLISHED: dict[str, dict[str, Any]] = tomllib.loads(
     Path(__file__).with_name("published.toml").read_text(encoding="utf-8")
@@ -223,6 +223,7 @@ def quality(
     cells = pd.concat(blocks, axis=1).fillna(EMPTY)
     cells = cells.loc[:, (cells != EMPTY).any()].reset_index()
     order = sorted(range(len(cells)), key=lambda i: _rank(cells["method"][i], cells["effort"][i]))
+    cells.insert(2, WEIGHTS, cells["method"].map(weights))
     return Table(name, f"{caption}. {_words(rows, how)}", cells.iloc[order])
 
 
@@ -260,6 +261,7 @@ def equal_time(rows: pd.DataFrame, reference: str, how: How) -> Table | None:
             pick = (ranked if len(within) else group.sort_values("seconds")).iloc[0]
             lines.append({
                 "set": Entry(*entry).title, "method": method, "effort": pick.effort,
+                WEIGHTS: weights(str(method)),
                 "PSNR / SSIM": f"{pick.psnr:.2f} / {pick.ssim:.3f}", "n": str(pick.n),
                 "s": _seconds(pick.seconds), f"of {reference}": f"{pick.seconds / limit:.2f}",
                 "in time": "yes" if len(within) else "no: its fastest",

@@ -100,6 +100,12 @@ def parse_list(text: str) -> list[Variant]:
     return list(dict.fromkeys(chosen))
 
 
+def weights(method: str) -> str:
+    """Return whether a method has weights that were trained on other pictures; "" if unknown."""
+    known = METHODS.get(method.partition(" ")[0])
+    return "" if known is None else "yes" if known.pretrained else "no"
+
+
 def rank(name: str) -> tuple[int, str]:
     """Return a key that sorts methods into `ORDER`."""
     method = name.split()[0]

@@ -24,12 +24,13 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
+    "matplotlib.sphinxext.plot_directive",
     "commands",
     "measured",
     "rooms",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates", "gallery", "examples", "scripts"]
+exclude_patterns = ["_build", "_templates", "gallery", "examples", "scripts", "figures"]
 root_doc = "index"
 
 myst_heading_anchors = 3
@@ -58,6 +59,9 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
 }
 
+plot_html_show_source_link = plot_html_show_formats = False
+plot_formats = [("png", 110)]
+
 html_theme = "pydata_sphinx_theme"
 html_title = "zspot"
 html_static_path = ["_static"]
@@ -74,7 +78,9 @@ html_theme_options = {
     "navbar_align": "left",
     "navbar_persistent": ["search-button"],
 }
-man_pages = [("commands", "zspot", "denoise one image using nothing but itself", [author], 1)]
+man_pages = [
+    ("commands", "zspot", "denoise one noisy image; no clean image, no training", [author], 1)
+]
 
 suppress_warnings = ["config.cache"]  # functions in the gallery's settings; nothing is missing
 copybutton_exclude = ".linenos, .gp, .go"

@@ -13,6 +13,7 @@ import typer
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from benchmarks.variants import weights
 from zspot.algorithms import METHODS
 from zspot.frontends.cli import app
 from zspot.io.open import FORMATS
@@ -38,10 +39,11 @@ class Methods(SphinxDirective):
 
     def run(self) -> list[Any]:
         """Return one definition for each method."""
-        rows = ["| method | for | s | source |", "|---|---|---:|---|"]
+        rows = ["| method | trained weights | for | s | source |", "|---|---|---|---:|---|"]
         for method in METHODS.values():
             seconds = "" if method.seconds is None else f"{method.seconds:g}"
-            rows.append(f"| `{method.name}` | {method.summary} | {seconds} | {method.citation} |")
+            cells = (f"`{method.name}`", weights(method.name), method.summary, seconds)
+            rows.append("| " + " | ".join([*cells, method.citation]) + " |")
         return self.parse_text_to_nodes("\n".join(rows))
 
 

@@ -1,4 +1,6 @@
-"""zspot: denoise one image using nothing but itself.
+"""zspot: denoise one noisy image, with no clean image and no training by you.
+
+The default uses small bundled weights; `auto-scratch` and `bsn-ins` use your image alone.
 
 >>> import zspot
 >>> clean = zspot.denoise(noisy, channel_axis=-1)  # doctest: +SKIP

@@ -26,7 +26,7 @@ MIN_PIXELS = 64
 def denoise(
     image: Array, method: str | Recipe = DEFAULT_METHOD, **options: Unpack[Keywords]
 ) -> Array:
-    """Denoise one image using nothing but itself.
+    """Denoise one noisy image, with no clean image and no training by you.
 
     Parameters
     ----------

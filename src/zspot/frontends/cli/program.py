@@ -1,7 +1,4 @@
-"""The program `zspot`: its commands and its exit codes.
-
-Heavy modules are imported inside the commands, so that help is instant.
-"""
+"""The program `zspot`. Commands import heavy modules themselves, so that help is instant."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,7 +13,8 @@ from zspot.frontends.cli.console import BAD_USE, FAILED, examples, fail
 from zspot.frontends.cli.denoise import EXAMPLES, denoise
 
 app = typer.Typer(
-    help="Denoise one image using nothing but itself: no clean image, no second shot.",
+    help="Denoise one noisy image: no clean image, no training by you. The default uses small "
+    "bundled weights; auto-scratch and bsn-ins use your image alone.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -13,8 +13,8 @@ from zspot.io import ImageFile
 from zspot.noise import NoiseReport
 
 INTRO = """# zspot
-Removes noise from one image using nothing but itself, and hands back the same kind of file: same \
-size, same pixel type, same metadata. The work is done on the computer that serves this page."""
+Removes noise from one image and gives back the same kind of file. The default method has small \
+trained weights; `auto-scratch` uses your image alone. All work is done on the serving computer."""
 KINDS = "PNG, JPEG, TIFF, camera RAW, FITS, DICOM, OpenEXR and more. Nothing at hand? Try one:"
 WRONG_TYPE = "the call has too few values or one of a wrong type: see the schema of the API"
 WAITING = "waiting for a free core"
