@@ -236,7 +236,7 @@ def _edit(path: Path, **values) -> None:
         (_null, "does not list its images"),
         (_long_name, "name is too long"),
         (_missing_level, "not there"),
-        (_blosc, "header does not fit"),
+        (_blosc, "does not unpack to its size"),
     ],
 )
 def test_a_store_that_lies_is_a_line_and_leaves_nothing(tmp_path, spoil, says):

@@ -64,7 +64,7 @@ def test_webp_refused(tmp_path):
         read(path)
     place = content.index(b"VP8X") + 12
     path.write_bytes(content[:place] + b"\xff" * 6 + content[place + 6 :])
-    with pytest.raises(FileError, match="16777216 x 16777216 values, more than the limit"):
+    with pytest.raises(FileError, match="cannot be decoded"):
         read(path)
 
 
@@ -103,7 +103,7 @@ def test_bmp_palette_and_refusals(tmp_path):
     cases = {
         "decoded": content[:-20],
         "more than the limit": content[:18] + struct.pack("<ii", 2**30, 2**30) + content[26:],
-        "no pixels": content[:18] + struct.pack("<ii", 0, 5) + content[26:],
+        "cannot be decoded": content[:18] + struct.pack("<ii", 0, 5) + content[26:],
     }
     for words, bad in cases.items():
         path.write_bytes(bad)

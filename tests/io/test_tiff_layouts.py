@@ -168,7 +168,7 @@ def test_endless_directories_end(tmp_path):
         np.testing.assert_array_equal(read(path).data, noise((16, 16), "u2"))
 
 
-def test_part_of_a_set_is_refused(tmp_path):
+def test_part_of_a_set_is_read_alone(tmp_path):
     tifffile.imwrite(tmp_path / "a.ome.tif", noise((2, 16, 16), "u2"), metadata={"axes": "ZYX"})
     with tifffile.TiffFile(tmp_path / "a.ome.tif") as tif:
         text = tif.ome_metadata
@@ -181,5 +181,6 @@ def test_part_of_a_set_is_refused(tmp_path):
     text = text.replace("<TiffData", elsewhere + "<TiffData", 1)
     with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=False) as writer:
         writer.write(noise((2, 16, 16), "u2"), metadata=None, description=text.encode())
-    with pytest.raises(FileError, match="join them"):
-        read(tmp_path / "a.ome.tif")
+    image = read(tmp_path / "a.ome.tif")
+    assert image.data.shape == (2, 16, 16)
+    assert "only this one is read" in image.notes[0]

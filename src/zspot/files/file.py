@@ -112,7 +112,7 @@ def _denoise(
     if second is not None and any(map(is_store, (source, second, target))):
         raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
     if second is None and planes.options.dtype != "float32":
-        with open_stack(source, target) as stack:
+        with open_stack(source, target, max_memory=planes.options.max_memory) as stack:
             if stack is not None and _splits(planes.options.axes, stack):
                 return _denoise_stack(stack, target, planes, overwrite)
     return _denoise_whole(source, target, planes, overwrite, second)
@@ -140,7 +140,8 @@ def _denoise_whole(
     source: Path, target: Path, planes: PlaneRunner, overwrite: bool, second: Path | None
 ) -> tuple[str, ...]:
     """Denoise a file that is in memory as a whole; return notes."""
-    image, axes = read(source), planes.options.axes
+    axes, most = planes.options.axes, planes.options.max_memory
+    image = read(source, max_memory=most)
     if planes.options.dtype == "float32":
         image = _with_fractions(image)
     if image.alpha is not None and "S" in image.axes and "C" in (axes or ""):
@@ -148,7 +149,7 @@ def _denoise_whole(
     check_target(target, overwrite=overwrite, source=image)
     if axes is not None and len(axes) != image.data.ndim:
         raise _other_axes(axes, source, image.data.shape, image.axes)
-    other = None if second is None else _same_layout(image, read(second), source, second).data
+    other = None if second is None else _same_layout(image, source, second, most)
     out = np.empty_like(image.data)
     for place, result in planes.results_of(image, axes, other):
         out[place] = planes.options.blend(result)
@@ -197,14 +198,17 @@ def _hints(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -
     return tuple(hints)
 
 
-def _same_layout(first: ImageFile, other: ImageFile, source: Path, second: Path) -> ImageFile:
-    """Check that a second file holds the same planes as the first and return it."""
+def _same_layout(
+    first: ImageFile, source: Path, second: Path, most: int | str | None
+) -> np.ndarray:
+    """Return the pixels of a second file, which must hold the same planes as the first."""
+    other = read(second, max_memory=most)
     if (other.axes, other.data.shape) != (first.axes, first.data.shape):
         raise FileError(
             f"{second}: has shape {other.data.shape} ({other.axes}) and {source} has "
             f"{first.data.shape} ({first.axes}): both must show the same scene pixel by pixel"
         )
-    return other
+    return other.data
 
 
 def _splits(axes: str | None, stack: Stack) -> bool:

@@ -44,7 +44,8 @@ class PlaneRunner:
         self.options = options
         self.count = 1
         self.nodata: float | None = None
-        self.mask = None if options.mask is None else read(options.mask).data != 0
+        most = options.max_memory
+        self.mask = None if options.mask is None else read(options.mask, max_memory=most).data != 0
         # The result whose fit the planes of a channel start from: that of the first, not the one
         # before. So the same bytes come out whatever was done before, in whatever run.
         self._firsts: dict[int, Result] | None = {} if options.share_fit else None

@@ -21,6 +21,7 @@ from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
 from zspot.files.planes import PlaneRunner, series
 from zspot.io.atomic import check_free, lock, sync_folder, taken
+from zspot.io.checks import Limit
 from zspot.io.ome_zarr import Level, Picture, copy_all_but_pixels, pictures
 
 _STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
@@ -43,7 +44,7 @@ def denoise_store(
         found = pictures(source, axes)
         for picture in found:
             for level in picture.levels:
-                level.check()
+                level.check(Limit(memory=planes.options.max_memory))
         with _workplace(target) as place:
             before = fingerprint(source)
             job = {**planes.options.to_store_job(), "input": before}

@@ -15,7 +15,7 @@ import tifffile
 
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
-from zspot.io.checks import check_header, check_pixel_type
+from zspot.io.checks import Limit, check_pixel_type, check_shape
 from zspot.io.image_file import ImageFile, Stack
 
 # bioio logs each failure; without a handler Python prints that to stderr.
@@ -24,10 +24,10 @@ logging.getLogger("bioio").addHandler(logging.NullHandler())
 _HEAD = 2**24  # bytes that tell one file from another
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Read the first scene of an ND2 or CZI file as a whole."""
-    stack = BioStack(path, max_pixels)
-    check_header(path, stack.shape, max_pixels)
+    stack = BioStack(path, limit)
+    limit.check(path, stack.shape, stack.dtype.itemsize)
     data = np.stack([stack.read(number) for number in range(len(stack))])
     return ImageFile(data.reshape(stack.shape), stack.axes, None, "tiff", {}, path, stack.notes)
 
@@ -35,22 +35,23 @@ def read(path: Path, max_pixels: int) -> ImageFile:
 class BioStack(Stack):
     """The first scene of an ND2 or CZI file, axes TCZYX or TCZYXS."""
 
-    def __init__(self, path: Path, max_pixels: int) -> None:
+    def __init__(self, path: Path, limit: Limit) -> None:
         self.path = path
         from bioio import BioImage
 
         reader = importlib.import_module(f"bioio_{path.suffix[1:].lower()}").Reader
         if path.suffix.lower() == ".czi":
-            check_directory(path, max_pixels)
+            check_directory(path, limit)
         self._image = BioImage(path, reader=reader)
         self.axes = self._image.dims.order
         self.shape = tuple(self._image.shape)
         self.plane_axes = "YXS" if self.axes.endswith("S") else "YX"
         if set(self.axes) - set("TCZYXS"):
             raise FileError(f"{path} has axes {self.axes}, of which some are unknown; convert it")
-        check_header(path, self.shape, 2**63)
-        check_header(path, self.shape[-len(self.plane_axes) :], max_pixels)
-        check_pixel_type(path, np.dtype(self._image.dtype))
+        check_shape(path, self.shape)
+        self.dtype = np.dtype(self._image.dtype)
+        check_pixel_type(path, self.dtype)
+        limit.check(path, self.shape[-len(self.plane_axes) :], self.dtype.itemsize)
         self.notes = ("The file is written as OME-TIFF with pixel sizes and channel names.",)
         scenes = len(self._image.scenes)
         if scenes > 1:
@@ -71,7 +72,7 @@ class BioStack(Stack):
             writer.write(
                 planes,
                 shape=self.shape,
-                dtype=np.dtype(self._image.dtype),
+                dtype=self.dtype,
                 photometric="rgb" if self.plane_axes == "YXS" else "minisblack",
                 compression="zlib",
                 metadata=self._metadata(),
@@ -111,7 +112,7 @@ _MOST_DIMENSIONS = 40
 _SPARSE = 64  # planes that may be promised for each that is there
 
 
-def check_directory(path: Path, max_pixels: int) -> None:
+def check_directory(path: Path, limit: Limit) -> None:
     """Refuse a CZI directory that is damaged, or promises too many planes or too large ones.
 
     Asked before a library is: those make room for every plane it names, whatever is in the file.
@@ -132,7 +133,7 @@ def check_directory(path: Path, max_pixels: int) -> None:
             lowest[name] = min(start, lowest.get(name, start))
             highest[name] = max(start + size, highest.get(name, start + size))
     extent = {name: highest[name] - lowest[name] for name in lowest}
-    check_header(path, (extent.pop(b"Y", 0), extent.pop(b"X", 0)), max_pixels)
+    limit.check(path, (extent.pop(b"Y", 0), extent.pop(b"X", 0)))
     planes = math.prod(max(1, size) for size in extent.values())
     if planes > _SPARSE * len(entries):
         raise FileError(

@@ -8,28 +8,25 @@ import numpy as np
 
 from zspot.core.errors import FileError
 from zspot.io import pillow
-from zspot.io.checks import check_header
+from zspot.io.checks import Limit
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 refusal = partial(plain_refusal, name="BMP", dtypes=("uint8",), samples=(1, 3, 4))
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Read a BMP file.
 
     Kept: resolution, alpha. Palette images become RGB, run-length and 16-bit packings become plain
     8-bit samples; a colour profile inside the file is not kept. All of this is noted.
     """
     content = path.read_bytes()
-    width, height = np.frombuffer(content[18:26], "<i4") if len(content) >= 26 else (0, 0)
-    if content[14:18] != b"\x0c\x00\x00\x00":  # the 12-byte OS/2 header has 16-bit sizes
-        check_header(path, (abs(int(height)), int(width)), max_pixels)
-    picture, pixels = pillow.decode(path, content, "BMP", max_pixels)
+    picture = pillow.decode(path, content, "BMP", limit)
     if picture.mode == "1":
         raise FileError(f"{path} has 1-bit pixels, nothing to denoise; convert it to 8-bit grey")
-    notes = []
-    if picture.mode == "P":
-        pixels = np.asarray(picture.convert("RGB"))
+    notes, palette = [], picture.mode == "P"
+    pixels = np.asarray(picture.convert("RGB") if palette else picture)
+    if palette:
         notes.append("The palette is expanded: the file is written as RGB.")
     if content[14:15] == b"\x7c" and content[70:74] in (b"DEBM", b"LKNI"):
         notes.append("The colour profile inside the BMP file is not kept.")

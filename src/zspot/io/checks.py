@@ -2,12 +2,15 @@
 
 import contextlib
 import math
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from zspot.core.errors import FileError
+from zspot.core.memory import in_words, limit_of, resident
 from zspot.io.atomic import os_reason
 
 #: Largest number of values (pixels times samples times planes) that `read` decodes by default.
@@ -18,30 +21,56 @@ PIXEL_TYPES = frozenset(
     {"uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64"}
 )
 
-# Deflate packs at most 1032 bytes into one.
+# Deflate packs at most 1032 bytes into one. Other codings can pack more, but no picture with noise.
 _DENSEST = 1032
-_SLACK = 2**16
+_ZEROS = 256  # bytes in a row, of a twentieth of a file: not in a picture with noise
+_SMALL = 2**26  # bytes of pixels that any file may promise
 
 
-def check_header(path: Path, shape: tuple[int, ...], limit: int) -> None:
-    """Refuse an image that has no pixels, or more than `limit` values, before decoding it."""
-    size = " x ".join(map(str, shape)) or "0"
+@dataclass(frozen=True)
+class Limit:
+    """What a file may promise: values, and bytes that the process may take (`max_memory`)."""
+
+    values: int = MAX_PIXELS
+    memory: int | str | None = None
+
+    def check(
+        self, path: Path, shape: tuple[int, ...], size: int = 1, stored: int | None = None,
+        copies: int = 2,
+    ) -> None:  # fmt: skip
+        """Refuse an image of `shape` that cannot be or is too large, before it is decoded.
+
+        `size`: bytes of a value. `stored`: bytes that hold the image, usually the whole file.
+        `copies`: how often the reader has the values in memory at once.
+        """
+        check_shape(path, shape)
+        words, values = " x ".join(map(str, shape)), math.prod(shape)
+        if values > self.values:
+            raise FileError(
+                f"{path}: the header promises {words} values, more than the limit of "
+                f"{self.values}; check the file, or raise max_pixels"
+            )
+        if values * size <= _SMALL:
+            return
+        stored = path.stat().st_size if stored is None else stored
+        if values * size > _DENSEST * stored + _SMALL:
+            raise FileError(
+                f"{path}: the header promises {words} values, more than {stored} bytes can hold; "
+                "it is truncated or damaged, copy it again"
+            )
+        need, room = copies * values * size + stored, limit_of(self.memory) - resident()
+        if need > room:
+            raise FileError(
+                f"{path}: reading {words} values takes {in_words(need)} of memory, and "
+                f"{in_words(max(room, 0))} may be taken; raise max_memory, or cut the image"
+            )
+
+
+def check_shape(path: Path, shape: tuple[int, ...]) -> None:
+    """Refuse an image that has no pixels."""
     if not shape or min(shape) < 1:
+        size = " x ".join(map(str, shape)) or "0"
         raise FileError(f"{path}: the image has no pixels (its size is {size})")
-    if math.prod(shape) > limit:
-        raise FileError(
-            f"{path}: the header promises {size} values, more than the limit of {limit}; "
-            "check the file, or raise max_pixels"
-        )
-
-
-def check_density(path: Path, stored: int, promised: int) -> None:
-    """Refuse a header that promises more bytes than deflate can have packed into `stored`."""
-    if promised > _DENSEST * stored + _SLACK:
-        raise FileError(
-            f"{path} is truncated: {stored} bytes of pixels cannot make the {promised} bytes that "
-            "its header promises; copy it again"
-        )
 
 
 def check_pixel_type(path: Path, dtype: np.dtype) -> None:
@@ -51,6 +80,21 @@ def check_pixel_type(path: Path, dtype: np.dtype) -> None:
             f"{path}: pixels of type {dtype.name} are not supported; convert them to 8-bit or "
             "16-bit integers or to float32"
         )
+
+
+def check_zeros(path: Path, content: bytes, *others: bytes) -> tuple[str, ...]:
+    """Note zero bytes in a row where there should be a coded picture, and refuse many.
+
+    A copy that broke off may leave them, and some decoders take them as picture. `others`: parts
+    of `content` that are no picture.
+    """
+    for other in filter(None, others):
+        content = content.replace(other, b"")
+    longest = max(map(len, re.findall(rb"\0{64,}", content)), default=0)
+    if longest > max(_ZEROS, len(content) // 20):
+        raise FileError(f"{path} is torn: {longest} bytes of its picture are zero; copy it again")
+    note = f"{longest} bytes of the picture in the file are zero, as if lost: look at the result."
+    return (note,) if longest else ()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from zspot.core.errors import FileError
-from zspot.io.checks import check_header
+from zspot.io.checks import Limit, check_zeros
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 _Boxes = list[tuple[bytes, bytes]]  # names and payloads
@@ -33,6 +33,7 @@ class _Header:
     notes: list[str]
     turns: int = 0  # anticlockwise quarters that show the picture upright
     icc: bytes | None = None
+    exif: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Coded:
     bits: int = 16  # the most
     boxes: dict[str, tuple[bytes, bytes]] | None = None  # None: no box is kept
 
-    def read(self, path: Path, max_pixels: int) -> ImageFile:
+    def read(self, path: Path, limit: Limit) -> ImageFile:
         """Read a still image, grey or RGB, with or without alpha.
 
         Kept: 8 to 16 bits (AVIF to 12), alpha; of JPEG XL and JPEG 2000 EXIF, XMP and all other
@@ -57,7 +58,7 @@ class Coded:
         content = path.read_bytes()
         boxes = list(_boxes(content)) if content[:4] == b"\0\0\0\x0c" else []
         header = self.look(path, content, boxes)
-        check_header(path, header.size, max_pixels)
+        limit.check(path, header.size, -(-header.bits // 8))
         pixels = getattr(imagecodecs, f"{self.codec}_decode")(content)
         data, alpha, axes = split_alpha(np.ascontiguousarray(np.rot90(pixels, header.turns)))
         metadata: dict[str, Any] = {self.codec: {"boxes": boxes, "bits": header.bits}}
@@ -65,7 +66,9 @@ class Coded:
         for key, (name, start) in (self.boxes or {}).items():
             found = [p[len(start) :] for n, p in boxes if n == name and p.startswith(start)]
             metadata |= {key: found[0]} if found else {}
-        return ImageFile(data, axes, alpha, self.codec, metadata, path, tuple(header.notes))
+        others = (metadata.get(key, b"") for key in ("exif", "xmp", "icc"))
+        zeros = check_zeros(path, content, header.exif, *others) if self is not JXL else ()
+        return ImageFile(data, axes, alpha, self.codec, metadata, path, (*header.notes, *zeros))
 
     def refusal(self, image: ImageFile) -> str | None:
         """Say why the format cannot hold the image, or None."""
@@ -150,7 +153,14 @@ def _avif(path: Path, content: bytes, boxes: _Boxes) -> _Header:
     lost = [word for key, word in lost.items() if info.get(key)]
     notes = [_LOSSY] + [f"{' and '.join(lost)} of the AVIF file are not kept."] * bool(lost)
     bits = 12 if deep & 0x20 else 10 if deep & 0x40 else 8
-    return _Header((*size, bands), bits, notes, turn[1][0] if turn else 0, info.get("icc_profile"))
+    return _Header(
+        (*size, bands),
+        bits,
+        notes,
+        turn[1][0] if turn else 0,
+        info.get("icc_profile"),
+        info.get("exif", b""),
+    )
 
 
 class _Bits:

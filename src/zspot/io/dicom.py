@@ -10,13 +10,13 @@ import numpy as np
 
 from zspot._version import __version__
 from zspot.core.errors import FileError
-from zspot.io.checks import check_header, check_pixel_type
+from zspot.io.checks import Limit, check_pixel_type
 from zspot.io.image_file import ImageFile
 
 _LITTLE_ENDIAN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")  # implicit and explicit
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Read a DICOM file; several frames are planes ("QYX").
 
     Kept: all tags, BitsStored among them. Values are denoised as they are stored, so the rescaling
@@ -36,7 +36,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
             raise FileError(f"{path} has no grey or RGB pixels of whole numbers; convert it")
         frames, samples = int(source.get("NumberOfFrames") or 1), source.SamplesPerPixel
         sizes = {"Q": frames, "Y": source.Rows, "X": source.Columns, "S": samples}
-        check_header(path, tuple(sizes.values()), max_pixels)
+        limit.check(path, tuple(sizes.values()), source.BitsAllocated // 8)
         axes = "".join(letter for letter in sizes if letter in "YX" or sizes[letter] > 1)
         pixels = pixel_array(source)
     data = pixels.astype(pixels.dtype.newbyteorder("=")).reshape([sizes[a] for a in axes])

@@ -8,14 +8,14 @@ from typing import BinaryIO
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.checks import check_header
+from zspot.io.checks import Limit
 from zspot.io.image_file import ImageFile, plain_refusal
 
 _DTYPES = ("float16", "float32", "uint32")
 _LOSSLESS = ("NO", "RLE", "ZIPS", "ZIP", "PIZ", "ZSTD", "HTJ2K32", "HTJ2K256")
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Read the first part of an OpenEXR file: R, G, B together, or Y, or each other channel alone.
 
     Kept: half or float, all attributes, tiles, alpha, and bit for bit what is not denoised (noted):
@@ -28,7 +28,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     for head in heads:
         listed, (low, high) = head.header["channels"], head.header["dataWindow"]
         width, height = (int(side) for side in high.astype(np.int64) - low + 1)
-        check_header(path, (height, width, len(listed)), max_pixels)
+        limit.check(path, (height, width, len(listed)), 4)
         plain = "ONE_LEVEL" in repr(head.header.get("tiles", "ONE_LEVEL"))
         plain &= all((c.xSampling, c.ySampling) == (1, 1) for c in listed)
         if not plain or "deep" in str(head.type()):

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.checks import check_header, check_pixel_type
+from zspot.io.checks import Limit, check_pixel_type
 from zspot.io.image_file import ImageFile
 
 _CARD = 80  # bytes
@@ -17,7 +17,7 @@ _SUMS = (b"CHECKSUM", b"DATASUM ")
 _SHIFTS = {("uint8", -128): "int8", ("int16", 1 << 15): "uint16", ("int32", 1 << 31): "uint32"}
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Read the first image of a FITS file; more than two axes are planes ("QYX").
 
     Kept: everything but the pixels, byte for byte: all header cards, other images and tables (which
@@ -39,10 +39,10 @@ def read(path: Path, max_pixels: int) -> ImageFile:
                     f"{path} holds {kind} image; only plain ones of two or more axes are read"
                 )
             header, shape, where = images[0].header, images[0].shape, images[0].fileinfo()
-    check_header(path, shape, max_pixels)
     bits = header["BITPIX"]
     stored = np.dtype("u1" if bits == 8 else f">{'f' if bits < 0 else 'i'}{abs(bits) // 8}")
     check_pixel_type(path, stored)
+    limit.check(path, shape, stored.itemsize)
     start, count = where["datLoc"], int(np.prod(shape, dtype=object))
     if len(content) < start + count * stored.itemsize:
         raise FileError(f"{path} is truncated: its pixels end early; copy the file again")

@@ -4,29 +4,35 @@ Pillow codes the pixels; the segments (EXIF, ICC, XMP, comments, ...) are copied
 """
 
 import io
+import re
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+import simplejpeg
+
 from zspot.core.errors import FileError
 from zspot.io import pillow
-from zspot.io.checks import check_header
-from zspot.io.image_file import ImageFile, interleaved, plain_refusal
+from zspot.io.checks import Limit, check_zeros, first_line
+from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 _SOI, _EOI, _SOS, _APP0, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE, 0xFE
+_DHT, _COUNTS = 0xC4, 17  # bytes of a Huffman table before its symbols
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = 0xC2
 _CODED = {0xC0, 0xC1, _PROGRESSIVE}
 # Markers without a length: padding, restarts, start, TEM.
 _BARE = {0x00, 0x01, *range(0xD0, 0xD9)}
+_SPARE, _MOST_SCANS = 16, 100  # bytes that no picture needs; scans, each of which takes its time
 _EXIF = b"Exif\0\0"
 _SUBSAMPLING = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 
 refusal = partial(plain_refusal, name="JPEG", dtypes=("uint8",), samples=(1, 3), largest=65535)
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Read a JPEG file.
 
     Kept: EXIF, ICC profile, XMP, comments, resolution and every other header segment byte for byte;
@@ -35,7 +41,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     CMYK, 12-bit, lossless and arithmetic coding are refused.
     """
     content = path.read_bytes()
-    segments, trailing = _walk(path, content)
+    segments, scans, end = _walk(path, content)
     marker, frame = next(((m, p) for m, p in segments if m in _FRAMES), (0, b""))
     if len(frame) < 6:
         raise FileError(f"{path} is damaged: it has no JPEG frame header; copy it again")
@@ -45,22 +51,79 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     if len(components) not in (1, 3):
         raise FileError(f"{path} has {len(components)} colours (CMYK?); convert it to RGB")
     size = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
-    check_header(path, (*size, len(components)), max_pixels)
-    picture, pixels = pillow.decode(path, content, "JPEG", max_pixels)
+    limit.check(path, (*size, len(components)))
+    picture = pillow.decode(path, content, "JPEG", limit)
     coding, notes = _coding(segments, components, getattr(picture, "quantization", {}))
+    pixels, axes = _pixels(path, content, "GRAY" if len(components) == 1 else "RGB", notes)
     coding["progressive"] = marker == _PROGRESSIVE
+    if coding["progressive"] and _unfinished(scans, components):
+        raise FileError(f"{path} is torn: some of its scans are missing; copy it again")
+    if not coding["progressive"] and not _zeros_are_flat(segments):
+        notes += check_zeros(path, content[scans[0][0] : end])
     # The index of a multi-picture file points at images that are not written.
     kept = [(m, p) for m, p in segments if _is_header((m, p)) and (m, p[:4]) != (0xE2, b"MPF\0")]
     metadata = _common_metadata(picture.info) | {"jpeg": {"coding": coding, "segments": kept}}
-    if trailing:
-        notes.append(f"The {trailing} bytes after the image are not kept.")
-    axes = "YX" if pixels.ndim == 2 else "YXS"
+    if end < len(content):
+        notes.append(f"The {len(content) - end} bytes after the image are not kept.")
     return ImageFile(pixels, axes, None, "jpeg", metadata, path, tuple(notes))
 
 
-def _walk(path: Path, content: bytes) -> tuple[list[tuple[int, bytes]], int]:
-    """Return the segments before the first scan, as (marker, payload), and the bytes left over."""
-    segments, position, scanned = [], 2, False
+def _pixels(path: Path, content: bytes, colours: str, notes: list[str]) -> tuple[np.ndarray, str]:
+    try:
+        pixels = simplejpeg.decode_jpeg(content, colours)
+    except ValueError as error:  # of data that libjpeg makes up and most programs pass over
+        wrong = first_line(error)
+        if _torn(wrong):
+            raise FileError(
+                f"{path} is damaged ({wrong}); copy it again, or save it anew"
+            ) from None
+        pixels = simplejpeg.decode_jpeg(content, colours, strict=False)
+        notes.append(f"The JPEG data are not as they should be ({wrong}): look at the result.")
+    data, _, axes = split_alpha(pixels)
+    return data, axes
+
+
+def check_part(path: Path, content: bytes) -> None:
+    """Refuse a JPEG inside another file of which much is missing; it is decoded small."""
+    try:
+        simplejpeg.decode_jpeg(content, "GRAY", min_factor=8)
+    except ValueError as error:
+        if _torn(first_line(error)):
+            raise FileError(f"{path} is damaged ({first_line(error)}); copy it again") from None
+
+
+def _torn(warning: str) -> bool:
+    """Say whether a warning of libjpeg is about more than a few bytes."""
+    about = re.match("Corrupt JPEG data|Premature end", warning)
+    spare = re.search(r"(\d+) extraneous bytes before marker 0xd9", warning)
+    return about is not None and not (spare and int(spare[1]) <= _SPARE)
+
+
+def _unfinished(scans: list[tuple[int, bytes]], components: list) -> bool:
+    """Say whether a progressive image lacks a coefficient, or the last bit of one."""
+    left = {}
+    for _, scan in scans:
+        first, last, bits = scan[-3:]
+        for name in scan[1:-3:2]:
+            left |= {(name, number): bits & 15 for number in range(first, last + 1)}
+    return any(left.get((c[0], number)) != 0 for c in components for number in range(64))
+
+
+def _zeros_are_flat(segments: list[tuple[int, bytes]]) -> bool:
+    """Say whether zero bits mean "as before" in all Huffman tables, as flat pictures have it."""
+    symbols = []
+    for tables in (payload for marker, payload in segments if marker == _DHT):
+        while len(tables) > _COUNTS:
+            symbols.append(tables[_COUNTS])
+            tables = tables[_COUNTS + sum(tables[1:_COUNTS]) :]
+    return not any(symbols)
+
+
+def _walk(
+    path: Path, content: bytes
+) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes]], int]:
+    """Return (marker, payload) before the first scan, (place, head) of each scan, and the end."""
+    segments, scans, position = [], [], 2
     while True:
         position = content.find(b"\xff", position)
         if position < 0 or position + 2 > len(content):
@@ -69,14 +132,18 @@ def _walk(path: Path, content: bytes) -> tuple[list[tuple[int, bytes]], int]:
         if marker == 0xFF:  # fill byte
             position += 1
         elif marker == _EOI:
-            return segments, len(content) - position - 2
+            return segments, scans, position + 2
         elif marker in _BARE:
             position += 2
         else:
             length = int.from_bytes(content[position + 2 : position + 4], "big")
-            scanned |= marker == _SOS
-            if not scanned:
-                segments.append((marker, content[position + 4 : position + 2 + length]))
+            payload = content[position + 4 : position + 2 + length]
+            if marker == _SOS:
+                scans.append((position, payload))
+            elif not scans:
+                segments.append((marker, payload))
+            if len(scans) > _MOST_SCANS:
+                raise FileError(f"{path} uses a rare JPEG coding; convert it to baseline JPEG")
             position += 2 + max(length, 2)
 
 

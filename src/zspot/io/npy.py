@@ -6,11 +6,11 @@ from typing import BinaryIO
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.checks import check_header, check_pixel_type
+from zspot.io.checks import Limit, check_pixel_type
 from zspot.io.image_file import ImageFile
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Read an NPY file of two or three dimensions.
 
     Three dimensions are rows, columns and 1 to 4 samples if the last one is that short ("YXS"),
@@ -26,7 +26,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
         raise FileError(f"{path} holds pickled objects, which are never loaded; save numbers")
     if len(shape) not in (2, 3):
         raise FileError(f"{path} has {len(shape)} dimensions; save 2 (Y, X) or 3 (Y, X, S)")
-    check_header(path, shape, max_pixels)
+    limit.check(path, shape, dtype.itemsize)
     check_pixel_type(path, dtype)
     if path.stat().st_size < start + int(np.prod(shape, dtype=object)) * dtype.itemsize:
         raise FileError(f"{path} is truncated: it ends before its last pixel; copy it again")

@@ -6,8 +6,7 @@ import math
 import os
 import re
 import shutil
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,18 +16,13 @@ import numpy as np
 
 from zspot.core.errors import FileError, shown
 from zspot.io.atomic import check_plain, sync
-from zspot.io.checks import (
-    MAX_PIXELS,
-    check_header,
-    check_pixel_type,
-    first_line,
-    one_kind_of_error,
-)
+from zspot.io.checks import Limit, check_pixel_type, check_shape, first_line, one_kind_of_error
+from zspot.io.zarr_chunks import check_chunk
 
 _LARGEST_METADATA = 2**26  # bytes; more is no description of an image
+_MOST = 2**20  # chunks of a plane, each of which takes its time
 _DEEPEST = 6  # plate, row, column, field, image, level
 _METADATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"})
-_BLOSC = struct.Struct("<BBBBIII")  # versions, flags, item size; bytes unpacked, of a part, packed
 
 
 @dataclass(frozen=True)
@@ -67,14 +61,21 @@ class Level:
                     found[path] = index if len(index) == len(self.shape) else ()
         return found
 
+    @cached_property
+    def _listed(self) -> dict[tuple[int, ...], list[tuple[int, ...]]]:
+        """The chunks that are there, by block."""
+        found: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+        for index in sorted(index for index in self.files.values() if index):
+            if all(map(int.__lt__, index, self._grid)):
+                found.setdefault(tuple(index[axis] for axis in self.leading), []).append(index)
+        return found
+
     def blocks(self) -> list[tuple[int, ...]]:
         """Return the places of the blocks with any chunk, along the axes that count planes.
 
         A chunk that is not there holds one value everywhere and needs no work.
         """
-        found = (index for index in self.files.values() if index)
-        inside = (i for i in found if all(map(int.__lt__, i, self._grid)))
-        return sorted({tuple(index[axis] for axis in self.leading) for index in inside})
+        return sorted(self._listed)
 
     def region(self, block: tuple[int, ...]) -> tuple[slice, ...]:
         """Return the part of the array that a block covers: a few planes, whole."""
@@ -84,15 +85,17 @@ class Level:
             parts[axis] = slice(start, min(start + self.chunks[axis], self.shape[axis]))
         return tuple(parts)
 
-    def check(self) -> None:
+    def check(self, limit: Limit) -> None:
         """Refuse pixels that cannot be denoised and blocks too large to decode."""
         check_pixel_type(self.path, self.dtype)
-        check_header(self.path, self.shape, 2**63)
+        check_shape(self.path, self.shape)
         sizes = enumerate(self.shape)
         block = tuple(self.chunks[axis] if axis in self.leading else size for axis, size in sizes)
-        check_header(self.path, block, MAX_PIXELS)
+        if math.prod(n for axis, n in enumerate(self._grid) if axis not in self.leading) > _MOST:
+            raise FileError(f"{self.path} is cut into more than {_MOST} chunks a plane; rechunk it")
         # A chunk is decoded whole, and may be larger than the image.
-        check_header(self.path, self.chunks, MAX_PIXELS)
+        for part in (block, self.chunks):
+            limit.check(self.path, part, self.dtype.itemsize, math.prod(part) * self.dtype.itemsize)
 
     def read(self, block: tuple[int, ...], array: Any) -> np.ndarray:
         """Read a block of the open `array`."""
@@ -111,8 +114,10 @@ class Level:
             raise
         except Exception as error:  # codecs raise what they like
             raise FileError(f"{_folder(array)} cannot be written ({first_line(error)})") from error
-        for path in self._chunk_files(block, array):
-            sync(path)
+        for index in self._cells(block):
+            path = _chunk(array, index)
+            if path.exists():  # a chunk of one value is not written
+                sync(path)
 
     def reduced(self, block: tuple[int, ...], above: Any) -> np.ndarray:
         """Average the next larger copy, open as `above`, down to a block of this one."""
@@ -131,37 +136,35 @@ class Level:
         return (np.rint(values) if self.dtype.kind in "iu" else values).astype(self.dtype)
 
     def _check_chunks(self, block: tuple[int, ...], array: Any) -> None:
-        """Refuse chunks of a block whose Blosc header does not fit: Blosc believes it blindly."""
-        metadata = array.metadata
-        last = getattr(metadata, "compressor", None) or getattr(metadata, "codecs", (None,))[-1]
-        if "Blosc" not in type(last).__name__:
-            return
-        most = math.prod(self.chunks) * self.dtype.itemsize
+        """Refuse chunks of a block that do not fit, and a block of next to nothing."""
+        stored = 0
         for path in self._chunk_files(block, array):
-            with path.open("rb") as handle:
-                head = handle.read(_BLOSC.size)
-            size = path.stat().st_size
-            fits = len(head) == _BLOSC.size
-            if fits:
-                *_, unpacked, part, packed = _BLOSC.unpack(head)
-                fits = packed == size and unpacked <= most and part <= max(unpacked, 1)
-            if not fits:
-                raise FileError(f"{path} is damaged: its header does not fit; copy it again")
+            check_chunk(path, array.metadata, self.chunks, self.dtype.itemsize)
+            stored += path.stat().st_size
+        sizes = [part.indices(n) for part, n in zip(self.region(block), self.shape, strict=True)]
+        shape = tuple(stop - start for start, stop, _ in sizes)
+        Limit().check(self.path, shape, self.dtype.itemsize, stored)
+
+    def _cells(self, block: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Return the places of the chunks of a block."""
+        places = dict(zip(self.leading, block, strict=True))
+        cells = [[places[a]] if a in places else range(n) for a, n in enumerate(self._grid)]
+        return itertools.product(*cells)
 
     def _chunk_files(self, block: tuple[int, ...], array: Any) -> Iterator[Path]:
-        cells: list[Sequence[int]] = [range(count) for count in self._grid]
-        for axis, place in zip(self.leading, block, strict=True):
-            cells[axis] = [place]
-        for index in itertools.product(*cells):
-            path = _folder(array) / array.metadata.encode_chunk_key(index)
-            if path.exists():  # a chunk of one value is not written
-                yield path
-            elif path in self.files:
+        for index in self._listed[block]:
+            path = _chunk(array, index)
+            if not path.exists():
                 raise FileError(f"{path} vanished while the folder was read; run again")
+            yield path
 
 
 def _folder(array: Any) -> Path:
     return Path(array.store.root, array.path)
+
+
+def _chunk(array: Any, index: tuple[int, ...]) -> Path:
+    return _folder(array) / array.metadata.encode_chunk_key(index)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write, check_free, check_plain, os_reason
-from zspot.io.checks import MAX_PIXELS, first_line, one_kind_of_error
+from zspot.io.checks import MAX_PIXELS, Limit, first_line, one_kind_of_error
 from zspot.io.image_file import ImageFile, Stack
 
 _RAW_SUFFIXES = (
@@ -65,7 +65,12 @@ _NAMES = {name: name.upper() for name in FORMATS} | {"webp": "WebP", "jxl": "JPE
 _NAMES |= {"jp2": "JPEG 2000", "j2k": "raw JPEG 2000"}
 
 
-def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> ImageFile:
+def read(
+    path: str | os.PathLike[str],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    max_memory: int | str | None = None,
+) -> ImageFile:
     """Read an image file of one of the formats listed in the documentation, "Files and formats".
 
     Parameters
@@ -75,6 +80,8 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image
     max_pixels : int
         Largest number of values (pixels times samples times planes) to decode, checked against the
         header before decoding.
+    max_memory : int or str, optional
+        As in `zspot.denoise`, checked before decoding too.
 
     Returns
     -------
@@ -89,12 +96,16 @@ def read(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image
     """
     path = Path(path)
     with one_kind_of_error(path):
-        return _module(_identify(path), path).read(path, max_pixels)
+        return _module(_identify(path), path).read(path, Limit(max_pixels, max_memory))
 
 
 @contextlib.contextmanager
 def open_stack(
-    path: str | os.PathLike[str], target: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    max_memory: int | str | None = None,
 ) -> Iterator[Stack | None]:
     """Open a file whose planes can be read and written one by one.
 
@@ -106,6 +117,8 @@ def open_stack(
         File to be written.
     max_pixels : int
         Largest number of values of one plane.
+    max_memory : int or str, optional
+        As `read`.
 
     Yields
     ------
@@ -123,7 +136,7 @@ def open_stack(
         name = _identify(path)
         module = _module(name, path)
         if hasattr(module, "open_stack") and _BY_SUFFIX.get(Path(target).suffix.lower()) == "tiff":
-            stack = module.open_stack(path, max_pixels)
+            stack = module.open_stack(path, Limit(max_pixels, max_memory))
     with contextlib.nullcontext() if stack is None else contextlib.closing(stack):
         yield stack
 

@@ -11,34 +11,34 @@ from PIL import Image
 from PIL import ImageFile as PillowFile
 
 from zspot.core.errors import FileError
-from zspot.io.checks import check_header
+from zspot.io.checks import Limit
 from zspot.io.image_file import ImageFile
 
 _LOCK = threading.Lock()
 _MOST_BYTES_PER_PIXEL = 8
+_COPIES = 4  # of the pixels while Pillow hands them over
 
 
-def decode(
-    path: Path, content: bytes, name: str, max_pixels: int
-) -> tuple[Image.Image, np.ndarray]:
-    """Decode with Pillow; return its image (for the header) and the pixels.
+def decode(path: Path, content: bytes, name: str, limit: Limit) -> Image.Image:
+    """Return the image, decoded but for JPEG, of which only the header is read.
 
-    Pillow warns above 89 million pixels and refuses above twice that. Those limits are process-wide
-    state, so they are lifted only here, under a lock; the size is checked from the header instead.
+    Pillow's own limits of size are process-wide, so they are lifted only here, under a lock.
     """
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        limit, truncated = Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES
+        most, truncated = Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES
         Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = None, False
         try:
             image = Image.open(io.BytesIO(content), formats=(name,))
-            check_header(path, (image.height, image.width, len(image.getbands())), max_pixels)
-            if getattr(image, "is_animated", False) and name != "JPEG":
-                raise FileError(f"{path}: animated images are not supported; extract one frame")
-            image.load()
-            return image, np.asarray(image)
+            if name != "JPEG":
+                bands = len(image.getbands())
+                limit.check(path, (image.height, image.width, bands), copies=_COPIES)
+                if getattr(image, "is_animated", False):
+                    raise FileError(f"{path}: animated images are not supported; extract one frame")
+                image.load()
+            return image
         finally:
-            Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = limit, truncated
+            Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = most, truncated
 
 
 def dots_per_inch(image: ImageFile) -> tuple[float, float] | None:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import imagecodecs
 
 from zspot.core.errors import FileError
-from zspot.io.checks import check_density, check_header
+from zspot.io.checks import Limit
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -35,7 +35,7 @@ _LARGEST_PROFILE = 2**26
 refusal = partial(plain_refusal, name="PNG", dtypes=("uint8", "uint16"), samples=(1, 2, 3, 4))
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Read a PNG file.
 
     Kept: bit depth 8 or 16, alpha, ICC profile, gamma, chromaticities, resolution, EXIF, text,
@@ -53,10 +53,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     names = {name for name, _ in chunks}
     if b"acTL" in names:
         raise FileError(f"{path}: animated images are not supported; extract one frame")
-    check_header(path, (height, width, _SAMPLES[colour]), max_pixels)
-    stored = sum(len(payload) for name, payload in chunks if name == b"IDAT")
-    samples = 1 if colour == _PALETTE else _SAMPLES[colour]
-    check_density(path, stored, height * (width * samples * bits // 8))
+    limit.check(path, (height, width, _SAMPLES[colour]), max(1, bits // 8))
     data, alpha, axes = split_alpha(imagecodecs.png_decode(content))
     same_layout = colour != _PALETTE and b"tRNS" not in names and bits >= 8
     before, after, dropped = _select(chunks, same_layout)

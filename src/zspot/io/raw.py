@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ImageCms
 
 from zspot.core.errors import FileError
-from zspot.io.checks import check_header
+from zspot.io.checks import Limit
 from zspot.io.image_file import ImageFile
 from zspot.io.tiff.ifd import exif_of_tiff
 
@@ -17,7 +17,7 @@ from zspot.io.tiff.ifd import exif_of_tiff
 _SRGB_CURVE = (2.4, 12.92)
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Develop a camera RAW file to 16-bit sRGB.
 
     White balance of the camera, no automatic brightness, upright as the camera noted. The result is
@@ -28,7 +28,7 @@ def read(path: Path, max_pixels: int) -> ImageFile:
 
     with rawpy.imread(str(path)) as sensor:
         sizes = sensor.sizes
-        check_header(path, (sizes.height, sizes.width, 3), max_pixels)
+        limit.check(path, (sizes.height, sizes.width, 3), 2)
         pixels: Any = sensor.postprocess(
             use_camera_wb=True,
             output_bps=16,

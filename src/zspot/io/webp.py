@@ -9,7 +9,7 @@ import numpy as np
 
 from zspot.core.errors import FileError
 from zspot.io import pillow
-from zspot.io.checks import check_header
+from zspot.io.checks import Limit, check_zeros
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 refusal = partial(
@@ -17,7 +17,7 @@ refusal = partial(
 )
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Read a still WebP file.
 
     Kept: alpha, ICC profile, EXIF, XMP. A lossy file is written back losslessly, which is larger,
@@ -25,14 +25,10 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     """
     content = path.read_bytes()
     chunks = dict(_chunks(content))
-    if b"VP8X" in chunks and len(chunks[b"VP8X"]) >= 10:
-        head = chunks[b"VP8X"]
-        size = [1 + int.from_bytes(head[i : i + 3], "little") for i in (7, 4)]
-        check_header(path, tuple(size), max_pixels)
     if len(content) < 8 + int.from_bytes(content[4:8], "little"):
         raise FileError(f"{path} is truncated: its data end early; copy the file again")
-    _, pixels = pillow.decode(path, content, "WEBP", max_pixels)
-    data, alpha, axes = split_alpha(pixels)
+    picture = pillow.decode(path, content, "WEBP", limit)
+    data, alpha, axes = split_alpha(np.asarray(picture))
     metadata: dict[str, Any] = {"webp": {"lossless": b"VP8L" in chunks}}
     found = {
         "icc": chunks.get(b"ICCP"),
@@ -40,9 +36,9 @@ def read(path: Path, max_pixels: int) -> ImageFile:
         "xmp": chunks.get(b"XMP "),
     }
     metadata |= {key: value for key, value in found.items() if value}
-    notes = ()
+    notes = check_zeros(path, content, *filter(None, found.values()))
     if b"VP8L" not in chunks:
-        notes = ("The WebP file is lossy: it is written losslessly, so it will be larger.",)
+        notes += ("The WebP file is lossy: it is written losslessly, so it will be larger.",)
     return ImageFile(data, axes, alpha, "webp", metadata, path, notes)
 
 

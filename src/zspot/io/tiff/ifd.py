@@ -122,8 +122,8 @@ def even(offset: int) -> int:
     return offset + offset % 2
 
 
-def check_chain(path: Path) -> None:
-    """Refuse a file whose chain of directories runs in a circle or is longer than it can be."""
+def check_chain(path: Path) -> int:
+    """Count the directories; refuse a chain that is a circle or longer than it can be."""
     size = path.stat().st_size
     seen: set[int] = set()
     # Where the file ends early there is nothing more to follow.
@@ -144,6 +144,7 @@ def check_chain(path: Path) -> None:
             (count,) = head.unpack(handle.read(head.size))
             handle.seek(offset + head.size + count * entry.size)
             (offset,) = pointer.unpack(handle.read(pointer.size))
+    return len(seen)
 
 
 _EXIF, _GPS = 34665, 34853

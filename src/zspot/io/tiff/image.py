@@ -13,10 +13,12 @@ import tifffile
 
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
-from zspot.io.checks import check_header, check_pixel_type
+from zspot.io.checks import Limit, check_pixel_type
 from zspot.io.image_file import ImageFile, Stack, samples_last
-from zspot.io.tiff.ifd import attach_exif, byte_order, check_chain
+from zspot.io.jpeg import check_part
+from zspot.io.tiff.ifd import attach_exif, byte_order
 from zspot.io.tiff.layout import capture, rewrite
+from zspot.io.tiff.single import open_tiff
 
 # tifffile logs every oddity of a damaged file; without a handler Python prints that to stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -36,7 +38,7 @@ _NDPI = "Only the largest image of the NDPI file is denoised and written."
 _CLASSIC_LIMIT = 2**32 - 2**25  # above, offsets overflow classic TIFF; the rest is room for tags
 
 
-def read(path: Path, max_pixels: int) -> ImageFile:
+def read(path: Path, limit: Limit) -> ImageFile:
     """Read the first image series of a TIFF file.
 
     Kept: everything but the pixels, byte for byte, among it byte order, BigTIFF, strips or tiles,
@@ -47,13 +49,16 @@ def read(path: Path, max_pixels: int) -> ImageFile:
     written as a plain TIFF (noted). Palette (other than ImageJ's display colours), CMYK, CIELAB,
     sensor data, 1 to 7-bit and complex pixels are refused.
     """
-    check_chain(path)
-    with tifffile.TiffFile(path) as tif:
+    tif, notes = open_tiff(path)
+    with tif:
         if not tif.series or not tif.series[0].keyframe:
             raise FileError(f"{path} holds no image; check the file")
         series = tif.series[0]
-        check(path, tif, series, tuple(series.shape), max_pixels)
-        layout, notes = (None, [_NDPI]) if tif.is_ndpi else capture(path, tif, series)
+        check(path, tif, series, tuple(series.shape), limit)
+        layout, more = (None, [_NDPI]) if tif.is_ndpi else capture(path, tif, series)
+        notes += more
+        for page in series.pages:
+            check_jpeg(path, tif, page, series.keyframe)
         stored = np.asarray(series.asarray(maxworkers=1))
         stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
         stored_axes = axes_of(path, series)
@@ -135,14 +140,13 @@ def _options(image: ImageFile, samples: int) -> dict[str, Any]:
     return options
 
 
-def open_stack(path: Path, max_pixels: int) -> Stack | None:
+def open_stack(path: Path, limit: Limit) -> Stack | None:
     """Open a TIFF file whose first series has several pages, each a plane; None for any other."""
-    check_chain(path)
-    tif = tifffile.TiffFile(path)
+    tif, notes = open_tiff(path)
     stack = None
     try:
         if tif.series and _pages_are_planes(tif.series[0]):
-            stack = TiffStack(path, tif, max_pixels)
+            stack = TiffStack(path, tif, notes, limit)
         return stack
     finally:
         if stack is None:
@@ -161,13 +165,13 @@ def _pages_are_planes(series: Any) -> bool:
 class TiffStack(Stack):
     """The first series of an open TIFF file, which `close` closes."""
 
-    def __init__(self, path: Path, tif: tifffile.TiffFile, max_pixels: int) -> None:
+    def __init__(self, path: Path, tif: tifffile.TiffFile, notes: list[str], limit: Limit) -> None:
         series = tif.series[0]
         key = series.keyframe
         self.path, self._tif = path, tif
         self._stored_plane: tuple[int, ...] = tuple(key.shape)
-        check(path, tif, series, self._stored_plane, max_pixels)
-        self._layout, notes = capture(path, tif, series, in_memory=False)
+        check(path, tif, series, self._stored_plane, limit)
+        self._layout, more = capture(path, tif, series, in_memory=False)
         self._pages: list[Any] = [] if self._layout.contiguous is not None else list(series.pages)
         self._stored_axes = key.axes
         self._extra = key.extrasamples
@@ -177,7 +181,7 @@ class TiffStack(Stack):
         plane, self.plane_axes, _ = split(probe, self._stored_axes, self._extra)
         self.axes = axes_of(path, series)[:leading] + self.plane_axes
         self.shape = (*series.shape[:leading], *plane.shape)
-        self.notes = (*notes, *other_notes(tif, series))
+        self.notes = (*notes, *more, *other_notes(tif, series))
         self.nodata = nodata_of(key)
         if not self._layout.contiguous and len(self._pages) != len(self):
             raise FileError(f"{path} is damaged: it has fewer planes than it says; copy it again")
@@ -201,6 +205,7 @@ class TiffStack(Stack):
     def _decoded(self, number: int) -> np.ndarray:
         start = self._layout.contiguous
         if start is None:
+            check_jpeg(self.path, self._tif, self._pages[number], self._tif.series[0].keyframe)
             plane = np.asarray(self._pages[number].asarray(maxworkers=1))
             plane = plane.reshape(self._stored_plane)
         else:
@@ -231,7 +236,7 @@ class TiffStack(Stack):
 
 
 def check(
-    path: Path, tif: tifffile.TiffFile, series: Any, shape: tuple[int, ...], max_pixels: int
+    path: Path, tif: tifffile.TiffFile, series: Any, shape: tuple[int, ...], limit: Limit
 ) -> None:
     """Refuse what cannot be decoded into `shape` or written back, before decoding it."""
     key = series.keyframe
@@ -241,18 +246,29 @@ def check(
         raise FileError(f"{path} {_ADVICE[_CFA]}")
     if not {_WIDTH, _HEIGHT} <= {tag.code for tag in key.tags} or not key.dataoffsets:
         raise FileError(f"{path} is damaged: its TIFF tags are incomplete; copy it again")
-    check_header(path, shape, max_pixels)
-    if key.is_tiled:
-        # Tiles may be larger than the image, and are decoded whole.
-        check_header(path, (key.tilelength, key.tilewidth, key.samplesperpixel), max_pixels)
     if series.dtype is None or series.dtype.kind == "b" or key.bitspersample in range(1, 8):
         raise FileError(f"{path} has {key.bitspersample}-bit pixels; convert it to 8-bit grey")
     check_pixel_type(path, series.dtype)
+    # Tiles may be larger than the image, and are decoded whole.
+    tile = [(key.tilelength, key.tilewidth, key.samplesperpixel)] if key.is_tiled else []
+    for part in (shape, *tile):
+        limit.check(path, part, series.dtype.itemsize)
     display_palette = photometric == _PALETTE and tif.is_imagej
     jpeg = photometric == _YCBCR and compression in _JPEG
     if photometric not in (*_GREY, _RGB, _LINEAR_RAW) and not display_palette and not jpeg:
         reason = _ADVICE.get(photometric, "has a rare colour space; convert it to RGB")
         raise FileError(f"{path} {reason}")
+
+
+def check_jpeg(path: Path, tif: tifffile.TiffFile, page: Any, key: Any) -> None:
+    """Refuse a page of JPEG strips or tiles that are torn: their decoder makes up the rest."""
+    if int(key.compression) not in _JPEG:
+        return
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        tif.filehandle.seek(offset)
+        content = tif.filehandle.read(count)
+        tables = key.jpegtables
+        check_part(path, tables[:-2] + content[2:] if tables else content)
 
 
 def axes_of(path: Path, series: Any) -> str:

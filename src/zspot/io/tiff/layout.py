@@ -6,6 +6,7 @@ fill the room of all old ones; what does not fit goes to the end of the file, an
 where they lie are updated.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,11 @@ import imagecodecs
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.checks import check_density
 from zspot.io.tiff.ifd import LONG, SHORT, Entry, Flavour, even
 
 COMPRESSION = 259
 _BITS, _PHOTOMETRIC, _FILL_ORDER, _PREDICTOR = 258, 262, 266, 317
+_NODATA = 42113  # of GDAL, whose files may leave tiles out
 _DEFLATE, _PACKBITS, _GREY, _RGB, _YCBCR = 8, 32773, 1, 2, 6
 
 _ENCODERS: dict[int, Callable[[bytes], Any]] = {
@@ -31,8 +32,6 @@ _ENCODERS: dict[int, Callable[[bytes], Any]] = {
     50000: imagecodecs.zstd_encode,
     34925: lambda raw: imagecodecs.lzma_encode(raw),
 }
-#: Compressions of which none is denser than deflate.
-DEFLATED = frozenset({1, _DEFLATE, 32946, _PACKBITS})
 _BLOCK = 2**24  # bytes copied at once
 _OFFSETS, _COUNTS = (324, 273), (325, 279)  # of tiles, of strips
 # Gaps tried before the fullest one is given up; more would only save a few bytes.
@@ -155,6 +154,8 @@ def capture(
     if contiguous is None:
         pages = tuple(_page(path, tif, page, flavour, key) for page in series.pages)
         holes = sorted(segment for page in pages for segment in page.segments if segment[1])
+        empty = sum(len(page.segments) for page in pages) - len(holes)
+        notes += _gaps(path, holes, empty, sparse=_NODATA in key.tags)
     else:
         holes = [(contiguous, int(np.prod(series.shape, dtype=object)) * key.dtype.itemsize)]
     size = tif.filehandle.size
@@ -185,6 +186,22 @@ def _check_holes(path: Path, holes: list[tuple[int, int]], size: int) -> None:
         raise FileError(f"{path} is damaged: its pixels overlap its header; copy the file again")
 
 
+def _gaps(path: Path, holes: list[tuple[int, int]], empty: int, *, sparse: bool) -> list[str]:
+    """Refuse strips or tiles much of which is shared or missing, and note less of it."""
+    parts, notes = sorted(set(holes)), []
+    shared = sum(max(0, a + n - b) for (a, n), (b, _) in itertools.pairwise(parts))
+    if 100 * shared > sum(count for _, count in parts):
+        raise FileError(f"{path} is damaged: its strips or tiles overlap; copy it again")
+    if shared or len(parts) < len(holes):
+        notes.append("Some strips or tiles of the TIFF file share their bytes: look at the result.")
+    if empty > len(holes) and not sparse:
+        raise FileError(f"{path} lacks the pixels of most of its strips or tiles; copy it again")
+    if empty:
+        total = len(holes) + empty
+        notes.append(f"{empty} of {total} strips or tiles of the TIFF file are empty.")
+    return notes
+
+
 def _page(path: Path, tif: Any, page: Any, flavour: Flavour, key: Any) -> Page:
     if page is None or page.parent is not tif:
         raise FileError(f"{path} is a part of a set of files; join them into one file first")
@@ -194,9 +211,6 @@ def _page(path: Path, tif: Any, page: Any, flavour: Flavour, key: Any) -> Page:
         raise FileError(
             f"{path} is damaged: it lists fewer strips or tiles than its size needs; copy it again"
         )
-    if int(key.compression) in DEFLATED and all(count for _, count in segments):
-        stored = sum(count for _, count in segments)
-        check_density(path, stored, int(np.prod(key.shape, dtype=object)) * key.dtype.itemsize)
     return Page(page.offset, entries, following, segments)
 
 

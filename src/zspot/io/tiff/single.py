@@ -1,0 +1,54 @@
+"""Opening a TIFF file by itself: its metadata may name other files and planes that it lacks."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import tifffile
+
+from zspot.io.tiff.ifd import check_chain
+
+_COUNTS = ("PlaneCount", "NumPlanes", "IFD")
+
+
+def open_tiff(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
+    """Open a file so that nothing beside it is read; return it and notes on what is left out."""
+    pages = check_chain(path)
+    tif = tifffile.TiffFile(path, is_mmstack=False, is_ndtiff=False)
+    try:
+        reason = _misfit(tif.ome_metadata, pages, path.name) if tif.is_ome else None
+    except BaseException:
+        tif.close()
+        raise
+    if reason:
+        tif.is_ome = False
+    return tif, [f"The OME-XML of the TIFF file {reason}."] if reason else []
+
+
+def _misfit(xml: str | None, pages: int, name: str) -> str | None:
+    """Say why OME-XML does not describe the pages of this file, or None."""
+    try:
+        root = ElementTree.fromstring(xml or "")
+    except ElementTree.ParseError:
+        return None  # and tifffile does without, too
+    own, most = root.get("UUID"), 0.0
+    for element in root.iter():
+        kind = element.tag.rpartition("}")[2]
+        if kind == "UUID":
+            named = element.get("FileName", "").lower() == name.lower()
+            other = element.text != own if own else not named
+        else:
+            other = kind == "BinaryOnly"
+        if other:
+            return "is about a set of files, of which only this one is read, without its axes"
+        if kind == "Pixels":
+            channel = element.find("{*}Channel")
+            samples = 1 if channel is None else int(channel.get("SamplesPerPixel", 1))
+            sizes = [int(element.get(f"Size{letter}", 1)) for letter in "ZCT"]
+            most = max(most, sizes[0] * sizes[1] * sizes[2] / max(samples, 1))
+        elif "Along" in kind:  # of a modulo annotation
+            start, end, step = (float(element.get(key, 1)) for key in ("Start", "End", "Step"))
+            most = max(most, abs((end - start) / step))
+        most = max(most, *(int(element.get(count, 0)) for count in _COUNTS))
+    if most > pages:
+        return f"lists {most:.0f} planes and the file has {pages}: its axes are not used"
+    return None
