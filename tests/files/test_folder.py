@@ -238,7 +238,7 @@ def test_an_input_that_vanishes_or_changes_is_a_line(folder, scheduler, monkeypa
     real = zspot.files.folder._Run._submit
 
     def vanish(self, client, tag, number, mark):
-        item = self._items[number]
+        item = self.items[number]
         if item.name == "a.png":
             item.source.unlink()
         return real(self, client, tag, number, mark)
@@ -277,16 +277,16 @@ def test_patterns_and_names_of_outputs(folder):
     (folder / "in/x.dng").write_bytes(b"")
     (folder / "in/x.tif").write_bytes(b"")
     (folder / "in/y.czi").write_bytes(b"")
-    found = find(str(folder / "in/*.*"), out)
-    assert [item.name for item in found.items] == [
+    found, _ = find(str(folder / "in/*.*"), out)
+    assert [item.name for item in found] == [
         "a.png", "b.png", "bad.png", "notes.txt", "x.dng", "x.tif", "y.czi"
     ]  # fmt: skip
-    targets = {item.name: item.target.name for item in found.items}
+    targets = {item.name: item.target.name for item in found}
     assert targets["x.dng"] == targets["x.tif"] == "x.tif"
     assert targets["y.czi"] == "y.ome.tif"
-    assert "same output" in found.items[5].error
-    deep = find(str(folder / "in/**/*.tif"), out)
-    assert [item.target for item in deep.items] == [out / "night/1/c.tif", out / "x.tif"]
+    assert "same output" in found[5].error
+    deep, _ = find(str(folder / "in/**/*.tif"), out)
+    assert [item.target for item in deep] == [out / "night/1/c.tif", out / "x.tif"]
     assert is_many(folder / "in")
     assert is_many(str(folder / "in/*.png"))
     assert not is_many(folder / "in/a.png")

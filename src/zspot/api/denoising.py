@@ -18,8 +18,7 @@ from zspot.engine.denoiser import check_sane
 from zspot.recipe import Recipe
 
 Array = TypeVar("Array")
-MIN_PIXELS = 64
-"""Fewer pixels than this hold too little to learn from; the image is returned as it is."""
+MIN_PIXELS = 64  # fewer hold too little to learn from; the image is returned as it is
 
 
 @lists(Request, Keywords)

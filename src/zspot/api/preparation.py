@@ -1,7 +1,6 @@
 """What is done to an image before a method sees it, and undone afterwards.
 
-Each step takes away what is neither noise nor picture, or shows the picture as what it is: areas
-without picture, equal channels, impulses, mosaics, offsets of rows. Each says what it did.
+Each step takes away what is neither noise nor picture, or shows the picture as what it is.
 """
 
 from collections.abc import Callable
@@ -51,10 +50,7 @@ class Preparation:
         return channels
 
     def undone(self, channels: np.ndarray, *, deviation: bool = False) -> np.ndarray:
-        """Return a result (C, H, W) in the layout and dtype of the image as it came.
-
-        Of deviations, what was left out has none.
-        """
+        """Return a result (C, H, W), or its deviations, in the layout of the image as it came."""
         for undo in reversed(self._undo):
             channels = undo(channels, deviation)
         axis = self.channel_axis
@@ -152,10 +148,7 @@ def prepare(
     keep_outliers: bool = False,
     level_rows: bool = False,
 ) -> Preparation:
-    """Make an image ready for a method; arguments as in `zspot.denoise`.
-
-    `level_rows` removes offsets of rows and columns.
-    """
+    """Make an image ready for a method; `level_rows` removes offsets of rows and columns."""
     made = Preparation.of(image, channel_axis)
     made.leave_out(find_valid(made.image, nodata=nodata, mask=mask))
     made.join_equal_channels()

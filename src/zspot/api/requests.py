@@ -30,9 +30,7 @@ _NOTHING_REMOVED, _ONE_COUNT = 0.05, 1.6  # units of noise, between which roundi
 _FEW_COUNTS = 20  # units that nearly all values of an image of few counts lie within
 
 MOST_SEEDS = 2**63
-
-DTYPES = ("float32", "same")
-"""Of a result: with fractions, or that of the image whatever is lost by rounding."""
+DTYPES = ("float32", "same")  # with fractions, or that of the image whatever rounding loses
 
 
 class Common(TypedDict, total=False):
@@ -170,10 +168,7 @@ def check_device(name: str, *, here: bool = True) -> None:
 
 
 def device_of(name: str) -> torch.device:
-    """Return a device of this machine.
-
-    OptionError: if it is not there.
-    """
+    """Return a device of this machine, or raise OptionError if it is not there."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -237,9 +232,9 @@ def check_rounding(plane: Plane, mean: np.ndarray) -> None:
 
 
 def lists(kind: type, keywords: type) -> Callable[[Function], Function]:
-    """Let a function list and check its `**options`: fields of a dataclass, by their names.
+    """Let a function list and check its `**options`, a typed dictionary.
 
-    The names are those of a typed dictionary; the order and defaults are those of the dataclass.
+    They are fields of a dataclass, whose order and defaults are listed.
     """
 
     def decorate(function: Function) -> Function:

@@ -1,7 +1,6 @@
-"""Whether a result can be trusted, in numbers and one sentence, from image and result alone.
+"""Whether a result can be trusted, from image and result alone: a good one took only noise away.
 
-A good result took away noise and nothing else. Noise has the strength and the correlation that
-the noise report finds, and does not know where the picture has edges.
+Noise has the strength and the correlation of the noise report, and does not know of edges.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from zspot.api.preparation import prepare
 from zspot.core.errors import ImageError
@@ -23,29 +21,17 @@ from zspot.noise.residual import detail_correlation, neighbour_correlation, shar
 if TYPE_CHECKING:
     from zspot.api.denoising import Result
 
+# Up to the first, what was removed leaves detail alone; from the second it follows it.
 STRUCTURE = (0.28, 0.4)
-"""Up to the first, what was removed leaves detail alone; from the second it follows it."""
-
+# Removed strength relative to the noise's; outside of this, too little or too much was removed.
+# Too much is counted from the noise and two of its uncertainties.
 REMOVED = (0.5, 1.6)
-"""Removed strength relative to the noise's; outside of this, too little or too much was removed.
-Too much is counted from the noise and two of its uncertainties."""
-
-COARSER = 0.12
-"""By how much neighbours in what was removed may be more correlated than in the noise."""
-
+COARSER = 0.12  # by how much more neighbours may be correlated in what was removed than in noise
+# Bounds of `shared_detail`: below, something was invented, above, noise was kept.
 SHARED = (-0.1, 0.7)
-"""Bounds of `zspot.noise.residual.shared_detail`; below, something was invented, above, noise was
-kept."""
-
-EVEN = 0.5
-"""The same, from which it is noise kept in flat parts that makes the removal follow detail."""
-
-SHIFTED = 0.25
-"""Allowed mean and median of what was removed from a channel, relative to its strength."""
-
-_WINDOW_AREA = 4 * math.pi * 4.0**2
-"""Pixels that a Gaussian window of `zspot.noise.residual` averages over."""
-
+EVEN = 0.5  # of it, from which noise kept in flat parts makes the removal follow detail
+SHIFTED = 0.25  # mean and median of what was removed from a channel, relative to its strength
+_WINDOW_AREA = 4 * math.pi * 4.0**2  # pixels that a window of `noise.residual` averages over
 _TAIL = 0.1  # share of the fit's steps that count as its begin and its end
 
 
@@ -155,60 +141,55 @@ def assess_images(
     ready = prepare(noisy, channel_axis, mask=mask, level_rows=True)
     plane = Plane.of(ready.image)
     noise = noise if noise is not None else analyze_noise(plane.image, channel_axis=0)
-    removed = _removed(plane, ready.like(denoised))
+    found, chance = _removed(plane, ready.like(denoised))
     strength = doubt = 0.0
-    if removed["level"] and np.isfinite(noise.level_uncertainty).all():
+    if found["removed_level"] and np.isfinite(noise.level_uncertainty).all():
         strength, doubt = (
             float(np.sqrt(np.mean(np.square(values[plane.varying]))))
             for values in (noise.level, noise.level_uncertainty)
         )
-    verdict, sentence = _judge(removed, strength, doubt, noise.lag_one)
-    first, last = _ends(losses)
+    count = max(1, round(_TAIL * len(losses)))
+    ends = [float(np.mean(some)) for some in (losses[:count], losses[-count:]) if some]
+    first, last = ends or (None, None)
     return Trust(
-        verdict=verdict,
-        sentence=sentence,
-        whiteness=1 - abs(removed["correlation"]),
-        correlation=removed["correlation"],
+        *_judge(found, chance, strength, doubt, noise.lag_one),
+        whiteness=1 - abs(found["correlation"]),
         noise_correlation=noise.lag_one,
-        structure=removed["structure"],
-        removed_level=removed["level"],
         noise_level=strength,
-        shared=removed["shared"],
-        shift=removed["shift"],
         held_out_first=first,
         held_out_last=last,
+        **found,
     )
 
 
-def _removed(plane: Plane, denoised: np.ndarray) -> dict[str, float]:
-    """Measure what was removed: fields of `Trust` without their "removed_".
-
-    And `chance`: what `structure` is by chance alone, for a small image has few windows.
-    """
+def _removed(plane: Plane, denoised: np.ndarray) -> tuple[dict[str, float], float]:
+    """Measure what was removed, as fields of `Trust`, and what `structure` is by chance alone."""
     before = torch.from_numpy(plane.values[plane.varying])
     values = (denoised.astype(np.float64) - plane.offset[:, None, None]) / plane.scale
     estimate = torch.from_numpy(values.astype(np.float32)[plane.varying])
     removed = before - estimate
     level = float(removed.square().mean().sqrt()) if removed.numel() else 0.0
-    names = ("level", "correlation", "structure", "shared", "shift", "chance")
     if level == 0:
-        return dict.fromkeys(names, 0.0)
+        names = ("removed_level", "correlation", "structure", "shared", "shift")
+        return dict.fromkeys(names, 0.0), 0.0
     own = removed.square().mean((1, 2)).sqrt().clamp(min=1e-12)
     middle = torch.minimum(removed.mean((1, 2)).abs(), removed.flatten(1).median(1).values.abs())
-    found = (
-        level * plane.scale,
-        _of_neighbours(removed),
-        detail_correlation(before, estimate, estimate),
-        shared_detail(before, estimate),
-        float((middle / own).max()),
-        math.sqrt(_WINDOW_AREA / before[0].numel()),
-    )
-    return dict(zip(names, found, strict=True))
+    deviation = removed.std((1, 2), correction=0, keepdim=True).clamp(min=1e-12)
+    found = {
+        "removed_level": level * plane.scale,
+        "correlation": neighbour_correlation(removed / deviation),
+        "structure": detail_correlation(before, estimate, estimate),
+        "shared": shared_detail(before, estimate),
+        "shift": float((middle / own).max()),
+    }
+    return found, math.sqrt(_WINDOW_AREA / before[0].numel())  # a small image has few windows
 
 
-def _judge(removed: dict[str, float], noise: float, doubt: float, lag: float) -> tuple[str, str]:
+def _judge(
+    removed: dict[str, float], chance: float, noise: float, doubt: float, lag: float
+) -> tuple[str, str]:
     """Return the verdict and its sentence; `noise` is the level by the report, 0 if not known."""
-    level, structure = removed["level"], removed["structure"] - removed["chance"]
+    level, structure = removed["removed_level"], removed["structure"] - chance
     if level == 0:
         return "unknown", "Nothing was removed: the image is as it was."
     if noise == 0:
@@ -244,17 +225,4 @@ def _judge(removed: dict[str, float], noise: float, doubt: float, lag: float) ->
             "What was removed is coarser than the noise in flat areas: compare before and after "
             "before you rely on fine detail."
         )
-    return "good", ("What was removed looks like noise and leaves the detail of the picture alone.")
-
-
-def _of_neighbours(removed: Tensor) -> float:
-    """Return the correlation between neighbours, each channel measured by its own deviation."""
-    own = removed.std((1, 2), correction=0, keepdim=True)
-    return neighbour_correlation(removed / own.clamp(min=1e-12))
-
-
-def _ends(losses: tuple[float, ...]) -> tuple[float | None, float | None]:
-    if not losses:
-        return None, None
-    count = max(1, round(_TAIL * len(losses)))
-    return float(np.mean(losses[:count])), float(np.mean(losses[-count:]))
+    return "good", "What was removed looks like noise and leaves the detail of the picture alone."

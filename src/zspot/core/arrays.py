@@ -12,8 +12,7 @@ from torch import Tensor
 from zspot.core.axes import PLANE, iter_planes, letters_of
 from zspot.core.errors import ImageError
 
-PlaneDenoiser = Callable[[np.ndarray, int | None], np.ndarray]
-"""(plane, channel axis) -> denoised plane."""
+PlaneDenoiser = Callable[[np.ndarray, int | None], np.ndarray]  # of a plane and its channel axis
 
 
 def is_foreign(image: Any) -> bool:

@@ -58,13 +58,10 @@ class Valid:
         return out
 
 
-def picture_of(image: np.ndarray, axis: int | None, valid: Valid | None = None) -> np.ndarray:
-    """Return an image (H, W), or with channels along `axis`, cut and filled to be picture alone.
-
-    `valid` is found if it is not given; an image without any picture comes back as it is.
-    """
+def picture_of(image: np.ndarray, axis: int | None) -> np.ndarray:
+    """Return an image, with channels along `axis`, cut and filled to be picture alone, if any."""
     channels = channels_first(image, axis)
-    valid = find_valid(channels) if valid is None else valid
+    valid = find_valid(channels)
     if valid.is_all or not valid.mask.any():
         return image
     filled = valid.filled(channels)
@@ -74,10 +71,7 @@ def picture_of(image: np.ndarray, axis: int | None, valid: Valid | None = None) 
 def find_valid(
     channels: np.ndarray, *, nodata: float | None = None, mask: np.ndarray | None = None
 ) -> Valid:
-    """Find the pixels of an image (C, H, W) that carry picture.
-
-    `nodata` marks pixels without picture, in any channel; `mask` (H, W) is True where it is.
-    """
+    """Find the pixels of (C, H, W) that carry picture: where `mask` is, no channel is `nodata`."""
     size = channels[0].size
     valid = np.ones(channels.shape[1:], bool)
     told = []

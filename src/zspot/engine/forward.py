@@ -43,8 +43,7 @@ def restored(x: Tensor, index: int) -> Tensor:
     return torch.rot90(x.flip(3) if index >= 4 else x, -(index % 4), (2, 3))
 
 
-Applied = Callable[..., Tensor]
-"""A network, or the same for whole images: called as `(x, generator, visible)`."""
+Applied = Callable[..., Tensor]  # a network, also for whole images: `(x, generator, visible)`
 
 
 def network_input(y: Tensor, hidden: Tensor, filling: Tensor) -> Tensor:

@@ -10,9 +10,7 @@ from zspot.recipe import Recipe
 
 Asked = tuple[str | Recipe, str | None]  # method or recipe and effort; a recipe has none
 
-SHARE = 0.25
-"""Share of the steps that a plane learns on from the weights of another; see docs/tuning.md."""
-
+SHARE = 0.25  # of the steps, which a plane learns on from the weights of another (docs/tuning.md)
 RATE = 0.3  # peak learning rate of these steps to that of a fit from the start; see docs/tuning.md
 
 

@@ -17,10 +17,7 @@ _CLOSE_SECONDS = 0.5
 
 @contextlib.contextmanager
 def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
-    """Open a Dask client of the cluster at an address, such as "tcp://10.0.0.1:8786".
-
-    Without one, of a local cluster with so many `workers`, processes of one thread each.
-    """
+    """Open a Dask client of the cluster at an address, or of a local one of so many `workers`."""
     try:
         import dask.config
         import distributed
@@ -73,7 +70,12 @@ def _local(distributed: Any, workers: int | None) -> Iterator[Any]:
         )
         client = distributed.Client(cluster, set_as_default=False)
         cluster.scale(workers)
-        _wait_for_a_worker(client)
+        try:
+            client.wait_for_workers(1, timeout=START_SECONDS)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"no worker process started within {START_SECONDS} s; is the machine overloaded?"
+            ) from error
         yield client
     except BaseException:
         # A worker in the middle of an image would keep a polite end waiting.
@@ -88,10 +90,7 @@ def _local(distributed: Any, workers: int | None) -> Iterator[Any]:
 
 
 def _loop_without_interrupts(distributed: Any) -> Any:
-    """Start the thread that starts the workers; they inherit from it that Ctrl-C is not theirs.
-
-    A terminal sends Ctrl-C to every process; only this one, which knows what to do, shall act.
-    """
+    """Start the thread that starts the workers; they inherit from it that Ctrl-C is not theirs."""
     runner = distributed.utils.LoopRunner()
     if not hasattr(signal, "pthread_sigmask"):
         runner.start()
@@ -102,15 +101,6 @@ def _loop_without_interrupts(distributed: Any) -> Any:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, old)
     return runner
-
-
-def _wait_for_a_worker(client: Any) -> None:
-    try:
-        client.wait_for_workers(1, timeout=START_SECONDS)
-    except TimeoutError as error:
-        raise ClusterError(
-            f"no worker process started within {START_SECONDS} s; is the machine overloaded?"
-        ) from error
 
 
 def _kill(cluster: Any, before: set[Any]) -> None:

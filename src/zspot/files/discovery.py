@@ -21,14 +21,6 @@ class Item:
     error: str = ""  # why it cannot be denoised, where that is known already
 
 
-@dataclass(frozen=True)
-class Found:
-    """The inputs of a run in order, and how many other files lie among them."""
-
-    items: tuple[Item, ...]
-    others: int
-
-
 def is_many(source: str | os.PathLike[str]) -> bool:
     """Say whether an input names a folder or a pattern and not one file."""
     path = Path(source)
@@ -37,15 +29,11 @@ def is_many(source: str | os.PathLike[str]) -> bool:
     return glob.has_magic(os.fspath(path))
 
 
-def find(source: str | os.PathLike[str], out: Path) -> Found:
-    """List the images of a folder with its sub-folders, or those that match a pattern.
+def find(source: str | os.PathLike[str], out: Path) -> tuple[tuple[Item, ...], int]:
+    """Return the images of a folder with its sub-folders or of a pattern, and how many others.
 
-    Links to folders are not followed, hidden files and the output folder are left out. A file that
-    is named by a pattern is taken whatever its suffix, so that a wrong one is reported.
-
-    `source`: folder, or a pattern as in a shell; `**` reaches into sub-folders. `out`: output
-    folder; it may be inside the input folder. FileError: if there is nothing to denoise, or the
-    folder would be written into itself.
+    Links to folders are not followed, hidden files and the folder `out` are left out. What is named
+    by a pattern, as in a shell or with `**`, is taken whatever its suffix: a wrong one is reported.
     """
     out = Path(os.path.realpath(out))
     pattern = not Path(source).is_dir()
@@ -63,7 +51,7 @@ def find(source: str | os.PathLike[str], out: Path) -> Found:
             others += 1
     if not chosen:
         raise FileError(f"{source}: there is no image; zspot takes {', '.join(sorted(SUFFIXES))}")
-    return Found(_items(sorted(chosen, key=lambda p: p.parts), base, out), others)
+    return _items(sorted(chosen, key=lambda p: p.parts), base, out), others
 
 
 def _base(pattern: str) -> Path:

@@ -95,10 +95,12 @@ def denoise_with(
     """Do what `denoise_file` does, its options as one value."""
     source, target = Path(source), Path(target)
     planes = PlaneRunner(options.checked(), str(source), progress)
-    fractions = options.dtype == "float32"
-    if fractions and (is_store(source) or is_store(target)):
+    stored = any(is_store(path) for path in (source, target, second) if path is not None)
+    if stored and options.dtype == "float32":
         raise OptionError("--dtype float32 works on files, not on Zarr stores: convert to TIFF")
-    if second is None and (is_store(source) or is_store(target)):
+    if stored and second is not None:
+        raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
+    if stored:
         notes = denoise_store(source, target, planes, axes=options.axes, overwrite=overwrite)
     else:
         notes = _denoise(source, target, planes, overwrite, second)
@@ -109,8 +111,6 @@ def _denoise(
     source: Path, target: Path, planes: PlaneRunner, overwrite: bool, second: Path | None
 ) -> tuple[str, ...]:
     """Denoise a file that is no store; return notes."""
-    if second is not None and any(map(is_store, (source, second, target))):
-        raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
     if second is None and planes.options.dtype != "float32":
         with open_stack(source, target, max_memory=planes.options.max_memory) as stack:
             if stack is not None and _splits(planes.options.axes, stack):

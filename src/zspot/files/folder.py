@@ -1,7 +1,7 @@
 """Folders: every image denoised on Dask, one bad file stops nothing, a rerun goes on where it was.
 
-The journal is written here, by one process; workers only turn one file into another. A target is
-replaced only if the journal shows that a run of zspot wrote it, or if that is asked for.
+One process writes the journal; workers only turn one file into another. A target is replaced only
+if the journal shows that a run of zspot wrote it, or if that is asked for.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import itertools
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -126,35 +126,32 @@ def denoise_many(
     # workers elsewhere may have a device that is not here
     asked = Options(method, **options).checked(here=scheduler is None)
     out = Path(out).absolute()
-    found = find(source, out)
+    items, others = find(source, out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{out} cannot be made: {os_reason(error)}") from error
     with Journal(out) as journal:
-        run = _Run(found.items, asked, journal, overwrite, Meter(found.items, progress), ended)
+        run = _Run(items, asked, journal, overwrite, Meter(items, progress), ended)
         run.go(scheduler, workers)
-    return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), found.others)
+    return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), others)
 
 
+@dataclass
 class _Run:
     """The state of one run: what is handed out, what has ended, how far it is."""
 
-    def __init__(
-        self,
-        items: tuple[Item, ...],
-        options: Options,
-        journal: Journal,
-        overwrite: bool,
-        meter: Meter,
-        ended: Callable[[Outcome], None] | None,
-    ) -> None:
-        self._items, self._journal, self._overwrite = items, journal, overwrite
-        self._job, self._threads = options.to_job(), options.threads
-        self._max_memory = options.max_memory
-        self._meter, self._ended = meter, ended
-        self._begun: list[Path] = []
-        self.outcomes: dict[int, Outcome] = {}
+    items: tuple[Item, ...]
+    options: Options
+    journal: Journal
+    overwrite: bool
+    meter: Meter
+    ended: Callable[[Outcome], None] | None
+    begun: list[Path] = field(default_factory=list)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.job, self.max_memory = self.options.to_job(), self.options.max_memory
 
     def go(self, scheduler: str | None, workers: int | None) -> None:
         """Work through all files; a cluster is started only if there is something to do."""
@@ -163,19 +160,19 @@ class _Run:
         if first is None:
             return
         if workers is None and scheduler is None:
-            workers = max(1, cores() // self._threads)
-        if workers is not None and self._max_memory is None:
-            self._max_memory = half_of_free() // workers
+            workers = max(1, cores() // self.options.threads)
+        if workers is not None and self.max_memory is None:
+            self.max_memory = half_of_free() // workers
         try:
             with connect(scheduler, workers) as client:
                 self._work(client, itertools.chain([first], waiting))
         finally:
-            for target in self._begun:  # workers may have been killed
+            for target in self.begun:  # workers may have been killed
                 remove_dead(target)
 
     def _to_do(self) -> Iterator[tuple[int, str]]:
         """Yield the number and fingerprint of each file to denoise; settle the others."""
-        for number, item in enumerate(self._items):
+        for number, item in enumerate(self.items):
             try:
                 mark = self._mark(item)
             except (FileError, OSError) as error:
@@ -190,29 +187,29 @@ class _Run:
         """Return the fingerprint of an input, or None if its output is there already."""
         if item.error:
             raise FileError(item.error)
-        last = self._journal.last(item.name)
+        last = self.journal.last(item.name)
         if not item.source.is_dir():
             check_plain(item.source)
         mark = fingerprint(item.source)
         there = os.path.lexists(item.target)
         known = last.output if last is not None and last.target == self._name(item) else ""
         same = there and known != "" and fingerprint(item.target) == known
-        if same and last is not None and last.fits(mark, self._job, __version__):
+        if same and last is not None and last.fits(mark, self.job, __version__):
             return None
         interrupted = last is not None and last.state == "started"
-        if there and not (same or interrupted or self._overwrite):
+        if there and not (same or interrupted or self.overwrite):
             why = "changed since zspot wrote it" if known else "exists and zspot did not write it"
             raise FileError(f"{item.target} {why}; move it away, or pass --overwrite")
         return mark
 
     def _name(self, item: Item) -> str:
-        return os.path.relpath(item.target, self._journal.path.parent)
+        return os.path.relpath(item.target, self.journal.path.parent)
 
     def _work(self, client: Any, waiting: Iterator[tuple[int, str]]) -> None:
         from distributed import as_completed
 
         tag = f"zspot-{secrets.token_hex(6)}"
-        client.subscribe_topic(tag, self._meter.hear)
+        client.subscribe_topic(tag, self.meter.hear)
         pending = as_completed(loop=client.loop)
         running: dict[Any, tuple[int, str]] = {}
         while True:
@@ -230,26 +227,18 @@ class _Run:
         return max(_IN_FLIGHT, _IN_FLIGHT * sum(client.nthreads().values()))
 
     def _submit(self, client: Any, tag: str, number: int, mark: str) -> Any:
-        item = self._items[number]
-        self._begun.append(item.target)
-        self._journal.add(self._entry(item, "started", mark))
+        item = self.items[number]
+        self.begun.append(item.target)
+        self.journal.add(self._entry(item, "started", mark))
         with contextlib.suppress(OSError):  # the worker says what is wrong with the folder
             item.target.parent.mkdir(parents=True, exist_ok=True)
-        return client.submit(
-            work,
-            number,
-            item,
-            self._job,
-            tag,
-            self._max_memory,
-            key=f"{tag}-{number}",
-            priority=-number,
-            pure=False,
-        )
+        job = number, item, self.job, tag, self.max_memory
+        how = {"key": f"{tag}-{number}", "priority": -number, "pure": False}
+        return client.submit(work, *job, **how)
 
     def _take(self, future: Any, number: int, mark: str) -> None:
         """Book what a worker hands back, or that it died over the file again and again."""
-        item = self._items[number]
+        item = self.items[number]
         if future.status in ("cancelled", "lost"):
             raise ClusterError(LOST)
         if future.status == "finished":
@@ -264,10 +253,10 @@ class _Run:
         self._settle(number, outcome, mark, details)
 
     def _entry(self, item: Item, state: str, mark: str, **details: Any) -> Entry:
-        last = self._journal.last(item.name)
+        last = self.journal.last(item.name)
         written = last.output if last is not None else ""
         values = {"output": written, "error": "", **details}
-        return Entry(item.name, self._name(item), state, mark, job=self._job, **values)
+        return Entry(item.name, self._name(item), state, mark, job=self.job, **values)
 
     def _settle(
         self, number: int, outcome: Outcome, mark: str, details: Mapping[str, Any] | None = None
@@ -276,12 +265,12 @@ class _Run:
         if outcome.state != "skipped":
             details = {"error": outcome.error, **(details or {})}
             # Of a file refused before it was begun, the earlier entry tells whose target it is.
-            if mark or self._journal.last(item.name) is None:
-                self._journal.add(self._entry(item, outcome.state, mark, **details))
+            if mark or self.journal.last(item.name) is None:
+                self.journal.add(self._entry(item, outcome.state, mark, **details))
         self.outcomes[number] = outcome
-        self._meter.end(number, worked=bool(mark))
-        if self._ended is not None:
-            self._ended(outcome)
+        self.meter.end(number, worked=bool(mark))
+        if self.ended is not None:
+            self.ended(outcome)
 
 
 def _worker_lost(error: BaseException | None) -> str:

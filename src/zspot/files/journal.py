@@ -29,13 +29,10 @@ class Entry:
     source: str  # input, relative to the folder it was found in
     target: str  # output, relative to the folder of the journal
     state: str  # {"started", "done", "failed"}
-    input: str  # SHA-256 of the input's bytes; of names, sizes and times for a Zarr folder
-    output: str = ""  # the same of the output as zspot last wrote it; empty if it never did
-    # Method, effort, recipe, seed, device, axes, threads and whether planes share a fit; strength
-    # and keep_detail where they are not the defaults
-    job: Mapping[str, Any] = field(default_factory=dict)
-    # Of zspot, torch, numpy and Python, where it ran
-    versions: Mapping[str, str] = field(default_factory=dict)
+    input: str  # fingerprint of the input
+    output: str = ""  # of the output as zspot last wrote it; empty if it never did
+    job: Mapping[str, Any] = field(default_factory=dict)  # see `Options.to_job`
+    versions: Mapping[str, str] = field(default_factory=dict)  # see `zspot.api.versions`
     error: str = ""  # one line; empty unless failed
     seconds: float = 0.0
 
@@ -50,11 +47,7 @@ _KINDS |= {"job": dict, "versions": dict, "seconds": (int, float)}  # type: igno
 
 
 class Journal:
-    """The journal of an output folder, held by one run at a time.
-
-    `folder`: output folder; it must exist. FileError: if the folder or its journal cannot be read
-    or written, or another run holds it.
-    """
+    """The journal of an output folder that exists, held by one run at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
@@ -83,10 +76,6 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Release the folder."""
         self._held.close()
 
     def last(self, source: str) -> Entry | None:
@@ -109,10 +98,9 @@ class Journal:
 
 
 def fingerprint(path: Path) -> str:
-    """Return what tells whether a file, or a Zarr folder, has changed.
+    """Return the SHA-256 of a file's bytes, or of names, sizes and times in a Zarr folder.
 
-    The SHA-256 of a file's bytes. Of a folder, of the names, sizes and times of its files: hashing
-    terabytes of chunks would take as long as reading them.
+    Hashing terabytes of chunks would take as long as reading them.
     """
     digest = hashlib.sha256()
     if path.is_dir():

@@ -93,12 +93,9 @@ class Options:
             "method": self.method if recipe is None else recipe.method,
             "effort": self.effort if recipe is None else None,
             "recipe": None if recipe is None else recipe.to_dict(),
-            "seed": self.seed,
-            "device": self.device,
             "axes": self.axes,
             "threads": self.threads,
-            "share_fit": self.share_fit,
-            **self._later,
+            **self._lasting,
         }
 
     @classmethod
@@ -116,10 +113,7 @@ class Options:
         return {
             "method": self.method.to_dict() if isinstance(self.method, Recipe) else self.method,
             "effort": self.effort,
-            "seed": self.seed,
-            "device": self.device,
-            "share_fit": self.share_fit,
-            **self._later,
+            **self._lasting,
         }
 
     def blend(self, result: Result) -> np.ndarray:
@@ -133,13 +127,13 @@ class Options:
         return words if self._less else ""
 
     @property
-    def _later(self) -> dict[str, Any]:
-        """What earlier versions did not know, where it is not the default."""
-        mask = None if self.mask is None else str(self.mask)
-        values = {"nodata": self.nodata, "mask": mask, "keep_outliers": self.keep_outliers}
-        values["dtype"] = self.dtype
-        changed = {k: v for k, v in values.items() if v != getattr(Options, k)}
-        return {**self._less, **changed}
+    def _lasting(self) -> dict[str, Any]:
+        """What both jobs hold; what earlier versions did not know where it is not the default."""
+        later = {name: getattr(self, name) for name in ("nodata", "keep_outliers", "dtype")}
+        later["mask"] = None if self.mask is None else str(self.mask)
+        changed = {k: v for k, v in later.items() if v != getattr(Options, k)}
+        known = {name: getattr(self, name) for name in ("seed", "device", "share_fit")}
+        return {**known, **self._less, **changed}
 
     @property
     def _less(self) -> dict[str, float]:

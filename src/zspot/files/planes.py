@@ -101,11 +101,8 @@ class PlaneRunner:
         self.count = len(places)
         for place, channel_axis in places:
             other = None if second is None else second[place]
-            there = None
-            if valid is not None:
-                there = valid[
-                    tuple(at for at, axis in zip(place, axes, strict=True) if axis != "S")
-                ]
+            grey = tuple(at for at, axis in zip(place, axes, strict=True) if axis != "S")
+            there = None if valid is None else valid[grey]
             yield place, self.run(data[place], channel_axis, series(axes, place), other, there)
 
     def run(
@@ -117,7 +114,9 @@ class PlaneRunner:
         valid: np.ndarray | None = None,
     ) -> Result:
         """Denoise the next plane; those of a series may share a fit. Errors name file and plane."""
-        options, firsts = self.options, self._firsts
+        options, firsts, mask = self.options, self._firsts, self.mask
+        if valid is not None:
+            mask = valid if mask is None else mask & valid
         try:
             result = run(
                 plane,
@@ -126,7 +125,7 @@ class PlaneRunner:
                 progress=within(self._progress, self._number, self.count),
                 second=second,
                 after=None if firsts is None else firsts.get(series),
-                mask=_both(self.mask, valid),
+                mask=mask,
                 **options.common(self.nodata),
             )
         except ImageError as error:
@@ -183,14 +182,9 @@ class PlaneRunner:
         return f"{self._of}{which}"
 
 
-def _both(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
-    return second if first is None else first if second is None else first & second
-
-
 def series(axes: str, place: Sequence[Any]) -> int:
-    """Return which planes of a file share a fit: those of one channel.
+    """Return which planes of a file share a fit: those of one channel; `place` is a plane's index.
 
-    `axes`: A letter for each axis, see `zspot.core.axes`. `place`: index of a plane, an entry for
-    each axis; what follows the axes that count planes may lack.
+    What follows the axes that count planes may lack in it.
     """
     return place[axes.index("C")] if "C" in axes else 0

@@ -1,8 +1,7 @@
 """Zarr folders, OME-Zarr among them (v2 and v3): denoised block by block, with resume.
 
-The new store grows in a hidden folder beside the target: first everything of the source but the
-pixels, byte for byte, then block after block, then the reduced copies made anew. It takes its name
-when it is whole. What is done is noted after each block, so a rerun goes on from there.
+The new store grows in a hidden folder beside the target: a copy of all but the pixels, then block
+after block, each noted for a rerun, then the reduced copies. It takes its name when it is whole.
 """
 
 import contextlib
@@ -30,11 +29,9 @@ _STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
 def denoise_store(
     source: Path, target: Path, planes: PlaneRunner, *, axes: str | None, overwrite: bool
 ) -> tuple[str, ...]:
-    """Denoise every image of a Zarr folder into another one.
+    """Denoise every image of a Zarr folder into another one; return what the user should know.
 
-    `source` and `target`: folders ending in .zarr. `planes`: called with each plane in order.
-    `axes`: names of the axes, where the store does not say or says wrong. `overwrite`: replace an
-    existing target once the new one is whole. Returns tuple of str: what the user should know.
+    `axes` names the axes where the store does not say or says wrong.
     """
     if target.is_symlink():  # and stays one
         target = target.resolve()
@@ -214,10 +211,7 @@ def _planes(picture: Picture, block: tuple[int, ...], old: Any, planes: PlaneRun
 def _pass_over(
     picture: Picture, block: tuple[int, ...], old: Any, planes: PlaneRunner, left: bool
 ) -> None:
-    """Pass over a block that an earlier run has done.
-
-    Its planes are denoised again only where those that are left start from their fit.
-    """
+    """Pass over a block that is done; denoise again what the planes that are `left` start from."""
     data = None
     for place, channel in _places(picture, block):
         if left and planes.needs_first(channel):

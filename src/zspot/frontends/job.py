@@ -17,10 +17,9 @@ class Cancelled(Exception):  # noqa: N818  (it is no error)
 
 
 class Job(Generic[T]):
-    """One piece of work that reports `Progress`.
+    """One piece of work, which takes a callback for `Progress` and returns a result.
 
-    `work`: takes a progress callback and returns the result. Calling the callback raises
-    `Cancelled` after `cancel`, which ends the work wherever it is.
+    After `cancel` the callback raises `Cancelled`, which ends the work wherever it is.
     """
 
     def __init__(self, work: Callable[[Report], T]) -> None:
@@ -42,9 +41,9 @@ class Job(Generic[T]):
         return self._stop.is_set()
 
     def run(self) -> Iterator[Progress]:
-        """Start the work and yield its progress, newest first come, until it ended.
+        """Start the work and yield its newest progress until it ends; raise what it raised.
 
-        Leaving the iterator early cancels the work. Raises what the work raised, or `Cancelled`.
+        Leaving the iterator early cancels the work.
         """
         if self.cancelled:
             self._error = Cancelled()

@@ -264,10 +264,7 @@ def _save(path: Path, result: Result, asked: Asked) -> tuple[str, ...]:
 
 @contextmanager
 def places(source: Path, target: Path, suffix: str | None) -> Iterator[tuple[Path, Path]]:
-    """Yield the files to read and to write; what is piped goes through a temporary folder.
-
-    `suffix`: of standard output, where it is not that of the source.
-    """
+    """Yield the files to read and to write; what is piped goes through a temporary folder."""
     from zspot.io import output_name
     from zspot.io.atomic import temporary_folder
 

@@ -9,10 +9,7 @@ from zspot.frontends.cli.denoise import Asked
 
 
 def denoise_and_tell(asked: Asked) -> None:
-    """Denoise many files and print what became of them.
-
-    typer.Exit: at the end, if a file failed. StoppedError: after Ctrl-C.
-    """
+    """Denoise many files and print what became of them; typer.Exit if a file failed."""
     done = 0
 
     def ended(outcome: Outcome) -> None:
@@ -22,15 +19,12 @@ def denoise_and_tell(asked: Asked) -> None:
             if not asked.quiet:
                 tell(f"{outcome.item.target}: denoised in {outcome.seconds:.1f} s")
 
-    cluster = {"threads": asked.threads or 1, "scheduler": asked.scheduler}
-    cluster |= {"workers": asked.workers}
+    cluster = {"scheduler": asked.scheduler, "workers": asked.workers}
+    options = {**asked.options, **cluster, "threads": asked.threads or 1, "ended": ended}
     chosen = asked.chosen
     try:
         with progress_bar(asked.source.name, asked.quiet) as report:
-            summary = denoise_many(
-                asked.source, asked.output, chosen,
-                **asked.options, **cluster, progress=report, ended=ended,
-            )  # fmt: skip
+            summary = denoise_many(asked.source, asked.output, chosen, progress=report, **options)
     except KeyboardInterrupt:
         left = f"{done} files are done in {asked.output}; the same command goes on from there"
         raise StoppedError(f"cancelled: {left}") from None
@@ -58,13 +52,10 @@ def _tell_notes(summary: Summary) -> None:
 
 def _total(summary: Summary, blending: str) -> str:
     """Say how many files were denoised, skipped, failed and left out."""
-    parts = [f"{summary.count('done')} denoised"]
-    if summary.count("skipped"):
-        parts.append(f"{summary.count('skipped')} were done already")
-    if summary.count("failed"):
-        parts.append(f"{summary.count('failed')} failed")
-    if summary.others:
-        parts.append(f"{summary.others} other files left out")
-    if blending:
-        parts.append(blending)
-    return ", ".join(parts)
+    counts = {
+        "were done already": summary.count("skipped"),
+        "failed": summary.count("failed"),
+        "other files left out": summary.others,
+    }
+    some = [f"{count} {words}" for words, count in counts.items() if count]
+    return ", ".join([f"{summary.count('done')} denoised", *some, *filter(None, [blending])])

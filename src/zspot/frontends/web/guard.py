@@ -21,10 +21,7 @@ _FOR_LOGIN = ("startup-events", "theme.css", "login_check", "user", "token", "ap
 
 
 def check_password(known: dict[str, str]) -> Any:
-    """Return a coroutine function that tells whether a name has a password, slowly if not.
-
-    Guesses wait for each other, whoever makes them.
-    """
+    """Return a coroutine function that tells whether a name has a password, one guess at a time."""
     turn = asyncio.Lock()
 
     async def check(name: str, password: str) -> bool:
@@ -41,8 +38,7 @@ def check_password(known: dict[str, str]) -> Any:
 class Guard:
     """Refuses requests before gradio sees them.
 
-    `hosts`: names of this server, or patterns. `most`: bytes of an upload.
-    `quota`: bytes of all files in `folder`. `login`: whether a password is asked for.
+    `hosts` are names of this server or patterns; `most` bytes an upload, `quota` all in `folder`.
     """
 
     def __init__(

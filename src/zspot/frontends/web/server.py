@@ -23,36 +23,16 @@ _FILES = 20  # of the largest size that all visitors may hold together
 
 @dataclass(frozen=True)
 class Settings:
-    """How the page is served.
+    """How the page is served."""
 
-    Parameters
-    ----------
-    port : int
-        0 takes a free one.
-    jobs : int
-        Images denoised at the same time, each on its share of the cores; 0 means one for each.
-    max_megabytes : int
-        Largest file to accept.
-    max_pixels : int
-        Largest image to accept, in values.
-    queue : int
-        Runs that may wait; more are refused.
-    auth : tuple of (str, str)
-        Names and passwords; empty lets everybody on this computer in.
-    share : bool
-        Ask gradio for a public address.
-    hosts : tuple of str
-        Further names under which the page is reached.
-    """
-
-    port: int = 7860
-    jobs: int = 0
-    max_megabytes: int = 500
-    max_pixels: int = 200_000_000
-    queue: int = 50
-    auth: tuple[tuple[str, str], ...] = ()
-    share: bool = False
-    hosts: tuple[str, ...] = ()
+    port: int = 7860  # 0 takes a free one
+    jobs: int = 0  # images denoised at a time, each on its share of the cores; 0: one for each core
+    max_megabytes: int = 500  # of the largest file to accept
+    max_pixels: int = 200_000_000  # values of the largest image to accept
+    queue: int = 50  # runs that may wait; more are refused
+    auth: tuple[tuple[str, str], ...] = ()  # names and passwords; empty lets everybody here in
+    share: bool = False  # ask gradio for a public address
+    hosts: tuple[str, ...] = ()  # further names under which the page is reached
 
     @property
     def at_once(self) -> int:
@@ -73,10 +53,7 @@ class Settings:
 
 
 def read_auth(path: Path) -> tuple[tuple[str, str], ...]:
-    """Read names and passwords from a file of lines `name:password`.
-
-    FileError: if it cannot be read or holds no such line.
-    """
+    """Read names and passwords from a file of lines `name:password`."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -98,8 +75,7 @@ def read_auth(path: Path) -> tuple[tuple[str, str], ...]:
 def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
     """Serve the page while the block runs, then stop it and remove every file it made.
 
-    It gets the gradio Blocks and the address. MissingExtraError: if gradio is missing. OptionError:
-    if the port is taken.
+    Yields the gradio Blocks and the address.
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

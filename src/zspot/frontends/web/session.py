@@ -21,8 +21,7 @@ from zspot.noise import NoiseReport, analyze_noise
 from zspot.recipe import Recipe
 
 _PATIENCE = 10.0  # seconds that a run may take to notice that it was cancelled
-IDLE_SECONDS = 3600.0
-"""Files of a visitor who left without a word (curl does) are removed after this."""
+IDLE_SECONDS = 3600.0  # until files of a visitor who left without a word (curl does) are removed
 
 
 class Session:
@@ -72,22 +71,13 @@ class Session:
         return self.image.path
 
     @property
-    def target(self) -> Path:
-        """Where the denoised file goes."""
-        assert self.image is not None
-        return output_name(self.source, "-denoised")
-
-    @property
     def places(self) -> list[tuple[Place, int | None]]:
         """Index and channel axis of every plane."""
         assert self.image is not None
         return list(iter_planes(self.image.data.shape, self.image.axes))
 
     def prepare(self, method: str, recipe: str | None, effort: str, seed: float) -> None:
-        """Set up the run that `run` will start, so that it can be cancelled while it waits.
-
-        `recipe`: a file that replaces method and effort.
-        """
+        """Set up the run that `run` will start, so that it can be cancelled while it waits."""
         chosen: str | Recipe = method or DEFAULT_METHOD
         if recipe:
             self.uploads.add(Path(recipe))
@@ -131,8 +121,9 @@ class Session:
         out = self.image.data.copy()
         for (place, _), result in zip(self.places, self.results, strict=True):
             out[place] = result.blend(strength, keep_detail)
-        write(self.target, self.image.replace(out), overwrite=True)
-        return self.target
+        target = output_name(self.source, "-denoised")
+        write(target, self.image.replace(out), overwrite=True)
+        return target
 
     def trust(self, number: int) -> Trust:
         """Judge the result of one plane."""

@@ -12,6 +12,7 @@ from zspot.frontends.web.session import Session
 CROP = 96
 _LOSSLESS_PIXELS = 4_000_000
 _LAG = 22  # pixels on the screen for each lag
+_KEPT = 16  # pictures made for a result and its strengths
 _DEVIATIONS = 4.0
 _HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], float)
 _COLD_HOT = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], float)
@@ -58,17 +59,14 @@ class Scale:
         return np.ascontiguousarray(last[..., :3])
 
 
-def correlation_picture(autocorrelation: np.ndarray) -> np.ndarray:
-    """Return a map of the noise's autocorrelation, -1 blue, 0 white, 1 red; uint8 (H, W, 3)."""
-    colours = _colours(_COLD_HOT, (autocorrelation + 1) / 2)
-    return colours.repeat(_LAG, axis=0).repeat(_LAG, axis=1)
-
-
 def centre(picture: np.ndarray) -> np.ndarray:
     """Return the middle of a picture, every pixel twice as large."""
     top, left = (max(0, (n - CROP) // 2) for n in picture.shape[:2])
-    crop = picture[top : top + CROP, left : left + CROP]
-    return crop.repeat(2, axis=0).repeat(2, axis=1)
+    return _enlarged(picture[top : top + CROP, left : left + CROP], 2)
+
+
+def _enlarged(picture: np.ndarray, times: int) -> np.ndarray:
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def save(picture: np.ndarray, folder: Path, name: str) -> Path:
@@ -90,9 +88,6 @@ def _colours(stops: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.rint(np.stack(parts, axis=-1)).astype(np.uint8)
 
 
-_KEPT = 16  # pictures made for a result and its strengths
-
-
 def noise(session: Session) -> str:
     """Return the noise report of the file that is open."""
     assert session.image is not None
@@ -100,7 +95,8 @@ def noise(session: Session) -> str:
     place, axis = session.places[0]
     plane = session.image.data[place]
     folder = session.source.parent
-    correlation = save(correlation_picture(session.noise.autocorrelation), folder, "correlation")
+    colours = _colours(_COLD_HOT, (session.noise.autocorrelation + 1) / 2)
+    correlation = save(_enlarged(colours, _LAG), folder, "correlation")
     crop = save(centre(Scale(plane, axis).picture(plane)), folder, "crop")
     count = len(session.places)
     which = f" of the first of {count} planes" if count > 1 else ""
