@@ -28,7 +28,7 @@ from torch.nn import functional as F
 
 from training.patches import SIDE, Pool, cut, load_photographs
 from training.simulate import MIXTURES, simulate
-from zspot.networks.pretrained import BLOCKS, PriorModule, denoise, load
+from zspot.networks.pretrained import BLOCKS, PriorModule, any_channels, load
 
 _LARGE, _SMALL = SIDE, SIDE // 2  # sides of patches, pixels
 _WARM_UP_STEPS = 100
@@ -267,6 +267,14 @@ def _read(path: Path) -> np.ndarray:
 def psnr(clean: Tensor, other: Tensor) -> float:
     """Compare floats clipped to [0, 1], decibels."""
     return float(-10 * (clean - other.clamp(0, 1)).double().square().mean().log10())
+
+
+def denoise(network: nn.Module, y: Tensor) -> Tensor:
+    """Denoise images (N, C, H, W) of any intensity scale with one forward pass."""
+    # Each channel has its own mean; one deviation for all keeps their relation.
+    mean = y.mean((-2, -1), keepdim=True)
+    std = (y - mean).square().mean((-3, -2, -1), keepdim=True).sqrt()
+    return any_channels(network, (y - mean) / std.clamp(min=1e-12)) * std + mean
 
 
 def evaluate(args: argparse.Namespace) -> None:

@@ -56,11 +56,8 @@ class OneOf:
 class Part:
     """Part of a recipe: numbers and words, refused outside their `Annotated[int, Range(2, 10)]`."""
 
-    family: ClassVar[str] = ""
-    """What the part is called in a recipe: mask, fill, target, network, fit, predict, finish."""
-
-    kind: ClassVar[str] = ""
-    """Which of its family it is, as written in TOML; empty where there is one kind only."""
+    family: ClassVar[str] = ""  # its name in a recipe: mask, fill, target, network, fit, ...
+    kind: ClassVar[str] = ""  # which of its family, as in TOML; empty where there is only one
 
     def __post_init__(self) -> None:
         for name, (_, allowed) in _fields(type(self)).items():

@@ -36,16 +36,13 @@ class Network(Part):
 
     family = "network"
 
-    blind: ClassVar[bool] = False
-    """No output pixel depends on the same pixel of the input."""
-
+    blind: ClassVar[bool] = False  # no output pixel depends on the same pixel of the input
     takes_codes: ClassVar[bool] = False  # its input may have other channels than its output
 
     def build(self, channels: int, generator: Generator, inputs: int | None = None) -> Any:
-        """Return the module for images of `channels` channels; weights drawn from `generator`.
+        """Return the module for images of `channels` channels; weights by a generator on the CPU.
 
-        `channels`: channels of the output. `generator`: on the CPU. `inputs`: channels of the
-        input, where they are others: of a code. RecipeError: if the network cannot take a code.
+        `inputs` are channels of a code in place of the image. RecipeError: if it cannot take one.
         """
         able = self.takes_codes or inputs in (None, channels)
         require(able, "fill code needs network hourglass: choose another fill")

@@ -18,8 +18,8 @@ from zspot.core.ranges import OneOf, require
 from zspot.core.rng import seeded
 from zspot.networks.base import Network, ReceptiveField
 
+# Weights of camera noise in colour or grey, of white noise in either, and the same, smaller.
 KINDS = ("colour", "grey", "white", "score")
-"""Weights of camera noise in colour or grey, of white noise in either, and the same, smaller."""
 WIDTHS = (48, 80, 128)  # channels at 1/2, 1/4 and 1/8 of the resolution
 BLOCKS = (2, 2, 3)  # residual blocks there; all but the last have as many on the way up
 COLOURS = 3
@@ -140,23 +140,8 @@ def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     return x
 
 
-def denoise(network: nn.Module, y: Tensor) -> Tensor:
-    """Denoise images (N, 1 or 3, H, W) of any intensity scale with one forward pass."""
-    # Each channel has its own mean; one deviation for all keeps their relation.
-    mean = y.mean((-2, -1), keepdim=True)
-    std = (y - mean).square().mean((-3, -2, -1), keepdim=True).sqrt()
-    # A constant image has nothing to scale by; its deviation of 0 brings it back unchanged.
-    z = (y - mean) / torch.where(std > 0, std, torch.ones_like(std))
-    # The network was trained on grey images as three equal channels.
-    out = network(z.expand(-1, COLOURS, -1, -1) if y.shape[1] == 1 else z)
-    return (out.mean(1, keepdim=True) if y.shape[1] == 1 else out) * std + mean
-
-
 def load(weights: str = "colour") -> PriorModule:
-    """Return the trained network, of one of `KINDS` in this package or of a safetensors file.
-
-    FileError: if it holds no weights of such a network.
-    """
+    """Return the trained network, of one of `KINDS` in this package or of a safetensors file."""
     packaged = files("zspot") / "weights" / f"{weights}.safetensors"
     with as_file(packaged) if weights in KINDS else nullcontext(Path(weights)) as path:
         try:

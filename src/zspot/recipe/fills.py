@@ -45,17 +45,13 @@ class Fill(Part):
 
     family = "fill"
 
-    replaces_image: ClassVar[bool] = False
-    """Takes the place of the whole image, which must all be hidden."""
-
-    upright: ClassVar[bool] = False
-    """Describes the image as it stands and cannot serve turned views of it."""
+    replaces_image: ClassVar[bool] = False  # takes the place of the whole image, all hidden
+    upright: ClassVar[bool] = False  # describes the image as it stands, and no turned views of it
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         """Return the fill at work on the image `y` (1, C, H, W).
 
-        `init`: on the CPU; starts what is learned or fixed. `draws`: on the device of `y`; draws at
-        each sample.
+        `init` is on the CPU and starts what is learned or fixed; `draws` draws samples, beside `y`.
         """
         raise NotImplementedError
 

@@ -9,10 +9,9 @@ from torch import Generator, Tensor
 from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.core.rng import bernoulli
 
+# Pixels that must all be hidden for the centre to be scored, by exclusion shape.
 EXCLUSION_SIZE = {"none": 1, "cross": 5, "square": 9}
-"""Pixels that must all be hidden for the centre to be scored, by exclusion shape."""
-
-MIN_SCORED = 0.01  # A loss that sees fewer pixels than this share learns next to nothing
+MIN_SCORED = 0.01  # a loss that sees fewer pixels than this share learns next to nothing
 
 
 class MaskMaps(NamedTuple):
@@ -69,8 +68,7 @@ class Bernoulli(Mask):
 
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         n, c, h, w = shape
-        drawn = (n, c if self.per_channel else 1, h, w)
-        visible = bernoulli(drawn, self.keep, generator)
+        visible = bernoulli((n, c if self.per_channel else 1, h, w), self.keep, generator)
         near = exclude(visible, self.exclusion)
         return MaskMaps(hidden=(~visible).expand(shape), scored=(~near).expand(shape))
 

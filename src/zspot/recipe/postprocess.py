@@ -112,8 +112,7 @@ class Finish(Part):
     def apply(self, estimate: Tensor, noisy: Tensor, clock: Clock) -> Tensor:
         """Return what becomes of an estimate (C, H, W), in standardised intensities.
 
-        The clock has a stage "finish" as `work` says. A `RecipeError` says that `noise` does not
-        have the channels of the image.
+        The clock has a stage "finish" as `work` says. RecipeError: if `noise` has other channels.
         """
         if self.guard > 0:
             estimate = restore_texture(estimate, noisy, self.guard)
@@ -150,15 +149,13 @@ class Finish(Part):
             noise = PatchNoise.measured(noisy, estimate, self.removed, self.follows)
             passes = GUIDED_CORRELATED[self.search]
             return nl_bayes(noisy, noise, passes=passes, pilot=estimate, tick=tick)
-        noise = self._white_noise(len(noisy))
+        channels = len(noisy)
+        require(
+            len(self.noise) == channels**2,
+            f"finish.noise has {len(self.noise)} values and the image {channels} channels that "
+            f"vary: give {channels**2}",
+        )
+        noise = PatchNoise(torch.tensor(self.noise).view(channels, channels))
         if self.guided:
             return nl_bayes(noisy, noise, passes=GUIDED[self.search], pilot=estimate, tick=tick)
         return nl_bayes(noisy, noise, tick=tick)
-
-    def _white_noise(self, channels: int) -> PatchNoise:
-        if len(self.noise) != channels**2:
-            raise RecipeError(
-                f"finish.noise has {len(self.noise)} values and the image {channels} channels that "
-                f"vary: give {channels**2}"
-            )
-        return PatchNoise(torch.tensor(self.noise).view(channels, channels))

@@ -18,16 +18,10 @@ from zspot.recipe.postprocess import Finish
 from zspot.recipe.schedule import Fit, Predict
 from zspot.recipe.targets import TARGETS, Noisy, Target
 
-KINDS: dict[str, Mapping[str, type[Part]]] = {
-    "mask": MASKS,
-    "fill": FILLS,
-    "target": TARGETS,
-    "network": NETWORKS,
-}
+KINDS: dict[str, Mapping[str, type[Part]]]
+KINDS = {"mask": MASKS, "fill": FILLS, "target": TARGETS, "network": NETWORKS}
 PLAIN: dict[str, type[Part]] = {"fit": Fit, "predict": Predict, "finish": Finish}
 VALUES: dict[str, type] = {"method": str, "loss": str, "consistency": float}
-
-
 _LOSS, _CONSISTENCY = OneOf(LOSSES), Range(0, 1000)
 
 
@@ -152,8 +146,7 @@ class Recipe:
     def load(cls, path: str | Path) -> Self:
         """Read a recipe from a TOML file.
 
-        RecipeError: if the file cannot be read or holds no valid recipe; the message names the
-        file.
+        RecipeError: if it cannot be read or holds no valid recipe; the message names the file.
         """
         try:
             return cls.from_toml(Path(path).read_text(encoding="utf-8"))

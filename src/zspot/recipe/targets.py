@@ -32,15 +32,10 @@ class Target(Part):
 
     family = "target"
 
-    copies_noise: ClassVar[bool] = False  # A network that sees a pixel learns to copy its noise
-
+    copies_noise: ClassVar[bool] = False  # a network that sees a pixel learns to copy its noise
     needs_second: ClassVar[bool] = False  # learns from a second noisy image of the same scene
-
-    upright: ClassVar[bool] = False
-    """Looks at the image as it stands and cannot serve turned views of it."""
-
-    halves: ClassVar[bool] = False
-    """Predicts one half of the image from the other, which the whole can be compared with."""
+    upright: ClassVar[bool] = False  # looks at the image as it stands, not at turned views of it
+    halves: ClassVar[bool] = False  # predicts one half from the other; the whole can be compared
 
     @property
     def grid(self) -> int:
@@ -57,8 +52,7 @@ class Target(Part):
     def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return (images to mask and feed to the network, images to predict), of one shape.
 
-        `y` (N, C, H, W): noisy crops. `guide` (N, C or 1, H, W): the same crops of what `guide`
-        returned.
+        `y` (N, C, H, W) are noisy crops; `guide` (N, C or 1, H, W) the same of what that returned.
         """
         return y, y
 
@@ -67,8 +61,7 @@ class Target(Part):
     ) -> Tensor:
         """Return what the network makes of the whole image, in the shape of its output of a step.
 
-        `seen`: the network's input of this step; its `visible` pixels are those of the image.
-        `dropping`: draws the dropout.
+        `seen` is its input of this step, in which `visible` pixels are those of the image.
         """
         return network(seen, dropping, visible)
 
