@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from benchmarks.variants import weights
 from zspot.algorithms import METHODS
-from zspot.frontends.cli import app
+from zspot.frontends.cli.program import app
 from zspot.io.open import FORMATS
 
 

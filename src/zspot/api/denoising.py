@@ -15,6 +15,7 @@ from zspot.core.plane import Plane
 from zspot.engine import Denoised
 from zspot.engine.budget import denoise_within
 from zspot.engine.denoiser import check_sane
+from zspot.engine.shared_fit import begin
 from zspot.recipe import Recipe
 
 Array = TypeVar("Array")
@@ -122,14 +123,13 @@ def run(
     started = time.perf_counter()
     request = Request(method, **options)
     ready = request.prepared(np.asarray(image))
-    request.check_fits(ready)
     plane = Plane.of(ready.image)
     unchanged = _nothing_to_do(plane)
     if unchanged:
         return Result.unchanged(ready, request, unchanged, started)
     second = request.second
     other = None if second is None else plane.like(ready.like(np.asarray(second)))
-    start = request.start(plane)
+    start = None if request.after is None else begin(request.fitted, plane)
 
     def attempt(device: torch.device, memory: int) -> Denoised:
         """Denoise the plane on a device in so many bytes."""

@@ -17,7 +17,7 @@ from zspot.core.memory import limit_of
 from zspot.core.plane import Plane, check_image
 from zspot.core.progress import Report
 from zspot.engine import Denoiser, run
-from zspot.engine.shared_fit import Start, begin, check_neighbour
+from zspot.engine.shared_fit import Start, check_neighbour
 from zspot.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Request:
         self.fitted = None if self.after is None else self.after.fitted
 
     def prepared(self, image: np.ndarray) -> Preparation:
-        """Return an image made ready for the method."""
+        """Return an image made ready for the method, and like that of the fit to start from."""
         if self.dtype == "float32":
             image = image.astype(np.float32)
         if self.mask is not None:
@@ -101,7 +101,7 @@ class Request:
             shape = tuple(size for at, size in enumerate(image.shape) if at != axis)
             if self.mask.shape != shape:
                 raise OptionError(f"mask has shape {self.mask.shape}: it must be {shape}")
-        return prepare(
+        ready = prepare(
             image,
             self.channel_axis,
             nodata=self.nodata,
@@ -109,15 +109,9 @@ class Request:
             keep_outliers=self.keep_outliers,
             level_rows=self.name.startswith("auto"),
         )
-
-    def check_fits(self, ready: Preparation) -> None:
-        """Refuse a fit to start from that was made for another method or form of planes."""
         if self.fitted is not None:
-            check_neighbour(self.fitted, self.asked, ready.source.shape, ready.channel_axis)
-
-    def start(self, plane: Plane) -> Start | None:
-        """Return where the fit of a plane begins; None where no fit is shared."""
-        return begin(self.fitted, plane) if self.after is not None else None
+            check_neighbour(self.fitted, self.asked, image.shape, ready.channel_axis)
+        return ready
 
     def denoiser(self, second: Tensor | None, start: Start | None) -> Denoiser:
         """Return what denoises the plane: a shared fit, a recipe or a method of another kind."""

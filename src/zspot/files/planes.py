@@ -92,9 +92,8 @@ class PlaneRunner:
     ) -> Iterator[tuple[Place, Result]]:
         """Denoise every plane of an array; yield where it is and its result.
 
-        `axes`: A letter for each axis, see `zspot.core.axes`. `second`: of the same shape, for
-        methods that learn from two. `valid`: where there is picture, of the same shape but for
-        colours (axis S).
+        `axes` has a letter for each axis, `second` the shape of `data`; `valid`, where there is
+        picture, that shape without colours (axis S).
         """
         self.begin_stack(axes, data.shape)
         places = list(iter_planes(data.shape, axes))

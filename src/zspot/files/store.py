@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from zspot._version import __version__
-from zspot.core.axes import channel_axis, iter_planes
+from zspot.core.axes import Place, channel_axis, iter_planes
 from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
 from zspot.files.planes import PlaneRunner, series
@@ -24,6 +24,7 @@ from zspot.io.checks import Limit
 from zspot.io.ome_zarr import Level, Picture, copy_all_but_pixels, pictures
 
 _STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
+Block = tuple[int, ...]  # its number along each axis
 
 
 def denoise_store(
@@ -199,7 +200,7 @@ def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) ->
             noted.add(level.name, block)
 
 
-def _planes(picture: Picture, block: tuple[int, ...], old: Any, planes: PlaneRunner) -> np.ndarray:
+def _planes(picture: Picture, block: Block, old: Any, planes: PlaneRunner) -> np.ndarray:
     """Return a block of the full size, denoised."""
     data = picture.levels[0].read(block, old)
     values = np.empty_like(data)
@@ -208,9 +209,7 @@ def _planes(picture: Picture, block: tuple[int, ...], old: Any, planes: PlaneRun
     return values
 
 
-def _pass_over(
-    picture: Picture, block: tuple[int, ...], old: Any, planes: PlaneRunner, left: bool
-) -> None:
+def _pass_over(picture: Picture, block: Block, old: Any, planes: PlaneRunner, left: bool) -> None:
     """Pass over a block that is done; denoise again what the planes that are `left` start from."""
     data = None
     for place, channel in _places(picture, block):
@@ -221,9 +220,7 @@ def _pass_over(
             planes.skip(1)
 
 
-def _places(
-    picture: Picture, block: tuple[int, ...]
-) -> Iterator[tuple[tuple[int | slice, ...], int]]:
+def _places(picture: Picture, block: Block) -> Iterator[tuple[Place, int]]:
     """Yield (index of a plane inside a block, which series it belongs to)."""
     level = picture.levels[0]
     region = level.region(block)

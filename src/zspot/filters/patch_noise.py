@@ -42,7 +42,10 @@ class PatchNoise:
         lags = _autocorrelation(removed / power.sqrt()[:, None, None])
         if not follows:
             return cls(channels * times**2, lags)
-        level, slope = _slope(removed, estimate)
+        level = estimate.mean((1, 2))
+        spread = estimate - level[:, None, None]
+        changes = (removed.square() * spread).mean((1, 2))
+        slope = changes / spread.square().mean((1, 2)).clamp_min(1e-9)
         return cls(channels * times**2, lags, slope * times**2, level)
 
     def covariance(self, patch: int) -> Tensor:
@@ -69,14 +72,6 @@ def _positive(covariance: Tensor) -> Tensor:
     if float(values[0]) >= least:
         return covariance
     return (vectors * values.clamp_min(least) @ vectors.T).to(covariance)
-
-
-def _slope(removed: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean level and the change of the variance per unit of signal, each (C,)."""
-    level = estimate.mean((1, 2))
-    spread = estimate - level[:, None, None]
-    slope = (removed.square() * spread).mean((1, 2)) / spread.square().mean((1, 2)).clamp_min(1e-9)
-    return level, slope
 
 
 def _autocorrelation(unit: Tensor) -> Tensor:

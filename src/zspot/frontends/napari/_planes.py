@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils.transforms import Affine
 
 from zspot.api import Result
 from zspot.core.axes import iter_planes
@@ -90,22 +91,11 @@ def blended(
 def layer_state(layer: Image, part: Part, result: Result) -> dict[str, Any]:
     """Return what the new layer takes over: everything but the place of a single plane."""
     state = dict(layer.as_layer_data_tuple()[1])
-    state["name"] = f"{layer.name} denoised"
-    state["multiscale"] = False
-    state["visible"] = True
-    state["metadata"] = {
-        **layer.metadata,
-        "zspot": {"method": result.method, "seed": result.seed, "reason": result.reason}
-        | {"versions": result.versions},
-    }
+    state |= {"name": f"{layer.name} denoised", "multiscale": False, "visible": True}
+    known = {name: getattr(result, name) for name in ("method", "seed", "reason", "versions")}
+    state["metadata"] = {**layer.metadata, "zspot": known}
     start = np.array([cut.start or 0 for cut in part.window], dtype=float)
-    state["translate"] = np.asarray(layer.translate) + _linear(layer) @ start
-    return state
-
-
-def _linear(layer: Image) -> np.ndarray:
-    """Return the matrix from data to world without the layer's own affine and translation."""
-    from napari.utils.transforms import Affine
-
+    # From data to world without the layer's own affine and translation.
     moves = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim)
-    return np.asarray(moves.linear_matrix)
+    state["translate"] = np.asarray(layer.translate) + np.asarray(moves.linear_matrix) @ start
+    return state
