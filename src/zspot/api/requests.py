@@ -87,7 +87,7 @@ class Request:
         limit_of(self.max_memory)
         # what tells whether two runs were asked for the same
         self.asked = self.method, None if isinstance(self.method, Recipe) else self.effort
-        self.seed, self.where = check_seed(self.seed), device_of(self.device)
+        self.seed, self.where = check_seed(self.seed), check_device(self.device)
         check_dtype(self.dtype)
         self.mask = None if self.mask is None else np.asarray(self.mask) != 0
         self.fitted = None if self.after is None else self.after.fitted
@@ -153,36 +153,27 @@ def check_sharing(method: str | Recipe) -> None:
         )
 
 
-def check_device(name: str, *, here: bool = True) -> None:
-    """Raise OptionError if a device has no meaning or, where it is to be `here`, is not there."""
-    if here:
-        device_of(name)
-    elif name != "auto":
-        _named(name)
+def check_device(name: str, *, here: bool = True) -> torch.device:
+    """Return the device of a name.
 
-
-def device_of(name: str) -> torch.device:
-    """Return a device of this machine, or raise OptionError if it is not there."""
+    OptionError: if it has no meaning or, where it is to be on this machine, is not there.
+    """
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = _named(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise OptionError(f"unknown device {shown(name)}: choose auto, cpu, cuda or mps") from None
     there = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
-    if not there.get(device.type, False):
+    if here and not there.get(device.type, False):
         raise OptionError(f"device {shown(name)} is not there: choose auto or cpu")
     return device
-
-
-def _named(name: str) -> torch.device:
-    try:
-        return torch.device(name)
-    except RuntimeError:
-        raise OptionError(f"unknown device {shown(name)}: choose auto, cpu, cuda or mps") from None
 
 
 def _check_second(method: str | Recipe, second: bool) -> None:

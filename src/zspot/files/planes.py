@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zspot.api import Result, run
-from zspot.api.requests import choose, device_of
-from zspot.api.result import versions
+from zspot.api import Result, check_device, choose, run, versions
 from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import ImageError
 from zspot.core.plane import MAX_CHANNELS
@@ -128,7 +126,9 @@ class PlaneRunner:
                 **options.common(self.nodata),
             )
         except ImageError as error:
-            raise ImageError(f"{self._name}: {error}" if self._of else str(error)) from None
+            which = f", plane {self._number + 1} of {self.count}" if self.count > 1 else ""
+            said = f"{self._of}{which}: {error}" if self._of else str(error)
+            raise ImageError(said) from None
         self._number += 1
         self._seconds += result.timings["total"]
         self._last = replace(result, uncertainty=None)
@@ -171,14 +171,9 @@ class PlaneRunner:
             losses=(),
             timings={},
             seed=self.options.seed,
-            device=str(device_of(self.options.device)),
+            device=str(check_device(self.options.device)),
             versions=versions(),
         )
-
-    @property
-    def _name(self) -> str:
-        which = f", plane {self._number + 1} of {self.count}" if self.count > 1 else ""
-        return f"{self._of}{which}"
 
 
 def series(axes: str, place: Sequence[Any]) -> int:

@@ -4,6 +4,7 @@ import atexit
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
 from zspot.core.progress import Progress, Report
@@ -26,10 +27,8 @@ class Job(Generic[T]):
         self._work = work
         self._stop = threading.Event()
         self._news: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
-        self._result: list[T] = []
-        self._error: BaseException | None = None
-        self._ended = threading.Event()
         self._begun = False
+        self._outcome: Future[T] = Future()
 
     def cancel(self) -> None:
         """Stop the work at its next report; before it was started, it never starts."""
@@ -46,9 +45,7 @@ class Job(Generic[T]):
         Leaving the iterator early cancels the work.
         """
         if self.cancelled:
-            self._error = Cancelled()
-            self._ended.set()
-            raise self._error
+            raise Cancelled
         self._begun = True
         thread = threading.Thread(target=self._thread, daemon=True, name="zspot-job")
         atexit.register(self._end)
@@ -60,24 +57,24 @@ class Job(Generic[T]):
             self.cancel()  # no effect on work that is done
             thread.join()
             atexit.unregister(self._end)
-        if self._error is not None:
-            raise self._error
+        self._outcome.result()  # raises what the work raised
 
     def _end(self) -> None:
         """Let the work stop before Python does: torch may not be cut off in the middle."""
         self.cancel()
-        self._ended.wait(_PATIENCE)
+        wait([self._outcome], _PATIENCE)
 
     def wait(self, seconds: float) -> bool:
         """Wait until the work ended, not longer than `seconds`; return whether a cancel did it."""
-        if self._begun:
-            self._ended.wait(seconds)
-        return not self._begun or isinstance(self._error, Cancelled)
+        if not self._begun:
+            return True
+        ended, _ = wait([self._outcome], seconds)
+        return bool(ended) and isinstance(self._outcome.exception(), Cancelled)
 
     @property
     def result(self) -> T:
         """What the work returned, once `run` has ended without an error."""
-        return self._result[0]
+        return self._outcome.result()
 
     def _newest(self) -> Progress | None:
         news = self._news.get()
@@ -92,9 +89,7 @@ class Job(Generic[T]):
 
     def _thread(self) -> None:
         try:
-            self._result.append(self._work(self._report))
+            self._outcome.set_result(self._work(self._report))
         except BaseException as error:
-            self._error = error
-        finally:
-            self._ended.set()
-            self._news.put(None)
+            self._outcome.set_exception(error)
+        self._news.put(None)

@@ -135,16 +135,10 @@ def uncertainty(top: float) -> str:
 
 def report_of(result: Result, seconds: float, trust: Trust) -> dict[str, object]:
     """Return what is known about a run as plain values."""
-    return {
-        "method": result.method,
-        "reason": result.reason,
-        "seed": result.seed,
-        "device": result.device,
-        "seconds": seconds,
-        "recipe": result.recipe.to_dict() if result.recipe is not None else None,
-        "versions": result.versions,
-        "trust": trust.to_dict(),
-    }
+    names = ("method", "reason", "seed", "device", "versions")
+    known = {name: getattr(result, name) for name in names}
+    recipe = result.recipe.to_dict() if result.recipe is not None else None
+    return {**known, "seconds": seconds, "recipe": recipe, "trust": trust.to_dict()}
 
 
 def viewer_value(pictures: dict[str, Path], size: tuple[int, int], notes: dict[str, str]) -> str:
