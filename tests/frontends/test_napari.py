@@ -135,10 +135,9 @@ def run(widget) -> None:
     widget.layer.reset_choices()
     widget.choose_selected()
     widget.begin()
-    assert widget.busy
     assert widget.stop.enabled
     assert not widget.start.enabled
-    wait(lambda: not widget.busy)
+    wait(lambda: not widget.stop.enabled)
 
 
 def test_the_manifest_is_valid_and_every_command_is_there(napari):
@@ -223,7 +222,7 @@ def test_cancel_stops_the_run(viewer, widget, tmp_path):
     wait(lambda: widget.bar.value > 0)
     assert "left" in widget.status.value
     widget.stop.native.click()
-    wait(lambda: not widget.busy)
+    wait(lambda: not widget.stop.enabled)
     assert "cancelled" in widget.status.value
     assert [layer.name for layer in viewer.layers] == ["p"]
     assert widget.start.enabled
@@ -307,7 +306,7 @@ def test_what_cannot_be_denoised_is_told(viewer, widget, monkeypatch):
     assert "this one is broken" in widget.status.value
     widget.recipe.value = "nope.toml"
     widget.begin()
-    assert not widget.busy
+    assert not widget.stop.enabled
     assert "recipe" in notification_manager.records[-1].message
 
 

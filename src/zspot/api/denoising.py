@@ -133,9 +133,8 @@ def run(
 
     def attempt(device: torch.device, memory: int) -> Denoised:
         """Denoise the plane on a device in so many bytes."""
-        denoiser = request.denoiser(
-            None if other is None else torch.from_numpy(other).to(device), start
-        )
+        given = None if other is None else torch.from_numpy(other).to(device)
+        denoiser = request.denoiser(given, start)
         y = torch.from_numpy(plane.varying_values).to(device)
         done = denoiser(y, seed=request.seed, report=request.progress, memory=memory)
         check_sane(done.mean.to(device), y, request.name)

@@ -3,23 +3,18 @@
 Noise has the strength and the correlation of the noise report, and does not know of edges.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from zspot.api.preparation import prepare
+from zspot.api.result import Result
 from zspot.core.errors import ImageError
 from zspot.core.plane import Plane
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.noise.residual import detail_correlation, neighbour_correlation, shared_detail
-
-if TYPE_CHECKING:
-    from zspot.api.denoising import Result
 
 # Up to the first, what was removed leaves detail alone; from the second it follows it.
 STRUCTURE = (0.28, 0.4)

@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 DIHEDRAL = 8  # rotations and reflections of a square
+Applied = Callable[..., Tensor]  # a network, also for whole images: `(x, generator, visible)`
 
 
 def crops(
@@ -41,9 +42,6 @@ def augmented(x: Tensor, index: int) -> Tensor:
 def restored(x: Tensor, index: int) -> Tensor:
     """Undo `augmented`."""
     return torch.rot90(x.flip(3) if index >= 4 else x, -(index % 4), (2, 3))
-
-
-Applied = Callable[..., Tensor]  # a network, also for whole images: `(x, generator, visible)`
 
 
 def network_input(y: Tensor, hidden: Tensor, filling: Tensor) -> Tensor:

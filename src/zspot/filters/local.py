@@ -4,6 +4,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_LEVELS = 48  # thresholds between which the median is interpolated
+_WINDOW = 6.0  # deviation of the window in which texture stands out, pixels
+_BINS = 8  # of brightness
+_LARGEST = 2.0  # no brightness counts as noisier than this many times the median
+
 
 class LocalMean:
     """Gaussian mean of images like `like`: a value for each `cell` x `cell` pixels that exist.
@@ -30,12 +35,6 @@ class LocalMean:
         reach = len(self._kernel) // 2
         rows = F.conv2d(cells, self._kernel.view(1, 1, -1, 1), padding=(reach, 0))
         return F.conv2d(rows, self._kernel.view(1, 1, 1, -1), padding=(0, reach))[0, 0]
-
-
-_LEVELS = 48  # thresholds between which the median is interpolated
-_WINDOW = 6.0  # deviation of the window, pixels
-_BINS = 8  # of brightness
-_LARGEST = 2.0  # no brightness counts as noisier than this many times the median
 
 
 def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor:

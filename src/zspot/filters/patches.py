@@ -7,6 +7,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 OUTSIDE = 1e6  # value beyond the image: a patch that reaches there is never similar
+# Of the search across scales:
+_CANDIDATES = 1 << 14  # of the pooled image; a larger one is searched in longer steps
+_QUERIES = 1 << 11  # at a time: bounds the table of distances to 128 MiB
+_BAND = 1 << 16  # pixels of a band of rows that is cut into patches at a time
 
 
 def reflect_pad(image: Tensor, patch: int, stride: int) -> Tensor:
@@ -99,11 +103,6 @@ def overlap_add(
     image = F.fold(total.T[None], size, patch, stride=stride)[0]
     weights = weight.T.repeat_interleave(patch**2, 0)[None]
     return image, F.fold(weights, size, patch, stride=stride)[0]
-
-
-_CANDIDATES = 1 << 14  # of the pooled image; a larger one is searched in longer steps
-_QUERIES = 1 << 11  # at a time: bounds the table of distances to 128 MiB
-_BAND = 1 << 16  # pixels of a band of rows that is cut into patches at a time
 
 
 def cross_scale_image(y: Tensor, patch: int, stride: int) -> Tensor:

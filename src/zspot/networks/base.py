@@ -9,6 +9,8 @@ from torch import Generator, Tensor, nn
 
 from zspot.core.ranges import Part, require
 
+LEVELS = 5  # of the Noise2Noise U-Net
+
 
 @dataclass(frozen=True)
 class ReceptiveField:
@@ -60,9 +62,6 @@ class Network(Part):
     def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
         """Return the bytes per pixel that a fit step and a prediction take (`benchmarks`)."""
         raise NotImplementedError
-
-
-LEVELS = 5  # of the Noise2Noise U-Net
 
 
 def decoder(

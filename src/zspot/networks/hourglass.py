@@ -64,15 +64,12 @@ def _layer(fan_in: int, fan_out: int, side: int, stride: int = 1) -> nn.Sequenti
 class _Level(nn.Module):
     def __init__(self, fan_in: int, spec: Hourglass, deeper: nn.Module | None) -> None:
         super().__init__()
+        w, joined = spec.width, spec.width + spec.skip
         self.skip = _layer(fan_in, spec.skip, 1)
-        self.down = nn.Sequential(
-            _layer(fan_in, spec.width, 3, 2), _layer(spec.width, spec.width, 3)
-        )
+        self.down = nn.Sequential(_layer(fan_in, w, 3, 2), _layer(w, w, 3))
         self.deeper = deeper
-        self.norm = Norm(spec.width + spec.skip)
-        self.up = nn.Sequential(
-            _layer(spec.width + spec.skip, spec.width, 3), _layer(spec.width, spec.width, 1)
-        )
+        self.norm = Norm(joined)
+        self.up = nn.Sequential(_layer(joined, w, 3), _layer(w, w, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.down(x)

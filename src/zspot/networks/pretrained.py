@@ -93,14 +93,12 @@ class PriorModule(nn.Module):
 
     def __init__(self, blocks: tuple[int, ...] = BLOCKS) -> None:
         super().__init__()
-        pairs = list(pairwise(WIDTHS))
+        pairs, stages = list(pairwise(WIDTHS)), list(zip(WIDTHS, blocks, strict=True))
         self.entry = _conv(4 * COLOURS, WIDTHS[0])
-        self.encoder = nn.ModuleList(_stage(w, n) for w, n in zip(WIDTHS, blocks, strict=True))
+        self.encoder = nn.ModuleList(_stage(width, count) for width, count in stages)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairs)
-        self.decoder = nn.ModuleList(
-            _stage(w, n) for w, n in zip(WIDTHS[:-1], blocks[:-1], strict=True)
-        )
+        self.decoder = nn.ModuleList(_stage(width, count) for width, count in stages[:-1])
         self.exit = _conv(WIDTHS[0], 4 * COLOURS)
         with torch.no_grad():
             self.exit.weight.mul_(0.1)

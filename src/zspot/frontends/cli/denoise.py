@@ -40,12 +40,7 @@ EXAMPLES = examples(
 )
 
 
-class Effort(StrEnum):
-    """How much time to spend."""
-
-    fast = "fast"
-    balanced = "balanced"
-    best = "best"
+Effort = StrEnum("Effort", ["fast", "balanced", "best"])  # how much time to spend
 
 
 @dataclass(frozen=True)

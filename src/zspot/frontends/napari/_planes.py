@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import napari
 import numpy as np
+from napari.layers import Image
 from napari.utils.transforms import Affine
 
 from zspot.api import Result
@@ -14,10 +16,6 @@ from zspot.core.errors import ImageError
 from zspot.core.progress import Report
 from zspot.files import Options, PlaneRunner
 from zspot.recipe import Recipe
-
-if TYPE_CHECKING:
-    import napari
-    from napari.layers import Image
 
 _COLOURS = 3  # samples of an rgb layer that are denoised; a fourth is transparency
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import napari
 import numpy as np
 from magicgui import widgets
 from napari.layers import Image, Layer
@@ -24,9 +25,6 @@ from zspot.frontends.noise_words import explain
 from zspot.frontends.words import left_in_words, stage_in_words
 from zspot.noise import analyze_noise
 from zspot.recipe import Recipe
-
-if TYPE_CHECKING:
-    import napari
 
 PLANE, STACK = "current plane", "whole layer"
 RECIPE = "recipe file"
@@ -125,11 +123,6 @@ class DenoiseWidget(widgets.Container):
         """Stop the run at its next step."""
         if self._job is not None:
             self._job.cancel()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a run is under way."""
-        return self._job is not None
 
     def _chosen_method(self) -> str | Recipe:
         if self.method.value != RECIPE:

@@ -89,9 +89,8 @@ class Guard:
             return 411, "an upload must say how long it is"
         if int(length) > self._most + _OVERHEAD:
             return 413, "the file is larger than this server accepts"
-        held = sum(
-            _size(f"{where}/{n}") for where, _, names in os.walk(self._folder) for n in names
-        )
+        files = (f"{at}/{name}" for at, _, names in os.walk(self._folder) for name in names)
+        held = sum(map(_size, files))
         free = shutil.disk_usage(self._folder).free
         if int(length) > min(self._quota - held, free // 2):
             return 413, "the server holds as many files as it may: try again later"
