@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine:
-#   make demo [IMAGE=noisy.png]   install, denoise a real noisy image, leave a before/after picture
+#   make demo [IMAGE=noisy.png]   install, denoise a noisy picture, leave it before and after
 #   make test                     install, pass the tests
 # and a third builds the documentation site in docs/_build/html and the man page in docs/_build/man:
 #   make docs

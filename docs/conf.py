@@ -66,11 +66,12 @@ html_theme = "pydata_sphinx_theme"
 html_title = "zspot"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_sidebars = {"start": []}  # it has no pages below it
+html_sidebars = {"start": [], "install": []}  # they have no pages below them
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
     "show_toc_level": 2,
+    "header_links_before_dropdown": 9,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

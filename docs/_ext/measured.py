@@ -34,6 +34,15 @@ NOISES = {
 }  # fmt: skip
 """What the kinds of noise of the study `matrix` are called."""
 
+JUDGED = {
+    "gained 2 dB": "gained 2 dB or more", "gained less": "gained less",
+    "invented": "stripes added as strong as the noise", "kept": "four fifths of the noise kept",
+    "median": "7 x 7 median instead",
+    "shifted": "colours or brightness shifted by 5 % of the range",
+    "smooth": "blurred with a Gaussian of 2.5 pixels",
+}  # fmt: skip
+"""What the results are called whose verdict is counted."""
+
 
 class Measured(SphinxDirective):
     """A table of stored results."""
@@ -96,7 +105,7 @@ def runs(path: Path, _: str) -> pd.DataFrame:
 def methods(path: Path, _: str) -> pd.DataFrame:
     """Put methods under each other and sets side by side: mean PSNR / SSIM, and the median time."""
     rows = read_rows(path)
-    rows = rows[rows["error"].isna()].assign(noise=rows["noise"].fillna(""))
+    rows = SUITES["development"].ordered(rows[rows["error"].isna()])
     out: dict[tuple[str, str], dict[str, str]] = {}
     for (method, effort), mine in rows.groupby(["method", "effort"], sort=False, dropna=False):
         line = {"method": f"{method} {'' if pd.isna(effort) else effort}".strip()}
@@ -158,7 +167,10 @@ def weak(path: Path, _: str) -> pd.DataFrame:
 
 def verdicts(path: Path, _: str) -> pd.DataFrame:
     """Count the verdicts on results as they were and made bad on purpose."""
-    return confusion(pd.read_csv(path, keep_default_na=False)).reset_index()
+    table = confusion(pd.read_csv(path, keep_default_na=False)).loc[[*JUDGED]]
+    columns = {"good": "good", "check": "look closely", "poor": "do not rely"}
+    table = table.rename(index=JUDGED)[[*columns]].rename(columns=columns).reset_index()
+    return with_weights(table, ["auto"] * len(table))
 
 
 def _named(rows: pd.DataFrame) -> pd.DataFrame:
