@@ -13,6 +13,7 @@ from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.filters.local import restore_texture, to_local_mean, to_local_median
 from zspot.filters.nonlocal_bayes import GUIDED, GUIDED_CORRELATED, nl_bayes
 from zspot.filters.patch_noise import PatchNoise
+from zspot.filters.points import restore_points
 
 SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
 
@@ -63,6 +64,8 @@ class Finish(Part):
         Standard deviation in pixels of the window of that median or mean.
     shift : float
         How much of the way to it the result is moved, in [0, 1].
+    points : bool
+        Give point-like maxima (stars, particles) back what light was lost of them.
     strength : float
         Share of what was removed that stays removed, in [0, 1]; 0 returns the input.
     """
@@ -78,6 +81,7 @@ class Finish(Part):
     centre: Annotated[str, OneOf(("none", "median", "mean"))] = "none"
     window: Annotated[float, Range(1, 10**4)] = 24.0
     shift: Annotated[float, Range(0, 1)] = 1.0
+    points: bool = False
     strength: Annotated[float, Range(0, 1)] = 1.0
 
     def __post_init__(self) -> None:
@@ -127,6 +131,8 @@ class Finish(Part):
         if self.centre != "none":
             move = to_local_median if self.centre == "median" else to_local_mean
             estimate = estimate + self.shift * (move(estimate, noisy, self.window) - estimate)
+        if self.points:
+            estimate = restore_points(estimate, noisy)
         return estimate if self.strength == 1 else noisy + self.strength * (estimate - noisy)
 
     def in_units(self, ratio: float) -> "Finish":

@@ -145,6 +145,7 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
     finish = replace(
         _guided(effort, channels, TIMES[0]),
         guard=GUARD,
+        points=True,
         centre="median" if channels > 1 else "mean",
         window=MEDIAN_WINDOW if channels > 1 else MEAN_WINDOW,
         shift=1.0 if channels == 1 or evidence.is_weak else 0.5,
@@ -184,7 +185,7 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
 
 def _mean_kept(finish: Finish) -> Finish:
     """Return the same with the local mean kept: photons are neither lost nor added."""
-    return replace(finish, centre="mean", window=MEAN_WINDOW)
+    return replace(finish, centre="mean", window=MEAN_WINDOW, points=True)
 
 
 def _guided(effort: str, channels: int, times: float) -> Finish:
