@@ -39,8 +39,8 @@ lint: $(VENV)/ready
 
 # Any warning is an error. The scripts of the gallery run, which takes some minutes.
 docs: $(VENV)/ready
-	$(RUN) -m sphinx -b html -W --keep-going docs docs/_build/html
-	$(RUN) -m sphinx -b man -q -W docs docs/_build/man
+	$(RUN) -m sphinx -b html -W --keep-going -d docs/_build/doctrees docs docs/_build/html
+	$(RUN) -m sphinx -b man -q -W -d docs/_build/doctrees docs docs/_build/man
 
 clean:
 	rm -rf $(VENV) docs/_build docs/api docs/auto_gallery
