@@ -24,6 +24,7 @@ from tests.docs_help import NAMES, ROOT, blocks, folder, words_of
 from zspot.algorithms import METHODS
 from zspot.files.discovery import is_many
 from zspot.frontends import cli
+from zspot.frontends.cli.program import app, run
 from zspot.recipe.fills import FILLS
 from zspot.recipe.masks import MASKS
 
@@ -129,7 +130,7 @@ def test_every_block_is_run_or_says_why_not(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_is_parsed(name, capsys):
     for words in words_of(ROOT / name):
-        assert cli.run([*words[1:], "--help"]) == 0, f"{name}: {shlex.join(words)}"
+        assert run([*words[1:], "--help"]) == 0, f"{name}: {shlex.join(words)}"
     for block in blocks(ROOT / name):
         for words in block.lines if block.is_shell else []:
             check_line(words)
@@ -156,22 +157,20 @@ def test_all_commands_run(name, folder, capsys):
 
 
 def examples() -> list[list[str]]:
-    found = [
-        line for c in cli.app.registered_commands for line in str(c.epilog or "").split("\n\n")
-    ]
+    found = [line for c in app.registered_commands for line in str(c.epilog or "").split("\n\n")]
     return [shlex.split(line) for line in found if line.startswith("zspot")]
 
 
 def test_examples_of_the_help_run(folder, capsys):
     assert len(examples()) >= 8
     for words in examples():
-        assert cli.run([*words[1:], "--help"]) == 0, words
+        assert run([*words[1:], "--help"]) == 0, words
         if words[1] != "web" and not takes_long(words, folder):
             run_shell(words, folder, capsys)
 
 
 def test_help_of_every_command_reads_alone(capsys):
-    group = typer.main.get_command(cli.app)
+    group = typer.main.get_command(app)
     for name, command in group.commands.items():  # type: ignore[attr-defined]
         assert command.help, name
         for option in command.params:
