@@ -28,6 +28,7 @@ from zspot.core.errors import (
     StoppedError,
 )  # fmt: skip
 from zspot.frontends import cli
+from zspot.frontends.cli import stopping
 from zspot.recipe import Recipe
 
 TINY = """method = "bsn-ins"
@@ -227,11 +228,11 @@ def test_ctrl_c_and_sigterm_stop_at_once_and_leave_nothing(folder, name, when, s
     "code",
     [
         "import zspot; assert zspot.methods()",
-        "from zspot.frontends import cli; assert cli.run(['--help']) == 0",
-        "from zspot.frontends import cli; assert cli.run(['--version']) == 0",
-        "from zspot.frontends import cli; assert cli.run(['methods']) == 0",
-        "from zspot.frontends import cli; assert cli.run(['denoise', '--help']) == 0",
-        "from zspot.frontends import cli; assert cli.run(['denoise', '--what']) == 2",
+        "from zspot.frontends.cli.program import run; assert run(['--help']) == 0",
+        "from zspot.frontends.cli.program import run; assert run(['--version']) == 0",
+        "from zspot.frontends.cli.program import run; assert run(['methods']) == 0",
+        "from zspot.frontends.cli.program import run; assert run(['denoise', '--help']) == 0",
+        "from zspot.frontends.cli.program import run; assert run(['denoise', '--what']) == 2",
     ],
 )
 def test_what_needs_no_torch_does_not_load_it(code):
@@ -249,7 +250,7 @@ def test_what_needs_no_torch_does_not_load_it(code):
         (MemoryLimitError("a tile needs 3 GB"), 2, "zspot: a tile needs 3 GB\n"),
         (ClusterError("nobody answers"), 1, "zspot: nobody answers\n"),
         (MissingExtraError("pictures need matplotlib"), 2, "zspot: pictures need matplotlib\n"),
-        (StoppedError("cancelled: 2 files"), cli.INTERRUPTED, "zspot: cancelled: 2 files\n"),
+        (StoppedError("cancelled: 2 files"), stopping.INTERRUPTED, "zspot: cancelled: 2 files\n"),
         (MemoryError(), 1, "zspot: not enough memory\n"),
         (RuntimeError("odd\nthing"), 1, r"zspot: unexpected failure \(.*, line \d+\): odd thing\n"),
         (AssertionError(), 1, r"zspot: unexpected failure \(.*\): no reason was given\n"),

@@ -61,9 +61,8 @@ def _dask(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> Any:
         raise ImageError("image has chunks of unknown size: call compute_chunk_sizes() first")
     chunks = {axis: -1 if letter in PLANE else 1 for axis, letter in enumerate(letters)}
     nothing = np.empty((0,) * image.ndim, dtype=image.dtype)  # keeps dask from trying it out
-    return image.rechunk(chunks).map_blocks(
-        _planes, channel_axis, denoise, dtype=image.dtype, meta=nothing
-    )
+    cut = image.rechunk(chunks)
+    return cut.map_blocks(_planes, channel_axis, denoise, dtype=image.dtype, meta=nothing)
 
 
 def _planes(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> np.ndarray:

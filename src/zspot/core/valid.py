@@ -189,10 +189,8 @@ def _mirrored(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     It is reflected at the nearest pixel with picture, again and again while it finds none.
     """
-    nearest = np.empty((2, *mask.shape), np.int32)
-    ndimage.distance_transform_edt(
-        ~mask, return_distances=False, indices=nearest, return_indices=True
-    )
+    nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    assert isinstance(nearest, np.ndarray)
     at = np.indices(mask.shape)
     limits = np.array(mask.shape)[:, None, None] - 1
     for _ in range(_REFLECTIONS):

@@ -12,9 +12,7 @@ from zspot.recipe import NoMask, Recipe
 class Session:
     """A recipe turned into working parts for one image; a seed decides every random number."""
 
-    def __init__(
-        self, recipe: Recipe, image: Tensor, seed: int, second: Tensor | None = None
-    ) -> None:
+    def __init__(self, recipe: Recipe, image: Tensor, seed: int, second: Tensor | None) -> None:
         cpu, device, channels = torch.device("cpu"), image.device, image.shape[1]
         self.recipe, self.image, self.second = recipe, image, second  # images: (1, C, H, W)
         self.masking = derive(seed, Purpose.MASK, device)  # of masks and targets

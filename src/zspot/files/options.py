@@ -89,13 +89,16 @@ class Options:
         Not `max_memory`; what earlier versions did not know only where it is not the default.
         """
         recipe = self.method if isinstance(self.method, Recipe) else None
+        known = ("seed", "device", "axes", "threads", "share_fit")
+        later = {name: getattr(self, name) for name in ("nodata", "keep_outliers", "dtype")}
+        later["mask"] = None if self.mask is None else str(self.mask)
         return {
             "method": self.method if recipe is None else recipe.method,
             "effort": self.effort if recipe is None else None,
             "recipe": None if recipe is None else recipe.to_dict(),
-            "axes": self.axes,
-            "threads": self.threads,
-            **self._lasting,
+            **{name: getattr(self, name) for name in known},
+            **self._less,
+            **{name: value for name, value in later.items() if value != getattr(Options, name)},
         }
 
     @classmethod
@@ -108,14 +111,6 @@ class Options:
         options = cls(**values)
         return replace(options, method=Recipe.from_dict(recipe)) if recipe else options
 
-    def to_store_job(self) -> dict[str, Any]:
-        """Return what makes a rerun begin a Zarr folder anew if it is another, as JSON."""
-        return {
-            "method": self.method.to_dict() if isinstance(self.method, Recipe) else self.method,
-            "effort": self.effort,
-            **self._lasting,
-        }
-
     def blend(self, result: Result) -> np.ndarray:
         """Return what is wanted of a result."""
         return result.blend(self.strength, self.keep_detail) if self._less else result.image
@@ -125,15 +120,6 @@ class Options:
         """What is wanted of each result, in words; empty for the full result."""
         words = f"strength {self.strength:g}, keep detail {self.keep_detail:g}"
         return words if self._less else ""
-
-    @property
-    def _lasting(self) -> dict[str, Any]:
-        """What both jobs hold; what earlier versions did not know where it is not the default."""
-        later = {name: getattr(self, name) for name in ("nodata", "keep_outliers", "dtype")}
-        later["mask"] = None if self.mask is None else str(self.mask)
-        changed = {k: v for k, v in later.items() if v != getattr(Options, k)}
-        known = {name: getattr(self, name) for name in ("seed", "device", "share_fit")}
-        return {**known, **self._less, **changed}
 
     @property
     def _less(self) -> dict[str, float]:

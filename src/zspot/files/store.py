@@ -45,7 +45,7 @@ def denoise_store(
                 level.check(Limit(memory=planes.options.max_memory))
         with _workplace(target) as place:
             before = fingerprint(source)
-            job = {**planes.options.to_store_job(), "input": before}
+            job = {**planes.options.to_job(), "input": before}
             with contextlib.closing(_Noted(place / _NOTED, job)) as noted:
                 if not (target.is_dir() and noted.has(*_identity(target))):
                     _grow(source, place / _STORE, found, planes, noted)

@@ -85,9 +85,8 @@ def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray, least: int) 
     # A sharp point of light in the middle of its pixel: all four that touch it share a little.
     four = np.stack([np.roll(above, by, axis) for by in (-1, 1) for axis in (0, 1)]) * np.sign(off)
     among = above * np.sign(off) < size / 2
-    return away & (
-        shared | among | ((four.min(0) > _TOUCHED * size) & (four.sum(0) > _SPREAD * size))
-    )
+    lit = (four.min(0) > _TOUCHED * size) & (four.sum(0) > _SPREAD * size)
+    return away & (shared | among | lit)
 
 
 def _medians(values: np.ndarray, where: np.ndarray, side: int) -> np.ndarray:

@@ -55,9 +55,7 @@ class Norm(nn.Module):
 
 
 def _layer(fan_in: int, fan_out: int, side: int, stride: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(
-        fan_in, fan_out, side, stride, padding=side // 2, padding_mode="replicate", bias=False
-    )
+    conv = nn.Conv2d(fan_in, fan_out, side, stride, side // 2, padding_mode="replicate", bias=False)
     return nn.Sequential(conv, Norm(fan_out), nn.LeakyReLU(_SLOPE, inplace=True))
 
 

@@ -69,9 +69,8 @@ class PartialUNetModule(nn.Module):
             self.entry = PartialConv(channels, w)
             self.encoder = nn.ModuleList(PartialConv(w, w) for _ in range(LEVELS))
             self.bottom = PartialConv(w, w)
-            self.decoder, self.exit = decoder(
-                partial(nn.Conv2d, kernel_size=3, padding=1), w, channels
-            )
+            conv = partial(nn.Conv2d, kernel_size=3, padding=1)
+            self.decoder, self.exit = decoder(conv, w, channels)
             he_weights(self, _SLOPE)
 
     def forward(

@@ -10,6 +10,7 @@ import gradio as gr
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
 from zspot.api.result import check_share
+from zspot.api.trust import assess
 from zspot.core.errors import FileError, ZspotError, error_in_words
 from zspot.frontends.job import Cancelled
 from zspot.frontends.web import texts
@@ -81,7 +82,8 @@ class Endpoint:
                 done = news.done / news.total if news.total else 0.0
                 yield None, {"state": "running", "done": done, "left": left_in_words(news)}
             path = session.blend(strength, keep_detail)
-            known = texts.report_of(session.results[-1], session.seconds, session.trust(0))
+            trust = assess(session.results[0])
+            known = texts.report_of(session.results[-1], session.seconds, trust)
         yield str(path), {"state": "done", **known}
 
     def noise(self, file: str, request: gr.Request) -> dict[str, Any]:

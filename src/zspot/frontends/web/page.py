@@ -10,6 +10,7 @@ from gradio import themes
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
+from zspot.api.trust import assess
 from zspot.core.errors import FileError, ZspotError, error_in_words, one_line
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
@@ -229,7 +230,7 @@ class Page:
         yield idle | {
             self.status: texts.status(texts.summary(session.results[-1], session.seconds)),
             self.viewer: views.pictures(session, number, 1, 0),
-            self.trust: texts.trust_panel(session.trust(number)),
+            self.trust: texts.trust_panel(assess(session.results[number])),
             self.after: gr.update(visible=True),
             self.download: _download(path),
             self.strength: 1,
@@ -261,7 +262,8 @@ class Page:
         if session.image is None:
             return gr.skip()
         number = int(plane) - 1
-        trust = texts.trust_panel(session.trust(number)) if session.results else ""
+        results = session.results
+        trust = texts.trust_panel(assess(results[number])) if results else ""
         return {self.viewer: views.pictures(session, number, strength, keep), self.trust: trust}
 
     def come(self, request: gr.Request) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 
 from zspot.api import DEFAULT_METHOD, Result
-from zspot.api.trust import Trust, assess_images
 from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import FileError, OptionError
 from zspot.core.progress import Progress, Report
@@ -124,18 +123,6 @@ class Session:
         target = output_name(self.source, "-denoised")
         write(target, self.image.replace(out), overwrite=True)
         return target
-
-    def trust(self, number: int) -> Trust:
-        """Judge the result of one plane."""
-        result = self.results[number]
-        assert result.source is not None
-        return assess_images(
-            result.source,
-            result.image,
-            channel_axis=result.channel_axis,
-            losses=result.losses,
-            noise=self.noise if number == 0 else None,
-        )
 
     def close(self) -> None:
         """Stop the run, wait until it has, and remove every file."""
