@@ -19,14 +19,14 @@ from zspot.engine.forward import pixel_unshuffle
 from zspot.networks import Hourglass
 from zspot.networks.pretrained import COLOURS, any_channels, load
 
-Prior = Callable[[Tensor], Tensor]
-"""A blind Gaussian denoiser, from (N, C, H, W) to the same shape."""
+Prior = Callable[[Tensor], Tensor]  # a blind Gaussian denoiser of (N, C, H, W)
 
 _LOWEST, _HIGHEST = math.log(1e-8), math.log(1e4)  # of every exponent, as released
 _BYTES = 200  # per pixel, component, sample and channel of the network
 _PHASES = 4  # pixel-shuffle stride at which the noise level is measured, as released
 _WEAK, _STRONG = 10.0, 25.0  # noise levels, 255ths of the range, between which the weight is 1
 _PRIOR_WEIGHT = 0.5  # below; its inverse above
+_WIDTH = 32  # filters of the networks of the noise's posterior
 
 _EFFORTS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 60, "components": 1, "samples": 1, "width": 24, "lr": 2e-3},
@@ -116,12 +116,12 @@ def _start(layer: nn.Module, value: float) -> None:
         layer.bias[half:] = value
 
 
-def _chain(channels: int, outputs: int, width: int = 32, layers: int = 5) -> nn.Sequential:
-    """Return convolutions of 3 x 3 pixels, close to zero in the end."""
+def _chain(channels: int, outputs: int) -> nn.Sequential:
+    """Return five convolutions of 3 x 3 pixels, close to zero in the end."""
     parts: list[nn.Module] = []
-    for fan_in, fan_out in pairwise([channels, *[width] * (layers - 1)]):
+    for fan_in, fan_out in pairwise([channels, *4 * [_WIDTH]]):
         parts += [nn.Conv2d(fan_in, fan_out, 3, padding=1), nn.ReLU(inplace=True)]
-    last = nn.Conv2d(width, outputs, 3, padding=1)
+    last = nn.Conv2d(_WIDTH, outputs, 3, padding=1)
     with torch.no_grad():
         last.weight.mul_(0.1)
     return nn.Sequential(*parts, last)
@@ -156,14 +156,8 @@ def _score(z: Tensor, own: Tensor, prior: Prior) -> Tensor:
 
 def _of_precision(alpha: Tensor, log_beta: Tensor, precision: Tensor, variance: float) -> Tensor:
     """Return the divergence of Gamma(alpha, beta) from Gamma(1, variance), up to a constant."""
-    return (
-        (alpha - 1) * torch.digamma(alpha)
-        - torch.lgamma(alpha)
-        + log_beta
-        - math.log(variance)
-        + variance * precision
-        - alpha
-    )
+    posterior = (alpha - 1) * torch.digamma(alpha) - torch.lgamma(alpha) + log_beta
+    return posterior - math.log(variance) + variance * precision - alpha
 
 
 def _of_mixture(member: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,9 @@ from torch import Generator, Tensor
 _WORD = 4  # one int64 holds four 16-bit draws: ten times faster on a CPU
 _LEVELS = 1 << 16
 
+# What a generator of a run is for; the number decides its bytes.
+Purpose = IntEnum("Purpose", ["NETWORK", "FILL", "MASK", "DROPOUT", "CROPS"], start=0)
+
 
 def bernoulli(shape: Sequence[int], p: float, generator: Generator) -> Tensor:
     """Draw booleans, True with probability `p` to within 1/131072; faster than torch's."""
@@ -31,16 +34,6 @@ def dropout(x: Tensor, p: float, generator: Generator | None) -> Tensor:
     shape = x.permute(0, 2, 3, 1).shape if channels_last else x.shape
     kept = bernoulli(shape, 1 - p, generator).to(x.dtype).mul_(1 / (1 - p))
     return x * (kept.permute(0, 3, 1, 2) if channels_last else kept)
-
-
-class Purpose(IntEnum):
-    """What a generator of a run is for; the number decides its bytes."""
-
-    NETWORK = 0
-    FILL = 1
-    MASK = 2
-    DROPOUT = 3
-    CROPS = 4
 
 
 def derive(seed: int, purpose: int, device: torch.device) -> Generator:

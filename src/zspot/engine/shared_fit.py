@@ -41,18 +41,16 @@ class Start:
     weights: Weights | None = None  # none where the recipe learns nothing
 
 
-def check_neighbour(
-    fitted: Fitted, asked: Asked, shape: Sequence[int], channel_axis: int | None
-) -> None:
+def check_neighbour(fitted: Fitted, asked: Asked, shape: Sequence[int], axis: int | None) -> None:
     """Refuse a fit that was made by another method or for planes of another form."""
     if fitted.asked != asked:
         raise OptionError(
             f"after was made by {_in_words(*fitted.asked)}: ask for the same, or leave out after"
         )
-    if (fitted.shape, fitted.channel_axis) != (tuple(shape), channel_axis):
+    if (fitted.shape, fitted.channel_axis) != (tuple(shape), axis):
         raise OptionError(
             f"after is of a plane of shape {fitted.shape} (channel axis {fitted.channel_axis}) and "
-            f"this one has {tuple(shape)} ({channel_axis}): only planes of one shape share a fit"
+            f"this one has {tuple(shape)} ({axis}): only planes of one shape share a fit"
         )
 
 

@@ -35,10 +35,8 @@ def stack() -> np.ndarray:
     y, x = np.mgrid[:96, :96]
     places = rng.uniform(8, 88, (12, 2))
     planes = []
-    for step in range(4):
-        dots = sum(
-            np.exp(-((y - a - 1.5 * step) ** 2 + (x - b - step) ** 2) / 18.0) for a, b in places
-        )
+    for t in range(4):
+        dots = sum(np.exp(-((y - a - 1.5 * t) ** 2 + (x - b - t) ** 2) / 18.0) for a, b in places)
         planes.append(dots + rng.normal(0, 0.15, y.shape))
     return np.stack(planes).astype(np.float32)
 

@@ -40,15 +40,10 @@ def progress_bar(name: str, quiet: bool) -> Iterator[Report | None]:
     if quiet or not stderr.is_terminal:
         yield None
         return
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, TaskProgressColumn
     from rich.progress import Progress as Bar
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
+    columns = "{task.description}", BarColumn(), TaskProgressColumn(), "{task.fields[left]}"
     with Bar(*columns, console=stderr, transient=True) as bar:
         task = bar.add_task(escape(name), total=None, left="")
 

@@ -116,7 +116,6 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
             prevent_thread_lock=True,
             quiet=True,
             show_error=True,
-            inbrowser=False,
             footer_links=["api"],
             ssr_mode=False,
             pwa=False,
