@@ -30,12 +30,6 @@ class Preparation:
     _again: list[Callable[[np.ndarray], np.ndarray]] = field(default_factory=list)
     _undo: list[Callable[[np.ndarray, bool], np.ndarray]] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, source: np.ndarray, channel_axis: int | None) -> "Preparation":
-        """Begin with an image as it is, which must be one of 1 to 4 channels of real numbers."""
-        axis = check_image(source, channel_axis)
-        return cls(source, axis, channels_first(source, axis))
-
     def like(self, second: np.ndarray) -> np.ndarray:
         """Return another image of the same scene, made ready in the same way."""
         if second.shape != self.source.shape:
@@ -149,7 +143,8 @@ def prepare(
     level_rows: bool = False,
 ) -> Preparation:
     """Make an image ready for a method; `level_rows` removes offsets of rows and columns."""
-    made = Preparation.of(image, channel_axis)
+    axis = check_image(image, channel_axis)
+    made = Preparation(image, axis, channels_first(image, axis))
     made.leave_out(find_valid(made.image, nodata=nodata, mask=mask))
     made.join_equal_channels()
     if not keep_outliers:

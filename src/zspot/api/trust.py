@@ -139,10 +139,8 @@ def assess_images(
     found, chance = _removed(plane, ready.like(denoised))
     strength = doubt = 0.0
     if found["removed_level"] and np.isfinite(noise.level_uncertainty).all():
-        strength, doubt = (
-            float(np.sqrt(np.mean(np.square(values[plane.varying]))))
-            for values in (noise.level, noise.level_uncertainty)
-        )
+        levels = noise.level[plane.varying], noise.level_uncertainty[plane.varying]
+        strength, doubt = (float(np.sqrt(np.mean(np.square(values)))) for values in levels)
     count = max(1, round(_TAIL * len(losses)))
     ends = [float(np.mean(some)) for some in (losses[:count], losses[-count:]) if some]
     first, last = ends or (None, None)

@@ -71,7 +71,7 @@ def picture_of(image: np.ndarray, axis: int | None) -> np.ndarray:
 def find_valid(
     channels: np.ndarray, *, nodata: float | None = None, mask: np.ndarray | None = None
 ) -> Valid:
-    """Find the pixels of (C, H, W) that carry picture: where `mask` is, no channel is `nodata`."""
+    """Find the pixels of (C, H, W) that carry picture: inside `mask`, `nodata` in no channel."""
     size = channels[0].size
     valid = np.ones(channels.shape[1:], bool)
     told = []
@@ -107,11 +107,8 @@ def _constant_areas(channels: np.ndarray, valid: np.ndarray) -> list[tuple[np.nd
         channels = channels.astype(np.float32)
     flat = np.ones(valid.shape, bool)
     for channel in channels:
-        low, high = (
-            f(channel, _WINDOW, mode="nearest")
-            for f in (ndimage.minimum_filter, ndimage.maximum_filter)
-        )
-        flat &= low == high
+        low = ndimage.minimum_filter(channel, _WINDOW, mode="nearest")
+        flat &= low == ndimage.maximum_filter(channel, _WINDOW, mode="nearest")
     flat &= valid
     if not flat.any() or _repeats(channels, ~flat & valid) > _REPEATS:
         return []

@@ -100,7 +100,7 @@ def ridge(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[T
 
 
 def bayes(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[Tensor, Tensor]:
-    """Return patches' posterior means under the Gaussian fitted to their group; as in `ridge`."""
+    """Return patches' posterior means under their group's Gaussian; arguments as in `ridge`."""
     centre = model.mean(2, keepdim=True)
     spread = model - centre
     trust = group.new_ones(group.shape[:3])

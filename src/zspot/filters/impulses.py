@@ -76,10 +76,8 @@ def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray, least: int) 
     near: np.ndarray = ndimage.binary_dilation(away, np.ones((3, 3)))  # type: ignore[assignment]
     above = np.zeros(channel.shape)
     above[near] = channel[near] - _medians(channel, near, _WIDE)
-    high, low = (
-        ndimage.rank_filter(above, at, footprint=_AROUND, mode="mirror")
-        for at in (-least, least - 1)
-    )
+    high = ndimage.rank_filter(above, -least, footprint=_AROUND, mode="mirror")
+    low = ndimage.rank_filter(above, least - 1, footprint=_AROUND, mode="mirror")
     size = np.abs(off)
     shared = np.where(off > 0, high, -low) > _SPREAD / least * size
     # A sharp point of light in the middle of its pixel: all four that touch it share a little.
