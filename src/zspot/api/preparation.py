@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zspot.core.errors import ImageError
+from zspot.core.errors import ImageError, OptionError
 from zspot.core.plane import cast, channels_first, check_image
 from zspot.core.valid import Valid, find_valid
 from zspot.filters.impulses import without_impulses
@@ -145,6 +145,9 @@ def prepare(
     """Make an image ready for a method; `level_rows` removes offsets of rows and columns."""
     axis = check_image(image, channel_axis)
     made = Preparation(image, axis, channels_first(image, axis))
+    shape = made.image.shape[1:]
+    if mask is not None and mask.shape != shape:
+        raise OptionError(f"mask has shape {mask.shape}: it must be {shape}")
     made.leave_out(find_valid(made.image, nodata=nodata, mask=mask))
     made.join_equal_channels()
     if not keep_outliers:

@@ -14,7 +14,7 @@ from zspot.algorithms import EFFORTS, METHODS
 from zspot.api.preparation import Preparation, prepare
 from zspot.core.errors import OptionError, shown
 from zspot.core.memory import limit_of
-from zspot.core.plane import Plane, check_image
+from zspot.core.plane import Plane
 from zspot.core.progress import Report
 from zspot.engine import Denoiser, run
 from zspot.engine.shared_fit import Start, check_neighbour
@@ -96,11 +96,6 @@ class Request:
         """Return an image made ready for the method, and like that of the fit to start from."""
         if self.dtype == "float32":
             image = image.astype(np.float32)
-        if self.mask is not None:
-            axis = check_image(image, self.channel_axis)
-            shape = tuple(size for at, size in enumerate(image.shape) if at != axis)
-            if self.mask.shape != shape:
-                raise OptionError(f"mask has shape {self.mask.shape}: it must be {shape}")
         ready = prepare(
             image,
             self.channel_axis,

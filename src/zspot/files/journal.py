@@ -19,7 +19,6 @@ from zspot.io.atomic import atomic_write, check_plain, lock
 
 NAME = "zspot-journal.jsonl"
 _LOCK = ".zspot-lock"
-_BLOCK = 2**20
 
 
 @dataclass(frozen=True)
@@ -102,16 +101,14 @@ def fingerprint(path: Path) -> str:
 
     Hashing terabytes of chunks would take as long as reading them.
     """
-    digest = hashlib.sha256()
     if path.is_dir():
+        digest = hashlib.sha256()
         for name, stat in sorted(_tree(path)):
             line = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))
         return "tree:" + digest.hexdigest()
     with path.open("rb", buffering=0) as handle:
-        while block := handle.read(_BLOCK):
-            digest.update(block)
-    return "sha256:" + digest.hexdigest()
+        return "sha256:" + hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _tree(path: Path):
