@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -16,10 +17,13 @@ Files = dict[str, bytes]  # names inside a Zarr folder, or the one name "" of a 
 
 _INTERESTING = (0, 1, 2, 127, 128, 255, 256, 32767, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1)
 
+_NUMBERS = (0, -1, 3, 65536, 400_000_000, 2**62, 10**30)
+
 
 def seeds() -> dict[str, Files]:
     """Return the seeds by the name of the file that they are written to."""
-    makers = {**_plain(), **_tiffs(), **_stores(), **_microscope(), **_raw()}
+    makers = {**_plain(), **_coded(), **_science(), **_tiffs(), **_stores()}
+    makers |= {**_microscope(), **_raw(), **_texts()}
     out = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, make in makers.items():
@@ -66,6 +70,107 @@ def _plain() -> dict[str, Callable[[Path], object]]:
     }
 
 
+def _coded() -> dict[str, Callable[[Path], object]]:
+    import imagecodecs
+
+    def smooth(dtype: str = "uint8") -> np.ndarray:
+        rows, columns = np.mgrid[:48, :56]
+        made = np.dstack([rows + columns, 2 * rows, 3 * columns]) / 2 + _noise(48, 56, 3) / 4
+        return made.astype(dtype)
+
+    def put(path: Path, content: object) -> None:
+        path.write_bytes(bytes(content))  # type: ignore[call-overload]
+
+    encode = imagecodecs
+    return {
+        "large.jpg": lambda p: put(p, encode.jpeg8_encode(smooth(), level=90)),
+        "large.webp": lambda p: put(p, encode.webp_encode(smooth(), level=90, lossless=False)),
+        "a.jxl": lambda p: put(p, encode.jpegxl_encode(smooth(), lossless=True, usecontainer=True)),
+        "bare.jxl": lambda p: put(p, encode.jpegxl_encode(smooth(), level=80)),
+        "a.avif": lambda p: put(p, encode.avif_encode(smooth(), level=100, speed=10)),
+        "a.jp2": lambda p: put(p, encode.jpeg2k_encode(smooth("uint16"), level=0)),
+        "lossy.j2k": lambda p: put(p, encode.jpeg2k_encode(smooth(), level=40, codecformat="j2k")),
+    }
+
+
+def _science() -> dict[str, Callable[[Path], object]]:
+    """FITS, DICOM and OpenEXR."""
+
+    def fits(path: Path) -> None:
+        from astropy.io import fits as astropy_fits
+
+        first = astropy_fits.PrimaryHDU(_noise(3, 20, 24, dtype="int16"))
+        second = astropy_fits.ImageHDU(_noise(8, 9, dtype="float32"))
+        astropy_fits.HDUList([first, second]).writeto(path)
+
+    def dicom(path: Path, **options: Any) -> None:
+        import pydicom
+        from pydicom.uid import UID, ExplicitVRLittleEndian
+
+        made = pydicom.Dataset()
+        made.file_meta = pydicom.dataset.FileMetaDataset()
+        made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.7")
+        made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3")
+        made.PatientName, made.PatientID, made.PixelPaddingValue = "A^B", "1", 0
+        made.set_pixel_data(_noise(20, 24, dtype="uint16"), "MONOCHROME2", 12)
+        if options:
+            made.compress(**options)
+        pydicom.dcmwrite(path, made, enforce_file_format=True)
+
+    def exr(path: Path, **options: Any) -> None:
+        import OpenEXR
+
+        names = ("R", "G", "B", "A")
+        pixels = {name: _noise(24, 30, dtype="float32").astype(np.float16) for name in names}
+        OpenEXR.File(dict(options), pixels).write(str(path))
+
+    def tiled(path: Path) -> None:
+        import OpenEXR
+
+        exr(path, type=OpenEXR.tiledimage, tiles=OpenEXR.TileDescription())
+
+    return {
+        "cube.fits": fits,
+        "plain.dcm": dicom,
+        "rle.dcm": lambda p: dicom(p, transfer_syntax_uid="1.2.840.10008.1.2.5"),
+        "lines.exr": exr,
+        "tiles.exr": tiled,
+    }
+
+
+def _texts() -> dict[str, Callable[[Path], object]]:
+    """Recipes, journals and weights."""
+    import json
+
+    import zspot
+    from zspot.algorithms import METHODS
+    from zspot.files.journal import NAME, Entry, Journal
+
+    def recipe(path: Path) -> None:
+        made = METHODS["bsn-ins"].make("fast")
+        assert isinstance(made, zspot.Recipe)
+        path.write_text(made.to_toml())
+
+    def journal(path: Path) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            with Journal(Path(folder)) as opened:
+                for number in range(4):
+                    entry = Entry(f"{number}.png", f"{number}.png", "done", f"sha256:{number}")
+                    opened.add(entry)
+            path.write_bytes(Path(folder, NAME).read_bytes())
+
+    def weights(path: Path) -> None:
+        content = (Path(zspot.__file__).parent / "weights/score.safetensors").read_bytes()
+        length = int.from_bytes(content[:8], "little")
+        listed = json.loads(content[8 : 8 + length])
+        few = dict(list(listed.items())[:6])
+        text = json.dumps(few).encode()
+        path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :][:5000])
+
+    return {"a.toml": recipe, "a.jsonl": journal, "a.safetensors": weights}
+
+
 def _tiffs() -> dict[str, Callable[[Path], object]]:
     def tiff(path: Path, data: np.ndarray, **options: object) -> None:
         tifffile.imwrite(path, data, **options)  # type: ignore[arg-type]
@@ -82,8 +187,29 @@ def _tiffs() -> dict[str, Callable[[Path], object]]:
         "float.tif": lambda p: tiff(p, _noise(20, 24, dtype="float32"), byteorder=">"),
         "big.tif": lambda p: tiff(p, stack[0], bigtiff=True, compression="zstd"),
         "stack.ome.tif": lambda p: tiff(p, stack, metadata={"axes": "TZYX"}, compression="zlib"),
+        "jpeg.svs": lambda p: tiff(
+            p,
+            _noise(40, 48, 3),
+            compression="jpeg",
+            tile=(16, 16),
+            description="Aperio Image Library v1\r\n40x48 |AppMag = 20",
+        ),
+        "jp2.tif": lambda p: tiff(p, _noise(32, 32), compression="jpeg2000", rowsperstrip=16),
+        "lzma.tif": lambda p: tiff(p, grey, compression="lzma", rowsperstrip=5),
+        "packbits.tif": lambda p: tiff(p, grey, compression="packbits", rowsperstrip=5),
+        "set.ome.tif": _set,
         "imagej.tif": lambda p: tiff(p, stack, imagej=True, metadata={"axes": "TZYX"}),
     }
+
+
+def _set(path: Path) -> None:
+    """One file of an OME-TIFF set that names another one, which is not there."""
+    tifffile.imwrite(path, _noise(20, 24, dtype="uint16"), ome=True, metadata={"axes": "YX"})
+    text = tifffile.tiffcomment(path)
+    uuid = '><UUID FileName="other.ome.tif">urn:uuid:1</UUID></TiffData>'
+    place = text.index("<TiffData")
+    end = text.index("/>", place)
+    tifffile.tiffcomment(path, text[:end] + uuid + text[end + 2 :])
 
 
 def _stores() -> dict[str, Callable[[Path], object]]:
@@ -101,7 +227,22 @@ def _stores() -> dict[str, Callable[[Path], object]]:
         scales = {"multiscales": [{"axes": axes, "datasets": listed}]}
         group.attrs.update({"ome": scales} if version == 3 else scales)  # type: ignore[arg-type]
 
-    return {"v2.zarr": lambda p: store(p, 2), "v3.zarr": lambda p: store(p, 3)}
+    def coded(path: Path, name: str, *, sharded: bool = False) -> None:
+        from zarr.codecs import numcodecs
+
+        data = _noise(2, 16, 18, dtype="uint16")
+        zarr.create_array(
+            path, data=data, chunks=(1, 8, 9), shards=(1, 16, 18) if sharded else None,
+            compressors=[getattr(numcodecs, name)()],
+        )  # fmt: skip
+
+    return {
+        "v2.zarr": lambda p: store(p, 2),
+        "v3.zarr": lambda p: store(p, 3),
+        "gzip.zarr": lambda p: coded(p, "GZip"),
+        "lzma.zarr": lambda p: coded(p, "LZMA"),
+        "shard.zarr": lambda p: coded(p, "Blosc", sharded=True),
+    }
 
 
 def _microscope() -> dict[str, Callable[[Path], object]]:
@@ -141,6 +282,22 @@ def _raw() -> dict[str, Callable[[Path], object]]:
     return {"bayer.dng": make}
 
 
+def tear(content: bytes, rng: np.random.Generator) -> tuple[bytes, bool]:
+    """Lose a part in the middle, at the end with the last bytes kept, or put zeros in its place.
+
+    Also return whether it is zeros.
+    """
+    length = max(64, int(len(content) * rng.uniform(0.03, 0.6)))
+    start = int(rng.integers(len(content) // 4, max(len(content) // 4 + 1, len(content) - length)))
+    kind = rng.integers(3)
+    if kind == 0:
+        return content[:start] + content[start + length :], False
+    if kind == 1:
+        return content[:start] + content[-2:], False
+    zeros = bytes(len(content[start : start + length]))
+    return content[:start] + zeros + content[start + length :], True
+
+
 def mutate(files: Files, others: list[bytes], rng: np.random.Generator) -> Files:
     """Return the files with a few mutations, two on average, in one of them."""
     files = dict(files)
@@ -177,7 +334,7 @@ def _once(content: bytearray, others: list[bytes], rng: np.random.Generator) -> 
     reach = len(content) if rng.random() < 0.5 else min(200, len(content))
     start = int(rng.integers(reach))
     length = min(int(rng.integers(1, 65)), len(content) - start)
-    kind = rng.integers(8)
+    kind = rng.integers(9)
     if kind == 0:
         content[start] ^= 1 << int(rng.integers(8))
     elif kind == 1:
@@ -197,6 +354,11 @@ def _once(content: bytearray, others: list[bytes], rng: np.random.Generator) -> 
         other = others[int(rng.integers(len(others)))]
         place = int(rng.integers(len(other))) if other else 0
         content[start : start + length] = other[place : place + length]
+    elif kind == 7:  # a number in a text becomes another one
+        found = list(re.finditer(rb"[0-9]+", content[:4000]))
+        if found:
+            one = found[int(rng.integers(len(found)))]
+            content[one.start() : one.end()] = str(rng.choice(_NUMBERS)).encode()
     else:  # a digit, as headers of text have them
         digits = [i for i, byte in enumerate(content[:2000]) if 48 <= byte <= 57]
         if digits:

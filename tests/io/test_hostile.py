@@ -328,3 +328,37 @@ def test_a_jpeg_of_many_scans_is_refused(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(whole[:-2] + whole[last:-2] * 200 + b"\xff\xd9")
     assert "rare JPEG coding" in refusal(path)
+
+
+def test_what_a_cut_file_still_tells(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise((20, 24), "u2"), metadata=None, description="x" * 99)
+    tifffile.tiffcomment(path, "y" * 300)  # goes to the end
+    path.write_bytes(path.read_bytes()[:-100])
+    assert read(path).notes == ("The TIFF file is torn: look at the result.",)
+    tifffile.imwrite(path, noise((4, 20, 24), "u2"), imagej=True)
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert "truncated" in refusal(path)
+    pytest.importorskip("astropy")
+    from astropy.io import fits
+
+    fits.PrimaryHDU(noise((20, 24), "f4")).writeto(tmp_path / "a.fits")
+    content = (tmp_path / "a.fits").read_bytes()
+    (tmp_path / "a.fits").write_bytes(content[:3000] + content[3100:])
+    assert "look at the result" in read(tmp_path / "a.fits").notes[0]
+
+
+def test_zeros_in_jpeg_and_in_jpeg_2000_strips_are_noted(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", noise((64, 64)), compression="jpeg2000", rowsperstrip=64)
+    (tmp_path / "a.jpg").write_bytes(coded("JPEG", quality=95))
+    for path, start in ((tmp_path / "a.tif", 2000), (tmp_path / "a.jpg", 4000)):
+        path.write_bytes(zeroed(path.read_bytes(), start, 100))
+        with contextlib.suppress(FileError):  # where the decoder sees it
+            assert any("zero" in note for note in read(path).notes)
+
+
+def test_a_progressive_jpeg_that_lacks_a_scan_is_refused(tmp_path):
+    whole = coded("JPEG", progressive=True)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(whole[: whole.rindex(b"\xff\xda")] + b"\xff\xd9")
+    assert "scans are missing" in refusal(path)

@@ -38,6 +38,8 @@ def read(path: Path, limit: Limit) -> ImageFile:
         sizes = {"Q": frames, "Y": source.Rows, "X": source.Columns, "S": samples}
         limit.check(path, tuple(sizes.values()), source.BitsAllocated // 8)
         axes = "".join(letter for letter in sizes if letter in "YX" or sizes[letter] > 1)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         pixels = pixel_array(source)
     data = pixels.astype(pixels.dtype.newbyteorder("=")).reshape([sizes[a] for a in axes])
     check_pixel_type(path, data.dtype)
@@ -47,7 +49,9 @@ def read(path: Path, limit: Limit) -> ImageFile:
     if padding is not None and samples == 1:
         low, high = sorted((int(padding), int(source.get("PixelPaddingRangeLimit", padding))))
         metadata["valid"] = (data < low) | (data > high)
-    notes = ("The YBR colours are written as RGB.",) if colour.startswith("YBR") else ()
+    said = map(str, (each.message for each in warned))
+    notes = tuple(f"{text}: look at the result." for text in said if "RLE" in text)
+    notes += ("The YBR colours are written as RGB.",) if colour.startswith("YBR") else ()
     if source.file_meta.TransferSyntaxUID not in _LITTLE_ENDIAN:
         name = source.file_meta.TransferSyntaxUID.name
         notes += (f"{name} is replaced by Explicit VR Little Endian; the file may grow.",)

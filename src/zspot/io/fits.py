@@ -11,7 +11,7 @@ from zspot.core.errors import FileError
 from zspot.io.checks import Limit, check_pixel_type
 from zspot.io.image_file import ImageFile
 
-_CARD = 80  # bytes
+_CARD, _BLOCK = 80, 2880  # bytes
 _SUMS = (b"CHECKSUM", b"DATASUM ")
 # Stored as signed numbers (bytes: unsigned ones) with this BZERO, they mean the other kind.
 _SHIFTS = {("uint8", -128): "int8", ("int16", 1 << 15): "uint16", ("int32", 1 << 31): "uint32"}
@@ -57,6 +57,8 @@ def read(path: Path, limit: Limit) -> ImageFile:
         if card[:8] in _SUMS:
             head = head.replace(card, b" " * _CARD)
             notes.append("The checksum of the FITS image is blanked.")
+    if len(content) % _BLOCK:
+        notes.append("The FITS file does not end with a whole block, as if cut: look at the result")
     if len(images) > 1:
         notes.append(f"{len(images) - 1} more images in the FITS file keep their old pixels.")
     end = start + count * stored.itemsize

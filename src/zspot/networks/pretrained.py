@@ -23,6 +23,7 @@ KINDS = ("colour", "grey", "white", "score")
 WIDTHS = (48, 80, 128)  # channels at 1/2, 1/4 and 1/8 of the resolution
 BLOCKS = (2, 2, 3)  # residual blocks there; all but the last have as many on the way up
 COLOURS = 3
+_MOST_BLOCKS = 256  # that a file of weights may name
 # Pixels by the entry and the exit and by two convolutions a block, on the way down and up again.
 _SEEN = 4 + sum(
     2 * count * 2**level
@@ -152,9 +153,11 @@ def load(weights: str = "colour") -> PriorModule:
 def _loaded(values: dict[str, Tensor]) -> PriorModule:
     names = {tuple(name.split(".")[1:3]) for name in values if name.startswith("encoder.")}
     blocks = Counter(level for level, _ in names)  # at each resolution
-    with torch.random.fork_rng(devices=[]):  # layers draw weights before they are loaded
+    if blocks.total() > _MOST_BLOCKS:
+        raise ValueError
+    with torch.device("meta"):  # no room is made for what the file only names
         network = PriorModule(blocks=tuple(blocks[level] for level in sorted(blocks)))
-    network.load_state_dict({name: value.float() for name, value in values.items()})
+    network.load_state_dict({n: value.float() for n, value in values.items()}, assign=True)
     return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -122,10 +122,14 @@ def even(offset: int) -> int:
     return offset + offset % 2
 
 
-def check_chain(path: Path) -> int:
-    """Count the directories; refuse a chain that is a circle or longer than it can be."""
+def check_chain(path: Path) -> tuple[int, bool]:
+    """Refuse a chain of directories that is a circle or longer than it can be.
+
+    Returns how many there are, and whether tags of the first one lie beyond the end of the file.
+    """
     size = path.stat().st_size
     seen: set[int] = set()
+    cut = False
     # Where the file ends early there is nothing more to follow.
     with path.open("rb") as handle, contextlib.suppress(struct.error):
         start = handle.read(16).ljust(16, b"\0")
@@ -139,12 +143,18 @@ def check_chain(path: Path) -> int:
                 raise FileError(
                     f"{path} is damaged: its list of images runs in a circle; copy it again"
                 )
+            if not seen:
+                tags = flavour.read(handle, offset)[0].values()
+                places = (
+                    (flavour.offset(tag.field), tag) for tag in tags if tag.size > flavour.inline
+                )
+                cut = any(place + tag.size > size for place, tag in places)
             seen.add(offset)
             handle.seek(offset)
             (count,) = head.unpack(handle.read(head.size))
             handle.seek(offset + head.size + count * entry.size)
             (offset,) = pointer.unpack(handle.read(pointer.size))
-    return len(seen)
+    return len(seen), cut
 
 
 _EXIF, _GPS = 34665, 34853

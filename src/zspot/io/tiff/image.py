@@ -13,7 +13,7 @@ import tifffile
 
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
-from zspot.io.checks import Limit, check_pixel_type
+from zspot.io.checks import Limit, check_pixel_type, check_zeros
 from zspot.io.image_file import ImageFile, Stack, samples_last
 from zspot.io.jpeg import check_part
 from zspot.io.tiff.ifd import attach_exif, byte_order
@@ -28,6 +28,7 @@ UNITS = {1: "none", 2: "inch", 3: "cm"}
 _WIDTH, _HEIGHT = 256, 257
 _GREY, _RGB, _PALETTE, _MASK, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = (0, 1), 2, 3, 4, 5, 6, 32803, 34892
 _JPEG = (6, 7)
+_UNCHECKED = (33003, 33004, 33005, 34712, 50001)  # JPEG 2000 and WebP
 _ADVICE = {
     _PALETTE: "has palette colours; convert it to RGB",
     _MASK: "is a mask, nothing to denoise; convert it to 8-bit grey",
@@ -58,7 +59,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
         layout, more = (None, [_NDPI]) if tif.is_ndpi else capture(path, tif, series)
         notes += more
         for page in series.pages:
-            check_jpeg(path, tif, page, series.keyframe)
+            notes += check_parts(path, tif, page, series.keyframe)
         stored = np.asarray(series.asarray(maxworkers=1))
         stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
         stored_axes = axes_of(path, series)
@@ -67,7 +68,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
         if layout is not None:
             metadata["tiff"] = {"layout": layout, "stored_axes": stored_axes}
             notes += other_notes(tif, series)
-    return ImageFile(data, axes, alpha, "tiff", metadata, path, tuple(notes))
+    return ImageFile(data, axes, alpha, "tiff", metadata, path, tuple(dict.fromkeys(notes)))
 
 
 def _metadata(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
@@ -205,7 +206,7 @@ class TiffStack(Stack):
     def _decoded(self, number: int) -> np.ndarray:
         start = self._layout.contiguous
         if start is None:
-            check_jpeg(self.path, self._tif, self._pages[number], self._tif.series[0].keyframe)
+            check_parts(self.path, self._tif, self._pages[number], self._tif.series[0].keyframe)
             plane = np.asarray(self._pages[number].asarray(maxworkers=1))
             plane = plane.reshape(self._stored_plane)
         else:
@@ -260,15 +261,20 @@ def check(
         raise FileError(f"{path} {reason}")
 
 
-def check_jpeg(path: Path, tif: tifffile.TiffFile, page: Any, key: Any) -> None:
-    """Refuse a page of JPEG strips or tiles that are torn: their decoder makes up the rest."""
-    if int(key.compression) not in _JPEG:
-        return
+def check_parts(path: Path, tif: tifffile.TiffFile, page: Any, key: Any) -> list[str]:
+    """Refuse torn strips or tiles, or note them, where a decoder would make up the rest."""
+    notes: list[str] = []
+    jpeg, tables = int(key.compression) in _JPEG, key.jpegtables or b""
+    if not jpeg and int(key.compression) not in _UNCHECKED:
+        return notes
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
         tif.filehandle.seek(offset)
         content = tif.filehandle.read(count)
-        tables = key.jpegtables
-        check_part(path, tables[:-2] + content[2:] if tables else content)
+        if jpeg:
+            check_part(path, tables[:-2] + content[2:] if tables else content)
+        else:
+            notes += check_zeros(path, content)
+    return notes
 
 
 def axes_of(path: Path, series: Any) -> str:

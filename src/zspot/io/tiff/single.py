@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from zspot.core.errors import FileError
 from zspot.io.tiff.ifd import check_chain
 
 _COUNTS = ("PlaneCount", "NumPlanes", "IFD")
@@ -12,16 +13,20 @@ _COUNTS = ("PlaneCount", "NumPlanes", "IFD")
 
 def open_tiff(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
     """Open a file so that nothing beside it is read; return it and notes on what is left out."""
-    pages = check_chain(path)
+    pages, cut = check_chain(path)
     tif = tifffile.TiffFile(path, is_mmstack=False, is_ndtiff=False)
     try:
         reason = _misfit(tif.ome_metadata, pages, path.name) if tif.is_ome else None
+        if reason:
+            tif.is_ome = False
+        images = int((tif.imagej_metadata or {}).get("images", 1))
+        if images > pages and tif.series and tif.series[0].kind in ("generic", "uniform"):
+            raise FileError(f"{path} is truncated: it lacks planes of {images}; copy it again")
     except BaseException:
         tif.close()
         raise
-    if reason:
-        tif.is_ome = False
-    return tif, [f"The OME-XML of the TIFF file {reason}."] if reason else []
+    notes = [f"The OME-XML of the TIFF file {reason}."] if reason else []
+    return tif, notes + ["The TIFF file is torn: look at the result."] * cut
 
 
 def _misfit(xml: str | None, pages: int, name: str) -> str | None:
