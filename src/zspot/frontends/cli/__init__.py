@@ -1,16 +1,11 @@
 """The command line. What it imports, and what they do, is little until Ctrl-C is one line."""
 
-from __future__ import annotations
-
 import os
 import sys
+from collections.abc import Sequence
 
 from zspot.frontends import share_cores
 from zspot.frontends.cli import stopping
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

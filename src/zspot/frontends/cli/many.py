@@ -57,5 +57,6 @@ def _total(summary: Summary, blending: str) -> str:
         "failed": summary.count("failed"),
         "other files left out": summary.others,
     }
-    some = [f"{count} {words}" for words, count in counts.items() if count]
-    return ", ".join([f"{summary.count('done')} denoised", *some, *filter(None, [blending])])
+    parts = [f"{summary.count('done')} denoised"]
+    parts += [f"{count} {words}" for words, count in counts.items() if count]
+    return ", ".join(filter(None, [*parts, blending]))

@@ -6,11 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+from collections.abc import Iterator
 
 CANCELLED = "cancelled: nothing was written"
 INTERRUPTED = 128 + signal.SIGINT
@@ -34,7 +30,7 @@ def heeded() -> Iterator[None]:
             signal.signal(name, old)
 
 
-def _stop(number: int, _: Any) -> None:
+def _stop(number: int, _: object) -> None:
     """End at once where nothing is open, or at the second signal; else clear away first."""
     global code
     if code or not working:
@@ -44,7 +40,7 @@ def _stop(number: int, _: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _unraisable(unraisable: Any) -> None:
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """End at once where KeyboardInterrupt hit a finaliser, from which Python cannot raise it."""
     if code and issubclass(unraisable.exc_type, KeyboardInterrupt):
         _stop(code - 128, None)
