@@ -85,8 +85,9 @@ def test_the_site_builds_without_warnings(tmp_path):
     """With the gallery, whose scripts run."""
     pytest.importorskip("sphinx", reason="the extra docs is not installed")
     shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("_build"))
-    # A copy: links in a README behind a symlink would be looked up where it really lies.
-    shutil.copy(ROOT / "README.md", tmp_path / "README.md")
+    # Copies: links in a page behind a symlink would be looked up where it really lies.
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
     command = ["-m", "sphinx", "-b", "html", "-W", "--keep-going", "docs", "site"]
     done = subprocess.run(
