@@ -59,3 +59,10 @@ def test_what_a_page_includes_is_there(name):
             if mark:
                 assert mark[1] in text, f"{name}: {found[2]} has no {mark[1]!r}"
                 text = text.partition(mark[1])[2] if option == "start-after" else text
+
+
+def test_every_figure_is_shown_and_there():
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in NAMES)
+    shown = {*re.findall(r"^\.\. plot:: figures/(\w+)\.py$", text, re.M)}
+    there = {path.stem for path in (ROOT / "docs" / "figures").glob("*.py")}
+    assert shown == there - {"pictures"}  # what they share
