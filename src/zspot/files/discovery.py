@@ -40,7 +40,7 @@ def find(source: str | os.PathLike[str], out: Path) -> tuple[tuple[Item, ...], i
     base = _base(os.fspath(source)) if pattern else Path(source)
     if Path(os.path.realpath(base)) == out:
         raise FileError(f"{out} holds the inputs; name another output folder")
-    paths = _matches(os.fspath(source)) if pattern else _walk(base)
+    paths = _matches(base, Path(source)) if pattern else _walk(base)
     chosen, others = [], 0
     for path in paths:
         if out in (real := Path(os.path.realpath(path.parent)), *real.parents):
@@ -61,10 +61,8 @@ def _base(pattern: str) -> Path:
     return Path(*parts[:first]) if first else Path()
 
 
-def _matches(pattern: str) -> Iterator[Path]:
-    base = _base(pattern)
-    rest = Path(*Path(pattern).parts[len(base.parts) :])
-    for path in base.glob(str(rest)):
+def _matches(base: Path, pattern: Path) -> Iterator[Path]:
+    for path in base.glob(str(pattern.relative_to(base))):
         if not path.name.startswith(".") and (not path.is_dir() or is_store(path)):
             yield path
 
