@@ -189,7 +189,7 @@ def test_dask_makes_the_same_rows(sets, tmp_path):
     tasks, _ = runner.plan(sets, studies.Suite(("tiny",), limit=2), methods)
     outs = tmp_path / "dask", tmp_path / "local"
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None
+        n_workers=1, threads_per_worker=1, dashboard_address=":0"
     ) as cluster:
         for out, scheduler in zip(outs, (cluster.scheduler_address, None), strict=True):
             kept = store.Store(out)

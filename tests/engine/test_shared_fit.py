@@ -276,7 +276,7 @@ def test_sharing_is_part_of_the_job_of_a_folder(tmp_path):
         return [outcome.state for outcome in summary.outcomes]
 
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     ) as cluster:
         assert states(True) == ["done"]
         assert np.array_equal(tifffile.imread(tmp_path / "out/a.tif"), expected)

@@ -38,7 +38,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and names")
 def scheduler():
     """A running cluster of four workers, as several machines would be."""
     with LocalCluster(
-        n_workers=4, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=4, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     ) as cluster:
         yield cluster.scheduler_address
 
