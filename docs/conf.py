@@ -32,6 +32,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates", "gallery", "examples", "scripts", "figures"]
 root_doc = "index"
+highlight_language = "text"  # of blocks that name none: commands
 
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
