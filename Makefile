@@ -25,7 +25,7 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready
 	tests/system_packages.sh
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 test-all: $(VENV)/ready
 	tests/system_packages.sh

@@ -17,6 +17,9 @@ settings.register_profile(
 )
 settings.load_profile("zspot")
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # each has one core
+    torch.set_num_threads(1)
+
 DATA = Path(os.environ.get("ZSPOT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

@@ -208,7 +208,7 @@ def test_the_recipe_in_the_result_reruns_exactly(clean):
 
 def test_the_trained_weights_can_be_turned_off(clean):
     noisy = clean + white(clean.shape, 0.1)
-    recipe = zspot.run(noisy, "auto", effort="best", channel_axis=-1).recipe
+    recipe = zspot.run(noisy, "auto", effort="balanced", channel_axis=-1).recipe
     assert recipe.finish.similar > 0
     cold = replace(
         recipe, finish=Finish(), network=Prior(warm=False), fit=Fit(120, 2e-3, "one-cycle", 64, 2)
