@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
@@ -137,8 +137,7 @@ class State:
             network, average = (_channels_last(PriorModule(blocks=blocks)) for _ in range(2))
         if args.start is not None:
             with taking_up(args.start):
-                weights = {name: value.float() for name, value in load_file(args.start).items()}
-                network.load_state_dict(grown(weights, network))
+                network.load_state_dict(grown(load(str(args.start)).state_dict(), network))
         average.load_state_dict(network.state_dict())
         fused = args.device == "cuda"
         adam = torch.optim.Adam(network.parameters(), args.rate, (0.9, 0.99), fused=fused)

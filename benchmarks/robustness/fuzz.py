@@ -137,7 +137,8 @@ def _journal(path: Path) -> None:
     place = path.with_name("journal")
     place.mkdir()
     path.rename(place / NAME)
-    Journal(place).close()
+    with Journal(place):
+        pass
 
 
 LOADED: dict[str, Callable[[Path], object]] = {

@@ -22,7 +22,7 @@ PIXEL_TYPES = frozenset(
 )
 
 # Deflate packs at most 1032 bytes into one. Other codings can pack more, but no picture with noise.
-_DENSEST = 1032
+DENSEST = 1032
 _ZEROS = 256  # bytes in a row, of a twentieth of a file: not in a picture with noise
 _SMALL = 2**26  # bytes of pixels that any file may promise
 
@@ -53,7 +53,7 @@ class Limit:
         if values * size <= _SMALL:
             return
         stored = path.stat().st_size if stored is None else stored
-        if values * size > _DENSEST * stored + _SMALL:
+        if values * size > DENSEST * stored + _SMALL:
             raise FileError(
                 f"{path}: the header promises {words} values, more than {stored} bytes can hold; "
                 "it is truncated or damaged, copy it again"

@@ -3,6 +3,7 @@
 Pillow codes the pixels; the segments (EXIF, ICC, XMP, comments, ...) are copied here byte for byte.
 """
 
+import contextlib
 import io
 import re
 from functools import partial
@@ -54,7 +55,10 @@ def read(path: Path, limit: Limit) -> ImageFile:
     limit.check(path, (*size, len(components)))
     picture = pillow.decode(path, content, "JPEG", limit)
     coding, notes = _coding(segments, components, getattr(picture, "quantization", {}))
-    pixels, axes = _pixels(path, content, "GRAY" if len(components) == 1 else "RGB", notes)
+    pixels, wrong = _decoded(path, content, "GRAY" if len(components) == 1 else "RGB")
+    pixels, _, axes = split_alpha(pixels)
+    if wrong:
+        notes.append(f"The JPEG data are not as they should be ({wrong}): look at the result.")
     coding["progressive"] = marker == _PROGRESSIVE
     if coding["progressive"] and _unfinished(scans, components):
         raise FileError(f"{path} is torn: some of its scans are missing; copy it again")
@@ -68,28 +72,21 @@ def read(path: Path, limit: Limit) -> ImageFile:
     return ImageFile(pixels, axes, None, "jpeg", metadata, path, tuple(notes))
 
 
-def _pixels(path: Path, content: bytes, colours: str, notes: list[str]) -> tuple[np.ndarray, str]:
+def _decoded(path: Path, content: bytes, colours: str, **options: Any) -> tuple[np.ndarray, str]:
+    """Decode, and return what is wrong with a few bytes; refuse data that libjpeg makes up."""
     try:
-        pixels = simplejpeg.decode_jpeg(content, colours)
-    except ValueError as error:  # of data that libjpeg makes up and most programs pass over
+        return simplejpeg.decode_jpeg(content, colours, **options), ""
+    except ValueError as error:
         wrong = first_line(error)
-        if _torn(wrong):
-            raise FileError(
-                f"{path} is damaged ({wrong}); copy it again, or save it anew"
-            ) from None
-        pixels = simplejpeg.decode_jpeg(content, colours, strict=False)
-        notes.append(f"The JPEG data are not as they should be ({wrong}): look at the result.")
-    data, _, axes = split_alpha(pixels)
-    return data, axes
+    if _torn(wrong):
+        raise FileError(f"{path} is damaged ({wrong}); copy it again, or save it anew")
+    return simplejpeg.decode_jpeg(content, colours, strict=False, **options), wrong
 
 
 def check_part(path: Path, content: bytes) -> None:
     """Refuse a JPEG inside another file of which much is missing; it is decoded small."""
-    try:
-        simplejpeg.decode_jpeg(content, "GRAY", min_factor=8)
-    except ValueError as error:
-        if _torn(first_line(error)):
-            raise FileError(f"{path} is damaged ({first_line(error)}); copy it again") from None
+    with contextlib.suppress(ValueError):  # of codings that only its reader knows
+        _decoded(path, content, "GRAY", min_factor=8)
 
 
 def _torn(warning: str) -> bool:

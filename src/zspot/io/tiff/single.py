@@ -1,14 +1,17 @@
 """Opening a TIFF file by itself: its metadata may name other files and planes that it lacks."""
 
+import math
 from pathlib import Path
 from xml.etree import ElementTree
 
 import tifffile
 
 from zspot.core.errors import FileError
+from zspot.io.checks import DENSEST
 from zspot.io.tiff.ifd import check_chain
 
 _COUNTS = ("PlaneCount", "NumPlanes", "IFD")
+_SPARE = 2**20  # values of pictures that are blank
 
 
 def open_tiff(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
@@ -16,7 +19,7 @@ def open_tiff(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
     pages, cut = check_chain(path)
     tif = tifffile.TiffFile(path, is_mmstack=False, is_ndtiff=False)
     try:
-        reason = _misfit(tif.ome_metadata, pages, path.name) if tif.is_ome else None
+        reason = _misfit(tif.ome_metadata, pages, path) if tif.is_ome else None
         if reason:
             tif.is_ome = False
         images = int((tif.imagej_metadata or {}).get("images", 1))
@@ -29,17 +32,17 @@ def open_tiff(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
     return tif, notes + ["The TIFF file is torn: look at the result."] * cut
 
 
-def _misfit(xml: str | None, pages: int, name: str) -> str | None:
+def _misfit(xml: str | None, pages: int, path: Path) -> str | None:
     """Say why OME-XML does not describe the pages of this file, or None."""
     try:
         root = ElementTree.fromstring(xml or "")
     except ElementTree.ParseError:
         return None  # and tifffile does without, too
-    own, most = root.get("UUID"), 0.0
+    own, most, values = root.get("UUID"), 0.0, 0
     for element in root.iter():
         kind = element.tag.rpartition("}")[2]
         if kind == "UUID":
-            named = element.get("FileName", "").lower() == name.lower()
+            named = element.get("FileName", "").lower() == path.name.lower()
             other = element.text != own if own else not named
         else:
             other = kind == "BinaryOnly"
@@ -48,12 +51,14 @@ def _misfit(xml: str | None, pages: int, name: str) -> str | None:
         if kind == "Pixels":
             channel = element.find("{*}Channel")
             samples = 1 if channel is None else int(channel.get("SamplesPerPixel", 1))
-            sizes = [int(element.get(f"Size{letter}", 1)) for letter in "ZCT"]
-            most = max(most, sizes[0] * sizes[1] * sizes[2] / max(samples, 1))
+            sizes = [int(element.get(f"Size{letter}", 1)) for letter in "ZCTYX"]
+            most = max(most, math.prod(sizes[:3]) / max(samples, 1))
+            values = max(values, math.prod(sizes))
         elif "Along" in kind:  # of a modulo annotation
             start, end, step = (float(element.get(key, 1)) for key in ("Start", "End", "Step"))
             most = max(most, abs((end - start) / step))
         most = max(most, *(int(element.get(count, 0)) for count in _COUNTS))
-    if most > pages:
-        return f"lists {most:.0f} planes and the file has {pages}: its axes are not used"
-    return None
+    fits = most <= pages and values <= DENSEST * path.stat().st_size + _SPARE
+    return (
+        None if fits else f"lists more than the {pages} planes of the file: its axes are not used"
+    )
