@@ -363,3 +363,39 @@ def test_a_progressive_jpeg_that_lacks_a_scan_is_refused(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(whole[: whole.rindex(b"\xff\xda")] + b"\xff\xd9")
     assert "scans are missing" in refusal(path)
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "png", "webp", "jpeg2000", "jpegxl"])
+def test_a_tile_with_a_header_of_its_own_size_is_refused_before_decoding(tmp_path, compression):
+    contents = {
+        "jpeg": vast_jpeg, "webp": VAST["a.webp"],
+        "jpeg2000": lambda: bytes(imagecodecs.jpeg2k_encode(np.zeros((3000, 3000), np.uint8))),
+        "jpegxl": lambda: bytes(imagecodecs.jpegxl_encode(np.zeros((3000, 3000), np.uint8))),
+        "png": lambda: bytes(imagecodecs.png_encode(np.zeros((3000, 3000), np.uint8))),
+    }  # fmt: skip
+    path, content = tmp_path / "a.tif", contents[compression]()
+    options = {"photometric": "rgb", "tile": (64, 64), "metadata": None}
+    tifffile.imwrite(path, noise((64, 64, 3)), compression=compression, **options)
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        tags = tif.pages.first.tags
+        tags[324].overwrite(tif.filehandle.size)
+        tags[325].overwrite(len(content))
+    path.write_bytes(path.read_bytes() + content)
+    assert "promises" in refusal(path)
+
+
+def test_a_large_dicom_file_that_is_deflated_is_refused_before_it_is_inflated(tmp_path):
+    pydicom = pytest.importorskip("pydicom")
+    made = pydicom.Dataset()
+    made.file_meta = pydicom.dataset.FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = "1.2.3"
+    for side, says in ((32, None), (1200, "deflated")):
+        made.set_pixel_data(noise((side, side)), "MONOCHROME2", 8, generate_instance_uid=False)
+        made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+        pydicom.dcmwrite(tmp_path / "a.dcm", made, enforce_file_format=True)
+        if says:
+            assert says in refusal(tmp_path / "a.dcm")
+        else:
+            assert read(tmp_path / "a.dcm").data.shape == (side, side)

@@ -56,8 +56,7 @@ class Coded:
         JPEG 2000 signed values.
         """
         content = path.read_bytes()
-        boxes = list(_boxes(content)) if content[:4] == b"\0\0\0\x0c" else []
-        header = self.look(path, content, boxes)
+        boxes, header = self.header(path, content)
         limit.check(path, header.size, -(-header.bits // 8))
         pixels = getattr(imagecodecs, f"{self.codec}_decode")(content)
         data, alpha, axes = split_alpha(np.ascontiguousarray(np.rot90(pixels, header.turns)))
@@ -69,6 +68,11 @@ class Coded:
         others = (metadata.get(key, b"") for key in ("exif", "xmp", "icc"))
         zeros = check_zeros(path, content, header.exif, *others) if self is not JXL else ()
         return ImageFile(data, axes, alpha, self.codec, metadata, path, (*header.notes, *zeros))
+
+    def header(self, path: Path, content: bytes) -> tuple[_Boxes, _Header]:
+        """Return the boxes, and what the header says."""
+        boxes = list(_boxes(content)) if content[:4] == b"\0\0\0\x0c" else []
+        return boxes, self.look(path, content, boxes)
 
     def refusal(self, image: ImageFile) -> str | None:
         """Say why the format cannot hold the image, or None."""

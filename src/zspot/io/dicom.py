@@ -14,6 +14,7 @@ from zspot.io.checks import Limit, check_pixel_type
 from zspot.io.image_file import ImageFile
 
 _LITTLE_ENDIAN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")  # implicit and explicit
+_DEFLATED, _MOST_DEFLATED = "1.2.840.10008.1.2.1.99", 2**20  # bytes, which may become a gigabyte
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
@@ -30,6 +31,11 @@ def read(path: Path, limit: Limit) -> ImageFile:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of files that break rules in ways that do no harm
+        packed = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID") == _DEFLATED
+        if packed and path.stat().st_size > _MOST_DEFLATED:
+            raise FileError(
+                f"{path} is a large file deflated as a whole; convert it to a plain one"
+            )
         source = pydicom.dcmread(path)
         colour = source.get("PhotometricInterpretation", "")
         if "PixelData" not in source or source.BitsAllocated < 8 or colour.startswith("PALETTE"):

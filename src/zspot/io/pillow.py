@@ -1,8 +1,10 @@
 """Decoding with Pillow under the limits of `zspot.io` instead of Pillow's own."""
 
+import contextlib
 import io
 import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +21,36 @@ _MOST_BYTES_PER_PIXEL = 8
 _COPIES = 4  # of the pixels while Pillow hands them over
 
 
-def decode(path: Path, content: bytes, name: str, limit: Limit) -> Image.Image:
-    """Return the image, decoded but for JPEG, of which only the header is read.
-
-    Pillow's own limits of size are process-wide, so they are lifted only here, under a lock.
-    """
+@contextlib.contextmanager
+def _opened(content: bytes, names: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
+    """Open under a lock, as Pillow's own limits of size, lifted here, are process-wide."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         most, truncated = Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES
         Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = None, False
         try:
-            image = Image.open(io.BytesIO(content), formats=(name,))
-            if name != "JPEG":
-                bands = len(image.getbands())
-                limit.check(path, (image.height, image.width, bands), copies=_COPIES)
-                if getattr(image, "is_animated", False):
-                    raise FileError(f"{path}: animated images are not supported; extract one frame")
-                image.load()
-            return image
+            yield Image.open(io.BytesIO(content), formats=names)
         finally:
             Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = most, truncated
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Return the rows and columns that a header names, 0 where there is none."""
+    with contextlib.suppress(Exception), _opened(content) as image:  # decoders raise what they like
+        return image.height, image.width
+    return 0, 0
+
+
+def decode(path: Path, content: bytes, name: str, limit: Limit) -> Image.Image:
+    """Return the image, decoded but for JPEG, of which only the header is read."""
+    with _opened(content, (name,)) as image:
+        if name != "JPEG":
+            bands = len(image.getbands())
+            limit.check(path, (image.height, image.width, bands), copies=_COPIES)
+            if getattr(image, "is_animated", False):
+                raise FileError(f"{path}: animated images are not supported; extract one frame")
+            image.load()
+        return image
 
 
 def dots_per_inch(image: ImageFile) -> tuple[float, float] | None:

@@ -14,8 +14,10 @@ import tifffile
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
 from zspot.io.checks import Limit, check_pixel_type, check_zeros
+from zspot.io.coded import JXL
 from zspot.io.image_file import ImageFile, Stack, samples_last
 from zspot.io.jpeg import check_part
+from zspot.io.pillow import size_of
 from zspot.io.tiff.ifd import attach_exif, byte_order
 from zspot.io.tiff.layout import capture, rewrite
 from zspot.io.tiff.single import open_tiff
@@ -28,7 +30,10 @@ UNITS = {1: "none", 2: "inch", 3: "cm"}
 _WIDTH, _HEIGHT = 256, 257
 _GREY, _RGB, _PALETTE, _MASK, _CMYK, _YCBCR, _CFA, _LINEAR_RAW = (0, 1), 2, 3, 4, 5, 6, 32803, 34892
 _JPEG = (6, 7)
-_UNCHECKED = (33003, 33004, 33005, 34712, 50001)  # JPEG 2000 and WebP
+_JPEG_XL = (50002, 52546)
+_CHECKED = (34933, 34934, *_JPEG_XL)  # PNG and JPEG XL have checksums or the like
+_PICTURES = (33003, 33004, 33005, 34712, 50001, *_CHECKED)  # JPEG 2000, WebP: with a header
+_SPARE = 2**20  # pixels
 _ADVICE = {
     _PALETTE: "has palette colours; convert it to RGB",
     _MASK: "is a mask, nothing to denoise; convert it to 8-bit grey",
@@ -265,14 +270,23 @@ def check_parts(path: Path, tif: tifffile.TiffFile, page: Any, key: Any) -> list
     """Refuse torn strips or tiles, or note them, where a decoder would make up the rest."""
     notes: list[str] = []
     jpeg, tables = int(key.compression) in _JPEG, key.jpegtables or b""
-    if not jpeg and int(key.compression) not in _UNCHECKED:
+    if not jpeg and int(key.compression) not in _PICTURES:
         return notes
+    rows = key.tilelength if key.is_tiled else min(key.rowsperstrip, key.imagelength)
+    most = 4 * rows * (key.tilewidth if key.is_tiled else key.imagewidth) + _SPARE
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
         tif.filehandle.seek(offset)
         content = tif.filehandle.read(count)
+        content = tables[:-2] + content[2:] if tables else content
+        coded = int(key.compression) in _JPEG_XL
+        rows, columns = JXL.header(path, content)[1].size if coded else size_of(content)
+        if columns * rows > most:
+            raise FileError(
+                f"{path} is damaged: a strip or tile of it promises {columns} x {rows} pixels"
+            )
         if jpeg:
-            check_part(path, tables[:-2] + content[2:] if tables else content)
-        else:
+            check_part(path, content)
+        elif int(key.compression) not in _CHECKED:
             notes += check_zeros(path, content)
     return notes
 
