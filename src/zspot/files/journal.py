@@ -97,10 +97,7 @@ class Journal:
 
 
 def fingerprint(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, or of names, sizes and times in a Zarr folder.
-
-    Hashing terabytes of chunks would take as long as reading them.
-    """
+    """Tell whether a file (its SHA-256) or folder (names, sizes and times) has changed."""
     if path.is_dir():
         digest = hashlib.sha256()
         for name, stat in sorted(_tree(path)):

@@ -177,8 +177,5 @@ class PlaneRunner:
 
 
 def series(axes: str, place: Sequence[Any]) -> int:
-    """Return which planes of a file share a fit: those of one channel; `place` is a plane's index.
-
-    What follows the axes that count planes may lack in it.
-    """
+    """Return which planes share a fit, those of one channel, from axes and an index."""
     return place[axes.index("C")] if "C" in axes else 0

@@ -30,10 +30,7 @@ Block = tuple[int, ...]  # its number along each axis
 def denoise_store(
     source: Path, target: Path, planes: PlaneRunner, *, axes: str | None, overwrite: bool
 ) -> tuple[str, ...]:
-    """Denoise every image of a Zarr folder into another one; return what the user should know.
-
-    `axes` names the axes where the store does not say or says wrong.
-    """
+    """Denoise every image of a Zarr folder into another one; return notes for the user."""
     if target.is_symlink():  # and stays one
         target = target.resolve()
     try:

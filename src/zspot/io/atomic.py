@@ -37,10 +37,7 @@ def taken(path: Path) -> FileError:
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """Refuse a target that exists, or whose folder is missing or not writable.
-
-    A link counts as what it names.
-    """
+    """Refuse a target, or what a link names, that exists or whose folder is missing or closed."""
     if path.exists():
         if not overwrite:
             raise taken(path)

@@ -113,10 +113,7 @@ _SPARSE = 64  # planes that may be promised for each that is there
 
 
 def check_directory(path: Path, limit: Limit) -> None:
-    """Refuse a CZI directory that is damaged, or promises too many planes or too large ones.
-
-    Asked before a library is: those make room for every plane it names, whatever is in the file.
-    """
+    """Refuse a damaged CZI directory, or one of too many or too large planes."""
     try:
         with path.open("rb") as handle:
             entries = list(_read(handle, path.stat().st_size))

@@ -83,10 +83,7 @@ class ImageFile:
 
 
 def split_alpha(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, str]:
-    """Split interleaved pixels of 1 to 4 samples into data, alpha and axes.
-
-    Two samples are grey and alpha, four are red, green, blue and alpha.
-    """
+    """Split interleaved pixels of grey or RGB, with or without alpha, into data, alpha and axes."""
     if pixels.ndim == 2:
         return pixels, None, "YX"
     samples = pixels.shape[2]
@@ -119,11 +116,7 @@ def plain_refusal(
     samples: tuple[int, ...],
     largest: int | None = None,
 ) -> str | None:
-    """Say why a single-plane format cannot hold the image, or None if it can.
-
-    The format holds pixels of `dtypes` with one of these numbers of `samples`, alpha included, and
-    `largest` pixels a side.
-    """
+    """Say why a format of one plane cannot hold the image, or None; `samples` include alpha."""
     sides = (image.data.shape[image.axes.index(letter)] for letter in "YX")
     if largest is not None and max(sides) > largest:
         return f"{name} holds at most {largest} pixels a side; write a .png or .tif file"

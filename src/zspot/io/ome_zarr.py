@@ -71,10 +71,7 @@ class Level:
         return found
 
     def blocks(self) -> list[tuple[int, ...]]:
-        """Return the places of the blocks with any chunk, along the axes that count planes.
-
-        A chunk that is not there holds one value everywhere and needs no work.
-        """
+        """Return the places of the blocks with any chunk; others hold one value everywhere."""
         return sorted(self._listed)
 
     def region(self, block: tuple[int, ...]) -> tuple[slice, ...]:

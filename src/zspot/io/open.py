@@ -21,19 +21,14 @@ _TIFF = rb"II[*+]\0(?!....CR)|MM\0[*+]"  # not CR2, of which only the preview wo
 
 
 class Format(NamedTuple):
-    """What a file of one format is called, how it begins, and the module that reads it.
-
-    The module, imported on first use, has `read`, and `write` and `refusal` unless `written_as`
-    names the suffix of what is written in place of a format that is read only. One of several
-    formats has an object with these for each, `JXL` for "jxl". It needs the packages of an extra.
-    """
+    """A format: its module, or an object `JXL` in it for "jxl", has `read`, `write`, `refusal`."""
 
     suffixes: tuple[str, ...]
     start: bytes  # regular expression
-    module: str
-    written_as: str = ""
+    module: str  # imported on first use
+    written_as: str = ""  # in place of a format that is read only
     extra: str = ""
-    packages: str = ""
+    packages: str = ""  # of the extra
 
 
 FORMATS = {
@@ -207,10 +202,7 @@ def check_target(
 
 
 def output_name(path: Path, ending: str = "") -> Path:
-    """Return the name of the output beside or in place of a file, its stem with an `ending`.
-
-    It has the same suffix where that can be written.
-    """
+    """Return the name of an output, with a suffix that can be written: the stem and `ending`."""
     kind = FORMATS.get(_BY_SUFFIX.get(path.suffix.lower(), ""))
     path = path.with_suffix(kind.written_as) if kind and kind.written_as else path
     return path.with_name(

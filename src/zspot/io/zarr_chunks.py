@@ -10,6 +10,7 @@ import imagecodecs
 import numpy as np
 
 from zspot.core.errors import FileError
+from zspot.io.checks import one_kind_of_error
 
 _BLOSC = struct.Struct("<BBBBIII")  # versions, flags, item size; bytes unpacked, of a part, packed
 _ABSENT = 2**64 - 1
@@ -21,17 +22,10 @@ def check_chunk(path: Path, metadata: Any, shape: Sequence[int], size: int) -> N
     codecs = getattr(metadata, "codecs", None)
     if codecs is None:
         codecs = (*(metadata.filters or ()), metadata.compressor)
-    names = [_name(codec) for codec in codecs]
-    if not {*names} & {*_PACKERS, "sharding"}:
-        return
-    try:
-        fits = _fits(path.read_bytes(), codecs, math.prod(shape), size)
-    except FileError:
-        raise
-    except Exception as error:  # decoders raise what they like
-        raise FileError(f"{path} is damaged: it cannot be unpacked; copy it again") from error
-    if not fits:
-        raise FileError(f"{path} is damaged: it does not unpack to its size; copy it again")
+    with one_kind_of_error(path):
+        packed = any(map(_name, codecs))
+        if packed and not _fits(path.read_bytes(), codecs, math.prod(shape), size):
+            raise FileError(f"{path} is damaged: it does not unpack to its size; copy it again")
 
 
 def _name(codec: Any) -> str:
@@ -54,8 +48,7 @@ def _fits(content: bytes, codecs: Sequence[Any], values: int, size: int) -> bool
         elif name:
             options = {"header": True} if name == "lz4" else {}
             content = getattr(imagecodecs, f"{name}_decode")(content, out=most + 1, **options)
-            most = len(content)  # what holds another packed one is smaller than that
-            if most > values * size:
+            if len(content) > most:
                 return False
     return True
 

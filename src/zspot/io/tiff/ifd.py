@@ -92,10 +92,7 @@ class Flavour:
         return handle.read(entry.size)
 
     def store(self, handle: BinaryIO, old: Entry, values: list[int], end: int) -> tuple[Entry, int]:
-        """Store integers in a tag, in the place of its old values, or at the end of the file.
-
-        They keep the type of the old ones if they fit. Returns the tag and the new end of the file.
-        """
+        """Store integers in place of old ones or at the end; return the tag and the new end."""
         kind = old.kind
         if max(values) >= 1 << 8 * _SIZES[kind]:
             kind = LONG8 if self.big else LONG
@@ -123,10 +120,7 @@ def even(offset: int) -> int:
 
 
 def check_chain(path: Path) -> tuple[int, bool]:
-    """Refuse a chain of directories that is a circle or longer than it can be.
-
-    Returns how many there are, and whether tags of the first one lie beyond the end of the file.
-    """
+    """Count the directories; refuse a circle. Also say whether first tags lie beyond the end."""
     size = path.stat().st_size
     seen: set[int] = set()
     cut = False
@@ -171,10 +165,7 @@ def byte_order(exif: bytes) -> Literal[">", "<"]:
 
 
 def exif_of_tiff(content: bytes) -> bytes | None:
-    """Make an EXIF block of the camera tags of a TIFF-based RAW file.
-
-    The orientation stays out, because a developed image is upright. None if there is none to make.
-    """
+    """Make an EXIF block of the tags of a TIFF-based RAW file, as of an upright image, or None."""
     if content[:2] not in (b"II", b"MM"):
         return None
     flavour = Flavour(byte_order(content))
@@ -185,10 +176,7 @@ def exif_of_tiff(content: bytes) -> bytes | None:
 
 
 def attach_exif(handle: BinaryIO, exif: bytes, without: int | None = None) -> None:
-    """Add the tags and directories of an EXIF block to the first page of a classic TIFF file.
-
-    The file must have the byte order of the block, so that values can be copied as they are.
-    """
+    """Add an EXIF block to the first page of a classic TIFF file of the same byte order."""
     source, flavour = io.BytesIO(exif), Flavour(byte_order(exif))
     tags, _ = flavour.read(source, flavour.offset(exif[4:8]))
     handle.seek(4)

@@ -1,9 +1,6 @@
 """New pixels for the TIFF file they came from, everything else kept byte for byte.
 
-Tags, descriptions, OME-XML, ImageJ and EXIF blocks, further images and private data need no
-understanding that way. Uncompressed strips and tiles go where the old ones were. Compressed ones
-fill the room of all old ones; what does not fit goes to the end of the file, and the tags that say
-where they lie are updated.
+Strips and tiles go where the old ones were, or to the end of the file, and their tags are updated.
 """
 
 import itertools
@@ -93,22 +90,11 @@ def coding_of(key: Any, order: str) -> tuple[Coding, list[str]]:
     mixed = not isinstance(key.bitspersample, int)
     if mixed or key.dtype.kind == "f":
         patches[_BITS] = whole
-    elif key.bitspersample % 8 and _BITS not in patches and not _can_pack():
-        notes.append(f"The {key.bitspersample}-bit values are written as 16-bit numbers.")
-        patches[_BITS] = whole
     if _FILL_ORDER in key.tags:
         patches[_FILL_ORDER] = 1
     bits = patches.get(_BITS, key.bitspersample)
     dtype = key.dtype.newbyteorder(order)
     return Coding(dtype, bits, compression, predictor, patches), notes
-
-
-def _can_pack() -> bool:
-    try:
-        imagecodecs.packints_encode(np.zeros(2, np.uint16), 12, runlen=2)
-    except (NotImplementedError, AttributeError):  # older imagecodecs only unpack
-        return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -140,10 +126,7 @@ class Layout:
 def capture(
     path: Path, tif: Any, series: Any, *, in_memory: bool = True
 ) -> tuple[Layout, list[str]]:
-    """Keep the open TIFF file but for the pixels of `series`; also return notes for the user.
-
-    Without `in_memory` only places are kept, and `rewrite` copies from the source.
-    """
+    """Keep the open file but for the pixels of `series`, or its places alone; add notes."""
     key = series.keyframe
     if key.imagedepth > 1:
         raise FileError(f"{path} is a rare kind of TIFF (volumetric tiles); convert it")
