@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.images import close
@@ -22,10 +22,9 @@ from zspot.theory import (
     Moments,
     Neighbours,
     TheoryError,
+    closed_form,
     over_masks,
     rank_one_inverse,
-    torch_risk,
-    torch_solve,
 )
 
 MODEL = st.sampled_from(MODELS)
@@ -241,49 +240,19 @@ def test_slopes_are_what_autograd_finds(spot):
         torch.tensor(float(p), dtype=torch.float64, requires_grad=True) for p in (ln, lv, m, s)
     ]
     by_correlation, by_deviation, by_visible, by_sigma = wanted
-    risk = torch_risk(x, by_sigma, by_correlation, by_deviation, by_visible, spot.model)
+    five = (
+        torch.tensor(float(x), dtype=torch.float64),
+        by_sigma,
+        by_correlation,
+        by_deviation,
+        by_visible,
+    )
+    risk = closed_form._Terms.of(five, spot.model).risk("fraction")
     found = torch.autograd.grad(risk, wanted)
     # The slopes are with respect to squares, but for the number of pixels.
     inner = (2 * ln, 2 * lv, 1, 2 * s)
     for slope, outer, exact in zip(spot.slopes(), inner, found, strict=True):
         assert slope * outer == pytest.approx(float(exact), rel=1e-8, abs=1e-12)
-
-
-# --- torch ---
-
-
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("form", FORMS)
-def test_gradients_of_the_closed_form(model, form):
-    generator = torch.Generator().manual_seed(1)
-    x, s, ln, lv, m = (
-        (low + (high - low) * torch.rand(4, generator=generator, dtype=torch.float64))
-        .clone()
-        .requires_grad_()
-        for low, high in ((0.2, 2), (0.2, 1), (-0.9, 0.9), (0.1, 2), (1, 30))
-    )
-    assert torch.autograd.gradcheck(lambda *a: torch_risk(*a, model, form), (x, s, ln, lv, m))
-
-
-@given(blind_spots())
-@settings(max_examples=30)
-def test_torch_gives_what_numpy_gives(spot):
-    five = (spot.value, spot.sigma, spot.noise_correlation, spot.deviation, spot.visible)
-    scale = spot.value**2 + spot.sigma**2
-    risk = torch_risk(*five, spot.model)
-    assert risk.dtype == torch.float64
-    assert close(risk.numpy(), spot.risk(), scale)
-    moments = spot.neighbours().moments()
-    weights, risk = torch_solve(torch.tensor(moments.values), torch.tensor(moments.noise))
-    assert close(weights.numpy(), spot.weight(), 1)
-    assert close(risk.numpy(), spot.risk(), scale)
-
-
-def test_float32_is_computed_in_float64():
-    spot = BlindSpot(1.0, 0.5, 0.25, 0.5, 4)
-    risk = torch_risk(torch.tensor(1.0), 0.5, torch.tensor(0.25), 0.5, 4)
-    assert risk.dtype == torch.float64
-    assert risk.item() == pytest.approx(float(spot.risk()), rel=1e-14)
 
 
 # --- use ---
@@ -320,7 +289,7 @@ def test_other_bad_use_is_an_error():
     with pytest.raises(TheoryError, match="visible"):
         BlindSpot(1, 1, 0, 0, 1.5).neighbours()
     with pytest.raises(TheoryError, match="model"):
-        torch_risk(1.0, 1.0, 0.0, 0.0, 1, "both")
+        BlindSpot(1.0, 1.0, 0.0, 0.0, 1, "both")
     with pytest.raises(TheoryError, match=r"\(M,\)"):
         Neighbours(1, 1, np.zeros(3), np.zeros(2))
     with pytest.raises(TheoryError, match="samples"):

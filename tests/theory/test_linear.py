@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.images import close
-from zspot.theory import Moments, over_masks, torch_solve
-
-
-def test_gradients_of_the_system():
-    rng = np.random.default_rng(2)
-    pairs = [rng.normal(size=(2, 5, 9)) for _ in range(2)]
-    roots = [torch.tensor(p, requires_grad=True) for p in pairs]
-
-    def both(a, b):
-        return torch_solve(a @ a.mT / 9, b @ b.mT / 9)
-
-    assert torch.autograd.gradcheck(both, roots)
+from zspot.theory import Moments, over_masks
 
 
 @given(st.integers(0, 10**6), st.integers(1, 12))

@@ -1,7 +1,7 @@
 """Linear blind-spot theory."""
 
 from zspot.core.errors import TheoryError
-from zspot.theory.closed_form import FORMS, BlindSpot, Slopes, rank_one_inverse, torch_risk
+from zspot.theory.closed_form import FORMS, BlindSpot, Slopes, rank_one_inverse
 from zspot.theory.linear import (
     MODELS,
     Estimate,
@@ -10,10 +10,9 @@ from zspot.theory.linear import (
     Neighbours,
     Solution,
     over_masks,
-    torch_solve,
 )
 
 __all__ = [
     "FORMS", "MODELS", "BlindSpot", "Estimate", "MaskRisk", "Moments", "Neighbours", "Slopes",
-    "Solution", "TheoryError", "over_masks", "rank_one_inverse", "torch_risk", "torch_solve",
+    "Solution", "TheoryError", "over_masks", "rank_one_inverse",
 ]  # fmt: skip

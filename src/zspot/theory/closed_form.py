@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from zspot.core.errors import TheoryError
-from zspot.theory.linear import MODELS, Neighbours, check_choice, check_number, check_parameters
-
-if TYPE_CHECKING:
-    import torch
+from zspot.theory.linear import Neighbours, check_choice, check_number, check_parameters
 
 FORMS = ("difference", "fraction")
 
@@ -193,28 +190,3 @@ def rank_one_inverse(a: float, b: float, size: int) -> np.ndarray:
     if a == 0 or a + size * b == 0:
         raise TheoryError(f"a={a}, b={b}, size={size}: a and a + size * b must not be 0")
     return (np.eye(size) - b / (a + size * b)) / a
-
-
-def torch_risk(
-    value: Any,
-    sigma: Any,
-    noise_correlation: Any,
-    deviation: Any,
-    visible: Any,
-    model: str = "additive",
-    form: str = "fraction",
-) -> torch.Tensor:
-    """Return `BlindSpot.risk` as a float64 tensor that can be differentiated.
-
-    Parameters
-    ----------
-    value, sigma, noise_correlation, deviation, visible : tensor or float
-        As in `BlindSpot`; they broadcast. Ranges are not checked: an optimiser may step outside.
-    model, form : str
-        As in `BlindSpot`.
-    """
-    import torch
-
-    check_choice("model", model, MODELS)
-    five = (value, sigma, noise_correlation, deviation, visible)
-    return _Terms.of((torch.as_tensor(x, dtype=torch.float64) for x in five), model).risk(form)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from zspot.core.errors import TheoryError
-
-if TYPE_CHECKING:
-    import torch
 
 MODELS = ("additive", "multiplicative")
 _CHUNK = 8192  # samples drawn at a time, for memory
@@ -245,31 +242,6 @@ def over_masks(moments: Moments, masks: np.ndarray) -> MaskRisk:
         weights[k, mask], risks[k] = solution.weights, solution.risk
     averaged = moments.risk(weights.mean(axis=0))
     return MaskRisk(float(risks.mean()), averaged, float(masks.sum(axis=1).mean()))
-
-
-def torch_solve(values: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return weights and risk of `Moments.solve` as float64 tensors that can be differentiated.
-
-    Parameters
-    ----------
-    values, noise : tensor (..., M + 1, M + 1)
-        As in `Moments`; leading dimensions are a batch. Their sum must be regular without the
-        hidden pixel.
-
-    Returns
-    -------
-    weights : float64 tensor (..., M)
-    risk : float64 tensor (...)
-    """
-    import torch
-
-    values, noise = values.to(torch.float64), noise.to(torch.float64)
-    both = values + noise
-    weights = torch.linalg.solve(both[..., 1:, 1:], both[..., 1:, 0])
-    error = torch.cat([-torch.ones_like(weights[..., :1]), weights], dim=-1)
-    form = "...j,...jk,...k->..."
-    risk = torch.einsum(form, error, values, error)
-    return weights, risk + torch.einsum(form, weights, noise[..., 1:, 1:], weights)
 
 
 def _window_moments(image: np.ndarray, side: int) -> np.ndarray:

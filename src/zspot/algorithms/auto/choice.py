@@ -1,21 +1,7 @@
 """What `auto` runs on an image: the noise it finds decides what can be learned from the image.
 
-- White noise can be drawn again. Recorrupting the image with noise of the measured variance gives
-  pairs whose noise is independent, from which the pretrained network (in colour with weights for
-  white noise alone) learns on with every pixel visible.
-  A closed-form non-local estimate, which errs differently, is averaged in: it lives off repetition
-  in the image and does best in colour, where its groups have three times the numbers.
-  Where the noise's strength changes with the signal, the variance measured this way is not good
-  enough, and learning on loses more than it gains.
-- Correlated noise cannot be drawn again well enough: learning on would teach the network to keep
-  what the drawn noise lacks. The network has met such noise in training and is used as it is.
-  It takes away less than all of it, but what it took has the correlations of the rest: with them
-  as the noise, only stronger, a non-local estimate guided by the first removes what is left. How
-  much stronger is tried out, see `zspot.algorithms.auto.strength`.
-  Such noise comes from cameras, whose tone curve moves the mean of strong noise but not its
-  median, so the result is moved to the local median, or half the way where the noise is strong.
-- Noise that the network does not know is made white by adding noise, and removed.
-- What is more likely texture than noise is taken away in part or not at all.
+White noise of one strength can be drawn again to learn on from; correlated noise cannot, and what
+is more likely texture is taken away in part or not at all. docs/method/auto.md has the ways.
 """
 
 from dataclasses import dataclass, replace
