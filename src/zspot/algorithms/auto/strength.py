@@ -1,14 +1,9 @@
 """How strong correlated noise is taken to be, relative to what the pretrained estimate removed.
 
-That estimate takes away less than all of the noise of real cameras and microscopes, and all of the
-noise its network was trained on. So a greater strength is tried on parts of the image, and what it
-removes in addition is looked at: is it noise, or picture?
-
-- In colour it is picture if it has a direction, as edges and hair have, and its channels agree far
-  more than those of the noise do.
-- In grey it is noise if it goes on with what the non-local estimate took from the pretrained one.
-  Where that estimate rather puts detail back, the strength is the largest at which what is removed
-  does not follow the detail of the picture.
+That is less than all of it, so greater strengths are tried on parts of the image. What they remove
+in addition is picture, in colour, if it has a direction and its channels agree more than those of
+the noise. In grey it is noise if it goes on with what the non-local estimate took in addition, or
+else does not follow the detail of the picture.
 """
 
 from collections.abc import Callable
