@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import itertools
 import logging
 import math
 import struct
@@ -123,13 +124,10 @@ def check_directory(path: Path, limit: Limit) -> None:
         ) from error
     if not entries:
         raise FileError(f"{path} holds no image; check the file")
-    lowest: dict[bytes, int] = {}
-    highest: dict[bytes, int] = {}
-    for entry in entries:
-        for name, start, size in entry:
-            lowest[name] = min(start, lowest.get(name, start))
-            highest[name] = max(start + size, highest.get(name, start + size))
-    extent = {name: highest[name] - lowest[name] for name in lowest}
+    ends: dict[bytes, set[int]] = {}
+    for name, start, size in itertools.chain.from_iterable(entries):
+        ends.setdefault(name, set()).update((start, start + size))
+    extent = {name: max(places) - min(places) for name, places in ends.items()}
     limit.check(path, (extent.pop(b"Y", 0), extent.pop(b"X", 0)))
     planes = math.prod(max(1, size) for size in extent.values())
     if planes > _SPARSE * len(entries):

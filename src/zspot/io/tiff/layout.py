@@ -186,8 +186,8 @@ def _gaps(path: Path, holes: list[tuple[int, int]], empty: int, *, sparse: bool)
 
 
 def _page(path: Path, tif: Any, page: Any, flavour: Flavour, key: Any) -> Page:
-    if page is None or page.parent is not tif:
-        raise FileError(f"{path} is a part of a set of files; join them into one file first")
+    if page is None:
+        raise FileError(f"{path} is damaged: it has fewer planes than it says; copy it again")
     entries, following = flavour.read(tif.filehandle, page.offset)
     segments = tuple(zip(map(int, page.dataoffsets), map(int, page.databytecounts), strict=False))
     if len(segments) < int(np.prod(key.chunked, dtype=object)):
