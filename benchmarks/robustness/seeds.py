@@ -105,10 +105,11 @@ def _science() -> dict[str, Callable[[Path], object]]:
 
     def dicom(path: Path, **options: Any) -> None:
         import pydicom
+        from pydicom.dataset import FileMetaDataset
         from pydicom.uid import UID, ExplicitVRLittleEndian
 
         made = pydicom.Dataset()
-        made.file_meta = pydicom.dataset.FileMetaDataset()
+        made.file_meta = FileMetaDataset()
         made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.7")
         made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3")
@@ -205,7 +206,7 @@ def _tiffs() -> dict[str, Callable[[Path], object]]:
 def _set(path: Path) -> None:
     """One file of an OME-TIFF set that names another one, which is not there."""
     tifffile.imwrite(path, _noise(20, 24, dtype="uint16"), ome=True, metadata={"axes": "YX"})
-    text = tifffile.tiffcomment(path)
+    text = str(tifffile.tiffcomment(path))
     uuid = '><UUID FileName="other.ome.tif">urn:uuid:1</UUID></TiffData>'
     place = text.index("<TiffData")
     end = text.index("/>", place)

@@ -27,11 +27,12 @@ def read(path: Path, limit: Limit) -> ImageFile:
     1-bit and floating-point pixels are refused.
     """
     import pydicom
+    from pydicom.filereader import read_file_meta_info
     from pydicom.pixels.utils import pixel_array
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of files that break rules in ways that do no harm
-        packed = pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID") == _DEFLATED
+        packed = read_file_meta_info(path).get("TransferSyntaxUID") == _DEFLATED
         if packed and path.stat().st_size > _MOST_DEFLATED:
             raise FileError(
                 f"{path} is a large file deflated as a whole; convert it to a plain one"
