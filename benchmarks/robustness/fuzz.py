@@ -179,9 +179,10 @@ def baseline(valid: dict) -> dict[str, Seen]:
     return found
 
 
-def child(pipe: Connection, valid: dict, known: dict[str, Seen], room: int) -> None:
+def child(pipe: Connection, valid: dict, room: int) -> None:
     """Work on the numbers that come through the pipe."""
     warnings.simplefilter("ignore")
+    known = baseline(valid)  # here: threads of decoders do not outlive a fork
     used = int(2**20 * (peak_mib("VmSize") or 0.0))
     resource.setrlimit(resource.RLIMIT_AS, (used + room, used + room))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -217,9 +218,9 @@ def preload() -> None:
 class Child:
     """A forked process that is replaced when it dies."""
 
-    def __init__(self, valid: dict, known: dict[str, Seen], room: int) -> None:
+    def __init__(self, valid: dict, room: int) -> None:
         self._context = multiprocessing.get_context("fork")
-        self._given = valid, known, room
+        self._given = valid, room
         self._start()
 
     def _start(self) -> None:
@@ -264,7 +265,7 @@ def run(count: int, out: Path, room: int) -> None:
         rows = csv.writer(handle)
         if not first:
             rows.writerow(FIELDS)
-        worker = Child(valid, baseline(valid), room)
+        worker = Child(valid, room)
         started = time.perf_counter()
         names = list(valid)
         for number in range(first, count):
@@ -299,7 +300,7 @@ def show(number: int, room: int) -> None:
     """Judge one input again and print everything."""
     preload()
     valid = seeds()
-    worker = Child(valid, baseline(valid), room)
+    worker = Child(valid, room)
     print(*worker.judge(number), sep="\n")
     worker.end()
 
