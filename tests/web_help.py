@@ -25,6 +25,10 @@ TINY = tiny(bsn_ins.recipe("fast"), steps=2)
 ENDLESS = tiny(bsn_ins.recipe("fast"), steps=10**7)
 
 
+def _heeds_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def server(*options: str):
     """Serve the page with the command line, as a user does."""
@@ -34,7 +38,13 @@ def server(*options: str):
     with (
         tempfile.TemporaryFile("w+") as said,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment
+            command,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            env=environment,
+            # a background job of a shell inherits an ignored SIGINT
+            preexec_fn=None if os.name == "nt" else _heeds_interrupts,
         ) as process,
     ):
         assert process.stdout is not None
