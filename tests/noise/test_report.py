@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -300,3 +301,9 @@ def test_what_is_neither_noise_nor_picture_is_told_and_left_out():
     mosaic[1::2, 1::2] *= 0.6
     assert any("mosaic" in note for note in analyze_noise(mosaic).notes)
     assert not any("mosaic" in note or "Rows" in note for note in alone.notes)
+
+
+@pytest.mark.parametrize(("scale", "words"), [(1, r"19\.\d ± 0\.\d"), (1000, r"19\d00 ± \d00 ")])
+def test_the_summary_has_plain_numbers(scale, words):
+    image = scale * np.random.default_rng(0).normal(100, 20, (128, 128))
+    assert re.search(words, analyze_noise(image).summary())

@@ -120,7 +120,7 @@ class NoiseReport:
         nearest = max(self._neighbours, key=abs)
         far = f"correlated to {max(1, self.correlation_length):.0f} px ({nearest:.2f} at 1 px)"
         words = [
-            f"noise level {level:.3g} +- {doubt:.1g} ({share:.2g} % of the range)",
+            f"noise level {_plainly(level, 3)} ± {_plainly(doubt, 1)} ({share:.2g} % of the range)",
             "grows with brightness" if self.grows else "about even over brightness",
             "white" if self.is_white else far,
         ]
@@ -323,6 +323,11 @@ def rms(values: np.ndarray) -> float:
     if largest == 0 or not np.isfinite(largest):
         return largest
     return largest * float(np.sqrt(np.mean((values / largest) ** 2)))
+
+
+def _plainly(value: float, digits: int) -> str:
+    """Return a number of so many digits, without an exponent where it can be."""
+    return f"{float(f'{value:.{digits}g}'):.9g}"
 
 
 def _plain(value: object) -> object:

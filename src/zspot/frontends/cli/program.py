@@ -58,7 +58,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if stopping.code and not isinstance(error, StoppedError):
             return fail(stopping.CANCELLED, stopping.code)
         if hasattr(error, "format_message"):  # typer's own: unknown option, missing argument, ...
-            message = error.format_message()  # type: ignore[attr-defined]
+            message = error.format_message().replace("Value error, ", "")  # type: ignore[attr-defined]
             return fail(f"{message} (see zspot --help)", BAD_USE) if message else BAD_USE
         return fail(error_in_words(error), _exit_code(error))
     if code == stopping.INTERRUPTED:
