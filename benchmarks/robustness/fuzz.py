@@ -117,7 +117,7 @@ def through(path: Path, folder: Path) -> Seen:
         LOADED[path.suffix](path)
         return "", ()
     if is_store(path):
-        notes = denoise_store(path, folder / "out.zarr", seen, axes=None, overwrite=False)
+        notes = denoise_store(path, folder / "out.zarr", seen, overwrite=False)
         return seen.digest.hexdigest(), notes
     with open_stack(path, folder / "out.tif") as stack:
         if stack is not None:

@@ -1,9 +1,7 @@
-"""Directives made from the program itself: its command line, its methods and its file formats."""
+"""Directives made from the program itself: its command line and its methods."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import typing
 from enum import Enum
 from pathlib import Path
@@ -16,7 +14,6 @@ from sphinx.util.docutils import SphinxDirective
 from benchmarks.variants import weights
 from zspot.algorithms import METHODS
 from zspot.frontends.cli.program import app
-from zspot.io.open import FORMATS
 
 
 class Commands(SphinxDirective):
@@ -45,38 +42,6 @@ class Methods(SphinxDirective):
             cells = (f"`{method.name}`", weights(method.name), method.summary, seconds)
             rows.append("| " + " | ".join([*cells, method.citation]) + " |")
         return self.parse_text_to_nodes("\n".join(rows))
-
-
-class Formats(SphinxDirective):
-    """The file formats, each with what its reader says of itself."""
-
-    def run(self) -> list[Any]:
-        """Return a part for each format."""
-        parts: dict[str, list[str]] = {}
-        names: dict[str, str] = {}
-        for name, kind in FORMATS.items():
-            names.setdefault(kind.module, name.upper())
-            part = parts.setdefault(kind.module, [])
-            part.extend(f"`{suffix}`" for suffix in kind.suffixes)
-            if kind.written_as:
-                part.append(f"(written as `{kind.written_as}`)")
-        text = [_format(module, names[module], " ".join(part)) for module, part in parts.items()]
-        return self.parse_text_to_nodes("\n\n".join(text))
-
-
-def _format(module: str, name: str, suffixes: str) -> str:
-    made = importlib.import_module(f"zspot.io.{module}")
-    first = (inspect.getdoc(made) or "").splitlines()[0]
-    title, _, what = first.partition(":")
-    if not what:
-        title, what = module.upper(), first
-    # The reader's own words, without its first line, which names the function.
-    body = (
-        (inspect.getdoc(getattr(made, name, made).read) or "")
-        .partition("\n\n")[2]
-        .partition("\n\nRaises\n")[0]
-    )
-    return f"**{title}** {suffixes}\n: {what.strip()}\n\n  " + body.replace("\n", "\n  ")
 
 
 def _section(title: str, command: Any, kinds: dict[str, Any]) -> str:
@@ -130,5 +95,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("zspot-commands", Commands)
     app.add_directive("zspot-methods", Methods)
-    app.add_directive("zspot-formats", Formats)
     return {"version": "1", "parallel_read_safe": True}

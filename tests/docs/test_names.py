@@ -10,6 +10,7 @@ import pytest
 
 import zspot
 from tests.docs_help import NAMES, ROOT, tokens
+from zspot.io import SUFFIXES
 
 ROOMS = {path.parent.name for path in Path(zspot.__file__).parent.glob("*/__init__.py")}
 FILE = re.compile(r"(?:src|tests|benchmarks|training|docs)/[\w./-]+")
@@ -47,6 +48,11 @@ def test_what_a_page_names_is_there(name):
             assert there(module), f"{name}: {module}"
         if re.fullmatch(r"zspot(\.\w+)+", text):
             assert there(text), f"{name}: {text}"
+
+
+def test_every_format_is_told():
+    told = {word.strip("`()") for word in (ROOT / "docs" / "files.md").read_text().split()}
+    assert SUFFIXES - told == set()
 
 
 def test_the_way_through_the_rooms_names_real_functions():

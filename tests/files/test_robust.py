@@ -117,7 +117,7 @@ def test_headers_that_promise_more_than_there_is(tmp_path):
             for code in ("ImageWidth", "ImageLength", "RowsPerStrip"):
                 tif.pages[0].tags[code].overwrite(30_000)
     code = (
-        "import resource, sys, warnings; import zspot.io; from zspot.io import tiff, png, npy\n"
+        "import resource, sys, zspot.io.tiff.image; from zspot.io import png, npy\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2**30 + 2**28,) * 2)\n"
         "for path in sys.argv[1:]:\n"
         "    try: zspot.io.read(path)\n"

@@ -13,7 +13,7 @@ from zspot.core.plane import cast, channels_first, check_image
 from zspot.core.valid import Valid, find_valid
 from zspot.filters.impulses import without_impulses
 from zspot.filters.rows import offsets_along
-from zspot.noise.mosaic import find_mosaic, from_phases, to_phases
+from zspot.noise.mosaic import MOSAIC, find_period, from_phases, to_phases
 
 _ROUNDING = 1.01  # steps by which channels that are one picture differ at most, for rounding
 
@@ -108,7 +108,7 @@ class Preparation:
 
     def split_mosaic(self) -> None:
         """Take a colour mosaic as the four colours that its phases are."""
-        if len(self.image) != 1 or not find_mosaic(self.image[0]):
+        if len(self.image) != 1 or find_period(self.image[0]) != MOSAIC:
             return
         shape = self.image.shape[1:]
         self.image = to_phases(self.image[0])

@@ -117,12 +117,8 @@ def _kill(cluster: Any, before: set[Any]) -> None:
 def _silence() -> Iterator[None]:
     """Keep the log lines of a cluster that is being stopped from the user's terminal."""
     names = ("distributed", "distributed.client", "tornado", "asyncio")
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
+    with contextlib.ExitStack() as undo:
+        for logger in map(logging.getLogger, names):
+            undo.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL)
         yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

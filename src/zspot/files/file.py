@@ -13,7 +13,7 @@ from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError, OptionError
 from zspot.core.progress import Report
 from zspot.files.options import Keywords, Options
-from zspot.files.planes import PlaneRunner, series
+from zspot.files.planes import Notes, PlaneRunner, series
 from zspot.files.store import denoise_store
 from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
 from zspot.recipe import Recipe
@@ -33,7 +33,7 @@ def denoise_file(
     progress: Report | None = None,
     second: Path | None = None,
     **options: Unpack[Keywords],
-) -> tuple[Result, tuple[str, ...]]:
+) -> tuple[Result, Notes]:
     """Denoise an image file into another file of the same dtype, range and metadata.
 
     Every plane of a stack is denoised by itself; the colours of a plane are denoised together,
@@ -91,7 +91,7 @@ def denoise_with(
     overwrite: bool = False,
     progress: Report | None = None,
     second: Path | None = None,
-) -> tuple[Result, tuple[str, ...]]:
+) -> tuple[Result, Notes]:
     """Do what `denoise_file` does, its options as one value."""
     source, target = Path(source), Path(target)
     planes = PlaneRunner(options.checked(), str(source), progress)
@@ -100,27 +100,19 @@ def denoise_with(
         raise OptionError("--dtype float32 works on files, not on Zarr stores: convert to TIFF")
     if stored and second is not None:
         raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
+    notes = None
     if stored:
-        notes = denoise_store(source, target, planes, axes=options.axes, overwrite=overwrite)
-    else:
-        notes = _denoise(source, target, planes, overwrite, second)
+        notes = denoise_store(source, target, planes, overwrite)
+    elif second is None and options.dtype != "float32":
+        with open_stack(source, target, max_memory=options.max_memory) as stack:
+            if stack is not None and _splits(options.axes, stack):
+                notes = _denoise_stack(stack, target, planes, overwrite)
+    if notes is None:
+        notes = _denoise_whole(source, target, planes, overwrite, second)
     return planes.last(), notes
 
 
-def _denoise(
-    source: Path, target: Path, planes: PlaneRunner, overwrite: bool, second: Path | None
-) -> tuple[str, ...]:
-    """Denoise a file that is no store; return notes."""
-    if second is None and planes.options.dtype != "float32":
-        with open_stack(source, target, max_memory=planes.options.max_memory) as stack:
-            if stack is not None and _splits(planes.options.axes, stack):
-                return _denoise_stack(stack, target, planes, overwrite)
-    return _denoise_whole(source, target, planes, overwrite, second)
-
-
-def _denoise_stack(
-    stack: Stack, target: Path, planes: PlaneRunner, overwrite: bool
-) -> tuple[str, ...]:
+def _denoise_stack(stack: Stack, target: Path, planes: PlaneRunner, overwrite: bool) -> Notes:
     """Denoise a file of which one plane at a time is in memory; return notes."""
     axes = planes.options.axes or stack.axes
     check_target(target, overwrite=overwrite)
@@ -138,7 +130,7 @@ def _denoise_stack(
 
 def _denoise_whole(
     source: Path, target: Path, planes: PlaneRunner, overwrite: bool, second: Path | None
-) -> tuple[str, ...]:
+) -> Notes:
     """Denoise a file that is in memory as a whole; return notes."""
     axes, most = planes.options.axes, planes.options.max_memory
     image = read(source, max_memory=most)
@@ -147,8 +139,7 @@ def _denoise_whole(
     if image.alpha is not None and "S" in image.axes and "C" in (axes or ""):
         image = _all_samples(image)
     check_target(target, overwrite=overwrite, source=image)
-    if axes is not None and len(axes) != image.data.ndim:
-        raise _other_axes(axes, source, image.data.shape, image.axes)
+    _check_count(axes, source, image.data.shape, image.axes)
     other = None if second is None else _same_layout(image, source, second, most)
     out = np.empty_like(image.data)
     for place, result in planes.results_of(image, axes, other):
@@ -173,7 +164,7 @@ def _all_samples(image: ImageFile) -> ImageFile:
     return replace(image, data=data, alpha=None)
 
 
-def _hints(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -> tuple[str, ...]:
+def _hints(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -> Notes:
     """Say what the file may mean instead of what it says."""
     hints = []
     sizes = dict(zip(axes, shape, strict=True))
@@ -213,17 +204,17 @@ def _same_layout(
 
 def _splits(axes: str | None, stack: Stack) -> bool:
     """Say whether the planes of `axes` are those that the stack is stored in."""
+    _check_count(axes, stack.path, stack.shape, stack.axes)
     if axes is None:
         return True
-    if len(axes) != len(stack.axes):
-        raise _other_axes(axes, stack.path, stack.shape, stack.axes)
     leading = axes[: len(axes) - len(stack.plane_axes)]
     return axes.endswith(stack.plane_axes) and "S" not in leading
 
 
-def _other_axes(axes: str, path: Path, shape: tuple[int, ...], letters: str) -> OptionError:
-    sizes = " x ".join(map(str, shape))
-    return OptionError(f"--axes {axes}: {path} has {len(shape)} axes, of sizes {sizes} ({letters})")
+def _check_count(axes: str | None, path: Path, shape: tuple[int, ...], letters: str) -> None:
+    if axes is not None and len(axes) != len(shape):
+        sizes = f"{len(shape)} axes, of sizes {' x '.join(map(str, shape))}"
+        raise OptionError(f"--axes {axes}: {path} has {sizes} ({letters})")
 
 
 def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:

@@ -31,41 +31,21 @@ _IN_FLIGHT = 2  # files handed out for each worker thread: one in work, one wait
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file.
-
-    Attributes
-    ----------
-    item : Item
-    state : {"done", "skipped", "failed"}
-        Skipped: an earlier run has done it and nothing has changed since.
-    error : str
-        One line; empty unless failed.
-    notes : tuple of str
-        What the user should know of the file.
-    seconds : float
-    """
+    """What became of one file."""
 
     item: Item
-    state: str
-    error: str = ""
-    notes: tuple[str, ...] = ()
+    state: str  #: "done", "failed", or "skipped": done by an earlier run, and nothing has changed
+    error: str = ""  #: one line; empty unless failed
+    notes: tuple[str, ...] = ()  #: what the user should know of the file
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run over many files.
+    """A run over many files."""
 
-    Attributes
-    ----------
-    outcomes : tuple of Outcome
-        In the order of the inputs.
-    others : int
-        Files among the inputs that are no images.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    others: int
+    outcomes: tuple[Outcome, ...]  #: in the order of the inputs
+    others: int  #: files among the inputs that are no images
 
     def count(self, state: str) -> int:
         """Return how many files ended in a state."""
@@ -213,7 +193,9 @@ class _Run:
         pending = as_completed(loop=client.loop)
         running: dict[Any, tuple[int, str]] = {}
         while True:
-            while len(running) < self._room(client) and (following := next(waiting, None)):
+            # enough for every worker, few enough to cancel
+            room = _IN_FLIGHT * max(1, sum(client.nthreads().values()))
+            while len(running) < room and (following := next(waiting, None)):
                 future = self._submit(client, tag, *following)
                 running[future] = following
                 pending.add(future)
@@ -221,10 +203,6 @@ class _Run:
                 return
             future = next(pending)
             self._take(future, *running.pop(future))
-
-    def _room(self, client: Any) -> int:
-        """Return how many files to hand out: enough for every worker, few enough to cancel."""
-        return max(_IN_FLIGHT, _IN_FLIGHT * sum(client.nthreads().values()))
 
     def _submit(self, client: Any, tag: str, number: int, mark: str) -> Any:
         item = self.items[number]

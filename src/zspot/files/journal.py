@@ -100,19 +100,14 @@ def fingerprint(path: Path) -> str:
     """Tell whether a file (its SHA-256) or folder (names, sizes and times) has changed."""
     if path.is_dir():
         digest = hashlib.sha256()
-        for name, stat in sorted(_tree(path)):
-            line = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
+        files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+        for file in sorted(files, key=str):
+            stat = file.stat()
+            line = f"{file.relative_to(path)}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))
         return "tree:" + digest.hexdigest()
     with path.open("rb", buffering=0) as handle:
         return "sha256:" + hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _tree(path: Path):
-    for folder, _, names in os.walk(path):
-        for name in names:
-            full = Path(folder, name)
-            yield str(full.relative_to(path)), full.stat()
 
 
 def _line(entry: Entry) -> bytes:

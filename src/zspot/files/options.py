@@ -34,22 +34,14 @@ class ManyKeywords(Keywords, total=False):
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked of every plane.
-
-    Attributes
-    ----------
-    method, effort, seed, device, axes, share_fit, max_memory, strength, keep_detail, nodata, mask
-        As in `zspot.denoise_file`; so are `keep_outliers` and `dtype`.
-    threads : int
-        CPU threads for each file of many.
-    """
+    """What is asked of every plane, as in `zspot.denoise_file`."""
 
     method: str | Recipe = DEFAULT_METHOD
     effort: str = "balanced"
     seed: int = 0
     device: str = "auto"
     axes: str | None = None
-    threads: int = 1
+    threads: int = 1  #: of the CPU, for each file of many
     share_fit: bool = False
     max_memory: int | str | None = None
     strength: float = 1.0
@@ -60,10 +52,7 @@ class Options:
     dtype: str | None = None
 
     def checked(self, *, here: bool = True) -> "Options":
-        """Return the same, or refuse what can be told to be wrong before a file is read.
-
-        `here` says whether it is this machine that must have the device.
-        """
+        """Refuse what is wrong before a file is read; `here`: this machine must have the device."""
         choose(self.method, self.effort)
         check_seed(self.seed)
         check_share(f"--strength {self.strength}", self.strength)

@@ -15,33 +15,20 @@ from zspot.core.progress import Report, within
 from zspot.files.options import Options
 from zspot.io import ImageFile, read
 
+Notes = tuple[str, ...]  # sentences on a file
+
 
 class PlaneRunner:
     """Denoises planes, counts them, shares their fits and tells the progress of all.
 
-    Parameters
-    ----------
-    options : Options
-        Checked.
-    of : str
-        Name of the file, for what is wrong with a plane.
-    progress : callable or None
-        Called with a `Progress` over all planes.
-
-    Attributes
-    ----------
-    count : int
-        How many planes there are.
-    nodata : float or None
-        What the file itself says marks pixels without picture.
-    mask : bool ndarray (H, W) or None
-        Of the options.
+    `options` are checked ones, `of` is the name of the file, for what is wrong with a plane;
+    `progress` is called with a `Progress` over all planes.
     """
 
     def __init__(self, options: Options, of: str = "", progress: Report | None = None) -> None:
         self.options = options
-        self.count = 1
-        self.nodata: float | None = None
+        self.count = 1  #: how many planes there are
+        self.nodata: float | None = None  #: what the file says marks pixels without picture
         most = options.max_memory
         self.mask = None if options.mask is None else read(options.mask, max_memory=most).data != 0
         # The result whose fit the planes of a channel start from: that of the first, not the one
@@ -73,10 +60,7 @@ class PlaneRunner:
     def results_of(
         self, image: ImageFile, axes: str | None = None, second: np.ndarray | None = None
     ) -> Iterator[tuple[Place, Result]]:
-        """Denoise every plane of a file in memory, but what it says is no picture; see `results`.
-
-        `axes`: other ones than the file's.
-        """
+        """Denoise every plane of a file in memory, but what it says is no picture."""
         self.nodata = image.metadata.get("nodata")
         valid = image.metadata.get("valid") if image.alpha is None else image.alpha > 0
         return self.results(image.data, axes or image.axes, second, valid)

@@ -18,25 +18,23 @@ from zspot._version import __version__
 from zspot.core.axes import Place, channel_axis, iter_planes
 from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
-from zspot.files.planes import PlaneRunner, series
+from zspot.files.planes import Notes, PlaneRunner, series
 from zspot.io.atomic import check_free, lock, sync_folder, taken
 from zspot.io.checks import Limit
-from zspot.io.ome_zarr import Level, Picture, copy_all_but_pixels, pictures
+from zspot.io.ome_zarr import Picture, copy_all_but_pixels, pictures
 
 _STORE, _OLD, _NOTED, _LOCK = "store", "old", "blocks.jsonl", "lock"
 Block = tuple[int, ...]  # its number along each axis
 
 
-def denoise_store(
-    source: Path, target: Path, planes: PlaneRunner, *, axes: str | None, overwrite: bool
-) -> tuple[str, ...]:
+def denoise_store(source: Path, target: Path, planes: PlaneRunner, overwrite: bool) -> Notes:
     """Denoise every image of a Zarr folder into another one; return notes for the user."""
     if target.is_symlink():  # and stays one
         target = target.resolve()
     try:
         _recover(target, overwrite)
         _check(source, target, overwrite)
-        found = pictures(source, axes)
+        found = pictures(source, planes.options.axes)
         for picture in found:
             for level in picture.levels:
                 level.check(Limit(memory=planes.options.max_memory))
@@ -66,7 +64,8 @@ def _grow(
         _clear(new.parent)
         copy_all_but_pixels(source, new, found)
         noted.begin()
-    planes.count = sum(_plane_count(picture.levels[0]) for picture in found)
+    blocks = ((picture, block) for picture in found for block in picture.levels[0].blocks())
+    planes.count = sum(len(list(_places(*each))) for each in blocks)
     for picture in found:
         _denoise(picture, new, planes, noted)
 
@@ -170,13 +169,6 @@ class _Noted:
         os.fsync(self._handle.fileno())
 
 
-def _plane_count(level: Level) -> int:
-    return sum(
-        int(np.prod([part.stop - part.start for part in level.region(block) if part.stop]))
-        for block in level.blocks()
-    )
-
-
 def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) -> None:
     """Denoise the full size of a picture, then make its reduced copies."""
     planes.begin_stack(picture.axes, picture.levels[0].shape)
@@ -219,10 +211,9 @@ def _pass_over(picture: Picture, block: Block, old: Any, planes: PlaneRunner, le
 
 def _places(picture: Picture, block: Block) -> Iterator[tuple[Place, int]]:
     """Yield (index of a plane inside a block, which series it belongs to)."""
-    level = picture.levels[0]
-    region = level.region(block)
-    shape = [len(range(size)[part]) for size, part in zip(level.shape, region, strict=True)]
-    first = series(picture.axes, [part.start or 0 for part in region])
+    region = picture.levels[0].region(block)
+    shape = [part.stop - part.start for part in region]
+    first = series(picture.axes, [part.start for part in region])
     for place, _ in iter_planes(shape, picture.axes):
         yield place, first + series(picture.axes, place)
 

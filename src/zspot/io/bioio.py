@@ -16,7 +16,7 @@ import tifffile
 
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
-from zspot.io.checks import Limit, check_pixel_type, check_shape
+from zspot.io.checks import Limit, check_pixel_type, check_shape, damaged
 from zspot.io.image_file import ImageFile, Stack
 
 # bioio logs each failure; without a handler Python prints that to stderr.
@@ -119,9 +119,7 @@ def check_directory(path: Path, limit: Limit) -> None:
         with path.open("rb") as handle:
             entries = list(_read(handle, path.stat().st_size))
     except (struct.error, ValueError) as error:
-        raise FileError(
-            f"{path} is damaged: its directory does not fit the file; copy it again"
-        ) from error
+        raise damaged(path, "its directory does not fit the file") from error
     if not entries:
         raise FileError(f"{path} holds no image; check the file")
     ends: dict[bytes, set[int]] = {}
@@ -131,9 +129,7 @@ def check_directory(path: Path, limit: Limit) -> None:
     limit.check(path, (extent.pop(b"Y", 0), extent.pop(b"X", 0)))
     planes = math.prod(max(1, size) for size in extent.values())
     if planes > _SPARSE * len(entries):
-        raise FileError(
-            f"{path} is damaged: its directory promises {planes} planes and lists {len(entries)}"
-        )
+        raise damaged(path, f"its directory promises {planes} planes and lists {len(entries)}")
 
 
 def _read(handle: BinaryIO, length: int) -> Iterator[list[tuple[bytes, int, int]]]:

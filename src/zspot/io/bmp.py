@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -15,11 +15,7 @@ refusal = partial(plain_refusal, name="BMP", dtypes=("uint8",), samples=(1, 3, 4
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
-    """Read a BMP file.
-
-    Kept: resolution, alpha. Palette images become RGB, run-length and 16-bit packings become plain
-    8-bit samples; a colour profile inside the file is not kept. All of this is noted.
-    """
+    """Read a BMP file; what is kept is in docs/files.md, as of all formats."""
     content = path.read_bytes()
     picture = pillow.decode(path, content, "BMP", limit)
     if picture.mode == "1":
@@ -31,14 +27,12 @@ def read(path: Path, limit: Limit) -> ImageFile:
     if content[14:15] == b"\x7c" and content[70:74] in (b"DEBM", b"LKNI"):
         notes.append("The colour profile inside the BMP file is not kept.")
     data, alpha, axes = split_alpha(pixels)
-    metadata: dict[str, Any] = {"bmp": {}}
-    if "dpi" in picture.info:
-        metadata["resolution"] = (*picture.info["dpi"], "inch")
+    dpi = picture.info.get("dpi")
+    metadata = {"resolution": (*dpi, "inch")} if dpi else {}
     return ImageFile(data, axes, alpha, "bmp", metadata, path, tuple(notes))
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write 8-bit grey, RGB or RGBA with the resolution."""
-    pixels = interleaved(image)
     dpi = pillow.dots_per_inch(image)
-    pillow.encode(pixels, handle, "BMP", **({"dpi": dpi} if dpi else {}))
+    pillow.encode(interleaved(image), handle, "BMP", **({"dpi": dpi} if dpi else {}))

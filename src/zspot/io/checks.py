@@ -27,6 +27,11 @@ _ZEROS = 256  # bytes in a row, of a twentieth of a file: not in a picture with 
 _SMALL = 2**26  # bytes of pixels that any file may promise
 
 
+def damaged(path: Path, what: str) -> FileError:
+    """Return the error of a file that does not hold what it should."""
+    return FileError(f"{path} is damaged: {what}; copy it again")
+
+
 @dataclass(frozen=True)
 class Limit:
     """What a file may promise: values, and bytes that the process may take (`max_memory`)."""
@@ -83,10 +88,9 @@ def check_pixel_type(path: Path, dtype: np.dtype) -> None:
 
 
 def check_zeros(path: Path, content: bytes, *others: bytes) -> tuple[str, ...]:
-    """Note zero bytes in a row where there should be a coded picture, and refuse many.
+    """Note zero bytes in a row in a coded picture, and refuse many: a copy that broke off.
 
-    A copy that broke off may leave them, and some decoders take them as picture. `others`: parts
-    of `content` that are no picture.
+    Some decoders take them as picture. `others`: parts of `content` that are no picture.
     """
     for other in filter(None, others):
         content = content.replace(other, b"")

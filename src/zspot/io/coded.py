@@ -48,13 +48,7 @@ class Coded:
     boxes: dict[str, tuple[bytes, bytes]] | None = None  # None: no box is kept
 
     def read(self, path: Path, limit: Limit) -> ImageFile:
-        """Read a still image, grey or RGB, with or without alpha.
-
-        Kept: 8 to 16 bits (AVIF to 12), alpha; of JPEG XL and JPEG 2000 EXIF, XMP and all other
-        boxes; of JPEG 2000 the ICC profile. What of EXIF, XMP and the colour profile is not kept is
-        noted. A picture that its file turns is written upright. Not read: animations, and of
-        JPEG 2000 signed values.
-        """
+        """Read a still image, grey or RGB, with or without alpha."""
         content = path.read_bytes()
         boxes, header = self.header(path, content)
         limit.check(path, header.size, -(-header.bits // 8))
@@ -157,14 +151,11 @@ def _avif(path: Path, content: bytes, boxes: _Boxes) -> _Header:
     lost = [word for key, word in lost.items() if info.get(key)]
     notes = [_LOSSY] + [f"{' and '.join(lost)} of the AVIF file are not kept."] * bool(lost)
     bits = 12 if deep & 0x20 else 10 if deep & 0x40 else 8
-    return _Header(
-        (*size, bands),
-        bits,
-        notes,
-        turn[1][0] if turn else 0,
-        info.get("icc_profile"),
-        info.get("exif", b""),
-    )
+    turns, icc = turn[1][0] if turn else 0, info.get("icc_profile")
+    return _Header((*size, bands), bits, notes, turns, icc, info.get("exif", b""))
+
+
+_SIDE = (1, 9), (1, 13), (1, 18), (1, 30)
 
 
 class _Bits:
@@ -189,9 +180,7 @@ class _Bits:
         small = self.take(1)
 
         def side() -> int:
-            return (
-                8 * (1 + self.take(5)) if small else self.number((1, 9), (1, 13), (1, 18), (1, 30))
-            )
+            return 8 * (1 + self.take(5)) if small else self.number(*_SIDE)
 
         rows = side()
         ratios = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}

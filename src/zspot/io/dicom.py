@@ -18,14 +18,7 @@ _DEFLATED, _MOST_DEFLATED = "1.2.840.10008.1.2.1.99", 2**20  # bytes, which may 
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
-    """Read a DICOM file; several frames are planes ("QYX").
-
-    Kept: all tags, BitsStored among them. Values are denoised as they are stored, so the rescaling
-    to physical units stays true. PixelPaddingValue, up to its range limit, is nodata. Written anew:
-    SOPInstanceUID, ImageType (DERIVED, SECONDARY) and DerivationDescription. Compressed and
-    big-endian files are written as Explicit VR Little Endian, YBR colours as RGB (noted). Palettes,
-    1-bit and floating-point pixels are refused.
-    """
+    """Read a DICOM file; several frames are planes ("QYX"), values are as they are stored."""
     import pydicom
     from pydicom.filereader import read_file_meta_info
     from pydicom.pixels.utils import pixel_array
@@ -34,9 +27,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
         warnings.simplefilter("ignore")  # of files that break rules in ways that do no harm
         packed = read_file_meta_info(path).get("TransferSyntaxUID") == _DEFLATED
         if packed and path.stat().st_size > _MOST_DEFLATED:
-            raise FileError(
-                f"{path} is a large file deflated as a whole; convert it to a plain one"
-            )
+            raise FileError(f"{path} is large and deflated as a whole; convert it to a plain one")
         source = pydicom.dcmread(path)
         colour = source.get("PhotometricInterpretation", "")
         if "PixelData" not in source or source.BitsAllocated < 8 or colour.startswith("PALETTE"):

@@ -16,12 +16,7 @@ _LOSSLESS = ("NO", "RLE", "ZIPS", "ZIP", "PIZ", "ZSTD", "HTJ2K32", "HTJ2K256")
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
-    """Read the first part of an OpenEXR file: R, G, B together, or Y, or each other channel alone.
-
-    Kept: half or float, all attributes, tiles, alpha, and bit for bit what is not denoised (noted):
-    other parts, and channels beside R, G, B or Y. Lossy compressions become ZIP (noted). Deep and
-    subsampled images are refused.
-    """
+    """Read the first part of an OpenEXR file: R, G, B together, or Y, or each channel alone."""
     import OpenEXR
 
     heads = OpenEXR.File(str(path), header_only=True).parts

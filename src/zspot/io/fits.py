@@ -18,13 +18,7 @@ _SHIFTS = {("uint8", -128): "int8", ("int16", 1 << 15): "uint16", ("int32", 1 <<
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
-    """Read the first image of a FITS file; more than two axes are planes ("QYX").
-
-    Kept: everything but the pixels, byte for byte: all header cards, other images and tables (which
-    keep their values, noted). Unsigned integers are read as such; other scaled integers are
-    denoised as they are stored, and BSCALE and BZERO stay. BLANK is nodata, like NaN. Checksums of
-    the image are blanked (noted). Compressed images are refused.
-    """
+    """Read the first image of a FITS file; more than two axes are planes ("QYX")."""
     from astropy.io import fits
 
     content, notes = path.read_bytes(), []
@@ -35,9 +29,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
             images = [unit for unit in units if unit.is_image and len(unit.shape) > 1]
             if not images or isinstance(images[0], fits.CompImageHDU):
                 kind = "a compressed" if images else "no"
-                raise FileError(
-                    f"{path} holds {kind} image; only plain ones of two or more axes are read"
-                )
+                raise FileError(f"{path} holds {kind} image; give a plain one of two or more axes")
             header, shape, where = images[0].header, images[0].shape, images[0].fileinfo()
     bits = header["BITPIX"]
     stored = np.dtype("u1" if bits == 8 else f">{'f' if bits < 0 else 'i'}{abs(bits) // 8}")

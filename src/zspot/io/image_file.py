@@ -17,39 +17,24 @@ _AXES = frozenset("TZCYXSQ")
 
 @dataclass(frozen=True, eq=False)
 class ImageFile:
-    """The pixels of an image file and everything needed to write the same file again.
+    """The pixels of an image file and everything needed to write the same file again."""
 
-    Attributes
-    ----------
-    data : numpy.ndarray
-        Pixels without alpha, in the intensity scale of the file. One of uint8, uint16, uint32,
-        int8, int16, int32, float16, float32, float64, in native byte order.
-    axes : str
-        One letter for each axis of `data`: T, Z, C, Y, X as in OME, S for colour samples, and Q
-        for a stack whose meaning the file does not say. For example "YX", "YXS", "TZCYX", "QYX".
-    alpha : numpy.ndarray or None
-        Transparency, shaped as `data` without its S axis; written back bit for bit.
-    format : str
-        "png", "jpeg", "tiff", "fits", ...: the names of `zspot.io.open.FORMATS`.
-    metadata : mapping
-        Read-only. Common keys, present where the file has them: "icc" (bytes), "exif" (bytes,
-        starting with the TIFF header), "xmp" (bytes), "resolution" (x, y, unit), with unit
-        "inch", "cm" or "none", "description" (str); "nodata" (float) or "valid" (bool array, shaped
-        as `data` without its S axis) say where there is no picture. TIFF adds "imagej" (dict) and
-        "ome_xml" (str). The key named like the format holds what its writer needs.
-    path : pathlib.Path or None
-        File that was read.
-    notes : tuple of str
-        What the user should know, one sentence each, such as a change that writing makes.
-    """
-
+    #: Pixels without alpha, in the intensity scale of the file. One of uint8, uint16, uint32, int8,
+    #: int16, int32, float16, float32, float64, in native byte order.
     data: np.ndarray
+    #: One letter for each axis of `data`: T, Z, C, Y, X as in OME, S for colour samples, and Q for
+    #: a stack whose meaning the file does not say. For example "YX", "YXS", "TZCYX", "QYX".
     axes: str
-    alpha: np.ndarray | None = None
-    format: str = "npy"
+    alpha: np.ndarray | None = None  #: shaped as `data` without S; written back bit for bit
+    format: str = "npy"  #: "png", "jpeg", ...: the names of `zspot.io.open.FORMATS`
+    #: Read-only. Common keys, present where the file has them: "icc" (bytes), "exif" (bytes,
+    #: starting with the TIFF header), "xmp" (bytes), "resolution" (x, y, unit), with unit "inch",
+    #: "cm" or "none", "description" (str); "nodata" (float) or "valid" (bool array, shaped as
+    #: `data` without S) say where there is no picture. TIFF adds "imagej" (dict) and "ome_xml"
+    #: (str). The key named like the format holds what its writer needs.
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    path: Path | None = None
-    notes: tuple[str, ...] = ()
+    path: Path | None = None  #: file that was read
+    notes: tuple[str, ...] = ()  #: what the user should know, such as what writing changes
 
     def __post_init__(self):
         if len(self.axes) != self.data.ndim or not set(self.axes) <= _AXES:
@@ -110,15 +95,11 @@ def interleaved(image: ImageFile) -> np.ndarray:
 
 
 def plain_refusal(
-    image: ImageFile,
-    name: str,
-    dtypes: tuple[str, ...],
-    samples: tuple[int, ...],
-    largest: int | None = None,
+    image: ImageFile, name: str, dtypes: tuple[str, ...], samples: tuple[int, ...], largest: int = 0
 ) -> str | None:
     """Say why a format of one plane cannot hold the image, or None; `samples` include alpha."""
     sides = (image.data.shape[image.axes.index(letter)] for letter in "YX")
-    if largest is not None and max(sides) > largest:
+    if largest and max(sides) > largest:
         return f"{name} holds at most {largest} pixels a side; write a .png or .tif file"
     if image.data.dtype.name not in dtypes:
         return f"{name} cannot hold {image.data.dtype.name} pixels; write a .tif file"
@@ -135,28 +116,14 @@ def plain_refusal(
 
 
 class Stack(ABC):
-    """An open file of many planes, of which only one is in memory at a time.
-
-    Attributes
-    ----------
-    path : Path
-    axes : str
-        As in `ImageFile`; the plane's axes come last.
-    shape : tuple of int
-        Sizes of `axes`.
-    plane_axes : str
-        "YX", "YXS" or "SYX".
-    notes : tuple of str
-    nodata : float or None
-        What marks pixels without picture.
-    """
+    """An open file of many planes, of which only one is in memory at a time."""
 
     path: Path
-    axes: str
-    shape: tuple[int, ...]
-    plane_axes: str
+    axes: str  #: as in `ImageFile`; the plane's axes come last
+    shape: tuple[int, ...]  #: sizes of `axes`
+    plane_axes: str  #: "YX", "YXS" or "SYX"
     notes: tuple[str, ...] = ()
-    nodata: float | None = None
+    nodata: float | None = None  #: what marks pixels without picture
 
     def __len__(self) -> int:
         """Return the number of planes."""

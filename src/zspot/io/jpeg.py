@@ -13,12 +13,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import simplejpeg
+from PIL import JpegImagePlugin
 
 from zspot.core.errors import FileError
 from zspot.io import pillow
-from zspot.io.checks import Limit, check_zeros, first_line
+from zspot.io.checks import Limit, check_zeros, damaged, first_line
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
+_Segments = list[tuple[int, bytes]]  # markers, or places of scans, and payloads
 _SOI, _EOI, _SOS, _APP0, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE, 0xFE
 _DHT, _COUNTS = 0xC4, 17  # bytes of a Huffman table before its symbols
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -28,24 +30,17 @@ _CODED = {0xC0, 0xC1, _PROGRESSIVE}
 _BARE = {0x00, 0x01, *range(0xD0, 0xD9)}
 _SPARE, _MOST_SCANS = 16, 100  # bytes that no picture needs; scans, each of which takes its time
 _EXIF = b"Exif\0\0"
-_SUBSAMPLING = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 
 refusal = partial(plain_refusal, name="JPEG", dtypes=("uint8",), samples=(1, 3), largest=65535)
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
-    """Read a JPEG file.
-
-    Kept: EXIF, ICC profile, XMP, comments, resolution and every other header segment byte for byte;
-    quantisation tables, chroma subsampling, progressive coding. Pixels are not rotated: the EXIF
-    orientation stays for the viewer. Dropped, with a note: images appended after the first one.
-    CMYK, 12-bit, lossless and arithmetic coding are refused.
-    """
+    """Read a JPEG file, not rotated: the EXIF orientation stays for the viewer."""
     content = path.read_bytes()
     segments, scans, end = _walk(path, content)
     marker, frame = next(((m, p) for m, p in segments if m in _FRAMES), (0, b""))
     if len(frame) < 6:
-        raise FileError(f"{path} is damaged: it has no JPEG frame header; copy it again")
+        raise damaged(path, "it has no JPEG frame header")
     components = [tuple(frame[i : i + 3]) for i in range(6, 6 + 3 * frame[5], 3)]
     if marker not in _CODED or frame[0] != 8:
         raise FileError(f"{path} uses a rare JPEG coding; convert it to baseline 8-bit JPEG")
@@ -54,7 +49,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
     size = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
     limit.check(path, (*size, len(components)))
     picture = pillow.decode(path, content, "JPEG", limit)
-    coding, notes = _coding(segments, components, getattr(picture, "quantization", {}))
+    coding, notes = _coding(segments, components, picture)
     pixels, wrong = _decoded(path, content, "GRAY" if len(components) == 1 else "RGB")
     pixels, _, axes = split_alpha(pixels)
     if wrong:
@@ -96,7 +91,7 @@ def _torn(warning: str) -> bool:
     return about is not None and not (spare and int(spare[1]) <= _SPARE)
 
 
-def _unfinished(scans: list[tuple[int, bytes]], components: list) -> bool:
+def _unfinished(scans: _Segments, components: list) -> bool:
     """Say whether a progressive image lacks a coefficient, or the last bit of one."""
     left = {}
     for _, scan in scans:
@@ -106,7 +101,7 @@ def _unfinished(scans: list[tuple[int, bytes]], components: list) -> bool:
     return any(left.get((c[0], number)) != 0 for c in components for number in range(64))
 
 
-def _zeros_are_flat(segments: list[tuple[int, bytes]]) -> bool:
+def _zeros_are_flat(segments: _Segments) -> bool:
     """Say whether zero bits mean "as before" in all Huffman tables, as flat pictures have it."""
     symbols = []
     for tables in (payload for marker, payload in segments if marker == _DHT):
@@ -116,9 +111,7 @@ def _zeros_are_flat(segments: list[tuple[int, bytes]]) -> bool:
     return not any(symbols)
 
 
-def _walk(
-    path: Path, content: bytes
-) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes]], int]:
+def _walk(path: Path, content: bytes) -> tuple[_Segments, _Segments, int]:
     """Return (marker, payload) before the first scan, (place, head) of each scan, and the end."""
     segments, scans, position = [], [], 2
     while True:
@@ -148,20 +141,14 @@ def _is_header(segment: tuple[int, bytes]) -> bool:
     return _APP0 <= segment[0] <= 0xEF or segment[0] == _COM
 
 
-def _coding(
-    segments: list[tuple[int, bytes]], components: list, tables: Any
-) -> tuple[dict[str, Any], list[str]]:
+def _coding(segments: _Segments, components: list, picture: Any) -> tuple[dict, list[str]]:
     """Return how the image is coded, as options of Pillow, and notes."""
     notes = []
-    ratio = tuple(
-        max(c[1] >> shift & 15 for c in components) // max(components[-1][1] >> shift & 15, 1)
-        for shift in (4, 0)
-    )
-    subsampling = _SUBSAMPLING.get(ratio) if len(components) == 3 else 0
-    if subsampling is None:
+    subsampling = JpegImagePlugin.get_sampling(picture) if len(components) == 3 else 0
+    if subsampling < 0:
         notes.append("The chroma subsampling is rare: the file is written with full chroma.")
         subsampling = 0
-    chosen = [list(tables[c[2]]) for c in components]
+    chosen = [list(picture.quantization[c[2]]) for c in components]
     # Two tables where the chroma share one, as encoders do.
     if len(chosen) == 3 and chosen[1] == chosen[2]:
         chosen = chosen[:2]
@@ -169,7 +156,7 @@ def _coding(
     return {"qtables": chosen, "subsampling": subsampling, "keep_rgb": is_rgb}, notes
 
 
-def _stores_rgb(segments: list[tuple[int, bytes]], components: list) -> bool:
+def _stores_rgb(segments: _Segments, components: list) -> bool:
     """Tell whether the file stores RGB instead of YCbCr, by the rule that all decoders share."""
     if any(m == _APP0 and p.startswith(b"JFIF\0") for m, p in segments):
         return False

@@ -11,12 +11,7 @@ from zspot.io.image_file import ImageFile
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
-    """Read an NPY file of two or three dimensions.
-
-    Three dimensions are rows, columns and 1 to 4 samples if the last one is that short ("YXS"),
-    else planes, rows, columns ("QYX"). Samples are all taken as data: NPY does not mark alpha.
-    Byte order and memory order are kept.
-    """
+    """Read rows and columns ("YX"), with 1 to 4 samples ("YXS") or planes before them ("QYX")."""
     with path.open("rb") as handle:
         first = np.lib.format.read_magic(handle)[0] == 1
         read_header = getattr(np.lib.format, f"read_array_header_{1 if first else 2}_0")

@@ -76,7 +76,7 @@ class Level:
 
     def region(self, block: tuple[int, ...]) -> tuple[slice, ...]:
         """Return the part of the array that a block covers: a few planes, whole."""
-        parts = [slice(None)] * len(self.shape)
+        parts = [slice(0, size) for size in self.shape]
         for axis, place in zip(self.leading, block, strict=True):
             start = place * self.chunks[axis]
             parts[axis] = slice(start, min(start + self.chunks[axis], self.shape[axis]))
@@ -111,7 +111,9 @@ class Level:
             raise
         except Exception as error:  # codecs raise what they like
             raise FileError(f"{_folder(array)} cannot be written ({first_line(error)})") from error
-        for index in self._cells(block):
+        places = dict(zip(self.leading, block, strict=True))
+        cells = ([places[a]] if a in places else range(n) for a, n in enumerate(self._grid))
+        for index in itertools.product(*cells):
             path = _chunk(array, index)
             if path.exists():  # a chunk of one value is not written
                 sync(path)
@@ -120,8 +122,7 @@ class Level:
         """Average the next larger copy, open as `above`, down to a block of this one."""
         starts, window = [], []
         for part, size, larger in zip(self.region(block), self.shape, above.shape, strict=True):
-            first, stop, _ = part.indices(size)
-            edges = [i * larger // size for i in range(first, stop + 1)]
+            edges = [i * larger // size for i in range(part.start, part.stop + 1)]
             starts.append(np.array(edges) - edges[0])
             window.append(slice(edges[0], edges[-1]))
         values = np.asarray(above[tuple(window)], dtype=np.float64)
@@ -138,15 +139,8 @@ class Level:
         for path in self._chunk_files(block, array):
             check_chunk(path, array.metadata, self.chunks, self.dtype.itemsize)
             stored += path.stat().st_size
-        sizes = [part.indices(n) for part, n in zip(self.region(block), self.shape, strict=True)]
-        shape = tuple(stop - start for start, stop, _ in sizes)
+        shape = tuple(part.stop - part.start for part in self.region(block))
         Limit().check(self.path, shape, self.dtype.itemsize, stored)
-
-    def _cells(self, block: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        """Return the places of the chunks of a block."""
-        places = dict(zip(self.leading, block, strict=True))
-        cells = [[places[a]] if a in places else range(n) for a, n in enumerate(self._grid)]
-        return itertools.product(*cells)
 
     def _chunk_files(self, block: tuple[int, ...], array: Any) -> Iterator[Path]:
         for index in self._listed[block]:
@@ -270,7 +264,7 @@ def _array(folder: Path) -> Any:
     except MemoryError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = first_line(error)
         raise FileError(f"{folder} cannot be opened ({reason}); copy the folder again") from error
     if bad:
         raise FileError(f"{folder}: the image has no pixels (its size is {array.shape})")
@@ -291,9 +285,7 @@ def _axes(path: Path, listed: Mapping[str, Any] | None, array: Any, count: int) 
     except (TypeError, KeyError):
         raise FileError(f"{path} is damaged: its axes are no names; give --axes") from None
     if any(letters.count(letter) != 1 for letter in "YX"):
-        raise FileError(
-            f"{path} names its axes {shown(names)}; name them with --axes, such as TCZYX"
-        )
+        raise FileError(f"{path} names its axes {shown(names)}; give --axes, such as TCZYX")
     return letters
 
 

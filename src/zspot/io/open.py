@@ -13,6 +13,7 @@ from zspot.io.atomic import atomic_write, check_free, check_plain, os_reason
 from zspot.io.checks import MAX_PIXELS, Limit, first_line, one_kind_of_error
 from zspot.io.image_file import ImageFile, Stack
 
+Name = str | os.PathLike[str]
 _RAW_SUFFIXES = (
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf"),
     *(".rw2", ".pef", ".srw", ".3fr", ".erf", ".iiq", ".mrw"),
@@ -34,8 +35,8 @@ class Format(NamedTuple):
 FORMATS = {
     "png": Format((".png",), rb"\x89PNG\r\n\x1a\n", "png"),
     "jpeg": Format((".jpg", ".jpeg", ".jpe"), rb"\xff\xd8\xff", "jpeg"),
-    "tiff": Format((".tif", ".tiff", ".btf", ".svs", ".lsm"), _TIFF, "tiff"),
-    "ndpi": Format((".ndpi",), _TIFF, "tiff", ".tif"),
+    "tiff": Format((".tif", ".tiff", ".btf", ".svs", ".lsm"), _TIFF, "tiff.image"),
+    "ndpi": Format((".ndpi",), _TIFF, "tiff.image", ".tif"),
     "webp": Format((".webp",), rb"RIFF....WEBP", "webp"),
     "bmp": Format((".bmp",), rb"BM", "bmp"),
     "jxl": Format((".jxl",), rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "coded"),
@@ -61,10 +62,7 @@ _NAMES |= {"jp2": "JPEG 2000", "j2k": "raw JPEG 2000"}
 
 
 def read(
-    path: str | os.PathLike[str],
-    *,
-    max_pixels: int = MAX_PIXELS,
-    max_memory: int | str | None = None,
+    path: Name, *, max_pixels: int = MAX_PIXELS, max_memory: int | str | None = None
 ) -> ImageFile:
     """Read an image file of one of the formats listed in the documentation, "Files and formats".
 
@@ -96,11 +94,7 @@ def read(
 
 @contextlib.contextmanager
 def open_stack(
-    path: str | os.PathLike[str],
-    target: str | os.PathLike[str],
-    *,
-    max_pixels: int = MAX_PIXELS,
-    max_memory: int | str | None = None,
+    path: Name, target: Name, *, max_pixels: int = MAX_PIXELS, max_memory: int | str | None = None
 ) -> Iterator[Stack | None]:
     """Open a file whose planes can be read and written one by one.
 
@@ -110,20 +104,14 @@ def open_stack(
         TIFF of several planes, ND2 or CZI.
     target : str or path-like
         File to be written.
-    max_pixels : int
-        Largest number of values of one plane.
-    max_memory : int or str, optional
-        As `read`.
+    max_pixels, max_memory
+        As in `read`, of one plane.
 
     Yields
     ------
     Stack or None
-        None where the file must be read and written whole (`read`, `write`).
-
-    Raises
-    ------
-    FileError
-        As `read`.
+        None where the file must be read and written whole (`read`, `write`). What fails is a
+        `FileError`, as of `read`.
     """
     path = Path(path)
     stack = None
@@ -136,7 +124,7 @@ def open_stack(
         yield stack
 
 
-def write(path: str | os.PathLike[str], image: ImageFile, *, overwrite: bool = False) -> None:
+def write(path: Name, image: ImageFile, *, overwrite: bool = False) -> None:
     """Write an image file, complete or not at all.
 
     Parameters
@@ -173,9 +161,7 @@ def write(path: str | os.PathLike[str], image: ImageFile, *, overwrite: bool = F
         ) from error
 
 
-def check_target(
-    path: str | os.PathLike[str], overwrite: bool = False, source: ImageFile | None = None
-) -> None:
+def check_target(path: Name, overwrite: bool = False, source: ImageFile | None = None) -> None:
     """Check that a file can be written, and `source` in it, before the work whose result it holds.
 
     A `FileError` says if the folder is missing or not writable, the target is a folder or exists,
@@ -205,9 +191,8 @@ def output_name(path: Path, ending: str = "") -> Path:
     """Return the name of an output, with a suffix that can be written: the stem and `ending`."""
     kind = FORMATS.get(_BY_SUFFIX.get(path.suffix.lower(), ""))
     path = path.with_suffix(kind.written_as) if kind and kind.written_as else path
-    return path.with_name(
-        re.sub(r"((\.ome)?\.[^.]*)?$", rf"{ending}\1", path.name, count=1, flags=re.I)
-    )
+    name = re.sub(r"((\.ome)?\.[^.]*)?$", rf"{ending}\1", path.name, count=1, flags=re.I)
+    return path.with_name(name)
 
 
 def format_of(head: bytes) -> str | None:
@@ -215,7 +200,7 @@ def format_of(head: bytes) -> str | None:
     return next((n for n, kind in FORMATS.items() if re.match(kind.start, head, re.DOTALL)), None)
 
 
-def is_store(path: str | os.PathLike[str]) -> bool:
+def is_store(path: Name) -> bool:
     """Say whether a path is, or by its name would be, a Zarr folder."""
     return Path(path).suffix.lower() == _STORE and not Path(path).is_file()
 

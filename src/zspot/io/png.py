@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import imagecodecs
 
 from zspot.core.errors import FileError
-from zspot.io.checks import Limit
+from zspot.io.checks import Limit, damaged
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -36,20 +36,14 @@ refusal = partial(plain_refusal, name="PNG", dtypes=("uint8", "uint16"), samples
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
-    """Read a PNG file.
-
-    Kept: bit depth 8 or 16, alpha, ICC profile, gamma, chromaticities, resolution, EXIF, text,
-    time, background, and unknown chunks that PNG declares safe to copy. Palettes are expanded to
-    RGB or RGBA, colour-key transparency to an alpha channel, 1, 2 and 4-bit grey is scaled to 8
-    bits, and interlacing is dropped; all but the last are noted. Animations are refused.
-    """
+    """Read a PNG file."""
     content = path.read_bytes()
     chunks = list(_chunks(path, content))
     if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
-        raise FileError(f"{path} is damaged: a PNG file must begin with its header; copy it again")
+        raise damaged(path, "a PNG file must begin with its header")
     width, height, bits, colour = struct.unpack(">IIBB", chunks[0][1][:10])
     if colour not in _SAMPLES:
-        raise FileError(f"{path} is damaged: its header names no PNG colour type; copy it again")
+        raise damaged(path, "its header names no PNG colour type")
     names = {name for name, _ in chunks}
     if b"acTL" in names:
         raise FileError(f"{path}: animated images are not supported; extract one frame")
@@ -65,9 +59,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
     if b"tRNS" in names:
         notes.append("The transparent colour is written as an alpha channel.")
     if dropped:
-        notes.append(
-            f"PNG chunks bound to the old pixel values are not kept: {', '.join(dropped)}."
-        )
+        notes.append(f"PNG chunks bound to the old pixels are not kept: {', '.join(dropped)}.")
     metadata = _common_metadata(before + after) | {"png": {"before": before, "after": after}}
     return ImageFile(data, axes, alpha, "png", metadata, path, tuple(notes))
 
@@ -83,7 +75,7 @@ def _chunks(path: Path, content: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise FileError(f"{path} is truncated: its data end early; copy the file again")
         if zlib.crc32(name + payload) != int.from_bytes(check, "big"):
             label = name.decode("latin-1")
-            raise FileError(f"{path} is damaged: wrong checksum of chunk {label!r}; copy it again")
+            raise damaged(path, f"wrong checksum of chunk {label!r}")
         yield name, payload
         position = end + 4
 

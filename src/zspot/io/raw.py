@@ -18,12 +18,7 @@ _SRGB_CURVE = (2.4, 12.92)
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
-    """Develop a camera RAW file to 16-bit sRGB.
-
-    White balance of the camera, no automatic brightness, upright as the camera noted. The result is
-    to be written as another format, 16-bit TIFF best; this is noted. EXIF is kept if the RAW format
-    is built on TIFF (DNG, NEF, ARW, CR2, ORF, ...). Sensor data and maker notes stay behind.
-    """
+    """Develop a camera RAW file to 16-bit sRGB, upright as the camera noted."""
     import rawpy
 
     with rawpy.imread(str(path)) as sensor:

@@ -18,24 +18,19 @@ refusal = partial(
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
-    """Read a still WebP file.
-
-    Kept: alpha, ICC profile, EXIF, XMP. A lossy file is written back losslessly, which is larger,
-    because another lossy pass would degrade it; this is noted. Animations are refused.
-    """
+    """Read a still WebP file."""
     content = path.read_bytes()
     chunks = dict(_chunks(content))
     if len(content) < 8 + int.from_bytes(content[4:8], "little"):
         raise FileError(f"{path} is truncated: its data end early; copy the file again")
     picture = pillow.decode(path, content, "WEBP", limit)
     data, alpha, axes = split_alpha(np.asarray(picture))
-    metadata: dict[str, Any] = {"webp": {"lossless": b"VP8L" in chunks}}
     found = {
         "icc": chunks.get(b"ICCP"),
         "exif": chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"),
         "xmp": chunks.get(b"XMP "),
     }
-    metadata |= {key: value for key, value in found.items() if value}
+    metadata = {key: value for key, value in found.items() if value}
     notes = check_zeros(path, content, *filter(None, found.values()))
     if b"VP8L" not in chunks:
         notes += ("The WebP file is lossy: it is written losslessly, so it will be larger.",)

@@ -9,8 +9,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-from zspot.core.errors import FileError
-from zspot.io.checks import one_kind_of_error
+from zspot.io.checks import damaged, one_kind_of_error
 
 _BLOSC = struct.Struct("<BBBBIII")  # versions, flags, item size; bytes unpacked, of a part, packed
 _ABSENT = 2**64 - 1
@@ -25,7 +24,7 @@ def check_chunk(path: Path, metadata: Any, shape: Sequence[int], size: int) -> N
     with one_kind_of_error(path):
         packed = any(map(_name, codecs))
         if packed and not _fits(path.read_bytes(), codecs, math.prod(shape), size):
-            raise FileError(f"{path} is damaged: it does not unpack to its size; copy it again")
+            raise damaged(path, "it does not unpack to its size")
 
 
 def _name(codec: Any) -> str:

@@ -19,10 +19,11 @@ _REST = 2.0  # texture in the flattest blocks over its growth to the next flatte
 _GROWTH_VARIANCE = 8 / 3
 """Variance of growth over power by chance, for one coefficient of one block and one of the three
 in the next class: 2 (1 + 1/3). Growth within one standard deviation is not believed."""
-_RELATIVE = {"level": 0.2, "gain": 0.4, "read": 0.2, "variance": 0.4}
-_ABSOLUTE = {"start": 0.0, "autocorrelation": 0.1, "length": 0.5, "channels": 0.1}
+_RELATIVE = {"level": 0.2, "gain": 0.4, "read_noise": 0.2, "variance": 0.4}
+_ABSOLUTE = {"start": 0.0, "autocorrelation": 0.1}
+_ABSOLUTE |= {"correlation_length": 0.5, "channel_correlation": 0.1}
 """Doubt per doubling of a usual block's energy over a chosen one's."""
-_FLOOR = {"level": 0.03, "gain": 0.06, "read": 0.03, "variance": 0.06}
+_FLOOR = {"level": 0.03, "gain": 0.06, "read_noise": 0.03, "variance": 0.06}
 """Doubt that is left where all is flat: real noise differs between flat and textured areas."""
 
 
@@ -32,23 +33,20 @@ class Estimate:
 
     level: np.ndarray  # (C,)
     gain: np.ndarray  # (C,), variance per intensity
-    read: np.ndarray  # (C,), standard deviation up to `start`
+    read_noise: np.ndarray  # (C,), standard deviation up to `start`
     start: np.ndarray  # (C,), how far above the lowest intensity the noise begins to grow
     variance: np.ndarray  # (C, B), level function at the spectra's intensities
     autocorrelation: np.ndarray  # (9, 9)
-    length: np.ndarray  # ()
-    channels: np.ndarray  # (C, C)
+    correlation_length: np.ndarray  # ()
+    channel_correlation: np.ndarray  # (C, C)
 
     def among(self, live: np.ndarray, channels: int, itself: float) -> "Estimate":
-        """Return the estimate of all `channels`, those that are not `live` without noise.
-
-        `itself` stands for the correlation of a channel with itself.
-        """
-        names = ("level", "gain", "read", "start", "variance")
+        """Return that of all `channels`: no noise but in the `live`, `itself` in the diagonal."""
+        names = ("level", "gain", "read_noise", "start", "variance")
         wide = {name: spread(getattr(self, name), live, channels) for name in names}
         between = itself * np.eye(channels)
-        between[np.ix_(live, live)] = self.channels
-        return replace(self, **wide, channels=between)
+        between[np.ix_(live, live)] = self.channel_correlation
+        return replace(self, **wide, channel_correlation=between)
 
 
 _NAMES = [f.name for f in fields(Estimate)]
@@ -110,13 +108,13 @@ def _with_texture(best: Estimate, doubt: Estimate, spectra: Spectra) -> Estimate
     wide = {}
     for name in _NAMES:
         # Read noise may be 0, yet is no surer for it: its doubt goes with the level.
-        value = best.level if name == "read" else getattr(best, name)
+        value = best.level if name == "read_noise" else getattr(best, name)
         size = _RELATIVE[name] * value if name in _RELATIVE else _ABSOLUTE[name]
         floor = _FLOOR.get(name, 0.0) * value
         wide[name] = np.sqrt(getattr(doubt, name) ** 2 + (doublings * size) ** 2 + floor**2)
     centre = best.autocorrelation == 1
     wide["autocorrelation"] = np.where(centre, 0.0, wide["autocorrelation"])
-    np.fill_diagonal(wide["channels"], 0.0)
+    np.fill_diagonal(wide["channel_correlation"], 0.0)
     return Estimate(**wide)
 
 
@@ -158,12 +156,12 @@ def _solve(
     return Estimate(
         level=np.sqrt(own * (capped @ spectra.weight)),
         gain=own * ends[:, 1],
-        read=np.sqrt(own * np.maximum(ends[:, 0], 0)),
+        read_noise=np.sqrt(own * np.maximum(ends[:, 0], 0)),
         start=np.maximum(-ends[:, 0], 0) / np.maximum(ends[:, 1], 1e-12),
         variance=own[:, None] * total.T,
         autocorrelation=np.pad(quarter, ((MAX_LAG, 0), (MAX_LAG, 0)), "reflect"),
-        length=np.asarray(_length(quarter)),
-        channels=_channels(shape),
+        correlation_length=np.asarray(_length(quarter)),
+        channel_correlation=_channels(shape),
     )
 
 

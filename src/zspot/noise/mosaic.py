@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+MOSAIC = (2, 2)
 _SIDE = 24  # of the blocks whose spectra are looked at, pixels: a multiple of each period
 _BLOCKS = 4096  # of them at most
 _PERIODS = (2, 3, 4, 6, 8)  # pixels
@@ -16,19 +17,11 @@ _EACH, _ALL = 0.03, 0.5
 _MOST = 0.5  # share of blocks in which any other pattern does
 
 
-def find_mosaic(channel: np.ndarray) -> bool:
-    """Say whether an image (H, W) is a colour mosaic (Bayer pattern).
-
-    In a picture and in noise no frequency stands out; the pattern of a mosaic is exactly two
-    pixels long, in rows, columns and both.
-    """
-    return find_period(channel) == (2, 2)
-
-
 def find_period(channel: np.ndarray) -> tuple[int, int] | None:
     """Return rows and columns after which a pattern repeats in an image (H, W), or None.
 
-    1 where it does not change along that axis; 2 and 2 only for a mosaic.
+    1 where it does not change along that axis. `MOSAIC` (Bayer pattern) is exactly two pixels long
+    in rows, columns and both; in a picture and in noise no frequency stands out.
     """
     half = _SIDE // 2
     share = _standing_out(channel)
@@ -38,7 +31,7 @@ def find_period(channel: np.ndarray) -> tuple[int, int] | None:
         return rows, columns
     mosaic = share[[half, 0, half], [0, half, half]]
     if mosaic.min() > _EACH and mosaic.sum() > _ALL:
-        return 2, 2
+        return MOSAIC
     return (rows, columns) if rows + columns == 3 else None
 
 
@@ -68,12 +61,12 @@ def _standing_out(channel: np.ndarray) -> np.ndarray:
 def to_phases(channel: np.ndarray) -> np.ndarray:
     """Return the four 2 x 2 phases of (H, W) as (4, H/2, W/2), rounded up; borders are repeated."""
     even = np.pad(channel, [(0, size % 2) for size in channel.shape], mode="edge")
-    return np.stack([even[i::2, j::2] for i in (0, 1) for j in (0, 1)])
+    rows, columns = (size // 2 for size in even.shape)
+    return even.reshape(rows, 2, columns, 2).transpose(1, 3, 0, 2).reshape(4, rows, columns)
 
 
 def from_phases(phases: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Undo `to_phases`."""
-    out = np.empty([2 * size for size in phases.shape[1:]], phases.dtype)
-    for number, (i, j) in enumerate((i, j) for i in (0, 1) for j in (0, 1)):
-        out[i::2, j::2] = phases[number]
-    return out[: shape[0], : shape[1]]
+    _, rows, columns = phases.shape
+    out = phases.reshape(2, 2, rows, columns).transpose(2, 0, 3, 1)
+    return out.reshape(2 * rows, 2 * columns)[: shape[0], : shape[1]]

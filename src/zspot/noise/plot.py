@@ -1,16 +1,12 @@
 """The picture of a noise report."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from zspot.core.errors import MissingExtraError
-
-if TYPE_CHECKING:
-    from zspot.noise.report import NoiseReport
+from zspot.noise.report import NoiseReport
 
 _CROP = 128  # pixels
 _COLOURS = ("tab:red", "tab:green", "tab:blue", "tab:gray")
@@ -23,9 +19,8 @@ def plot_noise(
 
     Parameters
     ----------
-    report : NoiseReport
-    image : ndarray
-        The image that was analysed.
+    report, image
+        What `analyze_noise` returned, and the image that was analysed.
     path : str or Path
         The suffix decides the format: .png, .pdf, .svg.
     channel_axis : int or None

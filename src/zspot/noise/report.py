@@ -1,12 +1,11 @@
 """The noise of one image, measured from that image alone.
 
-`analyze_noise` returns a `NoiseReport`: level, signal dependence, clipping, spatial and
-cross-channel correlation, each with an uncertainty. How flat blocks are told from texture is in
-`zspot.noise.blocks`, what is derived from them in `zspot.noise.model`, what is read off the stored
-values in `zspot.noise.stored`.
+How flat blocks are told from texture is in `zspot.noise.blocks`, what is derived from them in
+`zspot.noise.model`, what is read off the stored values in `zspot.noise.stored`.
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +15,11 @@ from zspot.filters.impulses import without_impulses
 from zspot.filters.rows import offsets_along
 from zspot.noise.blocks import GROUPS, MAX_LAG, SIDE, Spectra, cut
 from zspot.noise.model import Estimate, estimate, spectra_of, spread
-from zspot.noise.mosaic import find_period
+from zspot.noise.mosaic import MOSAIC, find_period
 from zspot.noise.stored import Stored
 
 WHITE = (-0.15, 0.2)  # range of all autocorrelations at one pixel in which noise counts as white
+_MEASURED = [field.name for field in fields(Estimate) if field.name != "start"]
 _BLOCKY = 1.3  # `blockiness` from which JPEG is mentioned
 
 
@@ -217,7 +217,7 @@ def _told(
             told.append(f"{name} have offsets of their own, of deviation {level:.3g}.")
     rows, columns = find_period(channels[0] if len(channels) == 1 else channels.mean(0)) or (1, 1)
     if rows * columns > 1:
-        is_mosaic = channel_axis is None and (rows, columns) == (2, 2)
+        is_mosaic = channel_axis is None and (rows, columns) == MOSAIC
         what = "It is a colour mosaic" if is_mosaic else "It shows a pattern"
         told.append(f"{what} of period {rows} x {columns} pixels.")
     return told
@@ -231,7 +231,11 @@ def _by_blocks(stored: Stored) -> NoiseReport:
     best, doubt = estimate(spectra, stored.black[live])
     notes = _limits(blocks.disjoint, spectra, best.variance)
     best, doubt = best.among(live, channels, 1.0), doubt.among(live, channels, 0.0)
-    notes += _format_notes(stored, best.level * stored.scale)
+    if stored.blockiness > _BLOCKY:
+        notes.append("8 x 8 blocks stand out (JPEG): the noise was stronger before compression.")
+    level = best.level * stored.scale
+    if ((level > 0) & (level < 0.5 * stored.quantum)).any():
+        notes.append("The noise is finer than the step between values: its level is a guess.")
     return _report(stored, best, doubt, spread(spectra.intensity.T, live, channels), notes)
 
 
@@ -268,53 +272,34 @@ def _limits(disjoint: float, spectra: Spectra, variance: np.ndarray) -> list[str
     return notes
 
 
-def _format_notes(stored: Stored, level: np.ndarray) -> list[str]:
-    """Say in sentences what of the stored values limits the report; `level` (C,) in units."""
-    notes = []
-    if stored.blockiness > _BLOCKY:
-        notes.append("8 x 8 blocks stand out (JPEG): the noise was stronger before compression.")
-    if ((level > 0) & (level < 0.5 * stored.quantum)).any():
-        notes.append("The noise is finer than the step between values: its level is a guess.")
-    return notes
-
-
 def _report(
     stored: Stored, best: Estimate, doubt: Estimate, intensity: np.ndarray, notes: list[str]
 ) -> NoiseReport:
     """Bring what was measured, `intensity` (C, B) with it, back to the image's units."""
     scale = stored.scale
     span = stored.white - stored.black
+    found: dict[str, Any] = {}
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         square = (scale**2)[:, None]
+        units = {"level": scale, "gain": scale, "read_noise": scale, "variance": square}
+        for name in _MEASURED:
+            unit, value = units.get(name, np.ones(())), getattr(doubt, name)
+            found[name] = getattr(best, name) * unit
+            # An infinite doubt stays infinite on a constant channel.
+            found[f"{name}_uncertainty"] = np.where(np.isinf(value), np.inf, value * unit)
+        for name in ("correlation_length", "correlation_length_uncertainty"):
+            found[name] = float(found[name])
         return NoiseReport(
-            level=best.level * scale,
-            level_uncertainty=_times(doubt.level, scale),
+            **found,
             level_fraction=best.level / np.where(span > 0, span, 1.0),
-            gain=best.gain * scale,
-            gain_uncertainty=_times(doubt.gain, scale),
-            read_noise=best.read * scale,
-            read_noise_uncertainty=_times(doubt.read, scale),
             black=stored.lowest + best.start * scale,
             intensity=stored.offset[:, None] + intensity * scale[:, None],
-            variance=best.variance * square,
-            variance_uncertainty=_times(doubt.variance, square),
             clipped_low=stored.low,
             clipped_high=stored.high,
-            autocorrelation=best.autocorrelation,
-            autocorrelation_uncertainty=doubt.autocorrelation,
-            correlation_length=float(best.length),
-            correlation_length_uncertainty=float(doubt.length),
-            channel_correlation=best.channels,
-            channel_correlation_uncertainty=doubt.channels,
             quantum=stored.quantum,
             blockiness=stored.blockiness,
             notes=tuple(notes),
         )
-
-
-def _times(doubt: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Scale an uncertainty; an infinite one stays infinite on a constant channel."""
-    return np.where(np.isinf(doubt), np.inf, doubt * scale)
 
 
 def rms(values: np.ndarray) -> float:

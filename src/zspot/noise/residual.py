@@ -115,10 +115,7 @@ def neighbour_correlation(unit: Tensor) -> float:
 
 
 def down_and_across(found: list[float], shape: Sequence[int]) -> float:
-    """Return the mean of the first two of `neighbour_correlations` of an image (C, H, W).
-
-    An image of one row or column has one of them.
-    """
+    """Return the mean of the first two of `neighbour_correlations`; one row or column has one."""
     return (found[0] + found[1]) / (2 if min(shape[1:]) > 1 else 1)
 
 

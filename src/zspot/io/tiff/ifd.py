@@ -9,6 +9,7 @@ from struct import Struct
 from typing import BinaryIO, Literal
 
 from zspot.core.errors import FileError
+from zspot.io.checks import damaged
 
 SHORT, LONG, IFD, LONG8 = 3, 4, 13, 16
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -78,11 +79,9 @@ class Flavour:
     def pack(self, entries: dict[int, Entry], following: bytes) -> bytes:
         """Make the bytes of a directory; tags are sorted as TIFF demands."""
         head, entry, _ = self.formats
-        packed = [head.pack(len(entries))]
-        packed += [
-            entry.pack(code, e.kind, e.count, e.field) for code, e in sorted(entries.items())
-        ]
-        return b"".join(packed) + following
+        tags = sorted(entries.items())
+        packed = [entry.pack(code, tag.kind, tag.count, tag.field) for code, tag in tags]
+        return head.pack(len(entries)) + b"".join(packed) + following
 
     def values(self, handle: BinaryIO, entry: Entry) -> bytes:
         """Read the values of a tag as they are stored."""
@@ -134,15 +133,11 @@ def check_chain(path: Path) -> tuple[int, bool]:
         most = size // (entry.size + pointer.size)
         while offset and offset < size:
             if offset in seen or len(seen) > most:
-                raise FileError(
-                    f"{path} is damaged: its list of images runs in a circle; copy it again"
-                )
+                raise damaged(path, "its list of images runs in a circle")
             if not seen:
                 tags = flavour.read(handle, offset)[0].values()
-                places = (
-                    (flavour.offset(tag.field), tag) for tag in tags if tag.size > flavour.inline
-                )
-                cut = any(place + tag.size > size for place, tag in places)
+                outside = [tag for tag in tags if tag.size > flavour.inline]
+                cut = any(flavour.offset(tag.field) + tag.size > size for tag in outside)
             seen.add(offset)
             handle.seek(offset)
             (count,) = head.unpack(handle.read(head.size))

@@ -3,6 +3,7 @@
 A file is written around the source's own bytes, or from another format.
 """
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import tifffile
 
 from zspot.core.errors import FileError
 from zspot.io.atomic import atomic_write
-from zspot.io.checks import Limit, check_pixel_type, check_zeros
+from zspot.io.checks import Limit, check_pixel_type, check_zeros, damaged
 from zspot.io.coded import JXL
 from zspot.io.image_file import ImageFile, Stack, samples_last
 from zspot.io.jpeg import check_part
@@ -45,16 +46,7 @@ _CLASSIC_LIMIT = 2**32 - 2**25  # above, offsets overflow classic TIFF; the rest
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
-    """Read the first image series of a TIFF file.
-
-    Kept: everything but the pixels, byte for byte, among it byte order, BigTIFF, strips or tiles,
-    planar configuration, predictor, ImageJ and OME metadata, resolution, ICC profile, EXIF and
-    private tags, other series, and the compressions none, LZW, deflate, PackBits, ZSTD and LZMA.
-    Other compressions become lossless deflate (noted). Sub-resolutions, thumbnails and other series
-    keep their old pixels (noted): so do those of SVS and LSM files. Of NDPI the largest image is
-    written as a plain TIFF (noted). Palette (other than ImageJ's display colours), CMYK, CIELAB,
-    sensor data, 1 to 7-bit and complex pixels are refused.
-    """
+    """Read the first image series of a TIFF file."""
     tif, notes = open_tiff(path)
     with tif:
         if not tif.series or not tif.series[0].keyframe:
@@ -149,14 +141,13 @@ def _options(image: ImageFile, samples: int) -> dict[str, Any]:
 def open_stack(path: Path, limit: Limit) -> Stack | None:
     """Open a TIFF file whose first series has several pages, each a plane; None for any other."""
     tif, notes = open_tiff(path)
-    stack = None
-    try:
-        if tif.series and _pages_are_planes(tif.series[0]):
-            stack = TiffStack(path, tif, notes, limit)
+    with contextlib.ExitStack() as opened:
+        opened.callback(tif.close)
+        if not tif.series or not _pages_are_planes(tif.series[0]):
+            return None
+        stack = TiffStack(path, tif, notes, limit)
+        opened.pop_all()
         return stack
-    finally:
-        if stack is None:
-            tif.close()
 
 
 def _pages_are_planes(series: Any) -> bool:
@@ -190,7 +181,7 @@ class TiffStack(Stack):
         self.notes = (*notes, *more, *other_notes(tif, series))
         self.nodata = nodata_of(key)
         if not self._layout.contiguous and len(self._pages) != len(self):
-            raise FileError(f"{path} is damaged: it has fewer planes than it says; copy it again")
+            raise damaged(path, "it has fewer planes than it says")
 
     def _read(self, number: int) -> np.ndarray:
         return split(self._stored(number), self._stored_axes, self._extra)[0]
@@ -251,7 +242,7 @@ def check(
     if any(inner):  # the image found first is only its preview
         raise FileError(f"{path} {_ADVICE[_CFA]}")
     if not {_WIDTH, _HEIGHT} <= {tag.code for tag in key.tags} or not key.dataoffsets:
-        raise FileError(f"{path} is damaged: its TIFF tags are incomplete; copy it again")
+        raise damaged(path, "its TIFF tags are incomplete")
     if series.dtype is None or series.dtype.kind == "b" or key.bitspersample in range(1, 8):
         raise FileError(f"{path} has {key.bitspersample}-bit pixels; convert it to 8-bit grey")
     check_pixel_type(path, series.dtype)
@@ -281,9 +272,7 @@ def check_parts(path: Path, tif: tifffile.TiffFile, page: Any, key: Any) -> list
         coded = int(key.compression) in _JPEG_XL
         rows, columns = JXL.header(path, content)[1].size if coded else size_of(content)
         if columns * rows > most:
-            raise FileError(
-                f"{path} is damaged: a strip or tile of it promises {columns} x {rows} pixels"
-            )
+            raise damaged(path, f"a strip or tile of it promises {columns} x {rows} pixels")
         if jpeg:
             check_part(path, content)
         elif int(key.compression) not in _CHECKED:

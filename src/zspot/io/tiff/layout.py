@@ -13,6 +13,7 @@ import imagecodecs
 import numpy as np
 
 from zspot.core.errors import FileError
+from zspot.io.checks import damaged
 from zspot.io.tiff.ifd import LONG, SHORT, Entry, Flavour, even
 
 COMPRESSION = 259
@@ -166,7 +167,7 @@ def _check_holes(path: Path, holes: list[tuple[int, int]], size: int) -> None:
         raise FileError(f"{path} is truncated: its pixels end early; copy the file again")
     # Holes are sorted: the first is the only one that can reach into the file's header.
     if holes and holes[0][0] < 8:
-        raise FileError(f"{path} is damaged: its pixels overlap its header; copy the file again")
+        raise damaged(path, "its pixels overlap its header")
 
 
 def _gaps(path: Path, holes: list[tuple[int, int]], empty: int, *, sparse: bool) -> list[str]:
@@ -174,7 +175,7 @@ def _gaps(path: Path, holes: list[tuple[int, int]], empty: int, *, sparse: bool)
     parts, notes = sorted(set(holes)), []
     shared = sum(max(0, a + n - b) for (a, n), (b, _) in itertools.pairwise(parts))
     if 100 * shared > sum(count for _, count in parts):
-        raise FileError(f"{path} is damaged: its strips or tiles overlap; copy it again")
+        raise damaged(path, "its strips or tiles overlap")
     if shared or len(parts) < len(holes):
         notes.append("Some strips or tiles of the TIFF file share their bytes: look at the result.")
     if empty > len(holes) and not sparse:
@@ -187,13 +188,11 @@ def _gaps(path: Path, holes: list[tuple[int, int]], empty: int, *, sparse: bool)
 
 def _page(path: Path, tif: Any, page: Any, flavour: Flavour, key: Any) -> Page:
     if page is None:
-        raise FileError(f"{path} is damaged: it has fewer planes than it says; copy it again")
+        raise damaged(path, "it has fewer planes than it says")
     entries, following = flavour.read(tif.filehandle, page.offset)
     segments = tuple(zip(map(int, page.dataoffsets), map(int, page.databytecounts), strict=False))
     if len(segments) < int(np.prod(key.chunked, dtype=object)):
-        raise FileError(
-            f"{path} is damaged: it lists fewer strips or tiles than its size needs; copy it again"
-        )
+        raise damaged(path, "it lists fewer strips or tiles than its size needs")
     return Page(page.offset, entries, following, segments)
 
 
@@ -216,11 +215,10 @@ def pieces_of(handle: Any, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[
 def rewrite(
     handle: BinaryIO, layout: Layout, planes: Iterable[np.ndarray], source: Any = None
 ) -> None:
-    """Write the file around new pixels into an empty `handle`.
+    """Write the file around new pixels; `source` is open where its bytes are not in memory.
 
     The planes come in the order in which they were read, all samples included: one for each page,
-    or any parts that follow each other where the pixels are contiguous. `source` is the open file
-    that was captured, where its bytes were not kept in memory.
+    or any parts that follow each other where the pixels are contiguous.
     """
     pieces = layout.pieces if source is None else pieces_of(source, layout.ranges)
     for offset, piece in pieces:
@@ -279,8 +277,6 @@ def _write_page(
     flavour, patches = layout.flavour, layout.coding.patches
     places, counts = [list(column) for column in zip(*page.segments, strict=True)]
     for number, block in enumerate(_blocks(plane, layout)):
-        if number >= len(places):
-            raise FileError("the TIFF source lists fewer strips or tiles than its size needs")
         coded = layout.coding.encode(block)
         places[number] = room.place(len(coded), page.segments[number])
         counts[number] = len(coded)

@@ -58,7 +58,6 @@ def _misfit(xml: str | None, pages: int, path: Path) -> str | None:
             start, end, step = (float(element.get(key, 1)) for key in ("Start", "End", "Step"))
             most = max(most, abs((end - start) / step))
         most = max(most, *(int(element.get(count, 0)) for count in _COUNTS))
-    fits = most <= pages and values <= DENSEST * path.stat().st_size + _SPARE
-    return (
-        None if fits else f"lists more than the {pages} planes of the file: its axes are not used"
-    )
+    if most <= pages and values <= DENSEST * path.stat().st_size + _SPARE:
+        return None
+    return f"lists more than the {pages} planes of the file: its axes are not used"
