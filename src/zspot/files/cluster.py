@@ -92,14 +92,13 @@ def _local(distributed: Any, workers: int | None) -> Iterator[Any]:
 def _loop_without_interrupts(distributed: Any) -> Any:
     """Start the thread that starts the workers; they inherit from it that Ctrl-C is not theirs."""
     runner = distributed.utils.LoopRunner()
-    if not hasattr(signal, "pthread_sigmask"):
-        runner.start()
-        return runner
-    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = getattr(signal, "pthread_sigmask", None)  # Windows has none
+    old = mask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
     try:
         runner.start()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, old)
+        if mask:
+            mask(signal.SIG_SETMASK, old)
     return runner
 
 

@@ -40,9 +40,11 @@ def find(source: str | os.PathLike[str], out: Path) -> tuple[tuple[Item, ...], i
     base = _base(os.fspath(source)) if pattern else Path(source)
     if Path(os.path.realpath(base)) == out:
         raise FileError(f"{out} holds the inputs; name another output folder")
-    paths = _matches(base, Path(source)) if pattern else _walk(base)
+    paths = base.glob(str(Path(source).relative_to(base))) if pattern else _walk(base)
     chosen, others = [], 0
     for path in paths:
+        if path.name.startswith(".") or (pattern and path.is_dir() and not is_store(path)):
+            continue
         if out in (real := Path(os.path.realpath(path.parent)), *real.parents):
             continue
         if pattern or path.suffix.lower() in SUFFIXES:
@@ -61,12 +63,6 @@ def _base(pattern: str) -> Path:
     return Path(*parts[:first]) if first else Path()
 
 
-def _matches(base: Path, pattern: Path) -> Iterator[Path]:
-    for path in base.glob(str(pattern.relative_to(base))):
-        if not path.name.startswith(".") and (not path.is_dir() or is_store(path)):
-            yield path
-
-
 def _walk(folder: Path) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
         raise FileError(f"{error.filename} cannot be read: no permission") from error
@@ -74,9 +70,7 @@ def _walk(folder: Path) -> Iterator[Path]:
     for where, folders, names in os.walk(folder, onerror=unreadable):
         stores = [name for name in folders if is_store(Path(where, name))]
         folders[:] = [n for n in folders if n not in stores and not n.startswith(".")]
-        for name in (*stores, *names):
-            if not name.startswith("."):
-                yield Path(where, name)
+        yield from (Path(where, name) for name in (*stores, *names))
 
 
 def _items(paths: list[Path], base: Path, out: Path) -> tuple[Item, ...]:

@@ -41,20 +41,15 @@ class ImageFile:
             raise ValueError(f"axes {self.axes!r} do not describe an array of {self.data.shape}")
         if "Y" not in self.axes or "X" not in self.axes or ("S" in self.axes and "C" in self.axes):
             raise ValueError(f"axes {self.axes!r} need Y, X and at most one of S and C")
-        if self.alpha is not None and self.alpha.shape != self.plane_shape:
-            raise ValueError(f"alpha is {self.alpha.shape}, the image is {self.plane_shape}")
+        plane = tuple(n for n, a in zip(self.data.shape, self.axes, strict=True) if a != "S")
+        if self.alpha is not None and self.alpha.shape != plane:
+            raise ValueError(f"alpha is {self.alpha.shape}, the image is {plane}")
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     @property
     def channel_axis(self) -> int | None:
         """Index of the S or C axis in `data`, or None."""
         return next((i for i, letter in enumerate(self.axes) if letter in "SC"), None)
-
-    @property
-    def plane_shape(self) -> tuple[int, ...]:
-        """Shape of `data` without its S axis."""
-        pairs = zip(self.data.shape, self.axes, strict=True)
-        return tuple(size for size, letter in pairs if letter != "S")
 
     def replace(self, data: np.ndarray) -> "ImageFile":
         """Return the same file with other pixel values, whose shape and dtype must be the same."""

@@ -1,7 +1,4 @@
-"""Colour mosaics, and other patterns that repeat every few pixels.
-
-In a mosaic the four 2 x 2 phases of a grey image are pixels of different colours.
-"""
+"""Colour mosaics, whose four 2 x 2 phases are pixels of different colours, and other patterns."""
 
 import math
 

@@ -1,7 +1,4 @@
-"""TIFF files: what their image series are, read and written whole or plane by plane.
-
-A file is written around the source's own bytes, or from another format.
-"""
+"""TIFF files, read whole or plane by plane, written around the source's own bytes or anew."""
 
 import contextlib
 import logging
@@ -120,15 +117,14 @@ def _options(image: ImageFile, samples: int) -> dict[str, Any]:
     found = image.metadata
     alpha = image.alpha is not None
     colours = 3 if samples - alpha >= 3 else 1
+    extra = ["unspecified"] * (samples - colours - alpha) + ["unassalpha"] * alpha
     options: dict[str, Any] = {
         "photometric": "rgb" if colours == 3 else "minisblack",
         "planarconfig": "contig" if samples > 1 else None,
         "compression": "zlib",
         "predictor": 2 if image.data.dtype.kind in "iu" else None,
+        "extrasamples": extra or None,
     }
-    extra = ["unspecified"] * (samples - colours - alpha) + ["unassalpha"] * alpha
-    if extra:
-        options["extrasamples"] = extra
     if "resolution" in found:
         x, y, unit = found["resolution"]
         code = next((code for code, name in UNITS.items() if name == unit), 1)
