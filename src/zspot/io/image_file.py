@@ -25,7 +25,7 @@ class ImageFile:
     #: One letter for each axis of `data`: T, Z, C, Y, X as in OME, S for colour samples, and Q for
     #: a stack whose meaning the file does not say. For example "YX", "YXS", "TZCYX", "QYX".
     axes: str
-    alpha: np.ndarray | None = None  #: shaped as `data` without S; written back bit for bit
+    alpha: np.ndarray | None = None  #: transparency, shaped as `data` without S; kept bit for bit
     format: str = "npy"  #: "png", "jpeg", ...: the names of `zspot.io.open.FORMATS`
     #: Read-only. Common keys, present where the file has them: "icc" (bytes), "exif" (bytes,
     #: starting with the TIFF header), "xmp" (bytes), "resolution" (x, y, unit), with unit "inch",
