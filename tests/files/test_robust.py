@@ -349,6 +349,20 @@ def test_what_a_killed_run_left_goes_and_what_a_living_one_writes_stays(tmp_path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX locks")
+def test_what_a_killed_run_left_goes_where_the_next_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", noise(20, 24))
+    target = tmp_path / "b.npy"
+    dead = _writing(target)
+    dead.kill()
+    dead.communicate()
+    target.write_bytes(b"whole")
+    with pytest.raises(FileError, match="exists"):
+        denoise_file(tmp_path / "a.npy", target, RECIPE)
+    assert target.read_bytes() == b"whole"
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX locks")
 def test_a_folder_run_leaves_the_file_of_a_living_run_alone(tmp_path):
     pytest.importorskip("distributed")
     (tmp_path / "in").mkdir()

@@ -300,7 +300,7 @@ def watched(event, arguments):
     # what changes names and files of the two folders, one after the other
     global left
     if event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "open") and (
-        "b.zarr" in str(arguments[0])
+        "b.zarr" in (name := str(arguments[0])) and name.endswith(sys.argv[2])
     ):
         left -= 1
         if left == 0:
@@ -311,10 +311,10 @@ denoise_file(Path("a.zarr"), Path("b.zarr"), RECIPE, overwrite=True)
 """
 
 
-def _killed_at(folder: Path, step: int) -> bool:
-    """Run in a process of its own that dies before a step; say whether it did."""
+def _killed_at(folder: Path, step: int, ending: str = "") -> bool:
+    """Run in a process of its own that dies before a step of such files; say whether it did."""
     paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
-    command = [sys.executable, "-c", KILLED, str(step)]
+    command = [sys.executable, "-c", KILLED, str(step), ending]
     environment = {**os.environ, "PYTHONPATH": paths}
     return subprocess.run(command, cwd=folder, env=environment, check=False).returncode == 9
 
@@ -337,6 +337,16 @@ def test_an_overwrite_killed_anywhere_loses_nothing_and_goes_on(tmp_path):
         assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zarr", "b.zarr", "whole.zarr"]
         step += 7
     assert step > 50
+
+
+def test_a_chunk_half_written_by_a_killed_run_is_not_in_the_result(tmp_path):
+    source, target = tmp_path / "a.zarr", tmp_path / "b.zarr"
+    ome(source, 3, noise(1, 2, 20, 24), (1, 1, 20, 24), levels=1)
+    denoise_file(source, tmp_path / "whole.zarr", RECIPE)
+    assert _killed_at(tmp_path, 4, ".partial")  # opened and renamed: the second chunk
+    assert list(tmp_path.glob(".b.zarr.zspot/store/**/*.partial"))
+    denoise_file(source, target, RECIPE)
+    assert tree(target) == tree(tmp_path / "whole.zarr")
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

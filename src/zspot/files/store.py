@@ -64,6 +64,9 @@ def _grow(
         _clear(new.parent)
         copy_all_but_pixels(source, new, found)
         noted.begin()
+    for path in new.rglob("*.partial"):  # chunks that a killed run was writing, under zarr's names
+        if not (source / path.relative_to(new)).exists():
+            path.unlink()
     blocks = ((picture, block) for picture in found for block in picture.levels[0].blocks())
     planes.count = sum(len(list(_places(*each))) for each in blocks)
     for picture in found:

@@ -40,6 +40,7 @@ def check_free(path: Path, overwrite: bool) -> None:
     """Refuse a target, or what a link names, that exists or whose folder is missing or closed."""
     if path.exists():
         if not overwrite:
+            remove_dead(Path(os.path.realpath(path)))  # of a run killed after its last step
             raise taken(path)
         if not path.is_dir():
             check_plain(path)
