@@ -8,16 +8,18 @@ from torch import Tensor
 
 from zspot.algorithms import refill
 from zspot.engine import Denoised, Denoiser, run
-from zspot.noise import analyze_noise
 from zspot.noise.pca_level import white_level
+from zspot.noise.whitening import Measured
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Recipe, UNet, independent
 
 _TIMES = 0.7  # deviation of the noise to that of what the network removed, some of it picture
+_WINDOW = 16.0  # deviation in pixels of the windows whose mean of what was removed becomes zero
+_PATCHES = "the result is made of similar patches, without a network"
 _STEPS = {"fast": 100, "balanced": 200}  # on the whole image
 
 
-def white(level: tuple[float, ...]) -> Recipe:
-    """Return the recipe for white noise of a level per channel, standardised intensities."""
+def closed_form(finish: Finish) -> Recipe:
+    """Return a recipe without a network: the non-local estimate of its finish is the result."""
     return Recipe(
         method="auto-scratch",
         mask=NoMask(),
@@ -25,8 +27,20 @@ def white(level: tuple[float, ...]) -> Recipe:
         network=UNet(1, 1, 0.0),  # not fitted; the non-local estimate takes its place
         fit=Fit(steps=0),
         predict=Predict(passes=1),
-        finish=Finish(similar=1.0, noise=independent(tuple(value**2 for value in level))),
+        finish=finish,
     )
+
+
+def white(level: tuple[float, ...]) -> Recipe:
+    """Return the recipe for white noise of a level per channel, standardised intensities."""
+    noise = independent(tuple(value**2 for value in level))
+    return closed_form(Finish(similar=1.0, noise=noise))
+
+
+def measured(scales: int) -> Recipe:
+    """Return the recipe for noise as the report measures it, at so many sizes of the image."""
+    finish = Finish(similar=1.0, centre="mean", window=_WINDOW, scales=scales)
+    return closed_form(finish)
 
 
 def correlated(effort: str) -> Recipe:
@@ -45,11 +59,17 @@ def make(effort: str) -> Denoiser:
 
 def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
     """Denoise a standardised plane (C, H, W)."""
-    found = analyze_noise(plane.cpu().numpy(), channel_axis=0)
-    level = white_level(plane)
+    found = Measured.of(plane)
+    level = None if found.grows else white_level(plane)
     if found.is_white and level is not None and min(level) > 0:
         recipe = white(level)
-        why = "the noise is white, so the result is made of similar patches, without a network"
+        why = f"the noise is white, so {_PATCHES}"
+    elif found.is_of_photons:
+        recipe = measured(1)
+        why = f"the noise is white and grows with the brightness; made even, {_PATCHES}"
+    elif len(plane) == 1 and found.is_certain:
+        recipe = measured(2)
+        why = f"the noise is correlated and well measured, so {_PATCHES}, at two sizes"
     else:
         recipe = correlated(effort)
         why = (

@@ -1,19 +1,22 @@
 """Run a recipe on one plane: fit a network to it, then predict."""
 
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 from torch import Tensor
 
-from zspot.core.progress import Clock, Report
+from zspot.core.progress import Clock, Report, looking
 from zspot.core.ranges import require
 from zspot.engine import budget
 from zspot.engine.denoiser import Denoised, Weights, check_sane
 from zspot.engine.fit import fit
 from zspot.engine.parts import Session
 from zspot.engine.predict import passes, predict
+from zspot.filters.scales import halved, joined
 from zspot.recipe import Recipe
 
+_SMALLEST = 64  # side of a half image, below which there is too little to measure noise on
 _PASS_COST = 0.3  # of a prediction relative to a fit step, for the time left
 
 
@@ -62,6 +65,7 @@ def run(
     session = Session(recipe, plane[None], seed, None if second is None else second[None])
     if start is not None:
         session.learned.load_state_dict(start)
+    coarse = _coarse(recipe, plane, seed, looking(report), memory)
     clock = Clock(report, _work(recipe, plane))
     times = [time.perf_counter()]
     losses, running = fit(session, clock)
@@ -70,12 +74,30 @@ def run(
     times.append(time.perf_counter())
     check_sane(mean, plane, recipe.method)
     mean = recipe.finish.apply(mean, plane, clock)
+    mean = mean if coarse is None else joined(mean, coarse)
     times.append(time.perf_counter())
     spent = (after - before for before, after in pairwise(times))
     timings: dict[str, float] = dict(zip(("fit", "predict", "finish"), spent, strict=True))
     learned = session.learned.state_dict() if recipe.fit.steps else None
     weights = None if learned is None else {name: value.cpu() for name, value in learned.items()}
     return Denoised(mean, deviation, losses, timings, told, recipe, weights)
+
+
+def _coarse(
+    recipe: Recipe, plane: Tensor, seed: int, report: Report | None, memory: int | None
+) -> Tensor | None:
+    """Return what the recipe makes of the plane at half its size, if it asks for that."""
+    scales = recipe.finish.scales - 1
+    if scales == 0 or min(plane.shape[1:]) < 2 * _SMALLEST:
+        return None
+    half = halved(plane)
+    offset = half.mean((1, 2), keepdim=True)
+    scale = (half - offset).square().mean().sqrt().clamp(min=1e-6)
+    # What the network leaves of the noise it leaves at the full size.
+    finish = replace(recipe.finish, scales=scales, removed=min(recipe.finish.removed, 1.0))
+    recipe = replace(recipe, finish=finish)
+    done = run(recipe, (half - offset) / scale, seed=seed, report=report, memory=memory)
+    return done.mean * scale + offset
 
 
 def _work(recipe: Recipe, plane: Tensor) -> dict[str, tuple[int, float]]:

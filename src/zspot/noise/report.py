@@ -20,6 +20,7 @@ from zspot.noise.stored import Stored
 
 WHITE = (-0.15, 0.2)  # range of all autocorrelations at one pixel in which noise counts as white
 _MEASURED = [field.name for field in fields(Estimate) if field.name != "start"]
+_STEADY, _RISE = 0.8, 4.0  # share of bins that rise, and their rise, that is no chance
 _BLOCKY = 1.3  # `blockiness` from which JPEG is mentioned
 
 
@@ -137,7 +138,10 @@ class NoiseReport:
         """Whether bright parts are noisier, by a clear and certain amount."""
         shot = self.gain * np.ptp(self.intensity, axis=1)
         much = shot.sum() > 0.5 * (self.read_noise**2).sum()
-        return bool(much and (self.gain > 2 * self.gain_uncertainty).any())
+        bins = np.median(self.variance, axis=0)
+        steadily = len(bins) > 2 and (np.diff(bins) > 0).mean() > _STEADY
+        steadily &= bins[-1] > _RISE * bins[: len(bins) // 2 + 1].mean()
+        return bool(much and (steadily or (self.gain > 2 * self.gain_uncertainty).any()))
 
 
 def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> NoiseReport:

@@ -18,6 +18,7 @@ _SIDE = 31  # of the filter that shapes what is added, pixels
 _TOP = 0.9  # quantile of the noise's spectrum up to which it is filled
 _SMOOTH = 4.0  # deviation of the window of the local brightness, pixels
 _LEAST = 0.05  # of the usual variance, however dark a place is
+_SLIGHT = 0.35  # up to here an estimator for white noise does better than one for correlated
 _CERTAIN = 3.7  # uncertainties that a level must exceed to be sure of it
 
 
@@ -30,6 +31,7 @@ class Measured:
     slope: Tensor  # (C,), change of the variance per unit of signal; 0 where it does not grow
     level: Tensor  # (C,), signal at which `channels` is right
     is_certain: bool
+    is_white: bool
 
     @classmethod
     def of(cls, image: Tensor) -> "Measured":
@@ -42,12 +44,17 @@ class Measured:
         values = (channels, report.autocorrelation, slope, level)
         covariance, lags, slope, level = (torch.from_numpy(v).to(image) for v in values)
         certain = rms(report.level) > _CERTAIN * rms(report.level_uncertainty)
-        return cls(covariance, lags, slope, level, certain)
+        return cls(covariance, lags, slope, level, certain, report.is_white)
 
     @property
     def grows(self) -> bool:
         """Whether bright parts are noisier."""
         return bool((self.slope > 0).any())
+
+    @property
+    def is_of_photons(self) -> bool:
+        """Whether it grows with the brightness and neighbours are correlated slightly at most."""
+        return self.grows and self.lag_one < _SLIGHT
 
     @property
     def lag_one(self) -> float:
@@ -59,6 +66,18 @@ class Measured:
     def variance(self) -> float:
         """Mean variance of the channels."""
         return float(self.channels.diagonal().mean())
+
+    @property
+    def start(self) -> Tensor:
+        """Variance at signal 0, (C,); not less than a share of the usual one."""
+        usual = self.channels.diagonal()
+        return torch.maximum(usual - self.slope * self.level, _LEAST * usual)
+
+    @property
+    def correlation(self) -> Tensor:
+        """Correlation between channels, (C, C)."""
+        deviation = self.channels.diagonal().clamp(min=torch.finfo(self.channels.dtype).tiny).sqrt()
+        return self.channels / deviation / deviation[:, None]
 
     def complement(self, image: Tensor, generator: Generator) -> Tensor:
         """Draw what makes the noise of an image (1, C, H, W) white when it is added."""

@@ -1,6 +1,7 @@
 """What is done to an averaged prediction, whatever network made it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from zspot.filters.local import restore_texture, to_local_mean, to_local_median
 from zspot.filters.nonlocal_bayes import GUIDED, GUIDED_CORRELATED, nl_bayes
 from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.points import restore_points
+from zspot.filters.stabilise import Stabiliser
+from zspot.noise.whitening import Measured
 
 SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
 
@@ -40,7 +43,7 @@ class Finish(Part):
         Where more than this many times the usual was removed, it comes back; 0 is off.
     similar : float
         Weight in [0, 1] of a closed-form non-local estimate, which errs differently from a
-        network; needs `noise` or `removed`.
+        network. The noise is `noise`, or that of `removed`, or else as the noise report measures it.
     guided : bool
         Let the prediction guide the non-local estimate: one pass instead of three.
     noise : tuple of float
@@ -64,6 +67,10 @@ class Finish(Part):
         Standard deviation in pixels of the window of that median or mean.
     shift : float
         How much of the way to it the result is moved, in [0, 1].
+    scales : int
+        Do everything at half the size, too, and at half of that, ..., so often in all, and take the
+        low frequencies from there: coarse grain of microscopes is told from the picture there.
+        Needs `fit.steps` = 0.
     points : bool
         Give point-like maxima (stars, particles) back what light was lost of them.
     strength : float
@@ -81,6 +88,7 @@ class Finish(Part):
     centre: Annotated[str, OneOf(("none", "median", "mean"))] = "none"
     window: Annotated[float, Range(1, 10**4)] = 24.0
     shift: Annotated[float, Range(0, 1)] = 1.0
+    scales: Annotated[int, Range(1, 8)] = 1
     points: bool = False
     strength: Annotated[float, Range(0, 1)] = 1.0
 
@@ -99,8 +107,8 @@ class Finish(Part):
             f"{_MOST:g}, and covariances be no larger",
         )
         require(
-            self.similar == 0 or bool(self.noise) != (self.removed > 0),
-            "finish.similar needs one of finish.noise and finish.removed",
+            not (self.noise and self.removed),
+            "finish.noise and finish.removed both say what the noise is: give one of them, or none",
         )
         require(
             self.removed == 0 or self.guided,
@@ -156,6 +164,8 @@ class Finish(Part):
             passes = GUIDED_CORRELATED[self.search]
             return nl_bayes(noisy, noise, passes=passes, pilot=estimate, tick=tick)
         channels = len(noisy)
+        if not self.noise:
+            return self._reported(estimate if self.guided else None, noisy, tick)
         require(
             len(self.noise) == channels**2,
             f"finish.noise has {len(self.noise)} values and the image {channels} channels that "
@@ -165,3 +175,23 @@ class Finish(Part):
         if self.guided:
             return nl_bayes(noisy, noise, passes=GUIDED[self.search], pilot=estimate, tick=tick)
         return nl_bayes(noisy, noise, tick=tick)
+
+    def _reported(
+        self, pilot: Tensor | None, noisy: Tensor, tick: Callable[[float], None]
+    ) -> Tensor:
+        """Return the non-local estimate for the noise that the report measures."""
+        found = Measured.of(noisy)
+        if found.variance < _NOTHING * float(noisy.square().mean()):
+            return noisy if pilot is None else pilot
+        if not found.is_of_photons:
+            lags = None if found.is_white else found.lags
+            lines = (found.slope, found.level) if found.grows else ()
+            passes = (GUIDED if found.is_white else GUIDED_CORRELATED)[self.search]
+            noise = PatchNoise(found.channels, lags, *lines)
+            passes = passes if self.guided else None
+            return nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
+        even = Stabiliser.of(found.start, found.slope)
+        pilot = None if pilot is None else even(pilot)
+        passes = GUIDED[self.search] if self.guided else None
+        noise = PatchNoise(found.correlation)
+        return even.inverse(nl_bayes(even(noisy), noise, passes=passes, pilot=pilot, tick=tick))

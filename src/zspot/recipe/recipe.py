@@ -89,6 +89,10 @@ class Recipe:
             f"target {target.kind} looks at the image as it stands: set fit.turns = false",
         )
         require(
+            self.finish.scales == 1 or fit.steps == 0,
+            "finish.scales shows the network smaller images, too: set fit.steps = 0",
+        )
+        require(
             self.consistency == 0 or fit.stride > 1 or target.halves,
             "consistency compares the whole image with its parts: set fit.stride above 1 or "
             "choose target halves",

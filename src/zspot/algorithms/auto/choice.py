@@ -74,6 +74,12 @@ class Choice:
         finish = replace(self.recipe.finish, removed=trial.times)
         return replace(self, recipe=replace(self.recipe, finish=finish), trial=trial)
 
+    def stabilised(self, channels: int) -> "Choice":
+        """Return that for white noise which grows with the brightness as the report measures."""
+        recipe = _for_uneven(channels, self.effort)
+        finish = replace(recipe.finish, removed=0.0, follows=False)
+        return replace(self, route="uneven", recipe=replace(recipe, finish=finish))
+
 
 def pretrained_estimate(effort: str) -> Recipe:
     """Return the recipe that uses the pretrained network as it is."""
@@ -136,6 +142,7 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
         window=MEDIAN_WINDOW if channels > 1 else MEAN_WINDOW,
         shift=1.0 if channels == 1 or evidence.is_weak else 0.5,
         strength=round(evidence.strength, 3),
+        scales=2 if channels == 1 else 1,
     )
     if channels == 1 or evidence.is_weak:
         recipe = replace(recipe, predict=replace(recipe.predict, phases=2))

@@ -50,7 +50,10 @@ class Auto:
         share = float((sample - first.mean).square().mean()) / max(noise.variance, _LEAST)
         few, many = THRESHOLDS.removed
         camera = len(plane) > 1 and evidence.correlation > THRESHOLDS.camera[1]
-        if choice.route == "correlated" and evidence.is_of_camera:
+        certain = noise.is_certain and noise.is_of_photons
+        if certain and choice.route in ("uneven", "correlated"):
+            choice = choice.stabilised(len(plane))
+        elif choice.route == "correlated" and evidence.is_of_camera:
             if noise.is_certain and few < share < many and not camera:
                 choice = choice.after(Trial(1.0, _ALL))
             else:
