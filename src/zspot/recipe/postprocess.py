@@ -43,7 +43,7 @@ class Finish(Part):
         Where more than this many times the usual was removed, it comes back; 0 is off.
     similar : float
         Weight in [0, 1] of a closed-form non-local estimate, which errs differently from a
-        network. The noise is `noise`, or that of `removed`, or else as the noise report measures it.
+        network. The noise is that of `noise` or `removed`, else as the report measures.
     guided : bool
         Let the prediction guide the non-local estimate: one pass instead of three.
     noise : tuple of float
