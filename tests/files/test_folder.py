@@ -217,6 +217,15 @@ def test_a_scheduler_that_is_lost_is_a_line_and_the_rest_is_done_later(folder, s
     assert set(states(again).values()) <= {"done", "skipped"}
 
 
+def test_a_cluster_that_has_no_worker_left_is_a_line(folder, monkeypatch):
+    monkeypatch.setattr(zspot.files.folder, "ALONE_SECONDS", 1)
+    with (
+        LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as alone,
+        pytest.raises(ClusterError, match="no worker: start one and run again"),
+    ):
+        denoise_many(folder / "in", folder / "out", RECIPE, scheduler=alone.scheduler_address)
+
+
 def _busy(dask_worker) -> bool:
     return bool(dask_worker.active_threads)
 

@@ -12,6 +12,7 @@ from zspot.core.errors import ClusterError, ZspotError
 CONNECT_SECONDS = 10
 START_SECONDS = 120
 LOST = "the connection to the Dask scheduler broke; run again to go on"
+ALONE = "the Dask cluster has no worker: start one and run again to go on"
 _CLOSE_SECONDS = 0.5
 
 

@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from zspot.api.requests import lists
 from zspot.core.errors import ClusterError, FileError, error_in_words, one_line, os_reason
 from zspot.core.memory import half_of_free
 from zspot.core.progress import Report
-from zspot.files.cluster import LOST, connect
+from zspot.files.cluster import ALONE, LOST, connect
 from zspot.files.discovery import Item, find
 from zspot.files.journal import Entry, Journal, fingerprint
 from zspot.files.options import ManyKeywords, Options
@@ -27,6 +28,8 @@ from zspot.io.atomic import check_plain, remove_dead
 from zspot.recipe import Recipe
 
 _IN_FLIGHT = 2  # files handed out for each worker thread: one in work, one waiting
+_POLL = 0.02  # seconds between looks at what is done
+ALONE_SECONDS = 120  # so long a cluster may be without a worker
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,7 @@ class _Run:
                 pending.add(future)
             if not running:
                 return
+            _wait(client, pending)
             future = next(pending)
             self._take(future, *running.pop(future))
 
@@ -249,6 +253,17 @@ class _Run:
         self.meter.end(number, worked=bool(mark))
         if self.ended is not None:
             self.ended(outcome)
+
+
+def _wait(client: Any, pending: Any) -> None:
+    """Wait until a file is done; a cluster that has no worker for long is an error."""
+    seen = time.monotonic()
+    while not pending.has_ready():
+        time.sleep(_POLL)
+        if time.monotonic() - seen > ALONE_SECONDS:
+            if not client.nthreads():
+                raise ClusterError(ALONE)
+            seen = time.monotonic()
 
 
 def _worker_lost(error: BaseException | None) -> str:
