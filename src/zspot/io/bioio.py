@@ -15,7 +15,6 @@ import numpy as np
 import tifffile
 
 from zspot.core.errors import FileError
-from zspot.io.atomic import atomic_write
 from zspot.io.checks import Limit, check_pixel_type, check_shape, damaged
 from zspot.io.image_file import ImageFile, Stack
 
@@ -65,11 +64,8 @@ class BioStack(Stack):
         ).compute(scheduler="synchronous")
         return np.ascontiguousarray(plane)
 
-    def _write(self, target: Path, planes: Iterator[np.ndarray], overwrite: bool) -> None:
-        with (
-            atomic_write(target, overwrite=overwrite) as handle,
-            tifffile.TiffWriter(handle, bigtiff=True, ome=True) as writer,
-        ):
+    def _write(self, handle: BinaryIO, planes: Iterator[np.ndarray]) -> None:
+        with tifffile.TiffWriter(handle, bigtiff=True, ome=True) as writer:
             writer.write(
                 planes,
                 shape=self.shape,

@@ -27,12 +27,10 @@ def read(path: Path, limit: Limit) -> ImageFile:
     if content[14:15] == b"\x7c" and content[70:74] in (b"DEBM", b"LKNI"):
         notes.append("The colour profile inside the BMP file is not kept.")
     data, alpha, axes = split_alpha(pixels)
-    dpi = picture.info.get("dpi")
-    metadata = {"resolution": (*dpi, "inch")} if dpi else {}
+    metadata = pillow.metadata_of(picture.info)
     return ImageFile(data, axes, alpha, "bmp", metadata, path, tuple(notes))
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write 8-bit grey, RGB or RGBA with the resolution."""
-    dpi = pillow.dots_per_inch(image)
-    pillow.encode(interleaved(image), handle, "BMP", **({"dpi": dpi} if dpi else {}))
+    pillow.encode(interleaved(image), handle, "BMP", **pillow.dots_per_inch(image))

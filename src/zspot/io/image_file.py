@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from zspot.core.errors import FileError
+from zspot.io.atomic import atomic_write
 from zspot.io.checks import first_line, one_kind_of_error
 
 _AXES = frozenset("TZCYXSQ")
@@ -149,7 +150,8 @@ class Stack(ABC):
                 raise
 
         try:
-            self._write(target, watched(), overwrite)
+            with atomic_write(target, overwrite=overwrite) as handle:
+                self._write(handle, watched())
         except (FileError, MemoryError):
             raise
         except Exception as error:
@@ -161,7 +163,7 @@ class Stack(ABC):
     def _read(self, number: int) -> np.ndarray: ...
 
     @abstractmethod
-    def _write(self, target: Path, planes: Iterator[np.ndarray], overwrite: bool) -> None: ...
+    def _write(self, handle: BinaryIO, planes: Iterator[np.ndarray]) -> None: ...
 
     @abstractmethod
     def close(self) -> None:

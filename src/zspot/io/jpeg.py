@@ -29,7 +29,6 @@ _CODED = {0xC0, 0xC1, _PROGRESSIVE}
 # Markers without a length: padding, restarts, start, TEM.
 _BARE = {0x00, 0x01, *range(0xD0, 0xD9)}
 _SPARE, _MOST_SCANS = 16, 100  # bytes that no picture needs; scans, each of which takes its time
-_EXIF = b"Exif\0\0"
 
 refusal = partial(plain_refusal, name="JPEG", dtypes=("uint8",), samples=(1, 3), largest=65535)
 
@@ -61,7 +60,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
         notes += check_zeros(path, content[scans[0][0] : end])
     # The index of a multi-picture file points at images that are not written.
     kept = [(m, p) for m, p in segments if _is_header((m, p)) and (m, p[:4]) != (0xE2, b"MPF\0")]
-    metadata = _common_metadata(picture.info) | {"jpeg": {"coding": coding, "segments": kept}}
+    metadata = pillow.metadata_of(picture.info) | {"jpeg": {"coding": coding, "segments": kept}}
     if end < len(content):
         notes.append(f"The {len(content) - end} bytes after the image are not kept.")
     return ImageFile(pixels, axes, None, "jpeg", metadata, path, tuple(notes))
@@ -166,17 +165,6 @@ def _stores_rgb(segments: _Segments, components: list) -> bool:
     return bytes(c[0] for c in components) == b"RGB"
 
 
-def _common_metadata(info: dict[Any, Any]) -> dict[str, Any]:
-    found = {
-        "exif": info.get("exif", b"").removeprefix(_EXIF),
-        "xmp": info.get("xmp"),
-        "icc": info.get("icc_profile"),
-        "description": info.get("comment", b"").decode("utf-8", "replace"),
-        "resolution": (*map(float, info["dpi"]), "inch") if "dpi" in info else None,
-    }
-    return {key: value for key, value in found.items() if value}
-
-
 def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write with the coding of the source, or at quality 95 with full chroma if converted."""
     pixels = interleaved(image)
@@ -200,8 +188,5 @@ def _converted(image: ImageFile) -> dict[str, Any]:
     options: dict[str, Any] = {"quality": 95, "subsampling": 0}
     names = {"icc": "icc_profile", "xmp": "xmp"}
     options |= {names[key]: found[key] for key in names if key in found}
-    if dpi := pillow.dots_per_inch(image):
-        options["dpi"] = tuple(map(round, dpi))
-    if "exif" in found:
-        options["exif"] = _EXIF + found["exif"]
-    return options
+    options |= {key: tuple(map(round, dpi)) for key, dpi in pillow.dots_per_inch(image).items()}
+    return options | ({"exif": pillow.EXIF + found["exif"]} if "exif" in found else {})

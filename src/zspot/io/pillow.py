@@ -16,6 +16,7 @@ from zspot.core.errors import FileError
 from zspot.io.checks import Limit
 from zspot.io.image_file import ImageFile
 
+EXIF = b"Exif\0\0"  # before an EXIF block
 _LOCK = threading.Lock()
 _MOST_BYTES_PER_PIXEL = 8
 _COPIES = 4  # of the pixels while Pillow hands them over
@@ -53,11 +54,23 @@ def decode(path: Path, content: bytes, name: str, limit: Limit) -> Image.Image:
         return image
 
 
-def dots_per_inch(image: ImageFile) -> tuple[float, float] | None:
-    """Return the resolution of an image, where it has a unit."""
+def metadata_of(info: dict[Any, Any]) -> dict[str, Any]:
+    """Return the common metadata of what Pillow found in a file."""
+    found = {
+        "exif": info.get("exif", b"").removeprefix(EXIF),
+        "xmp": info.get("xmp"),
+        "icc": info.get("icc_profile"),
+        "description": info.get("comment", b"").decode("utf-8", "replace"),
+        "resolution": (*map(float, info["dpi"]), "inch") if "dpi" in info else None,
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def dots_per_inch(image: ImageFile) -> dict[str, tuple[float, float]]:
+    """Return the resolution of an image, where it has a unit, as an option of `encode`."""
     x, y, unit = image.metadata.get("resolution", (0, 0, "none"))
     factor = {"inch": 1.0, "cm": 2.54}.get(unit)
-    return (float(x) * factor, float(y) * factor) if factor else None
+    return {"dpi": (float(x) * factor, float(y) * factor)} if factor else {}
 
 
 def encode(pixels: np.ndarray, handle: Any, name: str, **options: Any) -> None:

@@ -40,6 +40,7 @@ class Network(Part):
 
     blind: ClassVar[bool] = False  # no output pixel depends on the same pixel of the input
     takes_codes: ClassVar[bool] = False  # its input may have other channels than its output
+    width: int  # filters of a layer
 
     def build(self, channels: int, generator: Generator, inputs: int | None = None) -> Any:
         """Return the module for images of `channels` channels; weights by a generator on the CPU.
@@ -61,7 +62,7 @@ class Network(Part):
 
     def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
         """Return the bytes per pixel that a fit step and a prediction take (`benchmarks`)."""
-        raise NotImplementedError
+        return 80.0 * self.width, 40.0 * self.width
 
 
 def decoder(

@@ -38,9 +38,6 @@ class PartialUNet(Network):
     def receptive_field(self) -> ReceptiveField:
         return ReceptiveField(160, 32)
 
-    def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
-        return 80.0 * self.width, 40.0 * self.width
-
 
 class PartialConv(nn.Module):
     """3x3 convolution of the visible pixels only, scaled up by how few there are."""

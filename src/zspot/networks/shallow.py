@@ -33,9 +33,6 @@ class Shallow(Network):
     def receptive_field(self) -> ReceptiveField:
         return ReceptiveField(8, 8)
 
-    def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
-        return 80.0 * self.width, 40.0 * self.width
-
 
 class ShallowModule(nn.Module):
     """The input less what three convolutions make of it."""

@@ -41,9 +41,6 @@ class UNet(Network):
     def receptive_field(self) -> ReceptiveField:
         return ReceptiveField(128 * self.dilation, 32 * self.dilation)
 
-    def bytes_per_pixel(self, channels: int) -> tuple[float, float]:
-        return 80.0 * self.width, 40.0 * self.width
-
 
 class UNetModule(nn.Module):
     """Five-level U-Net: encoder blocks of `width`, decoder blocks of twice that."""

@@ -1,6 +1,6 @@
 """Fills: what the network sees in place of hidden pixels; `start` gives what fills one image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -135,7 +135,8 @@ class Constant(Fill):
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         lowest = y.amin((2, 3), keepdim=True)
-        return FixedFill(torch.zeros_like(lowest) if self.value == "mean" else lowest)
+        value = torch.zeros_like(lowest) if self.value == "mean" else lowest
+        return DrawnFill(lambda *_: value)
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class Neighbour(Fill):
     radius: Annotated[int, Range(1, 64)] = 5
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
-        return NeighbourFill(self.radius, draws)
+        return DrawnFill(lambda y, hidden, _: _neighbours(y, hidden, self.radius, draws))
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,11 @@ class Code(Fill):
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         shape = (1, self.channels, *y.shape[2:])
         code = (self.amplitude * torch.rand(shape, generator=init)).to(y.device)
-        return CodeFill(code, self.jitter, draws)
+
+        def jittered(*_: object) -> Tensor:
+            return code + self.jitter * torch.empty_like(code).normal_(generator=draws)
+
+        return DrawnFill(jittered)
 
     def inputs(self, image_channels: int) -> int:
         return self.channels
@@ -211,62 +216,48 @@ class Refill(Fill):
         )
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
-        return FixedFill(cross_scale_image(y, self.patch, self.stride))
+        image = cross_scale_image(y, self.patch, self.stride)
+        return DrawnFill(
+            lambda y, hidden, windows: torch.cat([image[..., r, c] for r, c in windows])
+        )
 
 
 FILLS = {part.kind: part for part in (Inr, Constant, Neighbour, Code, Refill)}
 
 
-class FixedFill(RunningFill):
-    """One image, or one value for all of it, at all times."""
+class DrawnFill(RunningFill):
+    """A fill that learns nothing: a function of the image, what is hidden and the windows."""
 
-    def __init__(self, image: Tensor) -> None:
-        self._image = image
-
-    def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
-        if self._image.shape[2:] == (1, 1):
-            return self._image
-        return torch.cat([self._image[..., rows, columns] for rows, columns in windows])
-
-
-class NeighbourFill(RunningFill):
-    """A random visible pixel near each hidden one, at one place for all channels, or the mean."""
-
-    def __init__(self, radius: int, draws: Generator) -> None:
-        self._radius, self._draws = radius, draws
+    def __init__(self, draw: Callable[[Tensor, Tensor, Windows], Tensor]) -> None:
+        self._draw = draw
 
     def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
-        filling = torch.zeros_like(y)
-        missing = torch.ones_like(hidden)
-        for _ in range(_DRAWS):
-            source = self._places(y)
-            values, covered = (t.flatten(2).gather(2, source).view_as(t) for t in (y, hidden))
-            filling = torch.where(missing & ~covered, values, filling)
-            missing &= covered
-        return filling
-
-    def _places(self, y: Tensor) -> Tensor:
-        """Draw a place within reach of every pixel but its own, as flat indices (N, C, H W)."""
-        n, c, h, w = y.shape
-        side = 2 * self._radius + 1
-        # All offsets of the square but the one in the middle.
-        index = torch.randint(side * side - 1, (n, 1, h, w), generator=self._draws, device=y.device)
-        index += index >= side * side // 2
-        rows = torch.arange(h, device=y.device)[:, None] + index // side - self._radius
-        cols = torch.arange(w, device=y.device) + index % side - self._radius
-        places = reflect_index(rows, h) * w + reflect_index(cols, w)
-        return places.flatten(2).expand(n, c, h * w)
+        return self._draw(y, hidden, windows)
 
 
-class CodeFill(RunningFill):
-    """A fixed code with fresh Gaussian noise on top, in place of the whole image."""
+def _neighbours(y: Tensor, hidden: Tensor, radius: int, draws: Generator) -> Tensor:
+    """Return a random visible pixel near each, at one place for all channels, or the mean."""
+    filling = torch.zeros_like(y)
+    missing = torch.ones_like(hidden)
+    for _ in range(_DRAWS):
+        source = _places(y, radius, draws)
+        values, covered = (t.flatten(2).gather(2, source).view_as(t) for t in (y, hidden))
+        filling = torch.where(missing & ~covered, values, filling)
+        missing &= covered
+    return filling
 
-    def __init__(self, code: Tensor, jitter: float, draws: Generator) -> None:
-        self._code, self._jitter, self._draws = code, jitter, draws
 
-    def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
-        fresh = torch.empty_like(self._code).normal_(generator=self._draws)
-        return self._code + self._jitter * fresh
+def _places(y: Tensor, radius: int, draws: Generator) -> Tensor:
+    """Draw a place within reach of every pixel but its own, as flat indices (N, C, H W)."""
+    n, c, h, w = y.shape
+    side = 2 * radius + 1
+    # All offsets of the square but the one in the middle.
+    index = torch.randint(side * side - 1, (n, 1, h, w), generator=draws, device=y.device)
+    index += index >= side * side // 2
+    rows = torch.arange(h, device=y.device)[:, None] + index // side - radius
+    cols = torch.arange(w, device=y.device) + index % side - radius
+    places = reflect_index(rows, h) * w + reflect_index(cols, w)
+    return places.flatten(2).expand(n, c, h * w)
 
 
 class InrFill(RunningFill):

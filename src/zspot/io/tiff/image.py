@@ -1,6 +1,7 @@
 """TIFF files, read whole or plane by plane, written around the source's own bytes or anew."""
 
 import contextlib
+import functools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,6 @@ import numpy as np
 import tifffile
 
 from zspot.core.errors import FileError
-from zspot.io.atomic import atomic_write
 from zspot.io.checks import Limit, check_pixel_type, check_zeros, damaged
 from zspot.io.coded import JXL
 from zspot.io.image_file import ImageFile, Stack, samples_last
@@ -168,34 +168,29 @@ class TiffStack(Stack):
         self._pages: list[Any] = [] if self._layout.contiguous is not None else list(series.pages)
         self._stored_axes = key.axes
         self._extra = key.extrasamples
-        self._last = -1, np.empty(0)
+        # The last plane is kept, as its transparency is asked for after its samples.
+        self._parts = functools.lru_cache(maxsize=1)(self._decoded)
         leading = len(series.shape) - len(self._stored_plane)
         probe = np.broadcast_to(np.zeros((), key.dtype), self._stored_plane)
         plane, self.plane_axes, _ = split(probe, self._stored_axes, self._extra)
         self.axes = axes_of(path, series)[:leading] + self.plane_axes
         self.shape = (*series.shape[:leading], *plane.shape)
+        self._has_alpha = plane.shape != self._stored_plane
         self.notes = (*notes, *more, *other_notes(tif, series))
         self.nodata = nodata_of(key)
         if not self._layout.contiguous and len(self._pages) != len(self):
             raise damaged(path, "it has fewer planes than it says")
 
     def _read(self, number: int) -> np.ndarray:
-        return split(self._stored(number), self._stored_axes, self._extra)[0]
+        return self._parts(number)[0]
 
     def valid(self, number: int) -> np.ndarray | None:
         """Return where a plane is not transparent, if it has transparency."""
-        if self._stored_plane == self.shape[-len(self.plane_axes) :]:
-            return None
-        alpha = split(self._stored(number), self._stored_axes, self._extra)[2]
+        alpha = self._parts(number)[2] if self._has_alpha else None
         return None if alpha is None else alpha > 0
 
-    def _stored(self, number: int) -> np.ndarray:
-        """Return a plane with all its samples; the last one is kept, as its alpha follows."""
-        if self._last[0] != number:
-            self._last = number, self._decoded(number)
-        return self._last[1]
-
-    def _decoded(self, number: int) -> np.ndarray:
+    def _decoded(self, number: int) -> tuple[np.ndarray, str, np.ndarray | None]:
+        """Return the samples of a plane, their axes and its transparency."""
         start = self._layout.contiguous
         if start is None:
             check_parts(self.path, self._tif, self._pages[number], self._tif.series[0].keyframe)
@@ -209,18 +204,15 @@ class TiffStack(Stack):
             if len(content) < count * dtype.itemsize:
                 raise FileError(f"{self.path} changed while it was read; run again")
             plane = np.frombuffer(content, dtype).reshape(self._stored_plane)
-        return plane.astype(plane.dtype.newbyteorder("="), copy=False)
+        plane = plane.astype(plane.dtype.newbyteorder("="), copy=False)
+        return split(plane, self._stored_axes, self._extra)
 
-    def _write(self, target: Path, planes: Iterator[np.ndarray], overwrite: bool) -> None:
+    def _write(self, handle: BinaryIO, planes: Iterator[np.ndarray]) -> None:
         joined = (self._joined(number, plane) for number, plane in enumerate(planes))
-        with atomic_write(target, overwrite=overwrite) as handle:
-            rewrite(handle, self._layout, joined, self._tif.filehandle)
+        rewrite(handle, self._layout, joined, self._tif.filehandle)
 
     def _joined(self, number: int, plane: np.ndarray) -> np.ndarray:
-        if plane.shape == self._stored_plane:
-            return plane
-        stored = self._stored(number)
-        _, _, alpha = split(stored, self._stored_axes, self._extra)
+        alpha = self._parts(number)[2] if self._has_alpha else None
         return join(plane, self.plane_axes, alpha, self._stored_axes)
 
     def close(self) -> None:
