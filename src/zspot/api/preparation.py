@@ -81,11 +81,8 @@ class Preparation:
         same = bool((factor == 1).all() and (offset == 0).all())
         self.image = self.image[first : first + 1]
         self._again.append(lambda channels: channels[first : first + 1])
-        self.told.append(
-            "its channels are equal: denoised as one"
-            if same
-            else "its channels are one picture, tinted: denoised as one"
-        )
+        what = "equal" if same else "one picture, tinted"
+        self.told.append(f"its channels are {what}: denoised as one")
 
         def undo(channels: np.ndarray, deviation: bool) -> np.ndarray:
             if same:

@@ -212,10 +212,7 @@ def check_rounding(plane: Plane, mean: np.ndarray) -> None:
 
 
 def lists(kind: type, keywords: type) -> Callable[[Function], Function]:
-    """Let a function list and check its `**options`, a typed dictionary.
-
-    They are fields of a dataclass, whose order and defaults are listed.
-    """
+    """Let a function list and check its `**options`, by order and defaults of a dataclass."""
 
     def decorate(function: Function) -> Function:
         known, own = keywords.__annotations__, inspect.signature(function)

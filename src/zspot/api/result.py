@@ -81,10 +81,7 @@ class Result:
         start: Start | None,
         started: float,
     ) -> "Result":
-        """Return what is known of a plane that was denoised since the time `started`.
-
-        `start` says where its fit began, if it shares one.
-        """
+        """Return what is known of a plane, denoised since `started`, whose fit began at `start`."""
         mean, deviation = done.mean.cpu().numpy(), done.deviation
         if request.dtype is None:
             check_rounding(plane, mean)

@@ -19,10 +19,8 @@ def channel_axis(letters: str) -> int | None:
 def iter_planes(shape: Sequence[int], letters: str) -> Iterator[tuple[Place, int | None]]:
     """Yield index and channel axis of every plane of an array, the last axis fastest."""
     colours = channel_axis(letters)
-    counts = [
-        [slice(None)] if letter in PLANE else range(size)
-        for letter, size in zip(letters, shape, strict=True)
-    ]
+    axes = zip(letters, shape, strict=True)
+    counts = [[slice(None)] if letter in PLANE else range(size) for letter, size in axes]
     for place in itertools.product(*counts):
         yield place, colours
 

@@ -21,14 +21,12 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
+_at_first = cache(resident)  # what was held at the first call
+
+
 def held() -> float:
     """Return the bytes that the process holds beside the work, libraries still to load included."""
     return max(_at_first() + LIBRARIES, resident())
-
-
-@cache
-def _at_first() -> int:
-    return resident()
 
 
 def half_of_free() -> int:

@@ -51,10 +51,7 @@ def looking(report: Report | None) -> Report | None:
 
 
 class Clock:
-    """Counts the work of a run, `work` for each stage: its steps and what one may cost.
-
-    Each step is told to `report`; None makes the clock silent and free.
-    """
+    """Counts the work of a run, steps and cost of a step by stage; silent without `report`."""
 
     def __init__(self, report: Report | None, work: dict[str, tuple[int, float]]) -> None:
         self._report = report

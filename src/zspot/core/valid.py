@@ -182,10 +182,7 @@ def _is_no_picture(
 
 
 def _mirrored(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each pixel, where the picture's mirror image takes its value from.
-
-    It is reflected at the nearest pixel with picture, again and again while it finds none.
-    """
+    """Return where each pixel takes its value from, reflected at the rim until there is picture."""
     nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
     assert isinstance(nearest, np.ndarray)
     at = np.indices(mask.shape)

@@ -137,7 +137,9 @@ def _denoise_whole(
     if planes.options.dtype == "float32":
         image = _with_fractions(image)
     if image.alpha is not None and "S" in image.axes and "C" in (axes or ""):
-        image = _all_samples(image)
+        place = image.axes.index("S")  # the transparency is one more sample
+        data = np.concatenate([image.data, np.expand_dims(image.alpha, place)], axis=place)
+        image = replace(image, data=data, alpha=None)
     check_target(target, overwrite=overwrite, source=image)
     _check_count(axes, source, image.data.shape, image.axes)
     other = None if second is None else _same_layout(image, source, second, most)
@@ -154,14 +156,6 @@ def _with_fractions(image: ImageFile) -> ImageFile:
     notes = (*image.notes, "As float32 it keeps only the metadata that all formats have in common.")
     data = image.data.astype(np.float32)
     return ImageFile(data, image.axes, image.alpha, "npy", kept, image.path, notes)
-
-
-def _all_samples(image: ImageFile) -> ImageFile:
-    """Return the same image with its transparency as one more sample."""
-    assert image.alpha is not None
-    place = image.axes.index("S")
-    data = np.concatenate([image.data, np.expand_dims(image.alpha, place)], axis=place)
-    return replace(image, data=data, alpha=None)
 
 
 def _hints(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -> Notes:

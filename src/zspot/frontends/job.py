@@ -18,10 +18,7 @@ class Cancelled(Exception):  # noqa: N818  (it is no error)
 
 
 class Job(Generic[T]):
-    """One piece of work, which takes a callback for `Progress` and returns a result.
-
-    After `cancel` the callback raises `Cancelled`, which ends the work wherever it is.
-    """
+    """One piece of work, which takes a callback for `Progress` and returns a result."""
 
     def __init__(self, work: Callable[[Report], T]) -> None:
         self._work = work
@@ -40,10 +37,7 @@ class Job(Generic[T]):
         return self._stop.is_set()
 
     def run(self) -> Iterator[Progress]:
-        """Start the work and yield its newest progress until it ends; raise what it raised.
-
-        Leaving the iterator early cancels the work.
-        """
+        """Start the work and yield its newest progress until it ends; raise what it raised."""
         if self.cancelled:
             raise Cancelled
         self._begun = True
@@ -54,7 +48,7 @@ class Job(Generic[T]):
             while (news := self._newest()) is not None:
                 yield news
         finally:
-            self.cancel()  # no effect on work that is done
+            self.cancel()  # where the iterator was left early; no effect on work that is done
             thread.join()
             atexit.unregister(self._end)
         self._outcome.result()  # raises what the work raised

@@ -21,15 +21,10 @@ def explain(report: NoiseReport) -> list[str]:
     words = [_strength(report), bright, _grain(report)]
     if channels > 1:
         mean = float(report.channel_correlation[np.triu_indices(channels, 1)].mean())
-        words.append(
-            "The colours share part of their noise."
-            if mean > 0.2
-            else "Each colour has noise of its own."
-        )
-    for share, where in (
-        (float(report.clipped_low.max()), "darkest"),
-        (float(report.clipped_high.max()), "brightest"),
-    ):
+        shared = "The colours share part of their noise."
+        words.append(shared if mean > 0.2 else "Each colour has noise of its own.")
+    for clipped, where in ((report.clipped_low, "darkest"), (report.clipped_high, "brightest")):
+        share = float(clipped.max())
         if share > _CLIPPED:
             words.append(
                 f"{100 * share:.1f} % of the pixels are cut off at the {where} value: what was "

@@ -28,8 +28,7 @@ class Format(NamedTuple):
     start: bytes  # regular expression
     module: str  # imported on first use
     written_as: str = ""  # in place of a format that is read only
-    extra: str = ""
-    packages: str = ""  # of the extra
+    packages: str = ""  # of the extra that is named like the module
 
 
 FORMATS = {
@@ -44,13 +43,13 @@ FORMATS = {
     "jp2": Format((".jp2", ".jpx", ".jpf"), rb"\0\0\0\x0cjP  \r\n\x87\n", "coded"),
     "j2k": Format((".j2k", ".j2c", ".jpc"), rb"\xff\x4f\xff\x51", "coded"),
     "npy": Format((".npy",), rb"\x93NUMPY", "npy"),
-    "fits": Format((".fits", ".fit", ".fts"), rb"SIMPLE  =", "fits", "", "fits", "astropy"),
-    "dicom": Format((".dcm",), rb".{128}DICM", "dicom", "", "dicom", "pydicom"),
-    "exr": Format((".exr",), rb"\x76\x2f\x31\x01", "exr", "", "exr", "OpenEXR"),
+    "fits": Format((".fits", ".fit", ".fts"), rb"SIMPLE  =", "fits", "", "astropy"),
+    "dicom": Format((".dcm",), rb".{128}DICM", "dicom", "", "pydicom"),
+    "exr": Format((".exr",), rb"\x76\x2f\x31\x01", "exr", "", "OpenEXR"),
     # each maker's RAW files begin otherwise
-    "raw": Format(_RAW_SUFFIXES, rb"(?!)", "raw", ".tif", "raw", "rawpy"),
-    "nd2": Format((".nd2",), rb"\xda\xce\xbe\x0a", "bioio", ".ome.tif", "bioio", "bioio bioio_nd2"),
-    "czi": Format((".czi",), rb"ZISRAWFILE", "bioio", ".ome.tif", "bioio", "bioio bioio_czi"),
+    "raw": Format(_RAW_SUFFIXES, rb"(?!)", "raw", ".tif", "rawpy"),
+    "nd2": Format((".nd2",), rb"\xda\xce\xbe\x0a", "bioio", ".ome.tif", "bioio bioio_nd2"),
+    "czi": Format((".czi",), rb"ZISRAWFILE", "bioio", ".ome.tif", "bioio bioio_czi"),
 }
 HEAD = 256  # bytes that tell the format
 _BY_SUFFIX = {suffix: name for name, kind in FORMATS.items() for suffix in kind.suffixes}
@@ -212,7 +211,7 @@ def _module(name: str, path: Path) -> Any:
             importlib.import_module(package)
     except ImportError as error:
         what = f"{path} is a file of format {_NAMES[name]}"
-        raise FileError(f'{what}; run: pip install "zspot[{kind.extra}]"') from error
+        raise FileError(f'{what}; run: pip install "zspot[{kind.module}]"') from error
     module = importlib.import_module(f"zspot.io.{kind.module}")
     return getattr(module, name.upper(), module)
 

@@ -54,10 +54,8 @@ class Prior(Network):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            self.warm or self.noise == "any",
-            "network.noise = 'white' names trained weights: set network.warm = true",
-        )
+        known = self.warm or self.noise == "any"
+        require(known, "network.noise = 'white' names trained weights: set network.warm = true")
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         return AnyChannels(self, channels, generator)

@@ -76,17 +76,13 @@ class UNetModule(nn.Module):
             h = split(dropout(h, self.p, generator))
             skips.append(h)
         h = join(_act(self.bottom(skips.pop())))
+        # Upsampled by repetition, of which every phase is the image itself.
         for first, second in self.decoder:  # type: ignore[misc]
             skip = skips.pop()
-            h = torch.cat([self._up(h, skip), skip], dim=1)
+            h = F.interpolate(h, skip.shape[-2:]) if self.dilation == 1 else h.repeat(4, 1, 1, 1)
+            h = torch.cat([h, skip], dim=1)
             h = join(_act(second(_act(first(h)))))
         return self.exit(h)[..., :height, :width]
-
-    def _up(self, x: Tensor, skip: Tensor) -> Tensor:
-        """Upsample two-fold by repetition, straight into the layout of the next level."""
-        if self.dilation == 2:
-            return x.repeat(4, 1, 1, 1)  # every phase of the repeated image is the image itself
-        return F.interpolate(x, size=skip.shape[-2:], mode="nearest")
 
 
 def _conv(fan_in: int, fan_out: int, generator: Generator) -> nn.Conv2d:

@@ -210,10 +210,8 @@ class Refill(Fill):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            self.stride <= self.patch,
-            f"fill.stride = {self.stride}: must lie between 1 and {self.patch} (fill.patch)",
-        )
+        allowed = f"must lie between 1 and {self.patch} (fill.patch)"
+        require(self.stride <= self.patch, f"fill.stride = {self.stride}: {allowed}")
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         image = cross_scale_image(y, self.patch, self.stride)

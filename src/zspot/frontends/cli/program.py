@@ -53,22 +53,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = app(arguments, standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
         code = stopping.INTERRUPTED
+    except StoppedError as error:
+        return fail(error_in_words(error), stopping.code or stopping.INTERRUPTED)
     except Exception as error:
         # Libraries make other errors of Ctrl-C, and some versions of typer a code.
-        if stopping.code and not isinstance(error, StoppedError):
+        if stopping.code:
             return fail(stopping.CANCELLED, stopping.code)
         if hasattr(error, "format_message"):  # typer's own: unknown option, missing argument, ...
             message = error.format_message().replace("Value error, ", "")  # type: ignore[attr-defined]
             return fail(f"{message} (see zspot --help)", BAD_USE) if message else BAD_USE
-        return fail(error_in_words(error), _exit_code(error))
+        # What zspot refuses is bad use or input.
+        refused = isinstance(error, ZspotError) and not isinstance(error, ClusterError)
+        return fail(error_in_words(error), BAD_USE if refused else FAILED)
     if code == stopping.INTERRUPTED:
         return fail(stopping.CANCELLED, stopping.code or code)
     return code
-
-
-def _exit_code(error: Exception) -> int:
-    """Return what an error ends the program with: what zspot refuses is bad use or input."""
-    if isinstance(error, StoppedError):
-        return stopping.code or stopping.INTERRUPTED
-    refused = isinstance(error, ZspotError) and not isinstance(error, ClusterError)
-    return BAD_USE if refused else FAILED

@@ -58,13 +58,10 @@ class DenoiseWidget(widgets.Container):
         self.keep = widgets.FloatSlider(value=0, min=0, max=1, step=0.05, label="Keep detail")
         self.removed = widgets.CheckBox(value=False, text="Show what was removed")
         self.text = widgets.TextEdit(value="", label="Report")
-        super().__init__(
-            widgets=[
-                *(self.layer, self.scope, self.method, self.recipe, self.effort, self.seed),
-                *(self.noise, self.start, self.stop, self.bar, self.status),
-                *(self.strength, self.keep, self.removed, self.text),
-            ]
-        )
+        parts = [self.layer, self.scope, self.method, self.recipe, self.effort, self.seed]
+        parts += [self.noise, self.start, self.stop, self.bar, self.status]
+        parts += [self.strength, self.keep, self.removed, self.text]
+        super().__init__(widgets=parts)
         self.text.read_only = True
         self._after(False)
         self._connect()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +40,10 @@ def add(sessions: Sessions, jobs: int) -> None:
         report = gr.JSON(label="Report")
         button = gr.Button("API")
     handlers = Endpoint(sessions)
-    button.click(
-        handlers.denoise,
-        [file, method, effort, seed, strength, keep, recipe],
-        [result, report],
-        api_name="denoise",
-        api_description=_DENOISE,
-        concurrency_limit=jobs,
-        concurrency_id="denoise",
-    )
-    button.click(
-        handlers.noise, [file], [report], api_name="noise", api_description=_NOISE,
-        concurrency_limit=jobs, concurrency_id="denoise",
-    )  # fmt: skip
+    inputs = [file, method, effort, seed, strength, keep, recipe]
+    click = partial(button.click, concurrency_limit=jobs, concurrency_id="denoise")
+    click(handlers.denoise, inputs, [result, report], api_name="denoise", api_description=_DENOISE)
+    click(handlers.noise, [file], [report], api_name="noise", api_description=_NOISE)
 
 
 class Endpoint:

@@ -74,13 +74,7 @@ class Page:
         return blocks
 
     def _inputs(self) -> None:
-        self.file = gr.File(
-            label="Noisy image",
-            file_types=sorted(SUFFIXES - {".zarr"}),
-            type="filepath",
-            height=150,
-            elem_id="zs-file",
-        )
+        self.file = _file("Noisy image", sorted(SUFFIXES - {".zarr"}), 150, "zs-file")
         gr.Markdown(texts.KINDS)
         with gr.Row():
             self.tries = [
@@ -106,13 +100,8 @@ class Page:
         self.seed = gr.Number(
             0, label="Seed", info="same seed, same result", precision=0, minimum=0
         )
-        self.recipe = gr.File(
-            label="Recipe (.toml), instead of method and effort",
-            file_types=[".toml"],
-            type="filepath",
-            height=100,
-            elem_id="zs-recipe",
-        )
+        label = "Recipe (.toml), instead of method and effort"
+        self.recipe = _file(label, [".toml"], 100, "zs-recipe")
 
     def _outputs(self) -> None:
         self.noise = gr.HTML(texts.EMPTY, elem_id="zs-noise")
@@ -138,10 +127,8 @@ class Page:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         at_once: dict[str, Any] = {"concurrency_limit": None, **quiet}
         newest: dict[str, Any] = {"trigger_mode": "always_last", **at_once}
-        opened = [
-            *(self.alert, self.noise, self.viewer, self.start, self.after, self.trust),
-            *(self.status, self.plane),
-        ]
+        opened = [self.alert, self.noise, self.viewer, self.start, self.after, self.trust]
+        opened += [self.status, self.plane]
         self.file.change(self.open, [self.file], opened, queue=False, **quiet)
         for button, path in zip(self.tries, self.examples.values(), strict=True):
             button.click(lambda path=path: str(path), None, self.file, queue=False, **quiet)
@@ -196,12 +183,7 @@ class Page:
         except ZspotError as error:
             session.job = None
             return {self.alert: texts.alert(str(error)), self.status: ""}
-        return {
-            self.alert: "",
-            self.status: texts.status(texts.WAITING, 0),
-            self.start: gr.update(interactive=False),
-            self.stop: gr.update(interactive=True),
-        }
+        return self._running(True) | {self.status: texts.status(texts.WAITING, 0)}
 
     def run(self, plane: int, request: gr.Request) -> Iterator[Shown]:
         """Denoise, telling the progress, and show the result."""
@@ -209,11 +191,7 @@ class Page:
         if session.job is None or session.results:
             return  # `prepare` refused
         yield {self.status: texts.status(texts.LOOKING, 0)}
-        idle: Shown = {
-            self.alert: "",
-            self.start: gr.update(interactive=True),
-            self.stop: gr.update(interactive=False),
-        }
+        idle = self._running(False)
         try:
             for news in session.run():
                 yield {self.status: texts.progress(news)}
@@ -236,6 +214,10 @@ class Page:
             self.strength: 1,
             self.keep: 0,
         }
+
+    def _running(self, on: bool) -> Shown:
+        start, stop = gr.update(interactive=not on), gr.update(interactive=on)
+        return {self.alert: "", self.start: start, self.stop: stop}
 
     def cancel(self, request: gr.Request) -> Iterator[Shown]:
         """Stop the run at its next step."""
@@ -273,6 +255,10 @@ class Page:
     def leave(self, request: gr.Request) -> None:
         """Remove what a visitor who left had open."""
         self.sessions.close(request.session_hash)
+
+
+def _file(label: str, types: list[str], height: int, name: str) -> gr.File:
+    return gr.File(label=label, file_types=types, type="filepath", height=height, elem_id=name)
 
 
 def _share(value: float, label: str, info: str) -> gr.Slider:

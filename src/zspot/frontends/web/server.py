@@ -73,10 +73,7 @@ def read_auth(path: Path) -> tuple[tuple[str, str], ...]:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
-    """Serve the page while the block runs, then stop it and remove every file it made.
-
-    Yields the gradio Blocks and the address.
-    """
+    """Serve the page and yield it and its address, then stop it and remove every file it made."""
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with temporary_folder("zspot-page-") as folder:

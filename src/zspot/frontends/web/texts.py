@@ -21,6 +21,9 @@ WAITING = "waiting for a free core"
 LOOKING = "looking at the noise"
 STOPPING = "stopping"
 CANCELLED = "Cancelled: nothing was changed."
+REMOVED = "Before minus after; black -{0:.3g}, grey 0, white {0:.3g}."
+UNCERTAINTY = """How much the averaged predictions differ: black 0, yellow {:.3g}. It shows where \
+the method wavers, not the error."""
 VERDICTS = {
     "good": "Looks right",
     "check": "Look closely",
@@ -118,19 +121,6 @@ def kind_of(image: ImageFile, name: str) -> str:
     size = " x ".join(str(n) for n in image.data.shape)
     words = f"{name}: {image.data.dtype}, {size} ({image.axes}); shown as 8 bit"
     return ". ".join([words, *image.notes])
-
-
-def removed(reach: float) -> str:
-    """Say what the picture of what was removed shows."""
-    return f"Before minus after; black -{reach:.3g}, grey 0, white {reach:.3g}."
-
-
-def uncertainty(top: float) -> str:
-    """Say what the picture of the uncertainty shows."""
-    return (
-        f"How much the averaged predictions differ: black 0, yellow {top:.3g}. It shows where the "
-        "method wavers, not the error."
-    )
 
 
 def report_of(result: Result, seconds: float, trust: Trust) -> dict[str, object]:

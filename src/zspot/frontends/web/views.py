@@ -73,11 +73,8 @@ def save(picture: np.ndarray, folder: Path, name: str) -> Path:
     """Write a picture; a large one as JPEG, so that it loads."""
     small = picture.shape[0] * picture.shape[1] <= _LOSSLESS_PIXELS
     path = folder / f"{name}{'.png' if small else '.jpg'}"
-    image = Image.fromarray(picture)
-    if small:
-        image.save(path, compress_level=1)
-    else:
-        image.save(path, quality=95, subsampling=0)
+    # Each format takes its own options.
+    Image.fromarray(picture).save(path, compress_level=1, quality=95, subsampling=0)
     return path
 
 
@@ -117,10 +114,10 @@ def pictures(session: Session, number: int, strength: float, keep: float) -> str
         after = result.blend(strength, keep)
         made["after"] = scale.picture(after)
         made["residual"], reach = scale.difference(plane, after)
-        notes["residual"] = texts.removed(reach)
+        notes["residual"] = texts.REMOVED.format(reach)
         if result.uncertainty is not None:
             made["uncertainty"], top = scale.heat(result.uncertainty)
-            notes["uncertainty"] = texts.uncertainty(top)
+            notes["uncertainty"] = texts.UNCERTAINTY.format(top)
         notes["after"] = notes["compare"] = f"{kind}; strength {strength:g}"
     folder = session.source.parent
     # The noisy picture keeps its name, by which the viewer knows that it is still the same image.
