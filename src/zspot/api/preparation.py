@@ -170,6 +170,5 @@ def _line(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     base = (values[first] - offset[first]) / spread[first]
     factor = (values - offset[:, None]) @ base / base.size
     left = np.abs(values - offset[:, None] - factor[:, None] * base).max()
-    integral = channels.dtype.kind in "ui"
-    allowed = _ROUNDING if integral else 1e-5 * float(spread.max())
+    allowed = _ROUNDING if channels.dtype.kind in "ui" else 1e-5 * float(spread.max())
     return (factor / factor[first], offset) if left <= allowed else None

@@ -136,8 +136,7 @@ def _read(handle: BinaryIO, length: int) -> Iterator[list[tuple[bytes, int, int]
         raise ValueError
     handle.seek(position)
     name, _, used = _SEGMENT.unpack(handle.read(_SEGMENT.size))
-    head = handle.read(_ENTRIES)
-    (count,) = struct.unpack("<i", head[:4])
+    (count,) = struct.unpack("<i", handle.read(_ENTRIES)[:4])
     room = min(used, length - position)
     if not name.startswith(b"ZISRAWDIRECTORY") or not 0 <= count <= room // _ENTRY.size:
         raise ValueError
