@@ -46,11 +46,6 @@ class Settings:
         names = [HOST, "localhost", *self.hosts, *(["*.gradio.live"] if self.share else [])]
         return {"hosts": names, "most": most, "quota": _FILES * most, "login": bool(self.auth)}
 
-    @property
-    def threads(self) -> int:
-        """How many cores each of them may use."""
-        return max(1, (os.cpu_count() or 1) // self.at_once)
-
 
 def read_auth(path: Path) -> tuple[tuple[str, str], ...]:
     """Read names and passwords from a file of lines `name:password`."""
@@ -99,7 +94,8 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     from zspot.frontends.web.guard import Guard, check_password
     from zspot.frontends.web.session import Sessions
 
-    sessions = Sessions(folder, settings.max_pixels, settings.threads)
+    share = max(1, (os.cpu_count() or 1) // settings.at_once)  # of the cores, for each image
+    sessions = Sessions(folder, settings.max_pixels, share)
     blocks = Page(sessions, _write_examples(folder / "examples"), settings.at_once).build()
     blocks.queue(max_size=settings.queue)
     try:
