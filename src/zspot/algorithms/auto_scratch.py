@@ -7,15 +7,19 @@ from typing import Any
 from torch import Tensor
 
 from zspot.algorithms import refill
+from zspot.core.progress import Clock, Report
 from zspot.engine import Denoised, Denoiser, run
 from zspot.noise.pca_level import white_level
 from zspot.noise.whitening import Measured
 from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Recipe, UNet, independent
 
-_TIMES = 0.7  # deviation of the noise to that of what the network removed, some of it picture
-_WINDOW = 16.0  # deviation in pixels of the windows whose mean of what was removed becomes zero
+_TIMES = 0.7  # deviation of strong noise to that of what the network removed, some of it picture
+_WEAK = 0.1  # share of the image's variance; of weaker noise the network keeps too little picture
+_MEAN_WINDOW, _MEDIAN_WINDOW = 16.0, 24.0  # deviations in pixels, see `Finish.centre`
 _PATCHES = "the result is made of similar patches, without a network"
-_STEPS = {"fast": 100, "balanced": 200}  # on the whole image
+_COARSE = 0.5  # correlation of neighbours from which much of the noise is left at half the size
+_STEPS = {"fast": (100, 300), "balanced": (200, 600)}  # on the whole of a small image, on crops
+_SMALL = 192 * 192  # pixels; many steps on crops of fewer learn the noise
 
 
 def closed_form(finish: Finish) -> Recipe:
@@ -39,17 +43,26 @@ def white(level: tuple[float, ...]) -> Recipe:
 
 def measured(scales: int) -> Recipe:
     """Return the recipe for noise as the report measures it, at so many sizes of the image."""
-    finish = Finish(similar=1.0, centre="mean", window=_WINDOW, scales=scales)
+    finish = Finish(similar=1.0, centre="mean", window=_MEAN_WINDOW, scales=scales)
     return closed_form(finish)
 
 
-def correlated(effort: str) -> Recipe:
-    """Return the recipe for correlated noise; the shorter efforts learn on the whole image."""
-    recipe = refill.recipe(effort)
-    if effort in _STEPS:
-        recipe = replace(recipe, fit=Fit(_STEPS[effort], 3e-3, "one-cycle", stride=2))
-    finish = Finish(similar=1.0, guided=True, removed=_TIMES)
-    return replace(recipe, method="auto-scratch", finish=finish)
+def correlated(effort: str, pixels: int) -> Recipe:
+    """Return the recipe that learns from scratch on an image of correlated noise."""
+    recipe = replace(refill.recipe(effort), method="auto-scratch")
+    if effort not in _STEPS:
+        return recipe
+    whole, crops = _STEPS[effort]
+    if pixels < _SMALL:
+        return replace(recipe, fit=Fit(whole, 3e-3, "one-cycle", stride=2))
+    return replace(recipe, fit=replace(recipe.fit, steps=crops))
+
+
+def from_removed(noisy: Tensor, estimate: Tensor) -> Finish:
+    """Return the non-local estimate for noise like what an estimate removed, both (C, H, W)."""
+    weak = (noisy - estimate).square().mean() < _WEAK * noisy.square().mean()
+    finish = Finish(similar=1.0, centre="median", window=_MEDIAN_WINDOW, shift=0.5)
+    return replace(finish, guided=not weak, removed=1.0 if weak else _TIMES)
 
 
 def make(effort: str) -> Denoiser:
@@ -68,13 +81,26 @@ def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
         recipe = measured(1)
         why = f"the noise is white and grows with the brightness; made even, {_PATCHES}"
     elif len(plane) == 1 and found.is_certain:
-        recipe = measured(2)
-        why = f"the noise is correlated and well measured, so {_PATCHES}, at two sizes"
+        coarse = found.lag_one > _COARSE
+        recipe = measured(2 if coarse else 1)
+        sizes = ", at two sizes" if coarse else ""
+        why = f"the noise is correlated and well measured, so {_PATCHES}{sizes}"
     else:
-        recipe = correlated(effort)
+        recipe = correlated(effort, plane[0].numel())
         why = (
-            "the noise is correlated, so a network learns from scratch by refilling, and its "
-            "result guides one from similar patches"
+            "the noise is correlated, so a network learns from scratch by refilling; what it "
+            "removes tells the noise for a result made of similar patches"
         )
     done = run(recipe, plane, **options)
+    if recipe.fit.steps:
+        done = finished(done, plane, options.get("report"))
     return done.explained(why, f"neighbouring pixels of the noise correlate by {found.lag_one:.2f}")
+
+
+def finished(done: Denoised, plane: Tensor, report: Report | None) -> Denoised:
+    """Return what `from_removed` makes of a result, with the recipe that gives it at once."""
+    assert done.recipe is not None
+    finish = from_removed(plane, done.mean)
+    clock = Clock(report, {"finish": finish.work(plane)})
+    mean = finish.apply(done.mean, plane, clock)
+    return replace(done, mean=mean, recipe=replace(done.recipe, finish=finish))

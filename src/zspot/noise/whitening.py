@@ -12,13 +12,15 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from zspot.filters.local import LocalMean
-from zspot.noise.report import measure, rms
+from zspot.noise.report import NoiseReport, measure, rms
 
 _SIDE = 31  # of the filter that shapes what is added, pixels
 _TOP = 0.9  # quantile of the noise's spectrum up to which it is filled
 _SMOOTH = 4.0  # deviation of the window of the local brightness, pixels
 _LEAST = 0.05  # of the usual variance, however dark a place is
 _SLIGHT = 0.35  # up to here an estimator for white noise does better than one for correlated
+_BENT = 2.5  # times the line: more in bright parts is not noise of photons, nor texture
+_DARK = 0.1  # share of the range, from the darkest pixels on, without noise: it is a steeper law
 _CERTAIN = 3.7  # uncertainties that a level must exceed to be sure of it
 
 
@@ -32,6 +34,7 @@ class Measured:
     level: Tensor  # (C,), signal at which `channels` is right
     is_certain: bool
     is_white: bool
+    is_straight: bool  # the variance grows along a line, from the darkest pixels on
 
     @classmethod
     def of(cls, image: Tensor) -> "Measured":
@@ -44,7 +47,8 @@ class Measured:
         values = (channels, report.autocorrelation, slope, level)
         covariance, lags, slope, level = (torch.from_numpy(v).to(image) for v in values)
         certain = rms(report.level) > _CERTAIN * rms(report.level_uncertainty)
-        return cls(covariance, lags, slope, level, certain, report.is_white)
+        white, straight = report.is_white, _is_straight(report, image)
+        return cls(covariance, lags, slope, level, certain, white, straight)
 
     @property
     def grows(self) -> bool:
@@ -54,7 +58,7 @@ class Measured:
     @property
     def is_of_photons(self) -> bool:
         """Whether it grows with the brightness and neighbours are correlated slightly at most."""
-        return self.grows and self.lag_one < _SLIGHT
+        return self.grows and self.is_straight and self.lag_one < _SLIGHT
 
     @property
     def lag_one(self) -> float:
@@ -102,3 +106,14 @@ class Measured:
         slope = self.slope / self.channels.diagonal().clamp(min=torch.finfo(image.dtype).tiny)
         above = signal - self.level[:, None, None]
         return (1 + slope[:, None, None] * above).clamp(min=_LEAST).sqrt()
+
+
+def _is_straight(report: NoiseReport, image: Tensor) -> bool:
+    """Say whether the line of a report describes the noise of its image (C, H, W)."""
+    lowest, highest = (extreme((1, 2)).cpu().numpy() for extreme in (image.amin, image.amax))
+    if (report.black - lowest > _DARK * (highest - lowest)).any():
+        return False
+    above = report.intensity - report.black[:, None]
+    line = report.read_noise[:, None] ** 2 + report.gain[:, None] * above
+    bright = line.shape[1] // 2
+    return not (report.variance[:, bright:] > _BENT * line[:, bright:]).any()

@@ -12,7 +12,7 @@ from zspot.core.errors import RecipeError, shown
 from zspot.core.progress import Clock
 from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.filters.local import restore_texture, to_local_mean, to_local_median
-from zspot.filters.nonlocal_bayes import GUIDED, GUIDED_CORRELATED, nl_bayes
+from zspot.filters.nonlocal_bayes import CORRELATED, GUIDED, GUIDED_CORRELATED, nl_bayes
 from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.points import restore_points
 from zspot.filters.stabilise import Stabiliser
@@ -51,8 +51,8 @@ class Finish(Part):
         intensities.
     removed : float
         Take as noise what the prediction removed, its deviation times this, with the correlations
-        between neighbours and channels that it has; 0 is off. Needs `guided`. A network takes
-        away less than all of correlated noise: values above 1 make up for that.
+        between neighbours and channels that it has; 0 is off. A network takes away less
+        than all of correlated noise: values above 1 make up for that.
     search : {"coarse", "sparse", "near", "usual", "wide", "widest"}
         How far that looks for similar patches: 12 pixels (coarse: at half the places, for smaller
         patches), 24, 48 (beyond 12 at every second row and column) or 48 at every place. For white
@@ -110,10 +110,6 @@ class Finish(Part):
             not (self.noise and self.removed),
             "finish.noise and finish.removed both say what the noise is: give one of them, or none",
         )
-        require(
-            self.removed == 0 or self.guided,
-            "finish.removed needs finish.guided = true: the noise is measured on the prediction",
-        )
 
     def work(self, y: Tensor) -> tuple[int, float]:
         """Return how often `apply` ticks on a plane and what one tick costs, in fit steps."""
@@ -161,8 +157,9 @@ class Finish(Part):
             if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
                 return estimate
             noise = PatchNoise.measured(noisy, estimate, self.removed, self.follows)
-            passes = GUIDED_CORRELATED[self.search]
-            return nl_bayes(noisy, noise, passes=passes, pilot=estimate, tick=tick)
+            passes = GUIDED_CORRELATED[self.search] if self.guided else CORRELATED
+            pilot = estimate if self.guided else None
+            return nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
         channels = len(noisy)
         if not self.noise:
             return self._reported(estimate if self.guided else None, noisy, tick)

@@ -12,6 +12,7 @@ import torch
 from zspot.algorithms.auto.crops import is_large
 from zspot.algorithms.auto.evidence import Evidence
 from zspot.algorithms.auto.strength import TIMES, Trial
+from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.recipe import (
     Constant,
     Finish,
@@ -142,7 +143,7 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
         window=MEDIAN_WINDOW if channels > 1 else MEAN_WINDOW,
         shift=1.0 if channels == 1 or evidence.is_weak else 0.5,
         strength=round(evidence.strength, 3),
-        scales=2 if channels == 1 else 1,
+        scales=2 if channels == 1 and evidence.correlation > THRESHOLDS.coarse else 1,
     )
     if channels == 1 or evidence.is_weak:
         recipe = replace(recipe, predict=replace(recipe.predict, phases=2))

@@ -28,6 +28,8 @@ class Thresholds:
     # whole image to be told from the picture, and its local median is no surer a centre than its
     # mean.
     weak: float = 0.12
+    # Correlation between neighbouring pixels from which much of the noise is left at half the size.
+    coarse: float = 0.5
     # Share of the image's variance below which noise may be fine texture or a picture's grain.
     faint: float = 0.005
     # Faint noise: correlation between neighbouring pixels, from texture's to a camera's.
