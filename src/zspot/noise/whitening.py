@@ -21,6 +21,7 @@ _LEAST = 0.05  # of the usual variance, however dark a place is
 _SLIGHT = 0.35  # up to here an estimator for white noise does better than one for correlated
 _BENT = 2.5  # times the line: more in bright parts is not noise of photons, nor texture
 _DARK = 0.1  # share of the range, from the darkest pixels on, without noise: it is a steeper law
+_FEW = 0.6  # photons in a pixel of mean brightness; the noise of fewer cannot be made even
 _CERTAIN = 3.7  # uncertainties that a level must exceed to be sure of it
 
 
@@ -58,7 +59,8 @@ class Measured:
     @property
     def is_of_photons(self) -> bool:
         """Whether it grows with the brightness and neighbours are correlated slightly at most."""
-        return self.grows and self.is_straight and self.lag_one < _SLIGHT
+        enough = bool((self.start >= _FEW * self.slope**2).all())
+        return self.grows and self.is_straight and self.lag_one < _SLIGHT and enough
 
     @property
     def lag_one(self) -> float:
