@@ -22,7 +22,7 @@ _STEPS = {"fast": (100, 300), "balanced": (200, 600)}  # on the whole of a small
 _SMALL = 192 * 192  # pixels; many steps on crops of fewer learn the noise
 
 
-def closed_form(finish: Finish) -> Recipe:
+def closed_form(**finish: Any) -> Recipe:
     """Return a recipe without a network: the non-local estimate of its finish is the result."""
     return Recipe(
         method="auto-scratch",
@@ -31,20 +31,8 @@ def closed_form(finish: Finish) -> Recipe:
         network=UNet(1, 1, 0.0),  # not fitted; the non-local estimate takes its place
         fit=Fit(steps=0),
         predict=Predict(passes=1),
-        finish=finish,
+        finish=Finish(similar=1.0, **finish),
     )
-
-
-def white(level: tuple[float, ...]) -> Recipe:
-    """Return the recipe for white noise of a level per channel, standardised intensities."""
-    noise = independent(tuple(value**2 for value in level))
-    return closed_form(Finish(similar=1.0, noise=noise))
-
-
-def measured(scales: int) -> Recipe:
-    """Return the recipe for noise as the report measures it, at so many sizes of the image."""
-    finish = Finish(similar=1.0, centre="mean", window=_MEAN_WINDOW, scales=scales)
-    return closed_form(finish)
 
 
 def correlated(effort: str, pixels: int) -> Recipe:
@@ -58,13 +46,6 @@ def correlated(effort: str, pixels: int) -> Recipe:
     return replace(recipe, fit=replace(recipe.fit, steps=crops))
 
 
-def from_removed(noisy: Tensor, estimate: Tensor) -> Finish:
-    """Return the non-local estimate for noise like what an estimate removed, both (C, H, W)."""
-    weak = (noisy - estimate).square().mean() < _WEAK * noisy.square().mean()
-    finish = Finish(similar=1.0, centre="median", window=_MEDIAN_WINDOW, shift=0.5)
-    return replace(finish, guided=not weak, removed=1.0 if weak else _TIMES)
-
-
 def make(effort: str) -> Denoiser:
     """Return the denoiser of an effort: "fast", "balanced" or "best"."""
     return partial(_denoise, effort)
@@ -75,14 +56,15 @@ def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
     found = Measured.of(plane)
     level = None if found.grows else white_level(plane)
     if found.is_white and level is not None and min(level) > 0:
-        recipe = white(level)
+        recipe = closed_form(noise=independent(tuple(value**2 for value in level)))
         why = f"the noise is white, so {_PATCHES}"
     elif found.is_of_photons:
-        recipe = measured(1)
+        recipe = closed_form(centre="mean", window=_MEAN_WINDOW)
         why = f"the noise is white and grows with the brightness; made even, {_PATCHES}"
     elif len(plane) == 1 and found.is_certain:
         coarse = found.lag_one > _COARSE
-        recipe = measured(2 if coarse else 1)
+        scales = 2 if coarse else 1
+        recipe = closed_form(centre="mean", window=_MEAN_WINDOW, scales=scales)
         sizes = ", at two sizes" if coarse else ""
         why = f"the noise is correlated and well measured, so {_PATCHES}{sizes}"
     else:
@@ -98,9 +80,10 @@ def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
 
 
 def finished(done: Denoised, plane: Tensor, report: Report | None) -> Denoised:
-    """Return what `from_removed` makes of a result, with the recipe that gives it at once."""
+    """Return a network's result finished, its recipe too: what it removed tells the noise."""
     assert done.recipe is not None
-    finish = from_removed(plane, done.mean)
-    clock = Clock(report, {"finish": finish.work(plane)})
-    mean = finish.apply(done.mean, plane, clock)
+    weak = bool((plane - done.mean).square().mean() < _WEAK * plane.square().mean())
+    finish = Finish(similar=1.0, centre="median", window=_MEDIAN_WINDOW, shift=0.5)
+    finish = replace(finish, guided=not weak, removed=1.0 if weak else _TIMES)
+    mean = finish.apply(done.mean, plane, Clock(report, {"finish": finish.work(plane)}))
     return replace(done, mean=mean, recipe=replace(done.recipe, finish=finish))

@@ -17,31 +17,15 @@ Weights = Mapping[str, Tensor]  # of a network and of what its fill has learned,
 
 @dataclass(frozen=True)
 class Denoised:
-    """What a denoiser returns for one plane, in the plane's standardised intensities.
+    """What a denoiser returns for one plane, in the plane's standardised intensities."""
 
-    Attributes
-    ----------
-    mean : float tensor (C, H, W)
-    deviation : float tensor (C, H, W) or None
-        Standard deviation over the averaged predictions; None where there was only one.
-    losses : tuple of float
-        The fit's loss at each step.
-    timings : dict of str to float
-        Seconds of each stage.
-    reason : str
-        Why this was run, in words.
-    recipe : Recipe or None
-    weights : mapping of str to tensor, or None
-        What was learned, by name and on the CPU; None where nothing was.
-    """
-
-    mean: Tensor
-    deviation: Tensor | None = None
-    losses: tuple[float, ...] = ()
-    timings: dict[str, float] = field(default_factory=dict)
-    reason: str = ""
+    mean: Tensor  #: (C, H, W)
+    deviation: Tensor | None = None  #: (C, H, W), over predictions; None where there was only one
+    losses: tuple[float, ...] = ()  #: of each step of the fit
+    timings: dict[str, float] = field(default_factory=dict)  #: seconds of each stage
+    reason: str = ""  #: why this was run, in words
     recipe: Recipe | None = None
-    weights: Weights | None = field(default=None, repr=False)
+    weights: Weights | None = field(default=None, repr=False)  #: None where nothing was learned
 
     def explained(self, *before: str) -> "Denoised":
         """Return the same with words said before its own reason."""

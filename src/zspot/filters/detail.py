@@ -1,8 +1,7 @@
 """Between the noisy image and the denoised one: how strong, and how much detail comes back.
 
-In overlapping windows what was removed is written as cosines. Noise, whatever its correlation, has
-one strength for each cosine in all windows, the median; edges and texture stand out of it, in few.
-Coefficients that stand out are kept, the others set to zero, and the windows averaged.
+In overlapping windows what was removed is written as cosines. Noise has one strength for each
+cosine in all windows, the median; what stands out of that is edges and texture, and is kept.
 """
 
 import math

@@ -1,9 +1,8 @@
 """Closed-form non-local denoising: groups of similar patches, one linear solve each.
 
-Two estimators share the search and the aggregation. `bayes` models the patches of a group as one
-Gaussian with the full noise covariance, so it serves correlated noise (Lebrun, Buades, Morel, SIAM
-J. Imaging Sci. 6(3), 2013). `ridge` takes the combination of the group's patches of least risk
-(Herbreteau, Kervrann, ICIP 2022). For white noise passes of both do better than either.
+`bayes` models the patches of a group as one Gaussian, for noise of any covariance (Lebrun, Buades,
+Morel, SIAM J. Imaging Sci. 6(3), 2013). `ridge` takes the combination of the group's patches of
+least risk (Herbreteau, Kervrann, ICIP 2022). For white noise passes of both do best.
 """
 
 from collections.abc import Callable

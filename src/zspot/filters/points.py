@@ -15,8 +15,7 @@ _SIDES = ((0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1))
 def restore_points(estimate: Tensor, noisy: Tensor) -> Tensor:
     """Give point-like maxima the light that `noisy` has more of, both (C, H, W).
 
-    The loss of a single one is hidden in its noise, so it is measured over points of alike
-    brightness, as a share of it, and given back to each as a Gaussian profile.
+    The loss is measured over points of alike brightness and given back as Gaussian profiles.
     """
     return torch.stack([_restored(e, n) for e, n in zip(estimate, noisy, strict=True)])
 

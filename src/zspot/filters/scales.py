@@ -11,7 +11,7 @@ def halved(image: Tensor) -> Tensor:
     """Return (C, H, W) at half its size, rounded up, in the same units: the low half of its DCT."""
     spectrum = _forward(image)
     height, width = ((size + 1) // 2 for size in image.shape[1:])
-    low = spectrum[:, :height, :width] * _ratio(image, height, width)
+    low = spectrum[:, :height, :width] * (height * width / image[0].numel()) ** 0.5
     return _backward(low, image)
 
 
@@ -19,14 +19,9 @@ def joined(fine: Tensor, coarse: Tensor) -> Tensor:
     """Return `fine` (C, H, W) with the low frequencies of `coarse`, an image as from `halved`."""
     spectrum, low = _forward(fine), _forward(coarse)
     height, width = (max(1, int(_TAKEN * size)) for size in low.shape[1:])
-    low = low[:, :height, :width] / _ratio(fine, *coarse.shape[1:])
-    spectrum[:, :height, :width] = low
+    ratio = (coarse[0].numel() / fine[0].numel()) ** 0.5
+    spectrum[:, :height, :width] = low[:, :height, :width] / ratio
     return _backward(spectrum, fine)
-
-
-def _ratio(image: Tensor, height: int, width: int) -> float:
-    """Return what keeps the values of an image whose DCT is cut to `height` x `width`."""
-    return (height * width / image[0].numel()) ** 0.5
 
 
 def _forward(image: Tensor) -> Tensor:

@@ -1,8 +1,7 @@
 """The level of white noise, from the directions in which patches of the picture vary least.
 
-Patches of a picture lie close to a space of fewer dimensions than they have pixels; white noise
-fills all of them alike. So the smallest eigenvalues of the patches' covariance are the noise's
-variance. The estimate errs upwards where texture fills every dimension.
+White noise fills all dimensions of a patch alike, a picture only some: the smallest eigenvalues are
+the noise's variance. The estimate errs upwards where texture fills every dimension.
 """
 
 import torch

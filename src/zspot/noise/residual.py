@@ -1,8 +1,7 @@
 """Whether what was removed follows the detail of the picture, and how even it is.
 
 Noise does not know where the picture has edges; texture that was taken for noise lies just there.
-A careful estimate removes less at detail than elsewhere, so that the two are anticorrelated; one
-that removes texture turns that round. And noise of one brightness has one strength, texture any.
+And noise of one brightness has one strength, texture any.
 """
 
 from collections.abc import Sequence
@@ -41,8 +40,7 @@ def detail_correlation(noisy: Tensor, estimate: Tensor, guide: Tensor) -> float:
 def shared_detail(noisy: Tensor, estimate: Tensor) -> float:
     """Correlate fine detail of an estimate with that of what was removed, where there is least.
 
-    About 0 to 0.3 for a good estimate. 1 where noise was kept: it is in both; -1 where the estimate
-    has what the noisy image has not.
+    About 0 to 0.3 for a good estimate, 1 where noise was kept, -1 where structure was invented.
     """
     smooth, average = LocalMean(noisy, _FINE), LocalMean(noisy, _WINDOW)
     result, removed = (
@@ -57,8 +55,7 @@ def shared_detail(noisy: Tensor, estimate: Tensor) -> float:
 def unevenness(noisy: Tensor, estimate: Tensor) -> float:
     """Say over what range the local power of what was removed varies at equal brightness.
 
-    From the lowest to the highest tenth of the pixels, natural logarithm; 0 is even. White noise
-    alone gives about 0.2, for what windows of finite size vary by.
+    From the lowest to the highest tenth of the pixels, natural logarithm; white noise gives 0.2.
     """
     average = LocalMean(noisy, _WIDER)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
@@ -72,8 +69,7 @@ def unevenness(noisy: Tensor, estimate: Tensor) -> float:
 def coherence(image: Tensor) -> float:
     """Say how far the gradients of (C, H, W) agree on one direction in each window, 0 to 1.
 
-    Edges, lines and hair have a direction and noise has none: white noise gives less than 0.1, for
-    what windows of finite size agree by.
+    Edges, lines and hair have a direction; white noise gives less than 0.1.
     """
     # Differences over two pixels: those of neighbours share one, and would agree by that alone.
     down = image[:, 2:, 1:-1] - image[:, :-2, 1:-1]

@@ -1,7 +1,6 @@
 """Noise that makes the noise of an image white, so that a network meets only noise that it knows.
 
-What correlations lack of a white spectrum is added. That costs some of the picture, but noise of
-any kind can be removed so; what is removed then tells how to do it without the addition.
+What correlations lack of a white spectrum is added; noise of any kind can be removed so.
 """
 
 from dataclasses import dataclass

@@ -25,14 +25,9 @@ from zspot.recipe import (
     independent,
 )
 
-SIMILAR = {"grey": 0.35, "colour": 0.65}
-"""Weight of the non-local estimate where the noise is white and of one strength."""
-
+SIMILAR = {"grey": 0.35, "colour": 0.65}  # weight of the non-local estimate for white noise
 GUARD = 1.5  # where more than this many times the usual was removed it was texture
-
-UNEVEN_TIMES = 1.5
-"""Deviation of white noise of changing strength to that of what the pretrained estimate removed, as
-the non-local estimate takes it."""
+UNEVEN_TIMES = 1.5  # deviation of white noise that changes to that of what the network removed
 
 SEARCH = {
     "fast": {"grey": "coarse", "colour": "coarse"},
@@ -46,12 +41,10 @@ MEDIAN_WINDOW, MEAN_WINDOW = 24.0, 16.0
 """Deviation in pixels of the windows whose median, or mean, of what was removed becomes zero."""
 
 STEPS = {"balanced": 80, "best": 300}  # steps of learning on, at most
+CROP, BATCH = 128, 2  # side of the crops that it sees, pixels, and crops a step
 
-CROP, BATCH = 128, 2
-"""Side of the crops that it sees, pixels, and crops a step."""
-
+# Draws of the noise that is added to noise that the network does not know.
 DRAWS = {"fast": 4, "balanced": 8, "large": 4, "best": 16}
-"""Draws of the noise that is added to noise that the network does not know."""
 
 EPOCHS = 40  # A small image is seen no more often than this, or its noise is learned
 

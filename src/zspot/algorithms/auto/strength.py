@@ -1,9 +1,7 @@
 """How strong correlated noise is taken to be, relative to what the pretrained estimate removed.
 
-That is less than all of it, so greater strengths are tried on parts of the image. What they remove
-in addition is picture, in colour, if it has a direction and its channels agree more than those of
-the noise. In grey it is noise if it goes on with what the non-local estimate took in addition, or
-else does not follow the detail of the picture.
+That is less than all of it, so greater strengths are tried on parts of the image, and what they
+remove in addition is judged; docs/method/auto.md says how.
 """
 
 from collections.abc import Callable

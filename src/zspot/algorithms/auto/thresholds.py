@@ -12,8 +12,7 @@ class Thresholds:
 
     # Correlations between neighbouring pixels, in every direction, between which noise is white.
     white: tuple[float, float] = (-0.15, 0.03)
-    # Mean correlation down and across below which faint noise is white, and above which any may be
-    # a camera's.
+    # Mean correlation down and across from which noise, faint or not, may be a camera's.
     white_faint: float = 0.15
     # Correlation between channels below which noise is white.
     between: float = 0.15
@@ -21,12 +20,10 @@ class Thresholds:
     # of one strength.
     even: float = 1.5
     # Variance that the first estimate removes over that of the directions in which patches vary
-    # least. Where it is less, texture was measured as noise, and learning on would remove that;
-    # where it is more, the noise is not white, and learning on would keep it.
+    # least. Where it is less, texture was measured as noise; where more, the noise is not white.
     agreed: tuple[float, float] = (0.75, 1.03)
     # Share of the image's variance below which correlated noise is weak: stronger noise needs the
-    # whole image to be told from the picture, and its local median is no surer a centre than its
-    # mean.
+    # whole image to be told from the picture.
     weak: float = 0.12
     # Correlation between neighbouring pixels from which much of the noise is left at half the size.
     coarse: float = 0.5
@@ -38,20 +35,17 @@ class Thresholds:
     texture: tuple[float, float] = (0.9, 1.05)
     # Faint noise of a camera: unevenness, from noise to texture.
     broken: tuple[float, float] = (2.0, 2.6)
-    # Colour: coherence, and correlation of channels beyond the noise's, in sum, of what a greater
-    # strength removes in addition; from noise to picture.
+    # Colour: coherence and agreement of channels, in sum, of what a greater strength removes more.
     picture: tuple[float, float] = (1.0, 1.2)
     # Share of the measured variance that the first estimate removes where it knows the noise.
     removed: tuple[float, float] = (0.8, 1.1)
     # The first of these where it looks white, which it knows: texture may be measured as noise.
     removed_white: float = 0.4
-    # Share of it that another estimate must remove in addition to be better, where that does not
-    # follow detail, and in any case.
+    # Share of it that a better estimate removes in addition, not along detail, and in any case.
     more: tuple[float, float] = (0.035, 0.25)
     # Correlation with detail up to which it does not.
     follows: float = 0.35
-    # Correlation of neighbours in the measured noise less that in what is removed in addition, up
-    # to which the two are the same noise.
+    # Difference in correlation of neighbours up to which two noises are the same.
     finer: float = 0.3
     # What learning on must remove, over what the first estimate removes: less kept noise.
     kept: float = 0.95

@@ -1,8 +1,7 @@
 """Noise that the image is measured to hold and the pretrained network does not know.
 
-Where the noise report is sure of more noise than the first estimate removed, noise that was made
-white is removed instead, on a part of the image. If that removes more, and what it removes in
-addition has the grain of that noise and does not follow detail, it is the better way.
+Where the noise report is sure of more noise than the first estimate removed, the noise is made
+white first, if that proves the better way on a part of the image; see docs/method/auto.md.
 """
 
 from dataclasses import replace
