@@ -7,7 +7,6 @@ from typing import Any
 from torch import Tensor
 
 from zspot.algorithms import refill
-from zspot.core.progress import Clock, Report
 from zspot.engine import Denoised, Denoiser, run
 from zspot.noise.pca_level import white_level
 from zspot.noise.whitening import Measured
@@ -35,9 +34,11 @@ def closed_form(**finish: Any) -> Recipe:
     )
 
 
-def correlated(effort: str, pixels: int) -> Recipe:
+def correlated(effort: str, pixels: int, weak: bool) -> Recipe:
     """Return the recipe that learns from scratch on an image of correlated noise."""
-    recipe = replace(refill.recipe(effort), method="auto-scratch")
+    finish = Finish(similar=1.0, centre="median", window=_MEDIAN_WINDOW, shift=0.5)
+    finish = replace(finish, guided=not weak, removed=1.0 if weak else _TIMES)
+    recipe = replace(refill.recipe(effort), method="auto-scratch", finish=finish)
     if effort not in _STEPS:
         return recipe
     whole, crops = _STEPS[effort]
@@ -68,22 +69,10 @@ def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
         sizes = ", at two sizes" if coarse else ""
         why = f"the noise is correlated and well measured, so {_PATCHES}{sizes}"
     else:
-        recipe = correlated(effort, plane[0].numel())
+        recipe = correlated(effort, plane[0].numel(), found.variance < _WEAK)
         why = (
             "the noise is correlated, so a network learns from scratch by refilling; what it "
             "removes tells the noise for a result made of similar patches"
         )
     done = run(recipe, plane, **options)
-    if recipe.fit.steps:
-        done = finished(done, plane, options.get("report"))
     return done.explained(why, f"neighbouring pixels of the noise correlate by {found.lag_one:.2f}")
-
-
-def finished(done: Denoised, plane: Tensor, report: Report | None) -> Denoised:
-    """Return a network's result finished, its recipe too: what it removed tells the noise."""
-    assert done.recipe is not None
-    weak = bool((plane - done.mean).square().mean() < _WEAK * plane.square().mean())
-    finish = Finish(similar=1.0, centre="median", window=_MEDIAN_WINDOW, shift=0.5)
-    finish = replace(finish, guided=not weak, removed=1.0 if weak else _TIMES)
-    mean = finish.apply(done.mean, plane, Clock(report, {"finish": finish.work(plane)}))
-    return replace(done, mean=mean, recipe=replace(done.recipe, finish=finish))
