@@ -219,6 +219,7 @@ class TiffStack(Stack):
 
     def close(self) -> None:
         """Close the file."""
+        self._parts.cache_clear()
         self._tif.close()
 
 
