@@ -7,6 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from zspot.algorithms import refill
+from zspot.algorithms.auto.choice import MEAN_WINDOW, MEDIAN_WINDOW
+from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.engine import Denoised, Denoiser, run
 from zspot.noise.pca_level import white_level
 from zspot.noise.whitening import Measured
@@ -14,9 +16,7 @@ from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Recipe, UNet, i
 
 _TIMES = 0.7  # deviation of strong noise to that of what the network removed, some of it picture
 _WEAK = 0.1  # share of the image's variance; of weaker noise the network keeps too little picture
-_MEAN_WINDOW, _MEDIAN_WINDOW = 16.0, 24.0  # deviations in pixels, see `Finish.centre`
 _PATCHES = "the result is made of similar patches, without a network"
-_COARSE = 0.5  # correlation of neighbours from which much of the noise is left at half the size
 _STEPS = {"fast": (100, 300), "balanced": (200, 600)}  # on the whole of a small image, on crops
 _SMALL = 192 * 192  # pixels; many steps on crops of fewer learn the noise
 
@@ -36,7 +36,7 @@ def closed_form(**finish: Any) -> Recipe:
 
 def correlated(effort: str, pixels: int, weak: bool) -> Recipe:
     """Return the recipe that learns from scratch on an image of correlated noise."""
-    finish = Finish(similar=1.0, centre="median", window=_MEDIAN_WINDOW, shift=0.5)
+    finish = Finish(similar=1.0, centre="median", window=MEDIAN_WINDOW, shift=0.5)
     finish = replace(finish, guided=not weak, removed=1.0 if weak else _TIMES)
     recipe = replace(refill.recipe(effort), method="auto-scratch", finish=finish)
     if effort not in _STEPS:
@@ -60,14 +60,13 @@ def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
         recipe = closed_form(noise=independent(tuple(value**2 for value in level)))
         why = f"the noise is white, so {_PATCHES}"
     elif found.is_of_photons:
-        recipe = closed_form(centre="mean", window=_MEAN_WINDOW)
+        recipe = closed_form(centre="mean", window=MEAN_WINDOW)
         why = f"the noise is white and grows with the brightness; made even, {_PATCHES}"
     elif len(plane) == 1 and found.is_certain:
-        coarse = found.lag_one > _COARSE
-        scales = 2 if coarse else 1
-        recipe = closed_form(centre="mean", window=_MEAN_WINDOW, scales=scales)
-        sizes = ", at two sizes" if coarse else ""
-        why = f"the noise is correlated and well measured, so {_PATCHES}{sizes}"
+        scales = 2 if found.lag_one > THRESHOLDS.coarse else 1
+        recipe = closed_form(centre="mean", window=MEAN_WINDOW, scales=scales)
+        sizes = ", at two sizes" if scales == 2 else ""
+        why = f"the noise is well measured, so {_PATCHES}{sizes}"
     else:
         recipe = correlated(effort, plane[0].numel(), found.variance < _WEAK)
         why = (

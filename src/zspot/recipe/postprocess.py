@@ -180,15 +180,14 @@ class Finish(Part):
         found = Measured.of(noisy)
         if found.variance < _NOTHING * float(noisy.square().mean()):
             return noisy if pilot is None else pilot
-        if not found.is_of_photons:
-            lags = None if found.is_white else found.lags
-            lines = (found.slope, found.level) if found.grows else ()
-            passes = (GUIDED if found.is_white else GUIDED_CORRELATED)[self.search]
-            noise = PatchNoise(found.channels, lags, *lines)
-            passes = passes if self.guided else None
-            return nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
-        even = Stabiliser.of(found.start, found.slope)
-        pilot = None if pilot is None else even(pilot)
-        passes = GUIDED[self.search] if self.guided else None
-        noise = PatchNoise(found.correlation)
-        return even.inverse(nl_bayes(even(noisy), noise, passes=passes, pilot=pilot, tick=tick))
+        guided = GUIDED if found.is_of_photons or found.is_white else GUIDED_CORRELATED
+        passes = guided[self.search] if self.guided else None
+        if found.is_of_photons:
+            even = Stabiliser.of(found.start, found.slope)
+            pilot = None if pilot is None else even(pilot)
+            noise = PatchNoise(found.correlation)
+            return even.inverse(nl_bayes(even(noisy), noise, passes=passes, pilot=pilot, tick=tick))
+        lags = None if found.is_white else found.lags
+        lines = (found.slope, found.level) if found.grows else ()
+        noise = PatchNoise(found.channels, lags, *lines)
+        return nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
