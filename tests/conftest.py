@@ -11,7 +11,7 @@ import skimage.data
 import torch
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("tests.io_help")
+pytest.register_assert_rewrite("tests.io_help", "tests.folder_help")
 settings.register_profile(
     "zspot", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -5,65 +5,25 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
-import tifffile
 
 pytest.importorskip("distributed")
 
-from distributed import Client, LocalCluster
-
 import zspot.files.folder
-from zspot.core.errors import ClusterError, FileError
+from tests.folder_help import LONG, RECIPE, command, states, tree, wait_for
+from zspot.core.errors import FileError
 from zspot.files import denoise_file
 from zspot.files.discovery import find, is_many
 from zspot.files.folder import denoise_many
 from zspot.files.journal import NAME
 from zspot.frontends import cli
-from zspot.recipe import Fit, Predict, Recipe, UNet
+from zspot.recipe import Recipe
 
-RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(2), predict=Predict(2))
-LONG = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(20), predict=Predict(2))
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and names")
-
-
-@pytest.fixture(scope="module")
-def scheduler():
-    """A running cluster of four workers, as several machines would be."""
-    with LocalCluster(
-        n_workers=4, threads_per_worker=1, dashboard_address=":0", silence_logs=50
-    ) as cluster:
-        yield cluster.scheduler_address
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Three images in two folders, a bad one, and a file that is no image."""
-    rng = np.random.default_rng(0)
-    (tmp_path / "in/night/1").mkdir(parents=True)
-    iio.imwrite(tmp_path / "in/b.png", rng.integers(0, 255, (30, 40, 3), dtype=np.uint8))
-    iio.imwrite(tmp_path / "in/a.png", rng.integers(0, 255, (24, 30), dtype=np.uint8))
-    stack = rng.integers(0, 4000, (2, 24, 30), dtype=np.uint16)
-    tifffile.imwrite(tmp_path / "in/night/1/c.tif", stack, compression="zlib")
-    (tmp_path / "in/bad.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
-    (tmp_path / "in/notes.txt").write_text("x")
-    return tmp_path
-
-
-def states(summary) -> dict[str, str]:
-    return {outcome.item.name: outcome.state for outcome in summary.outcomes}
-
-
-def tree(path: Path) -> dict[str, bytes]:
-    files = (p for p in path.rglob("*") if p.is_file() and p.name != NAME)
-    return {str(p.relative_to(path)): p.read_bytes() for p in files}
 
 
 def alone(folder: Path) -> dict[str, bytes]:
@@ -129,105 +89,6 @@ def test_what_zspot_did_not_write_is_left_alone(folder, scheduler):
         summary = denoise_many(folder / "in", folder / "out", RECIPE, scheduler=scheduler)
         assert "zspot did not write it" in summary.outcomes[0].error
         assert (folder / "out/a.png").read_bytes() == b"precious"
-
-
-def test_a_worker_that_dies_is_replaced(folder, scheduler, one_thread):
-    """Kill each worker once, in the middle of its first file."""
-    killed, begun = [], threading.Lock()
-
-    def kill(progress):
-        if progress.done and begun.acquire(blocking=False):  # once, whichever thread is first
-            with Client(scheduler, set_as_default=False) as client:
-                killed.extend(client.run(os.getpid).values())
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
-
-    many = folder / "many"
-    many.mkdir()
-    for i in range(5):
-        (many / f"{i}.png").write_bytes((folder / "in/b.png").read_bytes())
-    summary = denoise_many(many, folder / "out", LONG, scheduler=scheduler, progress=kill)
-    assert len(killed) == 4
-    assert set(states(summary).values()) == {"done"}
-    denoise_file(many / "0.png", folder / "alone.png", LONG)
-    expected = (folder / "alone.png").read_bytes()
-    assert tree(folder / "out") == {f"{i}.png": expected for i in range(5)}
-
-
-def test_a_client_that_leaves_stops_the_workers(folder, scheduler):
-    """Leave when the first file is done and a very long one is in work."""
-    many = folder / "many"
-    many.mkdir()
-    (many / "a.png").write_bytes(b"")
-    (many / "b.png").write_bytes((folder / "in/b.png").read_bytes())
-    endless = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(10**6), predict=Predict(1))
-    begun = []
-
-    def progress(p):
-        begun.append(p.done)
-
-    def leave(outcome):
-        if outcome.item.name == "a.png":
-            deadline = time.monotonic() + 60
-            while begun[-1] <= 1 and time.monotonic() < deadline:  # a.png counts one byte
-                time.sleep(0.05)
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        denoise_many(
-            many, folder / "out", endless, scheduler=scheduler, progress=progress, ended=leave
-        )
-    with Client(scheduler, set_as_default=False) as client:
-        deadline = time.monotonic() + 60
-        while any(client.run(_busy).values()):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-    assert [p.name for p in (folder / "out").iterdir()] == [NAME]
-
-
-@pytest.mark.slow
-def test_a_scheduler_that_is_lost_is_a_line_and_the_rest_is_done_later(folder, scheduler):
-    (folder / "in/bad.png").unlink()
-    (folder / "r.toml").write_text(LONG.to_toml())
-    place = folder / "scheduler.json"
-    dask = [sys.executable, "-m"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    where = ["--scheduler-file", place, "--no-dashboard"]
-    with (
-        subprocess.Popen(
-            [*dask, "distributed.cli.dask_scheduler", "--port", "0", "--host", "127.0.0.1", *where],
-            **quiet,
-        ) as lost,
-        subprocess.Popen(
-            [*dask, "distributed.cli.dask_worker", "--nthreads", "1", *where], **quiet
-        ) as worker,
-    ):
-        wait_for(place.exists, lost)
-        address = json.loads(place.read_text())["address"]
-        recipe = ("--recipe", folder / "r.toml", "--scheduler", address)
-        run = command(folder / "in", folder / "out", *recipe)
-        wait_for(lambda: list((folder / "out").glob("*.png")), run)
-        lost.kill()
-        _, err = run.communicate()
-        worker.kill()
-    if run.returncode:  # it may have been done already
-        assert run.returncode == 1
-        assert err == "zspot: the connection to the Dask scheduler broke; run again to go on\n"
-    again = denoise_many(folder / "in", folder / "out", LONG, scheduler=scheduler)
-    assert set(states(again).values()) <= {"done", "skipped"}
-
-
-def test_a_cluster_that_has_no_worker_left_is_a_line(folder, monkeypatch):
-    monkeypatch.setattr(zspot.files.folder, "ALONE_SECONDS", 1)
-    with (
-        LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as alone,
-        pytest.raises(ClusterError, match="no worker: start one and run again"),
-    ):
-        denoise_many(folder / "in", folder / "out", RECIPE, scheduler=alone.scheduler_address)
-
-
-def _busy(dask_worker) -> bool:
-    return bool(dask_worker.active_threads)
 
 
 def test_a_zarr_folder_is_one_file(folder, scheduler):
@@ -303,23 +164,6 @@ def test_patterns_and_names_of_outputs(folder):
     for source, wrong in ((folder / "in/night", "*.bmp"), (folder / "in", "")):
         with pytest.raises(FileError, match=r"there is no image|holds the inputs"):
             find(str(source / wrong), folder / "in")
-
-
-def command(*arguments, **options):
-    return subprocess.Popen(
-        [sys.executable, "-m", "zspot", "denoise", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
-
-
-def wait_for(condition, process) -> None:
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
 
 
 @posix
@@ -404,12 +248,3 @@ def test_bad_use_is_one_line(folder, capsys, monkeypatch, arguments, says):
     assert says in err
     assert err.count("\n") == 1
     assert not (folder / "out").exists()
-
-
-def test_no_scheduler_and_no_dask_are_a_line(folder, monkeypatch):
-    monkeypatch.setattr(zspot.files.cluster, "CONNECT_SECONDS", 0.2)
-    with pytest.raises(ClusterError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        denoise_many(folder / "in", folder / "out", RECIPE, scheduler="tcp://127.0.0.1:9")
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ClusterError, match=r'pip install "zspot\[batch\]"'):
-        denoise_many(folder / "in", folder / "out", RECIPE)

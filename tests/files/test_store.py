@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,40 +17,9 @@ from numcodecs import Blosc
 
 import zspot
 import zspot.files.store
+from tests.store_help import RECIPE, noise, ome, planes_of, tree
 from zspot.core.errors import FileError
 from zspot.files import denoise_file, planes
-from zspot.recipe import Fit, Predict, Recipe, UNet
-
-RECIPE = Recipe("bsn-ins", network=UNet(width=4), fit=Fit(1), predict=Predict(1))
-
-
-def noise(*shape, dtype="uint16") -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 4000, shape).astype(dtype)
-
-
-def ome(path: Path, version: int, data: np.ndarray, chunks, axes="tzyx", levels=3, **options):
-    """Write an OME-Zarr image whose reduced copies take every second pixel of y and x."""
-    group = zarr.open_group(path, mode="w", zarr_format=version)
-    listed = []
-    for level in range(levels):
-        part = data[..., :: 2**level, :: 2**level]
-        cut = tuple(min(c, s) for c, s in zip(chunks, part.shape, strict=True))
-        group.create_array(str(level), data=part, chunks=cut, **options)
-        listed.append({"path": str(level)})
-    named = [{"name": name} for name in axes]
-    scales = {"multiscales": [{"axes": named, "datasets": listed, "name": "cells"}]}
-    group.attrs.update({"ome": scales} if version == 3 else scales)
-    label = zarr.open_group(path / "labels", mode="w", zarr_format=version)
-    label.create_array("nuclei", data=np.ones((4, 4), np.uint8), chunks=(4, 4))
-
-
-def tree(path: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
-
-
-def planes_of(data: np.ndarray) -> np.ndarray:
-    flat = data.reshape(-1, *data.shape[-2:])
-    return np.stack([zspot.denoise(plane, RECIPE) for plane in flat]).reshape(data.shape)
 
 
 @pytest.mark.parametrize(
@@ -286,135 +253,6 @@ def test_bad_use_is_a_line(tmp_path, source, target, says):
     (tmp_path / "empty.zarr").mkdir()
     with pytest.raises(FileError, match=says):
         denoise_file(tmp_path / source, tmp_path / target, RECIPE)
-
-
-KILLED = """
-import os, sys
-from pathlib import Path
-from zspot.files import denoise_file
-from tests.files.test_store import RECIPE
-
-left = int(sys.argv[1])
-
-def watched(event, arguments):
-    # what changes names and files of the two folders, one after the other
-    global left
-    if event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "open") and (
-        "b.zarr" in (name := str(arguments[0])) and name.endswith(sys.argv[2])
-    ):
-        left -= 1
-        if left == 0:
-            os._exit(9)
-
-sys.addaudithook(watched)
-denoise_file(Path("a.zarr"), Path("b.zarr"), RECIPE, overwrite=True)
-"""
-
-
-def _killed_at(folder: Path, step: int, ending: str = "") -> bool:
-    """Run in a process of its own that dies before a step of such files; say whether it did."""
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
-    command = [sys.executable, "-c", KILLED, str(step), ending]
-    environment = {**os.environ, "PYTHONPATH": paths}
-    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode == 9
-
-
-@pytest.mark.slow  # a process for each step
-def test_an_overwrite_killed_anywhere_loses_nothing_and_goes_on(tmp_path):
-    source, target = tmp_path / "a.zarr", tmp_path / "b.zarr"
-    ome(source, 3, noise(1, 2, 20, 24), (1, 1, 20, 24), levels=1)
-    denoise_file(source, tmp_path / "whole.zarr", RECIPE)
-    new, step, dead = tree(tmp_path / "whole.zarr"), 1, True
-    while dead:
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir()
-        (target / "precious").write_text("x")
-        dead = _killed_at(tmp_path, step)
-        kept = [tree(p) for p in (target, tmp_path / ".b.zarr.zspot/old") if p.is_dir()]
-        assert new in kept or {"precious": b"x"} in kept, step
-        denoise_file(source, target, RECIPE, overwrite=True)
-        assert tree(target) == new, step
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zarr", "b.zarr", "whole.zarr"]
-        step += 7
-    assert step > 50
-
-
-def test_a_chunk_half_written_by_a_killed_run_is_not_in_the_result(tmp_path):
-    source, target = tmp_path / "a.zarr", tmp_path / "b.zarr"
-    ome(source, 3, noise(1, 2, 20, 24), (1, 1, 20, 24), levels=1)
-    denoise_file(source, tmp_path / "whole.zarr", RECIPE)
-    assert _killed_at(tmp_path, 4, ".partial")  # opened and renamed: the second chunk
-    assert list(tmp_path.glob(".b.zarr.zspot/store/**/*.partial"))
-    denoise_file(source, target, RECIPE)
-    assert tree(target) == tree(tmp_path / "whole.zarr")
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_killed_after_the_store_took_its_name(tmp_path, monkeypatch, overwrite):
-    source, target = tmp_path / "a.zarr", tmp_path / "b.zarr"
-    ome(source, 3, noise(1, 2, 20, 24), (1, 1, 20, 24), levels=1)
-    if overwrite:
-        target.mkdir()
-        (target / "old").write_text("x")
-    monkeypatch.setattr(zspot.files.store, "sync_folder", _kill)
-    monkeypatch.setattr(zspot.files.store, "_clear", lambda _: None)
-    with pytest.raises(KeyboardInterrupt):
-        denoise_file(source, target, RECIPE, overwrite=overwrite)
-    monkeypatch.undo()
-    new = tree(target)
-    assert "zarr.json" in new
-    monkeypatch.setattr(planes, "run", _kill)  # nothing is left to run
-    if overwrite:
-        denoise_file(source, target, RECIPE, overwrite=True)
-    else:
-        with pytest.raises(FileError, match="exists"):
-            denoise_file(source, target, RECIPE)
-    assert tree(target) == new
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zarr", "b.zarr"]
-
-
-def _kill(*_, **__):
-    raise KeyboardInterrupt
-
-
-def _meanwhile(monkeypatch, act):
-    """Do something while the second plane is denoised."""
-    real, calls = planes.run, []
-
-    def run(*arguments, **options):
-        calls.append(1)
-        if len(calls) == 2:
-            act()
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(planes, "run", run)
-
-
-def test_a_folder_that_appears_meanwhile_is_kept(tmp_path, monkeypatch):
-    ome(tmp_path / "a.zarr", 2, noise(1, 3, 20, 24), (1, 1, 20, 24), levels=1)
-    target = tmp_path / "b.zarr"
-
-    def appear():
-        target.mkdir()
-        (target / "precious").write_text("x")
-
-    _meanwhile(monkeypatch, appear)
-    with pytest.raises(FileError, match="exists; choose another name or pass --overwrite"):
-        denoise_file(tmp_path / "a.zarr", target, RECIPE)
-    assert tree(target) == {"precious": b"x"}
-    monkeypatch.setattr(planes, "run", _kill)  # what was done is not done again
-    denoise_file(tmp_path / "a.zarr", target, RECIPE, overwrite=True)
-    assert set(tree(target)) == set(tree(tmp_path / "a.zarr"))
-
-
-@pytest.mark.parametrize("name", ["0/0.2.0.0", "0/0.0.0.0", ".zattrs"])
-def test_what_vanishes_or_changes_during_a_run_is_an_error(tmp_path, monkeypatch, name):
-    ome(tmp_path / "a.zarr", 2, noise(1, 3, 20, 24), (1, 1, 20, 24), levels=1)
-    _meanwhile(monkeypatch, lambda: (tmp_path / "a.zarr" / name).rename(tmp_path / "gone"))
-    says = r"0\.2\.0\.0 vanished" if "2" in name else "changed while it was read"
-    with pytest.raises(FileError, match=says):
-        denoise_file(tmp_path / "a.zarr", tmp_path / "b.zarr", RECIPE)
-    assert not (tmp_path / "b.zarr").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX links and pipes")
