@@ -38,7 +38,8 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
 
 autosummary_generate = True
-autodoc_typehints = "none"  # the numpydoc sections say more
+autodoc_typehints = "description"  # of fields; of functions the numpydoc sections say more
+autodoc_typehints_description_target = "documented"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False

@@ -28,39 +28,21 @@ class MadeIn:
 
 @dataclass(frozen=True)
 class Method:
-    """A denoising method as listed by `zspot.methods()`.
+    """A denoising method as listed by `zspot.methods()`."""
 
-    Attributes
-    ----------
-    name : str
-    summary : str
-        One line: what it does and what it is good for.
-    citation : str
-        The paper it implements.
-    make : callable
-        Effort -> `Recipe` or `Denoiser`.
-    needs_second : bool
-        Whether it learns from a second noisy image of the same scene.
-    pretrained : bool
-        Whether it uses weights that were trained on other pictures.
-    extra : str
-        Optional dependency of zspot that it needs, `pip install "zspot[extra]"`; empty if none.
-    shares_fit : bool
-        Whether the fit to one plane of a stack can start from that to another; see
-        `zspot.engine.shared_fit`.
-    seconds : float or None
-        Measured on one AVX2 core for a colour image of 128 x 128 pixels at effort "balanced";
-        None if it was not. Grows with the number of pixels where the method sees whole images.
-    """
-
-    name: str
-    summary: str
-    citation: str
-    make: Callable[[str], Recipe | Denoiser]
-    needs_second: bool = False
-    pretrained: bool = False
+    name: str  #: as `zspot.denoise` takes it
+    summary: str  #: one line: what it does and what it is good for
+    citation: str  #: the paper it implements
+    make: Callable[[str], Recipe | Denoiser]  #: effort -> `Recipe` or `Denoiser`
+    needs_second: bool = False  #: whether it learns from a second noisy image of the same scene
+    pretrained: bool = False  #: whether it uses weights that were trained on other pictures
+    #: optional dependency of zspot that it needs, `pip install "zspot[extra]"`; empty if none
     extra: str = ""
+    #: whether the fit to one plane of a stack can start from that to another; see
+    #: `zspot.engine.shared_fit`
     shares_fit: bool = True
+    #: Measured on one AVX2 core for a colour image of 128 x 128 pixels at effort "balanced"; None
+    #: if it was not. Grows with the number of pixels where the method sees whole images.
     seconds: float | None = None
 
 

@@ -21,21 +21,12 @@ _EFFORTS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What follows from the gap of the two probes.
+    """What follows from the gap of the two probes."""
 
-    Attributes
-    ----------
-    thresholds : tuple of float
-        Of the gap, in 255ths of the image's range.
-    hidden : tuple of float
-        Share of hidden pixels below, between and above them.
-    flat_below : float
-        See `zspot.recipe.Shuffled.threshold`.
-    """
-
-    thresholds: tuple[float, float] = (1.0, 2.0)
+    thresholds: tuple[float, float] = (1.0, 2.0)  #: of the gap, in 255ths of the image's range
+    #: share of hidden pixels below, between and above them
     hidden: tuple[float, float, float] = (0.1, 0.5, 0.9)
-    flat_below: float = 0.5
+    flat_below: float = 0.5  #: see `zspot.recipe.Shuffled.threshold`
 
 
 RELEASED = Settings()

@@ -37,33 +37,16 @@ _EFFORTS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how large.
+    """How long and how large."""
 
-    Attributes
-    ----------
-    steps : int
-        Optimiser steps.
-    components : int
-        Gaussians of the mixture.
-    samples : int
-        Of the posterior, per step, at which the score is taken.
-    width : int
-        Filters of the network of the image's posterior.
-    lr : float
-        Learning rate of Adam.
-    average : float
-        Decay of the running mean of the posterior's mean, which is the result.
-    variance : float or None
-        Mean of the noise variance before anything is seen, of the image's; None takes the variance
-        that is measured.
-    """
-
-    steps: int = 400
-    components: int = 3
-    samples: int = 5
-    width: int = 64
-    lr: float = 1e-3
-    average: float = 0.9
+    steps: int = 400  #: optimiser steps
+    components: int = 3  #: Gaussians of the mixture
+    samples: int = 5  #: of the posterior, per step, at which the score is taken
+    width: int = 64  #: filters of the network of the image's posterior
+    lr: float = 1e-3  #: learning rate of Adam
+    average: float = 0.9  #: decay of the running mean of the posterior's mean, which is the result
+    #: mean of the noise variance before anything is seen, of the image's; None takes the variance
+    #: that is measured
     variance: float | None = None
 
 

@@ -22,53 +22,31 @@ from zspot.recipe import Recipe
 
 @dataclass(frozen=True)
 class Result:
-    """A denoised image and how it came about.
+    """A denoised image and how it came about."""
 
-    Attributes
-    ----------
-    image : ndarray
-        Shape, dtype and intensity scale of the input.
-    uncertainty : float32 or float64 ndarray, or None
-        Standard deviation of each pixel over the averaged predictions, in the image's units and
-        shape; None where only one prediction was made. It shows where the method wavers; it is
-        not the error against the truth.
-    method : str
-    recipe : Recipe or None
-        What ran, complete but for the weights of `after`; None for methods that are not recipes or
-        where nothing ran.
-    reason : str
-        Why that was run.
-    losses : tuple of float
-        The fit's loss at each step, in standardised intensities.
-    timings : dict of str to float
-        Seconds of each stage and in `total`.
-    seed : int
-    device : str
-    versions : dict of str to str
-    source : ndarray or None
-        The input itself, not a copy: changing it changes what `blend` returns.
-    channel_axis : int or None
-        As it was passed.
-    valid : bool ndarray (H, W) or None
-        True where the image carries picture; the rest was left as it is. None: everywhere.
-    fitted : Fitted or None
-        What `run` can start from with a neighbouring plane, see `zspot.engine.shared_fit`; None
-        where nothing can be shared.
-    """
-
-    image: np.ndarray
+    image: np.ndarray  #: shape, dtype and intensity scale of the input
+    #: Standard deviation of each pixel over the averaged predictions, in the image's units and
+    #: shape; None where only one prediction was made. It shows where the method wavers; it is not
+    #: the error against the truth.
     uncertainty: np.ndarray | None
-    method: str
+    method: str  #: its name
+    #: what ran, complete but for the weights of `after`; None for methods that are not recipes or
+    #: where nothing ran
     recipe: Recipe | None
-    reason: str
-    losses: tuple[float, ...]
-    timings: dict[str, float]
-    seed: int
-    device: str
+    reason: str  #: why that was run
+    losses: tuple[float, ...]  #: the fit's loss at each step, in standardised intensities
+    timings: dict[str, float]  #: seconds of each stage and in `total`
+    seed: int  #: as it was passed
+    device: str  #: on which it ran
+    #: of zspot, torch, numpy and Python
     versions: dict[str, str] = field(default_factory=dict)
+    #: the input itself, not a copy: changing it changes what `blend` returns
     source: np.ndarray | None = None
-    channel_axis: int | None = None
+    channel_axis: int | None = None  #: as it was passed
+    #: True where the image carries picture; the rest was left as it is. None: everywhere.
     valid: np.ndarray | None = field(default=None, repr=False)
+    #: what `run` can start from with a neighbouring plane, see `zspot.engine.shared_fit`; None
+    #: where nothing can be shared
     fitted: Fitted | None = field(default=None, repr=False)
 
     @classmethod

@@ -32,51 +32,30 @@ _TAIL = 0.1  # share of the fit's steps that count as its begin and its end
 
 @dataclass(frozen=True)
 class Trust:
-    """How far a result can be trusted.
+    """How far a result can be trusted."""
 
-    Attributes
-    ----------
-    verdict : {"good", "check", "poor", "unknown"}
-    sentence : str
-        The verdict for a reader who knows nothing of the method.
-    whiteness : float
-        1 minus the magnitude of the correlation of neighbouring pixels in what was removed, 0 to
-        1: 1 is white.
-    correlation : float
-        That correlation itself, -1 to 1; mean of down, across and channels.
-    noise_correlation : float
-        The same of the noise according to the noise report.
-    structure : float
-        Correlation of the local strength of what was removed with the detail of the result,
-        -1 to 1; see `zspot.noise.residual`. Around 0 or below if only noise was removed.
-    removed_level : float
-        Root mean square of what was removed, image units.
-    noise_level : float
-        Of the noise according to the noise report, image units.
-    shared : float
-        Correlation of fine detail in the result with that in what was removed, where the picture
-        is flattest, -1 to 1.
-    shift : float
-        Mean or median of what was removed, whichever is smaller, relative to `removed_level`, of
-        the channel where it is largest.
-    held_out_first, held_out_last : float or None
-        Mean loss on pixels that the network was to predict without seeing their noise, over the
-        first and the last tenth of the fit, standardised intensities; None where nothing was
-        fitted.
-    """
-
-    verdict: str
-    sentence: str
+    verdict: str  #: "good", "check", "poor" or "unknown"
+    sentence: str  #: the verdict for a reader who knows nothing of the method
+    #: 1 minus the magnitude of the correlation of neighbouring pixels in what was removed, 0 to 1:
+    #: 1 is white
     whiteness: float
-    correlation: float
-    noise_correlation: float
+    correlation: float  #: that correlation itself, -1 to 1; mean of down, across and channels
+    noise_correlation: float  #: the same of the noise according to the noise report
+    #: Correlation of the local strength of what was removed with the detail of the result, -1 to 1;
+    #: see `zspot.noise.residual`. Around 0 or below if only noise was removed.
     structure: float
-    removed_level: float
-    noise_level: float
+    removed_level: float  #: root mean square of what was removed, image units
+    noise_level: float  #: of the noise according to the noise report, image units
+    #: correlation of fine detail in the result with that in what was removed, where the picture is
+    #: flattest, -1 to 1
     shared: float = 0.0
+    #: mean or median of what was removed, whichever is smaller, relative to `removed_level`, of the
+    #: channel where it is largest
     shift: float = 0.0
+    #: mean loss on pixels that the network was to predict without seeing their noise, over the
+    #: first tenth of the fit, standardised intensities; None where nothing was fitted
     held_out_first: float | None = None
-    held_out_last: float | None = None
+    held_out_last: float | None = None  #: the same over the last tenth
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""

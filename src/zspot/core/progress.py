@@ -7,21 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """One report of progress.
+    """One report of progress."""
 
-    Attributes
-    ----------
-    stage : str
-        What is being done: "look", "fit", "predict", ...
-    done, total : int
-        Work done and work in all of the whole run, in units of one fit step.
-    seconds_left : float or None
-        Expected time to the end of the run; None before anything was timed.
-    """
-
-    stage: str
-    done: float
-    total: float
+    stage: str  #: what is being done: "look", "fit", "predict", ...
+    done: float  #: work done, in units of one fit step
+    total: float  #: work of the whole run, likewise
+    #: expected time to the end of the run; None before anything was timed
     seconds_left: float | None
 
 

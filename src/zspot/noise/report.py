@@ -34,63 +34,38 @@ class NoiseReport:
     the range) on a picture that is textured everywhere, nor any noise on one even texture without
     flat parts (grass, gravel: a third too much at 10 % of the range), nor noise that compression
     took from the flat parts. Infinite where the image is too small.
-
-    Attributes
-    ----------
-    level, level_uncertainty : float64 ndarray (C,)
-        Standard deviation of the noise, units; root mean square over all intensities outside
-        clipped areas.
-    level_fraction : float64 ndarray (C,)
-        `level` divided by the channel's largest minus smallest value; 0 for a constant channel.
-    gain, gain_uncertainty : float64 ndarray (C,)
-        In variance = read_noise^2 + gain * (intensity - black), units; >= 0.
-    read_noise, read_noise_uncertainty : float64 ndarray (C,)
-        Standard deviation at `black`, units; >= 0.
-    black : float64 ndarray (C,)
-        Intensity from which the noise grows, units: the channel's smallest value, or the offset
-        of a detector where that is larger.
-    intensity, variance, variance_uncertainty : float64 ndarray (C, B)
-        Level function, units and units^2: mean intensity and noise variance of the flattest
-        blocks of each bin. Bins that hold only texture show too much.
-    clipped_low, clipped_high : float64 ndarray (C,)
-        Share of pixels that pile up at the smallest and largest value, counted, 0 to 1.
-    autocorrelation, autocorrelation_uncertainty : float64 ndarray (9, 9)
-        Mean over channels, lags -4 to 4 down and across, 1 in the centre, -1 to 1. Lags (k, l)
-        and (k, -l) are not told apart: their mean is given.
-    correlation_length, correlation_length_uncertainty : float
-        Largest lag in pixels, 0 to 4, up to which the autocorrelation along the axes exceeds 0.1.
-    channel_correlation, channel_correlation_uncertainty : float64 ndarray (C, C)
-        At lag 0, -1 to 1.
-    quantum : float64 ndarray (C,)
-        Step between the values that occur, units; 0 where none is seen.
-    blockiness : float
-        How much JPEG's 8x8 grid stands out: 1 not at all; NaN below 64 pixels.
-    notes : tuple of str
-        What limits the report, in sentences.
     """
 
+    #: (C,), standard deviation, units; root mean square over all intensities outside clipped areas
     level: np.ndarray
-    level_uncertainty: np.ndarray
+    level_uncertainty: np.ndarray  #: (C,)
+    #: (C,), `level` divided by the channel's largest minus smallest value; 0 for a constant channel
     level_fraction: np.ndarray
-    gain: np.ndarray
-    gain_uncertainty: np.ndarray
-    read_noise: np.ndarray
-    read_noise_uncertainty: np.ndarray
+    gain: np.ndarray  #: (C,), in variance = read_noise^2 + gain * (intensity - black), units; >= 0
+    gain_uncertainty: np.ndarray  #: (C,)
+    read_noise: np.ndarray  #: (C,), standard deviation at `black`, units; >= 0
+    read_noise_uncertainty: np.ndarray  #: (C,)
+    #: (C,), intensity from which the noise grows, units: the channel's smallest value, or the
+    #: offset of a detector where that is larger
     black: np.ndarray
-    intensity: np.ndarray
+    intensity: np.ndarray  #: (C, B), mean of the flattest blocks of each bin, units
+    #: (C, B), of the noise in these blocks, units^2; bins that hold only texture show too much
     variance: np.ndarray
-    variance_uncertainty: np.ndarray
-    clipped_low: np.ndarray
-    clipped_high: np.ndarray
+    variance_uncertainty: np.ndarray  #: (C, B)
+    clipped_low: np.ndarray  #: (C,), share of pixels that pile up at the smallest value, 0 to 1
+    clipped_high: np.ndarray  #: (C,), likewise at the largest value
+    #: (9, 9), mean over channels, lags -4 to 4 down and across, 1 in the centre, -1 to 1; lags
+    #: (k, l) and (k, -l) are not told apart: their mean is given
     autocorrelation: np.ndarray
-    autocorrelation_uncertainty: np.ndarray
+    autocorrelation_uncertainty: np.ndarray  #: (9, 9)
+    #: largest lag in pixels, 0 to 4, up to which the autocorrelation along the axes exceeds 0.1
     correlation_length: float
-    correlation_length_uncertainty: float
-    channel_correlation: np.ndarray
-    channel_correlation_uncertainty: np.ndarray
-    quantum: np.ndarray
-    blockiness: float
-    notes: tuple[str, ...]
+    correlation_length_uncertainty: float  #: pixels
+    channel_correlation: np.ndarray  #: (C, C), at lag 0, -1 to 1
+    channel_correlation_uncertainty: np.ndarray  #: (C, C)
+    quantum: np.ndarray  #: (C,), step between the values that occur, units; 0 where none is seen
+    blockiness: float  #: how much JPEG's 8x8 grid stands out: 1 not at all; NaN below 64 pixels
+    notes: tuple[str, ...]  #: what limits the report, in sentences
 
     @property
     def lag_one(self) -> float:

@@ -35,22 +35,15 @@ class Mask(Part):
 
 @dataclass(frozen=True)
 class Bernoulli(Mask):
-    """Random mask: each pixel stays visible with probability `keep`.
-
-    Parameters
-    ----------
-    keep : float
-        Probability in (0, 1) that a pixel stays visible.
-    per_channel : bool
-        Draw each channel's mask on its own (the paper's way) or one mask for all channels.
-        One mask for all stops noise that is correlated between channels from leaking.
-    exclusion : {"cross", "square", "none"}
-        Hidden pixels within this 3x3 neighbourhood of a visible one are not scored.
-    """
+    """Random mask: each pixel stays visible with probability `keep`."""
 
     kind = "bernoulli"
+    #: probability in (0, 1) that a pixel stays visible
     keep: Annotated[float, Range(0, 1, "()")] = 0.1
+    #: Draw each channel's mask on its own (the paper's way) or one mask for all channels. One mask
+    #: for all stops noise that is correlated between channels from leaking.
     per_channel: bool = True
+    #: hidden pixels within this 3x3 neighbourhood of a visible one are not scored
     exclusion: Annotated[str, OneOf(tuple(EXCLUSION_SIZE))] = "cross"
 
     def __post_init__(self) -> None:
@@ -75,15 +68,10 @@ class Bernoulli(Mask):
 
 @dataclass(frozen=True)
 class Stratified(Mask):
-    """Hide one random pixel, all its channels, of each `box` x `box` cell (Noise2Void).
-
-    Parameters
-    ----------
-    box : int
-        Side of a cell, at most 10; one pixel in box^2 is hidden and scored.
-    """
+    """Hide one random pixel, all its channels, of each `box` x `box` cell (Noise2Void)."""
 
     kind = "stratified"
+    #: side of a cell, at most 10; one pixel in box^2 is hidden and scored
     box: Annotated[int, Range(2, 10)] = 8
 
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:

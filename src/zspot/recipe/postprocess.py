@@ -35,61 +35,43 @@ def independent(variances: tuple[float, ...]) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Finish(Part):
-    """What is done to the averaged prediction, in this order; by default nothing.
-
-    Parameters
-    ----------
-    guard : float
-        Where more than this many times the usual was removed, it comes back; 0 is off.
-    similar : float
-        Weight in [0, 1] of a closed-form non-local estimate, which errs differently from a
-        network. The noise is that of `noise` or `removed`, else as the report measures.
-    guided : bool
-        Let the prediction guide the non-local estimate: one pass instead of three.
-    noise : tuple of float
-        Covariance of white noise between C channels, row by row (C * C values), standardised
-        intensities.
-    removed : float
-        Take as noise what the prediction removed, its deviation times this, with the correlations
-        between neighbours and channels that it has; 0 is off. A network takes away less
-        than all of correlated noise: values above 1 make up for that.
-    search : {"coarse", "sparse", "near", "usual", "wide", "widest"}
-        How far that looks for similar patches: 12 pixels (coarse: at half the places, for smaller
-        patches), 24, 48 (beyond 12 at every second row and column) or 48 at every place. For white
-        noise "coarse" looks 16 pixels far and at fewer places, every other 24.
-    follows : bool
-        Let the variance of that noise follow the brightness along a line.
-    centre : {"none", "median", "mean"}
-        "median" and "mean" move the result so that this is zero of what was removed, locally.
-        Noise that went through a camera's tone curve, or was cut off at black or white, has a
-        median near zero but not a mean; photon noise has a mean of zero.
-    window : float
-        Standard deviation in pixels of the window of that median or mean.
-    shift : float
-        How much of the way to it the result is moved, in [0, 1].
-    scales : int
-        Do everything at half the size, too, and at half of that, ..., so often in all, and take the
-        low frequencies from there: coarse grain of microscopes is told from the picture there.
-        Needs `fit.steps` = 0.
-    points : bool
-        Give point-like maxima (stars, particles) back what light was lost of them.
-    strength : float
-        Share of what was removed that stays removed, in [0, 1]; 0 returns the input.
-    """
+    """What is done to the averaged prediction, in this order; by default nothing."""
 
     family = "finish"
+    #: where more than this many times the usual was removed, it comes back; 0 is off
     guard: Annotated[float, Range(1, 10**9, zero=True)] = 0.0
+    #: Weight in [0, 1] of a closed-form non-local estimate, which errs differently from a network.
+    #: The noise is that of `noise` or `removed`, else as the report measures.
     similar: Annotated[float, Range(0, 1)] = 0.0
+    #: let the prediction guide the non-local estimate: one pass instead of three
     guided: bool = False
+    #: covariance of white noise between C channels, row by row (C * C values), standardised
+    #: intensities
     noise: tuple[float, ...] = ()
+    #: Take as noise what the prediction removed, its deviation times this, with the correlations
+    #: between neighbours and channels that it has; 0 is off. A network takes away less than all of
+    #: correlated noise: values above 1 make up for that.
     removed: Annotated[float, Range(1e-3, 100, zero=True)] = 0.0
+    #: How far that looks for similar patches: 12 pixels (coarse: at half the places, for smaller
+    #: patches), 24, 48 (beyond 12 at every second row and column) or 48 at every place. For white
+    #: noise "coarse" looks 16 pixels far and at fewer places, every other 24.
     search: Annotated[str, OneOf(SEARCHES)] = "usual"
-    follows: bool = False
+    follows: bool = False  #: let the variance of that noise follow the brightness along a line
+    #: "median" and "mean" move the result so that this is zero of what was removed, locally. Noise
+    #: that went through a camera's tone curve, or was cut off at black or white, has a median near
+    #: zero but not a mean; photon noise has a mean of zero.
     centre: Annotated[str, OneOf(("none", "median", "mean"))] = "none"
+    #: standard deviation in pixels of the window of that median or mean
     window: Annotated[float, Range(1, 10**4)] = 24.0
+    #: how much of the way to it the result is moved, in [0, 1]
     shift: Annotated[float, Range(0, 1)] = 1.0
+    #: Do everything at half the size, too, and at half of that, ..., so often in all, and take the
+    #: low frequencies from there: coarse grain of microscopes is told from the picture there. Needs
+    #: `fit.steps` = 0.
     scales: Annotated[int, Range(1, 8)] = 1
+    #: give point-like maxima (stars, particles) back what light was lost of them
     points: bool = False
+    #: share of what was removed that stays removed, in [0, 1]; 0 returns the input
     strength: Annotated[float, Range(0, 1)] = 1.0
 
     def __post_init__(self) -> None:

@@ -14,47 +14,30 @@ _START = 0.04  # learning rate it starts from, relative to the peak
 
 @dataclass(frozen=True)
 class Fit(Part):
-    """How long and how fast the network learns on the image.
-
-    Parameters
-    ----------
-    steps : int
-        Optimiser steps; 0 leaves the network as it starts.
-    lr : float
-        Peak learning rate of Adam.
-    schedule : {"cosine", "one-cycle", "constant"}
-        Cosine from `lr` to 0; one-cycle warms up over the first fifth, then cosine to 0.
-    crop : int
-        Side of the random square crops a step sees; 0 is the whole image.
-    batch : int
-        Crops of a step.
-    turns : bool
-        Turn and reflect what a step sees at random.
-    stride : int
-        Pixel-shuffle downsampling: the network works on each of the stride x stride phases by
-        itself, in which noise that is correlated over a few pixels is nearly white.
-    average : float
-        Decay of a running mean of the outputs, which then is the result; 0 is off.
-    patience : int
-        Stop when the variance of the running mean has had its minimum this many steps ago, and
-        take the mean as it was there; 0 is never. Needs `average`. The variance falls while the
-        picture is learned and rises with the noise (Wang et al., Early Stopping for Deep Image
-        Prior, TMLR 2023).
-    clip : float
-        Largest norm of the gradient of a step, longer ones are shortened; 0 is off. A small crop
-        with strong contrast can throw a high learning rate off for good.
-    """
+    """How long and how fast the network learns on the image."""
 
     family = "fit"
+    #: optimiser steps; 0 leaves the network as it starts
     steps: Annotated[int, Range(0, 10**7)] = 1200
-    lr: Annotated[float, POSITIVE] = 4e-4
+    lr: Annotated[float, POSITIVE] = 4e-4  #: peak learning rate of Adam
+    #: cosine from `lr` to 0; one-cycle warms up over the first fifth, then cosine to 0
     schedule: Annotated[str, OneOf(SCHEDULES)] = "cosine"
+    #: side of the random square crops a step sees; 0 is the whole image
     crop: Annotated[int, Range(0, 10**5)] = 0
-    batch: Annotated[int, Range(1, 10**4)] = 1
-    turns: bool = False
+    batch: Annotated[int, Range(1, 10**4)] = 1  #: crops of a step
+    turns: bool = False  #: turn and reflect what a step sees at random
+    #: pixel-shuffle downsampling: the network works on each of the stride x stride phases by
+    #: itself, in which noise that is correlated over a few pixels is nearly white
     stride: Annotated[int, Range(1, 16)] = 1
+    #: decay of a running mean of the outputs, which then is the result; 0 is off
     average: Annotated[float, Range(0, 1, "[)")] = 0.0
+    #: Stop when the variance of the running mean has had its minimum this many steps ago, and take
+    #: the mean as it was there; 0 is never. Needs `average`. The variance falls while the picture
+    #: is learned and rises with the noise (Wang et al., Early Stopping for Deep Image Prior, TMLR
+    #: 2023).
     patience: Annotated[int, Range(0, 10**7)] = 0
+    #: Largest norm of the gradient of a step, longer ones are shortened; 0 is off. A small crop
+    #: with strong contrast can throw a high learning rate off for good.
     clip: Annotated[float, Range(0, 10**6)] = 0.0
 
     def __post_init__(self) -> None:
@@ -90,48 +73,32 @@ def _cosine(progress: float) -> float:
 
 @dataclass(frozen=True)
 class Predict(Part):
-    """How the final image is made from predictions.
-
-    Parameters
-    ----------
-    passes : int
-        Random masked predictions to average. Not used where `fit.average` makes the result.
-    masked : bool
-        Hide pixels as in the fit; False shows the network the whole image.
-    whiten : bool
-        Before each pass add what makes the image's noise white, as measured by the noise report:
-        for a network that knows white noise but not this one.
-    turns : bool
-        Average over the eight rotations and reflections of the image in each pass.
-    stride : int
-        Predict each of the stride x stride pixel-shuffled phases by itself; 1 is the whole image.
-    phases : int
-        Average over predictions of stride, stride + 1, ... up to this number: of the whole image
-        and of its 2x2, 3x3, ... phases, where noise correlated over a few pixels is nearly white.
-    refine : int
-        Random-replacement refinement (AP-BSN): average this many predictions, without stride, of
-        the result with a share of its pixels replaced by the noisy ones; 0 is off.
-    refine_share : float
-        That share.
-    tile : int
-        Side in pixels of the tiles in which a large image is shown to the network, without
-        effect on the result where no dropout is drawn; 0 is the usual side.
-    window : int
-        Side in pixels of overlapping windows that the network is shown one by one, for networks
-        that learned on crops of that size; 0 is the whole image. Where `stride` is above 1 they
-        are cut from the phases.
-    """
+    """How the final image is made from predictions."""
 
     family = "predict"
+    #: Random masked predictions to average. Not used where `fit.average` makes the result.
     passes: Annotated[int, Range(1, 10**6)] = 400
-    masked: bool = True
+    masked: bool = True  #: hide pixels as in the fit; False shows the network the whole image
+    #: before each pass add what makes the image's noise white, as measured by the noise report: for
+    #: a network that knows white noise but not this one
     whiten: bool = False
+    #: average over the eight rotations and reflections of the image in each pass
     turns: bool = False
+    #: predict each of the stride x stride pixel-shuffled phases by itself; 1 is the whole image
     stride: Annotated[int, Range(1, 16)] = 1
+    #: Average over predictions of stride, stride + 1, ... up to this number: of the whole image and
+    #: of its 2x2, 3x3, ... phases, where noise correlated over a few pixels is nearly white.
     phases: Annotated[int, Range(1, 16)] = 1
+    #: random-replacement refinement (AP-BSN): average this many predictions, without stride, of the
+    #: result with a share of its pixels replaced by the noisy ones; 0 is off
     refine: Annotated[int, Range(0, 10**4)] = 0
-    refine_share: Annotated[float, Range(0, 1)] = 0.16
+    refine_share: Annotated[float, Range(0, 1)] = 0.16  #: that share
+    #: side in pixels of the tiles in which a large image is shown to the network, without effect on
+    #: the result where no dropout is drawn; 0 is the usual side
     tile: Annotated[int, Range(64, 10**5, zero=True)] = 0
+    #: Side in pixels of overlapping windows that the network is shown one by one, for networks that
+    #: learned on crops of that size; 0 is the whole image. Where `stride` is above 1 they are cut
+    #: from the phases.
     window: Annotated[int, Range(16, 10**5, zero=True)] = 0
 
     def __post_init__(self) -> None:

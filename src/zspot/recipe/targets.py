@@ -89,21 +89,15 @@ class Recorrupted(Target):
     For Gaussian noise of the variance given here the two are independent given the clean image,
     so the squared error learns the clean image although every pixel is visible (Pang et al.,
     Recorrupted-to-Recorrupted, CVPR 2021). Only for noise that is white.
-
-    Parameters
-    ----------
-    variance, slope, floor : tuple of float
-        Per channel, in standardised intensities: the noise variance is `variance` + `slope` times
-        the signal, but at least `floor`. The signal is the network's first estimate.
-    tau : float
-        Balance between the two images' noise.
     """
 
     kind = "recorrupted"
+    #: Per channel, in standardised intensities: the noise variance is `variance` + `slope` times
+    #: the signal, but at least `floor`. The signal is the network's first estimate.
     variance: tuple[float, ...]
-    slope: tuple[float, ...]
-    floor: tuple[float, ...]
-    tau: Annotated[float, POSITIVE] = 0.5
+    slope: tuple[float, ...]  #: likewise
+    floor: tuple[float, ...]  #: likewise
+    tau: Annotated[float, POSITIVE] = 0.5  #: balance between the two images' noise
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -141,26 +135,18 @@ class Shuffled(Target):
 
     Shuffling breaks the noise's correlation with what is visible; in a flat tile it changes
     nothing else.
-
-    Parameters
-    ----------
-    after : int
-        Steps after which the flat tiles are looked for; before that nothing is shuffled.
-    passes : int
-        Predictions averaged to look for them.
-    tile : int
-        Side in pixels of the tiles within which pixels are permuted.
-    threshold : float
-        The deviation in 2x2 windows of that mean, relative to its maximum, must stay below this
-        all over a tile for it to be flat.
     """
 
     kind = "shuffled"
     copies_noise = True
     upright = True
+    #: steps after which the flat tiles are looked for; before that nothing is shuffled
     after: Annotated[int, Range(1, 10**7)] = 50
-    passes: Annotated[int, Range(1, 10**4)] = 10
+    passes: Annotated[int, Range(1, 10**4)] = 10  #: predictions averaged to look for them
+    #: side in pixels of the tiles within which pixels are permuted
     tile: Annotated[int, Range(2, 64)] = 4
+    #: the deviation in 2x2 windows of that mean, relative to its maximum, must stay below this all
+    #: over a tile for it to be flat
     threshold: Annotated[float, Range(0, 1, "(]")] = 0.5
 
     @property

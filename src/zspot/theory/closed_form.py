@@ -61,36 +61,21 @@ class _Terms(NamedTuple):
 class BlindSpot:
     """The setting of Proposition 1: all visible pixels are alike.
 
-    Every parameter but `model` may be a number or an array; arrays broadcast.
-
-    Parameters
-    ----------
-    value : float or ndarray
-        Clean value x_0 of the hidden pixel, in intensities from the zero the denoiser works with.
-    sigma : float or ndarray
-        Standard deviation of the noise, intensities, at least 0.
-    noise_correlation : float or ndarray
-        lambda_n, correlation of each visible pixel's noise with the hidden one's, in [-1, 1].
-    deviation : float or ndarray
-        lambda_v, at least 0: standard deviation of x_j - x_0 in units of `sigma` (additive) or of
-        `sigma` times `value` (multiplicative).
-    visible : float or ndarray
-        M, at least 0; a fraction is meant as a mean over masks and is only an approximation.
-    model : {"additive", "multiplicative"}
-        How values deviate.
-
-    Raises
-    ------
-    TheoryError
-        If a parameter is out of range, or value and noise are both 0 and nothing is defined.
+    Every parameter but `model` may be a number or an array; arrays broadcast. TheoryError: if one
+    is out of range, or value and noise are both 0 and nothing is defined.
     """
 
+    #: clean value x_0 of the hidden pixel, in intensities from the zero the denoiser works with
     value: Any
-    sigma: Any
+    sigma: Any  #: standard deviation of the noise, intensities, at least 0
+    #: lambda_n, correlation of each visible pixel's noise with the hidden one's, in [-1, 1]
     noise_correlation: Any
+    #: lambda_v, at least 0: standard deviation of x_j - x_0 in units of `sigma` (additive) or of
+    #: `sigma` times `value` (multiplicative)
     deviation: Any
+    #: M, at least 0; a fraction is meant as a mean over masks and is only an approximation
     visible: Any
-    model: str = "additive"
+    model: str = "additive"  #: or "multiplicative": how values deviate
 
     def __post_init__(self) -> None:
         check_parameters(self)

@@ -53,21 +53,12 @@ class MaskRisk:
 class Moments:
     """Second moments E[a_j a_k] at the hidden pixel (index 0) and M visible ones.
 
-    Values and noise are taken as uncorrelated with each other.
-
-    Parameters
-    ----------
-    values, noise : float64 ndarray (M + 1, M + 1)
-        Of clean values and of noise, squared intensities, not centred.
-
-    Raises
-    ------
-    TheoryError
-        If they are not two finite symmetric matrices of one size.
+    Values and noise are taken as uncorrelated with each other. TheoryError: if they are not two
+    finite symmetric matrices of one size.
     """
 
-    values: np.ndarray
-    noise: np.ndarray
+    values: np.ndarray  #: (M + 1, M + 1), of clean values, squared intensities, not centred
+    noise: np.ndarray  #: (M + 1, M + 1), of noise, likewise
 
     def __post_init__(self) -> None:
         for name in ("values", "noise"):
@@ -144,28 +135,16 @@ class Moments:
 class Neighbours:
     """Visible pixels that each have their own noise correlation and deviation.
 
-    Parameters
-    ----------
-    value, sigma : float
-        As in `zspot.theory.BlindSpot`.
-    noise_correlation : float ndarray (M,)
-        With the hidden pixel. Visible pixels are correlated only through it: j with k by the
-        product of their values here.
-    deviation : float ndarray (M,)
-        As in `zspot.theory.BlindSpot`, of each visible pixel.
-    model : {"additive", "multiplicative"}
-
-    Raises
-    ------
-    TheoryError
-        If a parameter is out of range or the vectors differ in length.
+    TheoryError: if a parameter is out of range or the vectors differ in length.
     """
 
-    value: float
-    sigma: float
+    value: float  #: as in `zspot.theory.BlindSpot`
+    sigma: float  #: as in `zspot.theory.BlindSpot`
+    #: (M,), with the hidden pixel; visible pixels are correlated only through it: j with k by the
+    #: product of their values here
     noise_correlation: np.ndarray
-    deviation: np.ndarray
-    model: str = "additive"
+    deviation: np.ndarray  #: (M,), as in `zspot.theory.BlindSpot`, of each visible pixel
+    model: str = "additive"  #: or "multiplicative"
 
     def __post_init__(self) -> None:
         check_parameters(self)
