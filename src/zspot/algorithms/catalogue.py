@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,18 +13,6 @@ if TYPE_CHECKING:
     from zspot.recipe import Recipe
 
 EFFORTS = ("fast", "balanced", "best")
-
-
-@dataclass(frozen=True)
-class MadeIn:
-    """A function, as "zspot.algorithms.n2v:recipe", whose module is imported when it is called."""
-
-    where: str
-
-    def __call__(self, effort: str) -> Recipe | Denoiser:
-        """Return what the function makes of an effort."""
-        module, _, name = self.where.partition(":")
-        return getattr(importlib.import_module(module), name)(effort)
 
 
 @dataclass(frozen=True)
@@ -46,6 +35,11 @@ class Method:
     seconds: float | None = None
 
 
+def _make(where: str, effort: str) -> Recipe | Denoiser:
+    """Return what a function of `zspot.algorithms` makes of an effort; its module is loaded now."""
+    return pkgutil.resolve_name(f"zspot.algorithms.{where}")(effort)
+
+
 _ENTRIES = (
     Method(
         name="auto",
@@ -53,7 +47,7 @@ _ENTRIES = (
         "with simulated noise, taught on by the image itself where the noise is white.",
         citation="zspot, 2026; learning on: Pang, Zheng, Quan, Ji. Recorrupted-to-Recorrupted: "
         "Unsupervised Deep Learning for Image Denoising. CVPR 2021, pp. 2043-2052.",
-        make=MadeIn("zspot.algorithms.auto:Auto"),
+        make=partial(_make, "auto:Auto"),
         pretrained=True,
         seconds=3,
     ),
@@ -62,7 +56,7 @@ _ENTRIES = (
         summary="auto without the weights trained on photographs: nothing but the image. Slower.",
         citation="zspot, 2026; Lebrun, Buades, Morel. A Nonlocal Bayesian Image Denoising "
         "Algorithm. SIAM J. Imaging Sci. 6(3), 2013; and the reference of refill.",
-        make=MadeIn("zspot.algorithms.auto_scratch:make"),
+        make=partial(_make, "auto_scratch:make"),
         seconds=76,
     ),
     Method(
@@ -71,7 +65,7 @@ _ENTRIES = (
         "neural representation; for spatially correlated camera and microscope noise.",
         citation="Quan, Zheng, Ma, Ji. Zero-Shot Blind-spot Image Denoising via Implicit Neural "
         "Sampling. CVPR 2025, pp. 7502-7512.",
-        make=MadeIn("zspot.algorithms.bsn_ins:recipe"),
+        make=partial(_make, "bsn_ins:recipe"),
         seconds=112,
     ),
     Method(
@@ -80,7 +74,7 @@ _ENTRIES = (
         "shuffles flat parts where it is strongly so.",
         citation="Chihaoui, Favaro. Masked and Shuffled Blind Spot Denoising for Real-World "
         "Images. CVPR 2024.",
-        make=MadeIn("zspot.algorithms.mash:make"),
+        make=partial(_make, "mash:make"),
         seconds=110,
     ),
     Method(
@@ -89,7 +83,7 @@ _ENTRIES = (
         "noise; copies correlated noise.",
         citation="Quan, Chen, Pang, Ji. Self2Self With Dropout: Learning Self-Supervised Denoising "
         "From Single Image. CVPR 2020, pp. 1890-1898.",
-        make=MadeIn("zspot.algorithms.self2self:recipe"),
+        make=partial(_make, "self2self:recipe"),
         seconds=90,
     ),
     Method(
@@ -98,7 +92,7 @@ _ENTRIES = (
         "independent between pixels; copies correlated noise.",
         citation="Krull, Buchholz, Jug. Noise2Void: Learning Denoising From Single Noisy Images. "
         "CVPR 2019, pp. 2129-2137.",
-        make=MadeIn("zspot.algorithms.n2v:recipe"),
+        make=partial(_make, "n2v:recipe"),
         seconds=183,
     ),
     Method(
@@ -106,7 +100,7 @@ _ENTRIES = (
         summary="Noise2Noise: for two noisy images of the same scene; needs the second one.",
         citation="Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila. Noise2Noise: "
         "Learning Image Restoration without Clean Data. ICML 2018, pp. 2965-2974.",
-        make=MadeIn("zspot.algorithms.n2n:recipe"),
+        make=partial(_make, "n2n:recipe"),
         needs_second=True,
     ),
     Method(
@@ -114,7 +108,7 @@ _ENTRIES = (
         summary="Deep image prior: a network that learns pictures before noise, stopped in time "
         "without looking at a clean image.",
         citation="Ulyanov, Vedaldi, Lempitsky. Deep Image Prior. CVPR 2018, pp. 9446-9454.",
-        make=MadeIn("zspot.algorithms.dip:recipe"),
+        make=partial(_make, "dip:recipe"),
         shares_fit=False,
         seconds=55,
     ),
@@ -124,7 +118,7 @@ _ENTRIES = (
         "is nearly white. Loses fine detail.",
         citation="Lee, Son, Lee. AP-BSN: Self-Supervised Denoising for Real-World Images via "
         "Asymmetric PD and Blind-Spot Network. CVPR 2022, pp. 17725-17734.",
-        make=MadeIn("zspot.algorithms.ap_bsn:recipe"),
+        make=partial(_make, "ap_bsn:recipe"),
         seconds=211,
     ),
     Method(
@@ -133,7 +127,7 @@ _ENTRIES = (
         "pictures through a denoiser of white noise that the project trained.",
         citation="Cheng, Liu, Tan. Score Priors Guided Deep Variational Inference for Unsupervised "
         "Real-World Single Image Denoising. ICCV 2023, pp. 12937-12948.",
-        make=MadeIn("zspot.algorithms.score_dvi:make"),
+        make=partial(_make, "score_dvi:make"),
         pretrained=True,
         shares_fit=False,
         seconds=51,
@@ -144,7 +138,7 @@ _ENTRIES = (
         "halves. Fast; for white noise only.",
         citation="Mansour, Heckel. Zero-Shot Noise2Noise: Efficient Image Denoising without any "
         "Data. CVPR 2023, pp. 14018-14027.",
-        make=MadeIn("zspot.algorithms.zs_n2n:recipe"),
+        make=partial(_make, "zs_n2n:recipe"),
         seconds=28,
     ),
     Method(
@@ -153,7 +147,7 @@ _ENTRIES = (
         "half the size. For correlated camera noise.",
         citation="Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling. "
         "NeurIPS 2025.",
-        make=MadeIn("zspot.algorithms.refill:recipe"),
+        make=partial(_make, "refill:recipe"),
         seconds=80,
     ),
     Method(
@@ -163,7 +157,7 @@ _ENTRIES = (
         citation="Dabov, Foi, Katkovnik, Egiazarian. Image Denoising by Sparse 3-D "
         "Transform-Domain Collaborative Filtering. IEEE Trans. Image Process. 16(8), 2007, "
         "pp. 2080-2095.",
-        make=MadeIn("zspot.algorithms.bm3d:make"),
+        make=partial(_make, "bm3d:make"),
         pretrained=True,
         extra="bm3d",
         shares_fit=False,

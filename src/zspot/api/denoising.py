@@ -111,10 +111,6 @@ def run(
         in which other channels are constant are fitted afresh, and so is the first plane after
         constant ones.
 
-    Returns
-    -------
-    Result
-
     Raises
     ------
     OptionError

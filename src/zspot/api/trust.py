@@ -63,13 +63,7 @@ class Trust:
 
 
 def assess(result: Result) -> Trust:
-    """Judge a result of `zspot.run`.
-
-    Raises
-    ------
-    ImageError
-        If the result does not hold its input.
-    """
+    """Judge a result of `zspot.run`. ImageError: if the result does not hold its input."""
     if result.source is None:
         raise ImageError("this result does not hold its input: nothing to judge it by")
     return assess_images(
@@ -102,10 +96,6 @@ def assess_images(
         Of `noisy`, if it is at hand; measured otherwise.
     mask : bool ndarray (H, W) or None
         Pixels that are False carry no picture and are not judged.
-
-    Returns
-    -------
-    Trust
 
     Raises
     ------

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from zspot.core.plane import channels_first
-
 _WINDOW = 7  # pixels; in windows of this side noise does not repeat one value
 _LEAST_WINDOWS = 48  # such windows in an area that is left out: a block of JPEG has four
 _LEAST_SHARE = 2e-4  # of the image, likewise
@@ -56,16 +54,6 @@ class Valid:
         inside = out[(slice(None), *self.box)]
         inside[:, self.mask[self.box]] = box[:, self.mask[self.box]]
         return out
-
-
-def picture_of(image: np.ndarray, axis: int | None) -> np.ndarray:
-    """Return an image, with channels along `axis`, cut and filled to be picture alone, if any."""
-    channels = channels_first(image, axis)
-    valid = find_valid(channels)
-    if valid.is_all or not valid.mask.any():
-        return image
-    filled = valid.filled(channels)
-    return filled[0] if axis is None else np.moveaxis(filled, 0, axis)
 
 
 def find_valid(

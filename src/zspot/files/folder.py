@@ -97,10 +97,6 @@ def denoise_many(
     ended : callable, optional
         Called with the `Outcome` of each file as it ends.
 
-    Returns
-    -------
-    Summary
-
     Raises
     ------
     FileError, OptionError, ClusterError

@@ -95,22 +95,10 @@ def read(
 def open_stack(
     path: Name, target: Name, *, max_pixels: int = MAX_PIXELS, max_memory: int | str | None = None
 ) -> Iterator[Stack | None]:
-    """Open a file whose planes can be read and written one by one.
+    """Open a file whose planes can be read and written one by one: TIFF, ND2 or CZI.
 
-    Parameters
-    ----------
-    path : str or path-like
-        TIFF of several planes, ND2 or CZI.
-    target : str or path-like
-        File to be written.
-    max_pixels, max_memory
-        As in `read`, of one plane.
-
-    Yields
-    ------
-    Stack or None
-        None where the file must be read and written whole (`read`, `write`). What fails is a
-        `FileError`, as of `read`.
+    Arguments and errors are those of `read`, limits those of one plane; `target` is the file to be
+    written. Yields None where the file must be read and written whole (`read`, `write`).
     """
     path = Path(path)
     stack = None

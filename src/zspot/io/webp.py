@@ -20,29 +20,23 @@ refusal = partial(
 def read(path: Path, limit: Limit) -> ImageFile:
     """Read a still WebP file."""
     content = path.read_bytes()
-    chunks = dict(_chunks(content))
     if len(content) < 8 + int.from_bytes(content[4:8], "little"):
         raise FileError(f"{path} is truncated: its data end early; copy the file again")
     picture = pillow.decode(path, content, "WEBP", limit)
     data, alpha, axes = split_alpha(np.asarray(picture))
-    found = {
-        "icc": chunks.get(b"ICCP"),
-        "exif": chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"),
-        "xmp": chunks.get(b"XMP "),
-    }
-    metadata = {key: value for key, value in found.items() if value}
-    notes = check_zeros(path, content, *filter(None, found.values()))
-    if b"VP8L" not in chunks:
+    metadata = pillow.metadata_of(picture.info)
+    notes = check_zeros(path, content, *metadata.values())
+    if b"VP8L" not in _chunks(content):
         notes += ("The WebP file is lossy: it is written losslessly, so it will be larger.",)
     return ImageFile(data, axes, alpha, "webp", metadata, path, notes)
 
 
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    # RIFF: four letters, four bytes of length, then the payload padded to an even length.
+def _chunks(content: bytes) -> Iterator[bytes]:
+    """Yield the names: in RIFF before four bytes of length and the payload, of even length."""
     position = 12
     while position + 8 <= len(content):
         size = int.from_bytes(content[position + 4 : position + 8], "little")
-        yield content[position : position + 4], content[position + 8 : position + 8 + size]
+        yield content[position : position + 4]
         position += 8 + size + size % 2
 
 

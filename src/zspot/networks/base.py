@@ -14,17 +14,11 @@ LEVELS = 5  # of the Noise2Noise U-Net
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """How a network's output depends on its input.
+    """How a network's output depends on its input."""
 
-    Attributes
-    ----------
-    reach : int
-        No output pixel depends on an input pixel farther away than this, along either axis.
-    unit : int
-        Tiles must start at multiples of this: the network pools or splits pixels in such blocks.
-    """
-
+    #: no output pixel depends on an input pixel farther away than this, along either axis
     reach: int
+    #: tiles must start at multiples of this: the network pools or splits pixels in such blocks
     unit: int
 
 

@@ -14,19 +14,12 @@ from zspot.networks.base import Network, ReceptiveField, he_weights, join_phases
 
 @dataclass(frozen=True)
 class BlindSpot(Network):
-    """Centre-masked, dilated network: no output pixel depends on the same pixel of the input.
-
-    Parameters
-    ----------
-    width : int
-        Filters of a layer.
-    modules : int
-        Dilated residual blocks of each of the two branches.
-    """
+    """Centre-masked, dilated network: no output pixel depends on the same pixel of the input."""
 
     kind = "blind-spot"
     blind = True
-    width: Annotated[int, Range(2, 1024)] = 128
+    width: Annotated[int, Range(2, 1024)] = 128  #: filters of a layer
+    #: dilated residual blocks of each of the two branches
     modules: Annotated[int, Range(0, 64)] = 9
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:

@@ -17,22 +17,13 @@ _EPS = 1e-5
 
 @dataclass(frozen=True)
 class Hourglass(Network):
-    """Encoder and decoder with thin skip connections (deep image prior).
-
-    Parameters
-    ----------
-    width : int
-        Filters of every level.
-    skip : int
-        Filters of a skip connection.
-    levels : int
-    """
+    """Encoder and decoder with thin skip connections (deep image prior)."""
 
     kind = "hourglass"
     takes_codes = True
-    width: Annotated[int, Range(1, 1024)] = 128
-    skip: Annotated[int, Range(1, 256)] = 4
-    levels: Annotated[int, Range(1, 8)] = 5
+    width: Annotated[int, Range(1, 1024)] = 128  #: filters of every level
+    skip: Annotated[int, Range(1, 256)] = 4  #: filters of a skip connection
+    levels: Annotated[int, Range(1, 8)] = 5  #: each at half the size
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         return HourglassModule(self, channels, generator, inputs)

@@ -17,18 +17,12 @@ _SLOPE = 0.1
 
 @dataclass(frozen=True)
 class PartialUNet(Network):
-    """U-Net of partial convolutions, told which pixels are visible, dropout in the decoder.
-
-    Parameters
-    ----------
-    width : int
-        Filters of an encoder block; the decoder has twice as many.
-    dropout : float
-        Dropout before each convolution of the decoder, in [0, 1); stays on in prediction.
-    """
+    """U-Net of partial convolutions, told which pixels are visible, dropout in the decoder."""
 
     kind = "partial-unet"
+    #: filters of an encoder block; the decoder has twice as many
     width: Annotated[int, Range(1, 1024)] = 48
+    #: dropout before each convolution of the decoder, in [0, 1); stays on in prediction
     dropout: Annotated[float, Range(0, 1, "[)")] = 0.3
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:

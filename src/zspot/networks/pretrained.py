@@ -37,19 +37,12 @@ _SLOPE = 0.1
 
 @dataclass(frozen=True)
 class Prior(Network):
-    """The small residual U-Net that the project trains on photographs with simulated noise.
-
-    Parameters
-    ----------
-    warm : bool
-        Start from the trained weights; False starts from random ones.
-    noise : {"any", "white"}
-        What the trained weights know: noise of cameras and microscopes as well, or white noise
-        alone, which they remove better.
-    """
+    """The small residual U-Net that the project trains on photographs with simulated noise."""
 
     kind = "prior"
-    warm: bool = True
+    warm: bool = True  #: start from the trained weights; False starts from random ones
+    #: what the trained weights know: noise of cameras and microscopes as well, or white noise
+    #: alone, which they remove better
     noise: Annotated[str, OneOf(("any", "white"))] = "any"
 
     def __post_init__(self) -> None:

@@ -15,16 +15,10 @@ _SLOPE = 0.2
 
 @dataclass(frozen=True)
 class Shallow(Network):
-    """Two 3x3 and one 1x1 convolution that predict the noise (ZS-N2N).
-
-    Parameters
-    ----------
-    width : int
-        Filters of a layer.
-    """
+    """Two 3x3 and one 1x1 convolution that predict the noise (ZS-N2N)."""
 
     kind = "shallow"
-    width: Annotated[int, Range(1, 1024)] = 48
+    width: Annotated[int, Range(1, 1024)] = 48  #: filters of a layer
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         return ShallowModule(self, channels, generator)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zspot.core.plane import channels_first, check_image
-from zspot.core.valid import picture_of
+from zspot.core.valid import find_valid
 from zspot.filters.impulses import without_impulses
 from zspot.filters.rows import offsets_along
 from zspot.noise.blocks import GROUPS, MAX_LAG, SIDE, Spectra, cut
@@ -151,29 +151,31 @@ def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> Nois
     .. [2] Foi, Trimeche, Katkovnik, Egiazarian, "Practical Poissonian-Gaussian noise modeling and
        fitting for single-image raw-data", IEEE TIP 17, 2008, for the level function.
     """
-    picture, mended, share = _picture(np.asarray(image), channel_axis)
-    report = _measured(picture, mended, channel_axis)
-    told = _told(mended, channel_axis, left_out=picture is not image, outliers=share)
+    image = np.asarray(image)
+    channels = channels_first(image, check_image(image, channel_axis))
+    picture, mended, share = _picture(channels)
+    report = _measured(picture, mended)
+    told = _told(mended, left_out=picture is not channels, outliers=share)
     return replace(report, notes=(*told, *report.notes))
 
 
-def measure(image: np.ndarray, channel_axis: int | None) -> NoiseReport:
-    """Measure as `analyze_noise`, without looking for what that only tells in notes."""
-    picture, mended, _ = _picture(image, channel_axis)
-    return _measured(picture, mended, channel_axis)
+def measure(channels: np.ndarray) -> NoiseReport:
+    """Measure (C, H, W) as `analyze_noise`, without looking for what that only tells in notes."""
+    picture, mended, _ = _picture(channels)
+    return _measured(picture, mended)
 
 
-def _picture(image: np.ndarray, channel_axis: int | None) -> tuple[np.ndarray, np.ndarray, float]:
+def _picture(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Return what of an image is picture, the same without outliers, and their share."""
-    axis = check_image(image, channel_axis)
-    picture = picture_of(image, axis)
-    mended, share, _ = without_impulses(channels_first(picture, axis))
-    return picture, mended[0] if axis is None else np.moveaxis(mended, 0, axis), share
+    valid = find_valid(channels)
+    picture = channels if valid.is_all or not valid.mask.any() else valid.filled(channels)
+    mended, share, _ = without_impulses(picture)
+    return picture, mended, share
 
 
-def _measured(picture: np.ndarray, mended: np.ndarray, channel_axis: int | None) -> NoiseReport:
+def _measured(picture: np.ndarray, mended: np.ndarray) -> NoiseReport:
     """Measure on a picture and the same without outliers."""
-    stored = Stored.of(mended, channel_axis, picture)
+    stored = Stored.of(mended, picture)
     if not stored.scale.any():
         return _by_differences(stored, 0.0, [])
     if min(stored.values.shape[1:]) < SIDE:
@@ -182,21 +184,18 @@ def _measured(picture: np.ndarray, mended: np.ndarray, channel_axis: int | None)
     return _by_blocks(stored)
 
 
-def _told(
-    mended: np.ndarray, channel_axis: int | None, *, left_out: bool, outliers: float
-) -> list[str]:
+def _told(channels: np.ndarray, *, left_out: bool, outliers: float) -> list[str]:
     """Say in sentences what of an image is neither noise nor picture."""
     told = ["Areas without picture were left out."] if left_out else []
     if outliers:
         told.append(f"{outliers:.2%} of the pixels are isolated outliers, hot or dead pixels.")
-    channels = channels_first(mended, check_image(mended, channel_axis))
     for at, name in ((0, "Rows"), (1, "Columns")):
         level = float(offsets_along(channels, at).std(1 + at).max())
         if level:
             told.append(f"{name} have offsets of their own, of deviation {level:.3g}.")
     rows, columns = find_period(channels[0] if len(channels) == 1 else channels.mean(0)) or (1, 1)
     if rows * columns > 1:
-        is_mosaic = channel_axis is None and (rows, columns) == MOSAIC
+        is_mosaic = len(channels) == 1 and (rows, columns) == MOSAIC
         what = "It is a colour mosaic" if is_mosaic else "It shows a pattern"
         told.append(f"{what} of period {rows} x {columns} pixels.")
     return told

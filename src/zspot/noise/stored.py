@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zspot.core.plane import Plane, channels_first, check_image
+from zspot.core.plane import Plane
 from zspot.noise.blocks import MAX_BLOCKS, SIDE
 
 _PILE = 2e-3  # share of the pixels that a clipping level holds at least
@@ -31,12 +31,8 @@ class Stored:
     step: int  # between the blocks to cut, 0 if free
 
     @classmethod
-    def of(
-        cls, image: np.ndarray, channel_axis: int | None, unrepaired: np.ndarray | None = None
-    ) -> "Stored":
-        """Read an image, repaired of outliers that count as clipped all the same."""
-        axis = check_image(image, channel_axis)
-        stored = channels_first(image, axis)
+    def of(cls, stored: np.ndarray, unrepaired: np.ndarray) -> "Stored":
+        """Read (C, H, W), repaired of outliers that count as clipped all the same."""
         some, step = _sample(stored)
         plane = Plane.of(some)
         deviation = plane.values.std(axis=(1, 2), dtype=np.float64)
@@ -48,11 +44,8 @@ class Stored:
         clipped = np.zeros(some.shape, bool)
         for share, end in zip((low, high), ends, strict=True):
             clipped |= (share > 0)[:, None, None] & (some == end[:, None, None])
-        if unrepaired is not None:
-            at_ends = [channels_first(unrepaired, axis) == end[:, None, None] for end in ends]
-            low, high = (
-                s.mean((1, 2)) * (n > 0) for s, n in zip(at_ends, (low, high), strict=True)
-            )
+        at_ends = [unrepaired == end[:, None, None] for end in ends]
+        low, high = (s.mean((1, 2)) * (n > 0) for s, n in zip(at_ends, (low, high), strict=True))
         lowest, highest = (end.astype(np.float64) for end in ends)
         safe = np.where(scale > 0, scale, 1.0)
         with np.errstate(all="ignore"):

@@ -39,7 +39,7 @@ class Measured:
     @classmethod
     def of(cls, image: Tensor) -> "Measured":
         """Measure the noise of an image."""
-        report = measure(image.cpu().numpy(), 0)
+        report = measure(image.cpu().numpy())
         channels = np.outer(report.level, report.level) * report.channel_correlation
         slope = report.gain * report.grows
         shot = report.level**2 - report.read_noise**2

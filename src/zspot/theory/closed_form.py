@@ -100,11 +100,8 @@ class BlindSpot:
     def risk(self, form: str = "fraction") -> np.ndarray:
         """Return the risk, squared intensities; float64 ndarray of the parameters' shape.
 
-        Parameters
-        ----------
-        form : {"fraction", "difference"}
-            "difference" is x_0^2 minus what the visible pixels explain, as printed; "fraction" is
-            the same over one denominator, which loses no digits where the risk is small.
+        The `form` "difference" is x_0^2 minus what the visible pixels explain, as printed;
+        "fraction" is the same over one denominator, which loses no digits where the risk is small.
         """
         return self._terms().risk(form)
 
@@ -157,18 +154,9 @@ class BlindSpot:
 
 
 def rank_one_inverse(a: float, b: float, size: int) -> np.ndarray:
-    """Return the inverse of a I + b 1 1^T (Lemma 1): (I - b / (a + size b) 1 1^T) / a.
+    """Return the inverse of a I + b 1 1^T of `size` rows: (I - b / (a + size b) 1 1^T) / a.
 
-    Parameters
-    ----------
-    a, b : float
-    size : int
-        Rows, at least 1.
-
-    Raises
-    ------
-    TheoryError
-        If the matrix cannot be inverted: `a` or `a + size * b` is 0.
+    This is Lemma 1. TheoryError: if it cannot be inverted, as `a` or `a + size * b` is 0.
     """
     if size < 1:
         raise TheoryError(f"size={size}: must be at least 1")

@@ -203,14 +203,9 @@ class Neighbours:
 def over_masks(moments: Moments, masks: np.ndarray) -> MaskRisk:
     """Return the risk when the visible pixels are drawn anew for each prediction.
 
-    For each mask the weights are the best ones for the pixels that it shows. The mean of the
-    predictions is again linear, with the mean of those weights, hidden pixels counting as 0.
-
-    Parameters
-    ----------
-    moments : Moments
-    masks : bool ndarray (K, M)
-        Visible pixels of each of K predictions.
+    `masks`, bool (K, M), are the visible pixels of each of K predictions. For each mask the weights
+    are the best ones for the pixels that it shows. The mean of the predictions is again linear,
+    with the mean of those weights, hidden pixels counting as 0.
     """
     masks = np.asarray(masks, dtype=bool)
     if masks.ndim != 2 or len(masks) == 0 or masks.shape[1] != moments.visible:
