@@ -58,7 +58,8 @@ class Plane:
             return self.image.copy()  # not the round trip through float32
         values = self.values.copy()
         values[self.varying] = mean
-        out = self.to_image(values)
+        out = self.offset[:, None, None] + values.astype(np.float64) * self.scale
+        out = cast(out, self.image.dtype)
         out[~self.varying] = self.image[~self.varying]  # which rounding must not touch
         return out
 
@@ -68,11 +69,6 @@ class Plane:
         spread[self.varying] = deviation
         precise = np.result_type(self.image.dtype, np.float32)
         return (spread.astype(np.float64) * self.scale).astype(precise)
-
-    def to_image(self, values: np.ndarray) -> np.ndarray:
-        """Return standardised `values` (C, H, W), constant channels too, in the image's dtype."""
-        out = self.offset[:, None, None] + values.astype(np.float64) * self.scale
-        return cast(out, self.image.dtype)
 
 
 def channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:

@@ -184,9 +184,5 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
 
 
 def _converted(image: ImageFile) -> dict[str, Any]:
-    found = image.metadata
-    options: dict[str, Any] = {"quality": 95, "subsampling": 0}
-    names = {"icc": "icc_profile", "xmp": "xmp"}
-    options |= {names[key]: found[key] for key in names if key in found}
-    options |= {key: tuple(map(round, dpi)) for key, dpi in pillow.dots_per_inch(image).items()}
-    return options | ({"exif": pillow.EXIF + found["exif"]} if "exif" in found else {})
+    dpi = {key: tuple(map(round, dpi)) for key, dpi in pillow.dots_per_inch(image).items()}
+    return {"quality": 95, "subsampling": 0, **pillow.blocks_of(image), **dpi}

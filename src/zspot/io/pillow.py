@@ -66,6 +66,13 @@ def metadata_of(info: dict[Any, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
+def blocks_of(image: ImageFile) -> dict[str, bytes]:
+    """Return colour profile, XMP and EXIF of an image as options of `encode`."""
+    found = image.metadata
+    exif = EXIF + found["exif"] if "exif" in found else b""
+    return {"icc_profile": found.get("icc", b""), "xmp": found.get("xmp", b""), "exif": exif}
+
+
 def dots_per_inch(image: ImageFile) -> dict[str, tuple[float, float]]:
     """Return the resolution of an image, where it has a unit, as an option of `encode`."""
     x, y, unit = image.metadata.get("resolution", (0, 0, "none"))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -48,7 +48,5 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     elif pixels.shape[2] == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
     # exact=True keeps the colour of fully transparent pixels.
-    options: dict[str, Any] = {"lossless": True, "exact": True}
-    names = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}
-    options |= {name: image.metadata.get(key, b"") for name, key in names.items()}
+    options = {"lossless": True, "exact": True, **pillow.blocks_of(image)}
     pillow.encode(pixels, handle, "WEBP", **options)

@@ -88,7 +88,9 @@ class Evidence:
 def examine(noisy: Tensor, estimate: Tensor) -> Evidence:
     """Measure the noise on the residual of an estimate, both (C, H, W)."""
     residual = noisy - estimate
-    noise = _following(estimate, residual)
+    lines = [_line(s, r) for s, r in zip(estimate, residual, strict=True)]
+    variance, slope, floor = zip(*lines, strict=True)
+    noise = Recorrupted(variance, slope, floor)
     deviation = noise.deviation(estimate)
     darkest_to_brightest = deviation.flatten(1).amax(1) / deviation.flatten(1).amin(1)
     directed = neighbour_correlations(residual / deviation)
@@ -115,13 +117,6 @@ def examine(noisy: Tensor, estimate: Tensor) -> Evidence:
 def _along(value: float, bounds: tuple[float, float]) -> float:
     """Return how far `value` is from the first bound to the second, 0 to 1."""
     return min(1.0, max(0.0, (value - bounds[0]) / (bounds[1] - bounds[0])))
-
-
-def _following(signal: Tensor, residual: Tensor) -> Recorrupted:
-    """Return noise whose variance follows the signal as the residual's does."""
-    lines = [_line(s, r) for s, r in zip(signal, residual, strict=True)]
-    variance, slope, floor = (tuple(part) for part in zip(*lines, strict=True))
-    return Recorrupted(variance, slope, floor)
 
 
 def _line(signal: Tensor, residual: Tensor) -> tuple[float, float, float]:
