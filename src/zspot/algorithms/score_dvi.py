@@ -174,9 +174,35 @@ class ScoreDVI:
         level = 255 * math.sqrt(measured) / float(y.max() - y.min())
         weight = _weight(level)
         clock = Clock(report, {"fit": (settings.steps, 1.0)})
-        mean, deviation, losses = _fit(settings, y, prior, weight, variance, seed, clock)
+        mean, deviation, losses = self._fit(y, prior, weight, variance, seed, clock)
         told = f"noise level {level:.1f} of 255 by the prior on 4x4 phases: it weighs {weight:g}"
         return Denoised(mean, deviation, losses, {"fit": time.perf_counter() - started}, told)
+
+    def _fit(
+        self, y: Tensor, prior: Prior, weight: float, variance: float, seed: int, clock: Clock
+    ) -> tuple[Tensor, Tensor, tuple[float, ...]]:
+        """Fit the posterior; return its mean and deviation, each (C, H, W), and the bound."""
+        settings, start = self.settings, derive(seed, Purpose.NETWORK, torch.device("cpu"))
+        posterior = Posterior(y.shape[1], settings, variance, start).to(y.device)
+        draws = derive(seed, Purpose.FILL, y.device)
+        adam = torch.optim.Adam(posterior.parameters(), lr=settings.lr)
+        shape = (settings.samples, settings.components, *y.shape[1:])
+        mean, spread, losses = y[0].clone(), torch.zeros_like(y[0]), []
+        for _ in range(settings.steps):
+            q = posterior(y)
+            noise = torch.empty(shape, device=y.device).normal_(generator=draws)
+            loss = bound(q, y, prior, weight, variance, noise)
+            adam.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(posterior.parameters(), 1.0)
+            adam.step()
+            losses.append(float(loss.detach()))
+            with torch.no_grad():
+                now = (q["mean"] * q["member"]).sum(0)
+                mean = settings.average * mean + (1 - settings.average) * now
+                spread = (q["log_variance"].exp() * q["member"]).sum(0).sqrt()
+            clock.tick("fit")
+        return mean, spread, tuple(losses)
 
 
 def make(effort: str, prior: str | Path | Prior = "score") -> Denoiser:
@@ -189,39 +215,6 @@ def _weight(level: float) -> float:
     if level > _STRONG:
         return 1 / _PRIOR_WEIGHT
     return _PRIOR_WEIGHT if level <= _WEAK else 1.0
-
-
-def _fit(
-    settings: Settings,
-    y: Tensor,
-    prior: Prior,
-    weight: float,
-    variance: float,
-    seed: int,
-    clock: Clock,
-) -> tuple[Tensor, Tensor, tuple[float, ...]]:
-    """Fit the posterior; return its mean and deviation, each (C, H, W), and the bound."""
-    start = derive(seed, Purpose.NETWORK, torch.device("cpu"))
-    posterior = Posterior(y.shape[1], settings, variance, start).to(y.device)
-    draws = derive(seed, Purpose.FILL, y.device)
-    adam = torch.optim.Adam(posterior.parameters(), lr=settings.lr)
-    shape = (settings.samples, settings.components, *y.shape[1:])
-    mean, spread, losses = y[0].clone(), torch.zeros_like(y[0]), []
-    for _ in range(settings.steps):
-        q = posterior(y)
-        noise = torch.empty(shape, device=y.device).normal_(generator=draws)
-        loss = bound(q, y, prior, weight, variance, noise)
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(posterior.parameters(), 1.0)
-        adam.step()
-        losses.append(float(loss.detach()))
-        with torch.no_grad():
-            now = (q["mean"] * q["member"]).sum(0)
-            mean = settings.average * mean + (1 - settings.average) * now
-            spread = (q["log_variance"].exp() * q["member"]).sum(0).sqrt()
-        clock.tick("fit")
-    return mean, spread, tuple(losses)
 
 
 @torch.no_grad()

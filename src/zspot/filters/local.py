@@ -65,32 +65,27 @@ def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
     A tone curve or a cut at black and white moves the mean of noise, which networks return, not its
     median. It is where the share of smaller values in a Gaussian window crosses one half.
     """
-    moved = [e + _local_median(n - e, window) for e, n in zip(estimate, noisy, strict=True)]
-    return torch.stack(moved)
+    return estimate + torch.stack([_local_median(c, window) for c in noisy - estimate])
 
 
 def to_local_mean(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
     """Add the local mean of `noisy - estimate` to `estimate`: that of photon noise is zero."""
-    removed = noisy - estimate
-    moved = estimate + torch.stack([_local_mean(channel, window) for channel in removed])
+    moved = estimate + torch.stack([_local_mean(c, window) for c in noisy - estimate])
     return moved + (noisy - moved).mean((1, 2), keepdim=True)
 
 
 def _local_mean(removed: Tensor, window: float) -> Tensor:
-    height, width = removed.shape
     cell = max(1, int(window // 6))  # it varies no faster than the window, either
-    coarse = LocalMean(removed, window / cell, cell)(removed)
-    return _upsampled(coarse, cell, (height, width))
+    return _upsampled(LocalMean(removed, window / cell, cell)(removed), cell, removed)
 
 
-def _upsampled(coarse: Tensor, cell: int, size: tuple[int, int]) -> Tensor:
+def _upsampled(coarse: Tensor, cell: int, like: Tensor) -> Tensor:
     fine = F.interpolate(coarse[None, None], scale_factor=cell, mode="bilinear")
-    return fine[0, 0, : size[0], : size[1]]
+    return fine[0, 0, : like.shape[0], : like.shape[1]]
 
 
 def _local_median(removed: Tensor, window: float) -> Tensor:
     """Return the local median of (H, W), which lies between the global 20 and 80 % quantiles."""
-    height, width = removed.shape
     # The median varies no faster than the window: a coarse grid of it is enough.
     cell = max(1, int(window // 6))
     sample = removed.flatten()[:: max(1, removed.numel() // 2**20)]
@@ -105,4 +100,4 @@ def _local_median(removed: Tensor, window: float) -> Tensor:
         part = (0.5 - previous) / (share - previous).clamp(min=1e-6)
         median += step * part.clamp(0, 1)
         previous = share
-    return _upsampled(median, cell, (height, width))
+    return _upsampled(median, cell, removed)

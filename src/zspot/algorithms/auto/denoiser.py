@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from zspot.algorithms.auto.choice import Choice, choose, pretrained_estimate
-from zspot.algorithms.auto.crops import spread
+from zspot.algorithms.auto.crops import samples, spread
 from zspot.algorithms.auto.evidence import examine
 from zspot.algorithms.auto.explain import reason
 from zspot.algorithms.auto.strength import SIDES, Trial, how_strong
 from zspot.algorithms.auto.thresholds import THRESHOLDS
-from zspot.algorithms.auto.unknown import measured, unknown_noise
+from zspot.algorithms.auto.unknown import unknown_noise
 from zspot.core.progress import Report, looking
 from zspot.engine import Denoised, run
+from zspot.noise.whitening import Measured
 
+_MEASURED = 512  # side of the middle of the image whose noise is measured, pixels
 _LEAST = 1e-12  # variance that keeps divisions finite
 _ALL = "the noise report finds no more noise than that"
 _KEPT = "learning on removed less than the pretrained estimate and is left out"
@@ -46,7 +48,7 @@ class Auto:
         first = run(pretrained_estimate("fast"), sample, seed=seed, report=report, memory=memory)
         evidence = examine(sample, first.mean)
         choice = choose(evidence, plane.shape, self.effort)
-        noise = measured(plane)
+        noise = Measured.of(samples(plane, _MEASURED)[0])
         share = float((sample - first.mean).square().mean()) / max(noise.variance, _LEAST)
         few, many = THRESHOLDS.removed
         camera = len(plane) > 1 and evidence.correlation > THRESHOLDS.camera[1]

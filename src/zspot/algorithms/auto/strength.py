@@ -47,12 +47,6 @@ def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) 
 
     It is tried on `side` x `side` pixels in the middle, see `crops.samples`.
     """
-    parts = _parts(recipe, plane, side, report)
-    return _in_colour(parts) if len(plane) > 1 else _in_grey(parts)
-
-
-def _parts(recipe: Recipe, plane: Tensor, side: int, report: Report | None) -> list[_Part]:
-    """Return the parts of the image on which strengths are tried."""
     predict = replace(recipe.predict, turns=False)
     first = replace(recipe, predict=predict, finish=Finish())
     plain = replace(recipe.finish, search="near", guard=0.0, centre="none", strength=1.0)
@@ -67,7 +61,8 @@ def _parts(recipe: Recipe, plane: Tensor, side: int, report: Report | None) -> l
 
         return _Part(noisy, pilot, estimate)
 
-    return [part(noisy) for noisy in samples(plane, side)]
+    judge = _in_colour if len(plane) > 1 else _in_grey
+    return judge([part(noisy) for noisy in samples(plane, side)])
 
 
 def _in_colour(parts: list[_Part]) -> Trial:

@@ -16,12 +16,7 @@ from zspot.engine import run
 from zspot.noise.residual import detail_correlation, neighbour_correlation
 from zspot.noise.whitening import Measured
 
-_MEASURED, _TRIED = 512, 256  # sides of what the noise is measured, and removed on trial, pixels
-
-
-def measured(plane: Tensor) -> Measured:
-    """Measure the noise in the middle of a plane (C, H, W)."""
-    return Measured.of(samples(plane, _MEASURED)[0])
+_TRIED = 256  # side of what the noise is removed from on trial, pixels
 
 
 def unknown_noise(choice: Choice, plane: Tensor, noise: Measured, report: Report | None) -> Choice:
