@@ -11,7 +11,7 @@ from zspot.core.errors import TheoryError
 
 MODELS = ("additive", "multiplicative")
 _CHUNK = 8192  # samples drawn at a time, for memory
-_SINGULAR = 1e-12  # smallest pivot, relative to the largest moment, that counts as one
+_SINGULAR = 1e-12  # smallest singular value, relative to the largest, that counts as one
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,7 @@ class Moments:
         Of several best ones the shortest: there the visible pixels repeat each other.
         """
         both = self.values + self.noise
-        matrix, target = both[1:, 1:], both[1:, 0]
-        if _regular(matrix):
-            weights = np.linalg.solve(matrix, target)
-        else:
-            weights = np.linalg.pinv(matrix, rcond=_SINGULAR, hermitian=True) @ target
+        weights = np.linalg.lstsq(both[1:, 1:], both[1:, 0], rcond=_SINGULAR)[0]
         return Solution(weights, self.risk(weights), self.loss(weights))
 
 
@@ -224,17 +220,6 @@ def _window_moments(image: np.ndarray, side: int) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(image, (side, side), axis=(1, 2))
     rows = windows.transpose(1, 2, 0, 3, 4).reshape(-1, image.shape[0] * side * side)
     return rows.T @ rows / len(rows)
-
-
-def _regular(matrix: np.ndarray) -> bool:
-    """Whether a matrix of moments can be inverted without blowing up rounding errors."""
-    if not matrix.size:
-        return True
-    try:
-        pivots = np.diag(np.linalg.cholesky(matrix)) ** 2
-    except np.linalg.LinAlgError:
-        return False
-    return bool(pivots.min() > _SINGULAR * np.diag(matrix).max())
 
 
 def check_choice(name: str, choice: str, allowed: tuple[str, ...]) -> None:
