@@ -12,7 +12,7 @@ import numpy as np
 import skimage.data
 
 import zspot
-from zspot.frontends.noise_words import explain
+from zspot.noise.words import explain
 
 clean = skimage.data.camera()[60:316, 120:376].astype(float)
 rng = np.random.default_rng(1)

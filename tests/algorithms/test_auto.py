@@ -15,8 +15,8 @@ from tests.images import correlated, psnr
 from zspot.algorithms import EFFORTS
 from zspot.algorithms.auto import Evidence, choose, examine, explain, pretrained_estimate, reason
 from zspot.core.errors import RecipeError
+from zspot.core.progress import stage_in_words
 from zspot.filters.local import restore_texture, to_local_median
-from zspot.frontends.words import stage_in_words
 from zspot.networks.pretrained import AnyChannels
 from zspot.noise.pca_level import white_level
 from zspot.noise.residual import channel_correlation, coherence, detail_correlation, likeness

@@ -209,7 +209,7 @@ def test_raw_is_developed_and_written_as_tiff(tmp_path):
 def test_raw_without_rawpy(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rawpy", None)
     make_dng(tmp_path / "a.dng")
-    with pytest.raises(FileError, match=r'pip install "zspot\[raw\]"'):
+    with pytest.raises(FileError, match=r'pip install "rawpy'):
         read(tmp_path / "a.dng")
 
 

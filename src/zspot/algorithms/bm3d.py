@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from zspot.algorithms.auto import pretrained_estimate
-from zspot.core.errors import OptionError
+from zspot.core.errors import OptionError, install
 from zspot.core.progress import Clock, Report
 from zspot.engine import Denoised, Denoiser, budget, run
 from zspot.noise.pca_level import white_level
@@ -57,8 +57,8 @@ def _package() -> ModuleType:
         import bm3d
     except ImportError:
         raise OptionError(
-            "method bm3d needs the package bm3d (non-commercial licence): "
-            'pip install "zspot[bm3d]", or choose another method'
+            "method bm3d needs the package bm3d (non-commercial licence); "
+            f"{install('bm3d')}, or choose another method"
         ) from None
     return bm3d
 

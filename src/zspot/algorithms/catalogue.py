@@ -27,6 +27,7 @@ class Method:
     pretrained: bool = False  #: whether it uses weights that were trained on other pictures
     #: optional dependency of zspot that it needs, `pip install "zspot[extra]"`; empty if none
     extra: str = ""
+    licence: str = "BSD"  #: under which it may be used, its weights and `extra` included
     #: whether the fit to one plane of a stack can start from that to another; see
     #: `zspot.engine.shared_fit`
     shares_fit: bool = True
@@ -160,6 +161,7 @@ _ENTRIES = (
         make=partial(_make, "bm3d:make"),
         pretrained=True,
         extra="bm3d",
+        licence="non-commercial",
         shares_fit=False,
         seconds=5,
     ),

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from zspot.api.requests import DEFAULT_METHOD, Keywords, Request, RunKeywords, choose, lists
-from zspot.api.result import Result
+from zspot.api.result import Result, check_share
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy
 from zspot.core.errors import OptionError
 from zspot.core.memory import limit_of
@@ -24,7 +24,12 @@ MIN_PIXELS = 64  # fewer hold too little to learn from; the image is returned as
 
 @lists(Request, Keywords)
 def denoise(
-    image: Array, method: str | Recipe = DEFAULT_METHOD, **options: Unpack[Keywords]
+    image: Array,
+    method: str | Recipe = DEFAULT_METHOD,
+    *,
+    strength: float = 1.0,
+    keep_detail: float = 0.0,
+    **options: Unpack[Keywords],
 ) -> Array:
     """Denoise one noisy image, with no clean image and no training by you.
 
@@ -36,6 +41,9 @@ def denoise(
         one by one.
     method : str or Recipe
         A name from `methods()`, or a recipe to run as it stands.
+    strength, keep_detail : float in [0, 1]
+        How much of the result: 0 is the input; and the share of detail to put back, as in
+        `zspot.Result.blend`.
     effort : {"fast", "balanced", "best"}
         Time against quality; not used with a recipe.
     channel_axis : int or None
@@ -44,8 +52,9 @@ def denoise(
         The same seed gives the same result on a CPU.
     device : str
         "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", "mps".
-    progress : callable, optional
-        Called with a `Progress` after each step; an exception it raises stops the run.
+    progress : True or callable, optional
+        True shows a bar. A function is called with a `Progress` after each step; an exception it
+        raises stops the run.
     second : ndarray, optional
         Another noisy image of the same scene, shape and intensity scale with independent noise,
         for the methods that learn from two (`n2n`).
@@ -80,8 +89,12 @@ def denoise(
     """
 
     def plane(values: np.ndarray, axis: int | None) -> np.ndarray:
-        return run(values, method, **{**options, "channel_axis": axis}).image
+        done = run(values, method, **{**options, "channel_axis": axis})
+        return done.image if whole else done.blend(strength, keep_detail)
 
+    check_share("strength", strength)
+    check_share("keep_detail", keep_detail)
+    whole = (strength, keep_detail) == (1, 0)
     axis = options.get("channel_axis")
     if not is_foreign(image):
         return plane(image, axis)  # type: ignore[return-value]

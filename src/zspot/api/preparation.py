@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zspot.core.errors import ImageError, OptionError
+from zspot.core.errors import ImageError, OptionError, plainly
 from zspot.core.plane import cast, channels_first, check_image
 from zspot.core.valid import Valid, find_valid
 from zspot.filters.impulses import without_impulses
@@ -122,7 +122,7 @@ class Preparation:
             dtype = self.image.dtype
             self.image = self.image.astype(np.float64) - offsets
             self._again.append(lambda channels, axis=axis: channels - offsets_along(channels, axis))
-            self.told.append(f"offsets of {name} removed, of deviation {offsets.std():.3g}")
+            self.told.append(f"offsets of {name} removed, of deviation {plainly(offsets.std(), 3)}")
             self._undo.append(
                 lambda channels, deviation, dtype=dtype: (
                     channels if deviation else cast(channels, dtype)

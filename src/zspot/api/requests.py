@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 import numpy as np
 import torch
+from rich.console import Console
 from torch import Tensor
 
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.api.preparation import Preparation, prepare
-from zspot.core.errors import OptionError, shown
+from zspot.core.errors import OptionError, plainly, shown
 from zspot.core.memory import limit_of
 from zspot.core.plane import Plane
-from zspot.core.progress import Report
+from zspot.core.progress import Report, bar
 from zspot.engine import Denoiser, run
 from zspot.engine.shared_fit import Start, check_neighbour
 from zspot.recipe import Recipe
@@ -49,7 +50,7 @@ class Keywords(Common, total=False):
     """What `zspot.denoise` takes by keyword."""
 
     channel_axis: int | None
-    progress: Report | None
+    progress: Report | bool | None
     second: np.ndarray | None
     mask: np.ndarray | None
 
@@ -69,7 +70,7 @@ class Request:
     channel_axis: int | None = None
     seed: int = 0
     device: str = "auto"
-    progress: Report | None = None
+    progress: Any = None  # Report or None
     second: np.ndarray | None = None
     after: "Result | None" = None
     max_memory: int | str | None = None
@@ -205,14 +206,17 @@ def check_rounding(plane: Plane, mean: np.ndarray) -> None:
     span = float(np.percentile(plane.image, 99.5)) - float(plane.image.min())
     if _NOTHING_REMOVED < removed <= _ONE_COUNT and span <= _FEW_COUNTS:
         raise OptionError(
-            f"the image counts so few (noise about {removed:.2g}, nearly all values within "
+            f"the image counts so few (noise about {plainly(removed, 2)}, nearly all values within "
             f"{span:.0f}) that whole numbers would lose the result: ask for dtype float32 (--dtype "
             "float32), or dtype same (--dtype same) to round all the same"
         )
 
 
 def lists(kind: type, keywords: type) -> Callable[[Function], Function]:
-    """Let a function list and check its `**options`, by order and defaults of a dataclass."""
+    """Let a function list and check its `**options`, by order and defaults of a dataclass.
+
+    `progress=True` becomes a bar.
+    """
 
     def decorate(function: Function) -> Function:
         known, own = keywords.__annotations__, inspect.signature(function)
@@ -227,7 +231,10 @@ def lists(kind: type, keywords: type) -> Callable[[Function], Function]:
                 whole.bind(*args, **options)
             except TypeError as error:
                 raise TypeError(f"{function.__name__}() {error}") from None
-            return function(*args, **options)
+            if options.get("progress") is not True:
+                return function(*args, **options)
+            with bar("zspot", Console(stderr=True)) as report:
+                return function(*args, **{**options, "progress": report})
 
         called.__signature__ = whole  # type: ignore[attr-defined]
         return cast("Function", called)

@@ -1,5 +1,9 @@
 """What is known about a denoised image."""
 
+import base64
+import html
+import io
+import os
 import platform
 import time
 from dataclasses import dataclass, field
@@ -8,19 +12,25 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from zspot._version import __version__
+from zspot.api.pictures import compared
 from zspot.api.preparation import Preparation
 from zspot.api.requests import Request, check_rounding
+from zspot.api.trust import Trust, assess_images
 from zspot.core.errors import ImageError, OptionError
 from zspot.core.plane import Plane
 from zspot.engine import Denoised
 from zspot.engine.shared_fit import Fitted, Start, fitted_to
 from zspot.filters.detail import blend, removed_detail
+from zspot.io import ImageFile, write
 from zspot.recipe import Recipe
 
+_JUDGED = 1024  # pixels; of larger images the middle is judged
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """A denoised image and how it came about."""
 
@@ -44,10 +54,11 @@ class Result:
     source: np.ndarray | None = None
     channel_axis: int | None = None  #: as it was passed
     #: True where the image carries picture; the rest was left as it is. None: everywhere.
-    valid: np.ndarray | None = field(default=None, repr=False)
+    valid: np.ndarray | None = None
     #: what `run` can start from with a neighbouring plane, see `zspot.engine.shared_fit`; None
     #: where nothing can be shared
-    fitted: Fitted | None = field(default=None, repr=False)
+    fitted: Fitted | None = None
+    told: tuple[str, ...] = ()  #: what was left out, repaired or returned as it was; also in `reason`
 
     @classmethod
     def of(
@@ -77,6 +88,7 @@ class Result:
             losses=done.losses,
             timings={**done.timings, "total": time.perf_counter() - started},
             fitted=fitted_to(plane, done, start, request.asked, shape, axis),
+            told=tuple(ready.told),
             **_asked(ready, request),
         )
 
@@ -93,8 +105,61 @@ class Result:
             losses=(),
             timings={"total": time.perf_counter() - started},
             fitted=request.fitted,
+            told=(reason, *ready.told),
             **_asked(ready, request),
         )
+
+    @cached_property
+    def trust(self) -> Trust:
+        """The verdict of `zspot.assess`, on the middle megapixel; `trust.summary` is a sentence."""
+        noisy, axis = self._input(), self.channel_axis
+        middle = tuple(
+            slice(max(0, (n - _JUDGED) // 2), max(0, (n - _JUDGED) // 2) + _JUDGED)
+            for n in noisy.shape
+        )
+        mask = None
+        if self.valid is not None:
+            grey = [part for at, part in enumerate(middle) if axis is None or at != axis % 3]
+            mask = self.valid[tuple(grey)]
+        pictures = noisy[middle], self.image[middle]
+        return assess_images(*pictures, channel_axis=axis, losses=self.losses, mask=mask)
+
+    @property
+    def removed(self) -> np.ndarray:
+        """What was removed, input - image, as floats."""
+        precise = np.result_type(self.image.dtype, np.float32)
+        return self._input().astype(precise) - self.image.astype(precise)
+
+    def plot(self) -> Image.Image:
+        """Return a picture of before, after and what was removed; notebooks show it."""
+        return compared(self._input(), self.image, self.channel_axis)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write `image` to a file, whose suffix chooses the format; see `zspot.io.write`."""
+        axis = self.channel_axis
+        data = self.image if axis is None else np.moveaxis(self.image, axis, -1)
+        write(path, ImageFile(data, "YX" if axis is None else "YXS"), overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.image.shape))
+        seconds = self.timings.get("total", 0)
+        why = self.reason.split(";")[0] if self.method.startswith("auto") else ""
+        lines = (
+            f"{self.image.dtype} {size}, by {self.method} in {seconds:.1f} s on {self.device}",
+            "" if self.source is None else self.trust.summary,
+            "; ".join(self.told),
+            why if why not in self.told else "",
+            "more: .image .removed .uncertainty .plot() .blend(strength) .save(path) .trust",
+        )
+        return "\n  ".join(filter(None, lines))
+
+    def _repr_html_(self) -> str:
+        text = f"<pre>{html.escape(repr(self))}</pre>"
+        if self.source is None:
+            return text
+        self.plot().save(png := io.BytesIO(), "PNG")
+        data = base64.b64encode(png.getvalue()).decode()
+        return f'{text}<img alt="before, after, removed" src="data:image/png;base64,{data}">'
 
     @cached_property
     def removed_detail(self) -> np.ndarray:

@@ -5,16 +5,20 @@ Noise has the strength and the correlation of the noise report, and does not kno
 
 import math
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from zspot.api.preparation import prepare
-from zspot.api.result import Result
 from zspot.core.errors import ImageError
 from zspot.core.plane import Plane
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.noise.residual import detail_correlation, neighbour_correlation, shared_detail
+from zspot.noise.words import briefly
+
+if TYPE_CHECKING:
+    from zspot.api.result import Result
 
 # Up to the first, what was removed leaves detail alone; from the second it follows it.
 STRUCTURE = (0.28, 0.4)
@@ -28,6 +32,18 @@ EVEN = 0.5  # of it, from which noise kept in flat parts makes the removal follo
 SHIFTED = 0.25  # mean and median of what was removed from a channel, relative to its strength
 _WINDOW_AREA = 4 * math.pi * 4.0**2  # pixels that a window of `noise.residual` averages over
 _TAIL = 0.1  # share of the fit's steps that count as its begin and its end
+# What can be found: the verdict, and its sentence of at most 11 words.
+_SAID = {
+    "nothing": ("unknown", "Nothing was removed."),
+    "unknown": ("unknown", "What was removed cannot be judged: compare by eye."),
+    "lost": ("poor", "Removed, and real detail with it: lower the strength."),
+    "shifted": ("check", "Removed; colours or brightness moved: compare before you measure."),
+    "invented": ("check", "Removed; fine structure in the result may be invented."),
+    "left": ("check", "Partly removed; what was removed did no harm."),
+    "detail": ("check", "Removed; compare fine detail before you rely on it."),
+    "coarse": ("check", "Removed more coarsely than the noise is: compare fine detail."),
+    "good": ("good", "Removed; what was removed looks like noise."),
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,7 @@ class Trust:
 
     verdict: str  #: "good", "check", "poor" or "unknown"
     sentence: str  #: the verdict for a reader who knows nothing of the method
+    summary: str  #: the noise, its strength and `sentence`, in at most 25 words
     #: 1 minus the magnitude of the correlation of neighbouring pixels in what was removed, 0 to 1:
     #: 1 is white
     whiteness: float
@@ -113,8 +130,11 @@ def assess_images(
     count = max(1, round(_TAIL * len(losses)))
     ends = [float(np.mean(some)) for some in (losses[:count], losses[-count:]) if some]
     first, last = ends or (None, None)
+    verdict, sentence = _judge(found, chance, strength, doubt, noise.lag_one)
     return Trust(
-        *_judge(found, chance, strength, doubt, noise.lag_one),
+        verdict,
+        sentence,
+        f"{briefly(noise, noisy.dtype)}. {sentence}",
         whiteness=1 - abs(found["correlation"]),
         noise_correlation=noise.lag_one,
         noise_level=strength,
@@ -150,41 +170,21 @@ def _removed(plane: Plane, denoised: np.ndarray) -> tuple[dict[str, float], floa
 def _judge(
     removed: dict[str, float], chance: float, noise: float, doubt: float, lag: float
 ) -> tuple[str, str]:
-    """Return the verdict and its sentence; `noise` is the level by the report, 0 if not known."""
+    """Return one of the `_SAID`; `noise` is the level by the report, 0 if not known."""
     level, structure = removed["removed_level"], removed["structure"] - chance
-    if level == 0:
-        return "unknown", "Nothing was removed: the image is as it was."
-    if noise == 0:
-        return "unknown", (
-            "The image is too small or too even to judge: compare before and after by eye."
-        )
     too_much = level > REMOVED[1] * (noise + 2 * doubt)
     coarser = removed["correlation"] - lag
-    if (structure > STRUCTURE[1] and removed["shared"] < EVEN) or (
+    lost = (structure > STRUCTURE[1] and removed["shared"] < EVEN) or (
         too_much and (coarser > COARSER or structure > STRUCTURE[0])
-    ):
-        return "poor", (
-            "What was removed follows the edges and texture of the picture, so real detail went "
-            "with the noise: lower the strength or keep detail."
-        )
-    if removed["shift"] > SHIFTED:
-        return "check", (
-            "Colours or brightness were moved as well: compare before and after before you measure."
-        )
-    if removed["shared"] < SHARED[0]:
-        return "check", (
-            "The result has fine structure where the noisy image shows none: it may be invented."
-        )
-    if level < REMOVED[0] * noise or removed["shared"] > SHARED[1]:
-        return "check", "Much of the noise is still there; what was removed did no harm."
-    if structure > STRUCTURE[0] or too_much:
-        return "check", (
-            "Some of what was removed lies where the picture has detail: compare fine detail "
-            "before you rely on it."
-        )
-    if coarser > COARSER:
-        return "check", (
-            "What was removed is coarser than the noise in flat areas: compare before and after "
-            "before you rely on fine detail."
-        )
-    return "good", "What was removed looks like noise and leaves the detail of the picture alone."
+    )
+    found = {
+        "nothing": level == 0,
+        "unknown": noise == 0,
+        "lost": lost,
+        "shifted": removed["shift"] > SHIFTED,
+        "invented": removed["shared"] < SHARED[0],
+        "left": level < REMOVED[0] * noise or removed["shared"] > SHARED[1],
+        "detail": structure > STRUCTURE[0] or too_much,
+        "coarse": coarser > COARSER,
+    }
+    return _SAID[next((what for what, is_so in found.items() if is_so), "good")]

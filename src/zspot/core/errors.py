@@ -1,8 +1,12 @@
 """Every error that a user can meet, and any other as one line."""
 
 import errno
+import re
 import reprlib
+import shlex
+import sys
 import traceback
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +88,22 @@ def shown(value: Any) -> str:
     except ValueError:  # Python does not write integers of thousands of digits
         return "a number of thousands of digits"
     return text if len(text) <= _VALUE else f"{text[: _VALUE - 20]}...{text[-17:]}"
+
+
+def plainly(value: float, digits: int) -> str:
+    """Return a number of so many digits, without an exponent where it can be."""
+    return f"{float(f'{value:.{digits}g}'):.9g}"
+
+
+def install(extra: str) -> str:
+    """Return the command that adds what an extra needs to this Python, wherever zspot is from."""
+    marked = re.compile(rf"(.*?); extra == ['\"]{extra}['\"]")
+    try:
+        found = [marked.match(line) for line in metadata.requires("zspot") or ()]
+    except metadata.PackageNotFoundError:
+        found = []
+    needed = " ".join(f'"{match[1]}"' for match in found if match) or f'"zspot[{extra}]"'
+    return f"run: {shlex.quote(sys.executable)} -m pip install {needed}"
 
 
 def os_reason(error: OSError) -> str:

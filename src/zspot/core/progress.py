@@ -1,8 +1,23 @@
-"""Progress of a long run, told to whoever asks."""
+"""Progress of a long run, told to whoever asks, in words and as a bar."""
+
+from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STAGES = {
+    "look": "looking at the noise",
+    "fit": "learning",
+    "predict": "predicting",
+    "finish": "finishing",
+    "filter": "filtering",
+}
 
 
 @dataclass(frozen=True)
@@ -66,3 +81,56 @@ class Clock:
         per_unit = (time.perf_counter() - self._started) / self._done
         left = max(0.0, self._total - self._done)
         self._report(Progress(stage, self._done, self._total, per_unit * left))
+
+
+def stage_in_words(progress: Progress) -> str:
+    """Say what is being done; a stage without words of its own is said as it is."""
+    return _STAGES.get(progress.stage, progress.stage)
+
+
+def left_in_words(progress: Progress) -> str:
+    """Say how much is done and how long the rest takes."""
+    done = f"{100 * progress.done / progress.total:.0f} %" if progress.total else "started"
+    if progress.seconds_left is None:
+        return done
+    return f"{done}, about {duration(progress.seconds_left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Write a time in its two largest units."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@contextmanager
+def bar(name: str, console: Console) -> Iterator[Report]:
+    """Show a bar with the time left, in a notebook that of tqdm, and yield what moves it."""
+    if console.is_jupyter:
+        from tqdm.auto import tqdm
+
+        with tqdm(total=100, desc=name, bar_format="{desc} {bar} {n:.0f} %{postfix}") as widget:
+
+            def move(p: Progress) -> None:
+                widget.n = 100 * p.done / p.total if p.total else 0
+                widget.set_postfix_str(f"{stage_in_words(p)}: {left_in_words(p)}")
+
+            yield move
+        return
+    from rich.markup import escape
+    from rich.progress import BarColumn, TaskProgressColumn
+    from rich.progress import Progress as Bar
+
+    columns = "{task.description}", BarColumn(), TaskProgressColumn(), "{task.fields[left]}"
+    with Bar(*columns, console=console, transient=True) as shown:
+        task = shown.add_task(escape(name), total=None, left="")
+
+        def report(p: Progress) -> None:
+            left = stage_in_words(p)
+            if p.seconds_left is not None:
+                left += f", {duration(p.seconds_left)} left"
+            shown.update(task, completed=p.done, total=p.total, left=left)
+
+        yield report

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-from zspot.core.errors import ClusterError, ZspotError
+from zspot.core.errors import ClusterError, ZspotError, install
 
 CONNECT_SECONDS = 10
 START_SECONDS = 120
@@ -23,7 +23,7 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
         import dask.config
         import distributed
     except ImportError as error:
-        raise ClusterError('folders need Dask; run: pip install "zspot[batch]"') from error
+        raise ClusterError(f"folders need Dask; {install('batch')}") from error
     # A worker holds no data between files, so only the last limit, its end, makes sense.
     memory = {f"distributed.worker.memory.{part}": False for part in ("target", "spill", "pause")}
     quiet = {"distributed.admin.log-format": "%(message)s", "logging.distributed": "critical"}

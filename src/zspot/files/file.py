@@ -52,8 +52,8 @@ def denoise_file(
         time, z and channel, Q for another stack, YX for rows and columns, S for colours.
     overwrite : bool
         Replace an existing target; otherwise that is an error.
-    progress : callable, optional
-        Called with a `Progress` over all planes.
+    progress : True or callable, optional
+        True shows a bar; a function is called with a `Progress` over all planes.
     second : Path, optional
         Another noisy file of the same scene, for methods that learn from two.
     share_fit : bool

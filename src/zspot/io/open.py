@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zspot.core.errors import FileError
+from zspot.core.errors import FileError, install
 from zspot.io.atomic import atomic_write, check_free, check_plain, os_reason
 from zspot.io.checks import MAX_PIXELS, Limit, first_line, one_kind_of_error
 from zspot.io.image_file import ImageFile, Stack
@@ -199,7 +199,7 @@ def _module(name: str, path: Path) -> Any:
             importlib.import_module(package)
     except ImportError as error:
         what = f"{path} is a file of format {_NAMES[name]}"
-        raise FileError(f'{what}; run: pip install "zspot[{kind.module}]"') from error
+        raise FileError(f"{what}; {install(kind.module)}") from error
     module = importlib.import_module(f"zspot.io.{kind.module}")
     return getattr(module, name.upper(), module)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from zspot.core.errors import MissingExtraError
+from zspot.core.errors import MissingExtraError, install
 from zspot.noise.report import NoiseReport
 
 _CROP = 128  # pixels
@@ -35,7 +35,7 @@ def plot_noise(
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise MissingExtraError('pictures need matplotlib: pip install "zspot[plot]"') from None
+        raise MissingExtraError(f"pictures need matplotlib; {install('plot')}") from None
     figure = Figure(figsize=(12, 8), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2)

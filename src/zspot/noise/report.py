@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zspot.core.errors import plainly
 from zspot.core.plane import channels_first, check_image
 from zspot.core.valid import find_valid
 from zspot.filters.impulses import without_impulses
@@ -92,11 +93,11 @@ class NoiseReport:
         if not self.level.any() and not self.level_uncertainty.any():
             return " ".join(["no noise: the image is constant.", *self.notes])
         level, doubt = rms(self.level), rms(self.level_uncertainty)
-        share = 100 * rms(self.level_fraction)
+        share = plainly(100 * rms(self.level_fraction), 2)
         nearest = max(self._neighbours, key=abs)
         far = f"correlated to {max(1, self.correlation_length):.0f} px ({nearest:.2f} at 1 px)"
         words = [
-            f"noise level {_plainly(level, 3)} ± {_plainly(doubt, 1)} ({share:.2g} % of the range)",
+            f"noise level {plainly(level, 3)} ± {plainly(doubt, 1)} ({share} % of the range)",
             "grows with brightness" if self.grows else "about even over brightness",
             "white" if self.is_white else far,
         ]
@@ -192,7 +193,7 @@ def _told(channels: np.ndarray, *, left_out: bool, outliers: float) -> list[str]
     for at, name in ((0, "Rows"), (1, "Columns")):
         level = float(offsets_along(channels, at).std(1 + at).max())
         if level:
-            told.append(f"{name} have offsets of their own, of deviation {level:.3g}.")
+            told.append(f"{name} have offsets of their own, of deviation {plainly(level, 3)}.")
     rows, columns = find_period(channels[0] if len(channels) == 1 else channels.mean(0)) or (1, 1)
     if rows * columns > 1:
         is_mosaic = len(channels) == 1 and (rows, columns) == MOSAIC
@@ -286,11 +287,6 @@ def rms(values: np.ndarray) -> float:
     if largest == 0 or not np.isfinite(largest):
         return largest
     return largest * float(np.sqrt(np.mean((values / largest) ** 2)))
-
-
-def _plainly(value: float, digits: int) -> str:
-    """Return a number of so many digits, without an exponent where it can be."""
-    return f"{float(f'{value:.{digits}g}'):.9g}"
 
 
 def _plain(value: object) -> object:

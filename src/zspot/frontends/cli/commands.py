@@ -4,13 +4,20 @@ import contextlib
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from zspot.core.progress import duration
 from zspot.core.ranges import AT_ONCE
 from zspot.frontends.cli.console import stdout, tell
+
+if TYPE_CHECKING:
+    from zspot.algorithms import Method
+
+_TIMED = 128 * 128  # pixels of the image by which methods were timed
+_COLUMNS = 80
 
 
 def noise(
@@ -40,16 +47,52 @@ def noise(
         plot_noise(report, plane, plot, channel_axis=channel_axis)
 
 
-def methods() -> None:
-    """List the methods with their citations."""
+def methods(
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="INPUT", help="Image to say for how long each would take."),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name the papers, too.")] = False,
+) -> None:
+    """List the methods: what for, whether trained weights are used, licence, time on one core."""
+    from rich.table import Table
+
     from zspot.algorithms import METHODS
 
+    planes, pixels = (1, _TIMED) if source is None else _size(source)
+    table = Table(
+        "method", "what for", "weights", "licence", "time", box=None, padding=(0, 2, 0, 0)
+    )
     for method in METHODS.values():
-        stdout.print(f"[bold]{escape(method.name)}[/bold]", highlight=False)
-        tell(f"  {method.summary}")
-        tell(f"  {method.citation}")
-        if method.seconds is not None:
-            tell(f"  about {method.seconds:g} s on one core for 128 x 128 colour pixels")
+        told = escape(f"{method.summary}\n{method.citation}" if verbose else method.summary)
+        seconds = "" if method.seconds is None else duration(planes * _seconds(method, pixels))
+        weights = "trained" if method.pretrained else "none"
+        table.add_row(method.name, told, weights, method.licence, seconds)
+    stdout.print(table, width=min(stdout.width, _COLUMNS), soft_wrap=False)
+    what = "a colour image of 128 x 128 pixels" if source is None else f"{source}"
+    tell(f"\nThe time is about that for {what}, on one core, effort balanced.")
+    tell("Papers: zspot methods --verbose.")
+
+
+def _size(source: Path) -> tuple[int, int]:
+    """Return how many planes a file has, and pixels a plane."""
+    from zspot.core.axes import iter_planes
+    from zspot.io import read
+
+    image = read(source)
+    planes = sum(1 for _ in iter_planes(image.data.shape, image.axes))
+    sizes = dict(zip(image.axes, image.data.shape, strict=True))
+    return planes, sizes["Y"] * sizes["X"]
+
+
+def _seconds(method: "Method", pixels: int) -> float:
+    """Estimate the time of a plane: learning on crops takes as long on any, all else grows."""
+    made: Any = method.make("balanced") if pixels != _TIMED else None
+    fixed = 0.0
+    if hasattr(made, "fit"):  # a recipe
+        learnt = made.fit.steps * made.fit.batch * made.fit.crop**2
+        fixed = learnt / (learnt + made.predict.passes * _TIMED / 3)
+    return (method.seconds or 0) * (fixed + (1 - fixed) * pixels / _TIMED)
 
 
 def web(

@@ -1,18 +1,17 @@
 """Lines on the terminal, and what the commands have in common."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from zspot.core.errors import one_line, printable
-from zspot.core.progress import Progress, Report
-from zspot.frontends.words import duration, stage_in_words
+from zspot.core.progress import Progress, Report, bar, duration
 
 FAILED = 1
 BAD_USE = 2
+_BEGUN, _LONG = 0.02, 60.0  # share after which the time left is sure; seconds worth a word
 
 stderr = Console(stderr=True)
 stdout = Console(soft_wrap=True)
@@ -34,23 +33,21 @@ def examples(*commands: str) -> str:
     return "\n\n".join(["Examples:", *commands])
 
 
-@contextmanager
-def progress_bar(name: str, quiet: bool) -> Iterator[Report | None]:
-    """Show a bar with the time left on a terminal; nothing if quiet."""
-    if quiet or not stderr.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, TaskProgressColumn
-    from rich.progress import Progress as Bar
+def progress_bar(name: str, quiet: bool) -> AbstractContextManager[Report | None]:
+    """Show a bar with the time left; without a terminal say it once where it is long."""
+    if quiet:
+        return nullcontext()
+    return bar(name, stderr) if stderr.is_terminal else nullcontext(_said_once(name))
 
-    columns = "{task.description}", BarColumn(), TaskProgressColumn(), "{task.fields[left]}"
-    with Bar(*columns, console=stderr, transient=True) as bar:
-        task = bar.add_task(escape(name), total=None, left="")
 
-        def report(p: Progress) -> None:
-            left = stage_in_words(p)
-            if p.seconds_left is not None:
-                left += f", {duration(p.seconds_left)} left"
-            bar.update(task, completed=p.done, total=p.total, left=left)
+def _said_once(name: str) -> Report:
+    told: list[float] = []
 
-        yield report
+    def report(p: Progress) -> None:
+        known = p.seconds_left is not None and p.done > _BEGUN * p.total
+        if known and not told:
+            told.append(p.seconds_left or 0)
+            if told[0] > _LONG:
+                tell(f"{name}: about {duration(told[0])} left", error=True)
+
+    return report

@@ -1,4 +1,4 @@
-"""`zspot denoise`: its options, and the run of one file. Many files are in `many`."""
+"""`zspot denoise`: its options, and the run of single files. Folders are in `many`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 
-from zspot.core.errors import FileError, OptionError, ZspotError
+from zspot.core.errors import FileError, OptionError, StoppedError, ZspotError, error_in_words
 from zspot.core.ranges import AT_ONCE
-from zspot.frontends.cli.console import examples, progress_bar, tell
+from zspot.frontends.cli.console import FAILED, examples, fail, progress_bar, tell
 
 if TYPE_CHECKING:
     from zspot.api import Result
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 PIPE = Path("-")  # standard input or output
 EXAMPLES = examples(
     "zspot denoise noisy.png",
-    "zspot denoise noisy.png clean.png",
+    "zspot denoise noisy.png clean.png --compare before-after.png",
+    "zspot denoise a.png b.png c.png some/",
+    "zspot denoise large.tif --preview 400,300,256,256",
     "zspot denoise cells.ome.tif cells-clean.ome.tif --effort best",
     "zspot denoise stack.tif clean.tif --axes ZYX",
     "zspot denoise stack.tif clean.tif --share-fit",
@@ -47,17 +49,15 @@ Effort = StrEnum("Effort", ["fast", "balanced", "best"])  # how much time to spe
 class Asked:
     """What `zspot denoise` is asked for; the fields are the parameters of the command line."""
 
-    source: Annotated[
-        Path, Argument(metavar="INPUT", help="Noisy file, folder or pattern; - for standard input.")
-    ]
-    target: Annotated[
-        Path | None,
+    paths: Annotated[
+        list[Path],
         Argument(
-            metavar="OUTPUT",
-            help="File to write; a folder for many; - for standard output.",
-            show_default="INPUT-denoised beside it",
+            metavar="INPUT",
+            help="Noisy files, a folder or a pattern; - for standard input. Last comes OUTPUT: the "
+            "file to write, a folder for many, - for standard output. Without it, NAME-denoised "
+            "beside INPUT.",
         ),
-    ] = None
+    ]
     method: Annotated[
         str | None, Option(help="Method; `zspot methods` lists them.", show_default="auto")
     ] = None
@@ -126,26 +126,61 @@ class Asked:
         str | None,
         Option(metavar="png", help="Format of standard output.", show_default="that of the input"),
     ] = None
+    compare: Annotated[
+        Path | None,
+        Option(metavar="FILE.png", help="Draw before, after and what was removed side by side."),
+    ] = None
+    preview: Annotated[
+        str | None,
+        Option(metavar="X,Y,W,H", help="Denoise this part alone, to see what would be done."),
+    ] = None
+    verbose: Annotated[bool, Option("--verbose", "-v", help="Say what was measured, too.")] = False
     quiet: Annotated[bool, Option("--quiet", "-q", help="Print errors only.")] = False
     overwrite: Annotated[bool, Option(help="Replace OUTPUT if it exists.")] = False
+
+    @property
+    def inputs(self) -> list[Path]:
+        """What is to be denoised: all but OUTPUT; all, where more than two files are there."""
+        several = len(self.paths) > 2 and not self.paths[-1].is_dir()
+        if several and not all(path.is_file() for path in self.paths):
+            raise OptionError(f"several files need a folder as OUTPUT: {self.paths[-1]} is none")
+        return self.paths if several or len(self.paths) == 1 else self.paths[:-1]
+
+    @property
+    def source(self) -> Path:
+        """What is to be denoised, of several the first."""
+        return self.inputs[0]
+
+    @property
+    def target(self) -> Path | None:
+        """Where the result goes, if it is said."""
+        return None if len(self.inputs) == len(self.paths) else self.paths[-1]
 
     def check(self, many: bool) -> None:
         """Refuse options that do not go together."""
         recipe, saves = self.recipe is not None, self.save_recipe is not None
         named = self.method is not None or self.effort is not None
         remote, local = self.scheduler is not None, self.workers is not None
-        two, nowhere = self.second is not None, self.target in (None, PIPE)
+        nowhere, several = self.target in (None, PIPE), many or len(self.inputs) > 1
+        single = ("second", "save_recipe", "compare", "preview")
         clashes = {
             "--recipe replaces --method and --effort: leave those two out": recipe and named,
-            "--second goes with one file: pairs of many files are not matched": many and two,
-            "--save-recipe goes with one file: the journal holds what ran": many and saves,
+            **{
+                f"--{name.replace('_', '-')} goes with one file: denoise it alone": (
+                    several and getattr(self, name) is not None
+                )
+                for name in single
+            },
+            "--preview writes no image: leave --second, --save-recipe and --compare out": (
+                self.preview is not None and any(getattr(self, name) for name in single[:3])
+            ),
             "--workers is for a local cluster: leave it or --scheduler out": remote and local,
             "--scheduler and --workers go with a folder or pattern as INPUT": (
                 not many and (remote or local)
             ),
             "many files need a folder as OUTPUT: name one after INPUT": many and nowhere,
             "--format goes with - (standard output) as OUTPUT: a file is named by its suffix": (
-                self.format is not None and (many or self.output != PIPE)
+                self.format is not None and (several or self.output != PIPE)
             ),
             "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
             "planes start from; leave one of them out": saves and self.share_fit,
@@ -153,6 +188,10 @@ class Asked:
         for message, clash in clashes.items():
             if clash:
                 raise OptionError(message)
+        if self.compare is not None:
+            from zspot.io import check_target
+
+            check_target(self.compare, self.overwrite)
         if self.save_recipe is not None:
             from zspot.io.atomic import check_free
 
@@ -161,11 +200,16 @@ class Asked:
     @property
     def output(self) -> Path:
         """Where the result goes: beside INPUT if it is not said."""
-        from zspot.io import output_name
+        from zspot.files.discovery import is_many
+        from zspot.io import is_store, output_name
 
-        if self.target is not None or self.source == PIPE:
-            return self.target or PIPE
-        return output_name(self.source, "-denoised")
+        target = self.target
+        if target is None and self.source != PIPE:
+            return output_name(self.source, "-denoised")
+        into = target is not None and target.is_dir() and not is_store(target)
+        if into and self.source != PIPE and not is_many(self.source):
+            return target / output_name(self.source).name
+        return target or PIPE
 
     @property
     def chosen(self) -> str | Recipe:
@@ -214,8 +258,29 @@ def denoise(asked: Asked) -> None:
         from zspot.frontends.cli.many import denoise_and_tell
 
         denoise_and_tell(asked)
-    else:
+    elif asked.preview is not None:
+        _preview(asked, asked.preview)
+    elif len(asked.inputs) == 1:
         _denoise_one(asked)
+    else:
+        _denoise_each(asked)
+
+
+def _denoise_each(asked: Asked) -> None:
+    """Denoise several files; those that cannot be are told, and the others done."""
+    failed = 0
+    for source in asked.inputs:
+        try:
+            _denoise_one(replace(asked, paths=[source, *filter(None, [asked.target])]))
+        except (ZspotError, OSError) as error:
+            failed = fail(error_in_words(error), FAILED)
+        except KeyboardInterrupt:
+            place = asked.inputs.index(source)
+            raise StoppedError(
+                f"cancelled: {place} of {len(asked.inputs)} files are done"
+            ) from None
+    if failed:
+        raise Exit(failed)
 
 
 def _denoise_one(asked: Asked) -> None:
@@ -236,12 +301,58 @@ def _denoise_one(asked: Asked) -> None:
         )
     if asked.save_recipe is not None:
         notes += _save(asked.save_recipe, result, asked)
+    if result.source is not None:
+        result = replace(result, image=result.blend(asked.strength, asked.keep_detail))
+    if asked.compare is not None:
+        import numpy as np
+
+        from zspot.io import ImageFile, write
+
+        sheet = ImageFile(np.asarray(result.plot()), "YXS")
+        write(asked.compare, sheet, overwrite=asked.overwrite)
     if not asked.quiet:
-        for note in notes:
-            tell(f"note: {note}", error=True)
-        seconds, device = result.timings["total"], result.device
-        name = target.name if piped else target
-        tell(f"{name}: denoised in {seconds:.1f} s on {device} ({result.reason})", error=piped)
+        name = asked.compare if asked.preview else target.name if piped else target
+        _tell_result(f"{name}", result, notes, asked.verbose, error=piped)
+
+
+def _preview(asked: Asked, window: str) -> None:
+    """Denoise a part of the first plane and draw what became of it."""
+    import numpy as np
+
+    from zspot.files.file import first_plane
+    from zspot.io import ImageFile, check_target, output_name, read, write
+    from zspot.io.atomic import temporary_folder
+
+    target = asked.target or output_name(asked.source, "-preview").with_suffix(".png")
+    check_target(target, asked.overwrite)
+    plane, axis, _ = first_plane(read(asked.source, max_memory=asked.max_memory))
+    values = plane[..., None] if axis is None else np.moveaxis(plane, axis, -1)
+    try:
+        x, y, width, height = map(int, window.split(","))
+    except ValueError:
+        x = y = width = height = -1
+    part = values[max(0, y) : y + height, max(0, x) : x + width]
+    if part.shape[:2] != (height, width) or part.size == 0:
+        size = f"{values.shape[1]} x {values.shape[0]}"
+        raise OptionError(f"--preview {window}: give X,Y,W,H, a part of the {size} pixels")
+    with temporary_folder("zspot-pipe-") as folder:
+        source, made = folder / "part.npy", folder / "denoised.npy"
+        pixels, axes = (part[..., 0], "YX") if axis is None else (part, "YXS")
+        write(source, ImageFile(np.ascontiguousarray(pixels), axes))
+        _denoise_one(replace(asked, paths=[source, made], compare=target))
+
+
+def _tell_result(
+    name: str, result: Result, notes: tuple[str, ...], verbose: bool, *, error: bool
+) -> None:
+    """Say what became of an image in a sentence, what was noted, and where asked for the rest."""
+    for note in (*notes, *result.told):
+        tell(f"note: {note}", error=True)
+    seconds, device = result.timings["total"], result.device
+    said = f"{result.reason}." if result.source is None else result.trust.summary
+    tell(f"{name}: {said} ({seconds:.1f} s on {device})", error=error)
+    if verbose:
+        tell(result.reason, error=error)
 
 
 def _save(path: Path, result: Result, asked: Asked) -> tuple[str, ...]:

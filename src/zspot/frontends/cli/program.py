@@ -61,7 +61,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return fail(stopping.CANCELLED, stopping.code)
         if hasattr(error, "format_message"):  # typer's own: unknown option, missing argument, ...
             message = error.format_message().replace("Value error, ", "")  # type: ignore[attr-defined]
-            return fail(f"{message} (see zspot --help)", BAD_USE) if message else BAD_USE
+            context = getattr(error, "ctx", None)
+            command = f" {context.info_name}" if context and context.parent else ""
+            return fail(f"{message} (see zspot{command} --help)", BAD_USE) if message else BAD_USE
         # What zspot refuses is bad use or input.
         refused = isinstance(error, ZspotError) and not isinstance(error, ClusterError)
         return fail(error_in_words(error), BAD_USE if refused else FAILED)

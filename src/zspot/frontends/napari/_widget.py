@@ -15,15 +15,13 @@ from napari.utils.notifications import show_error
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD, Result
-from zspot.api.trust import assess
 from zspot.core.axes import iter_planes
 from zspot.core.errors import RecipeError, ZspotError, error_in_words
-from zspot.core.progress import Progress
+from zspot.core.progress import Progress, left_in_words, stage_in_words
 from zspot.frontends.job import Cancelled, Job
 from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
-from zspot.frontends.noise_words import explain
-from zspot.frontends.words import left_in_words, stage_in_words
 from zspot.noise import analyze_noise
+from zspot.noise.words import explain
 from zspot.recipe import Recipe
 
 PLANE, STACK = "current plane", "whole layer"
@@ -155,12 +153,14 @@ class DenoiseWidget(widgets.Container):
         out = blended(part, values, results, 1, 0)
         made = Layer.create(out, layer_state(layer, part, results[0]), "image")
         self._viewer.add_layer(made)
+        layer.visible = False  # it would cover the result, or be added to it
         assert isinstance(made, Image)
         self._made = made, part, (values, results)
         self._after(True)
         seconds = sum(r.timings["total"] for r in results)
         self.status.value = f"done in {seconds:.1f} s on {results[0].device}"
-        self.text.value = f"{assess(results[0]).sentence}\n\n{results[0].reason}"
+        known = results[0]
+        self.text.value = "\n\n".join((known.trust.summary, *known.told, f"({known.reason})"))
 
     def _busy(self, on: bool) -> None:
         if not on:

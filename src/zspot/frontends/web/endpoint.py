@@ -11,12 +11,11 @@ import gradio as gr
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
 from zspot.api.result import check_share
-from zspot.api.trust import assess
 from zspot.core.errors import FileError, ZspotError, error_in_words
+from zspot.core.progress import left_in_words
 from zspot.frontends.job import Cancelled
 from zspot.frontends.web import texts
 from zspot.frontends.web.session import Session, Sessions
-from zspot.frontends.words import left_in_words
 
 _DENOISE = """Denoise an image file into the same kind of file, with its metadata. Sends
 {"state": "running", "done": 0 to 1, "left": words} while it runs and at the end the file with
@@ -74,8 +73,7 @@ class Endpoint:
                 done = news.done / news.total if news.total else 0.0
                 yield None, {"state": "running", "done": done, "left": left_in_words(news)}
             path = session.blend(strength, keep_detail)
-            trust = assess(session.results[0])
-            known = texts.report_of(session.results[-1], session.seconds, trust)
+            known = texts.report_of(session.results[0], session.seconds)
         yield str(path), {"state": "done", **known}
 
     def noise(self, file: str, request: gr.Request) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from gradio import themes
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
-from zspot.api.trust import assess
 from zspot.core.errors import FileError, ZspotError, error_in_words, one_line
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
@@ -206,9 +205,9 @@ class Page:
             return
         number = int(plane) - 1
         yield idle | {
-            self.status: texts.status(texts.summary(session.results[-1], session.seconds)),
+            self.status: texts.status(texts.summary(session.results[number], session.seconds)),
             self.viewer: views.pictures(session, number, 1, 0),
-            self.trust: texts.trust_panel(assess(session.results[number])),
+            self.trust: texts.trust_panel(session.results[number]),
             self.after: gr.update(visible=True),
             self.download: _download(path),
             self.strength: 1,
@@ -245,7 +244,7 @@ class Page:
             return gr.skip()
         number = int(plane) - 1
         results = session.results
-        trust = texts.trust_panel(assess(results[number])) if results else ""
+        trust = texts.trust_panel(results[number]) if results else ""
         return {self.viewer: views.pictures(session, number, strength, keep), self.trust: trust}
 
     def come(self, request: gr.Request) -> None:

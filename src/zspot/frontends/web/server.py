@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zspot.core.errors import FileError, MissingExtraError, OptionError
+from zspot.core.errors import FileError, MissingExtraError, OptionError, install
 from zspot.frontends.sample_images import EXAMPLES
 from zspot.io import ImageFile, write
 from zspot.io.atomic import temporary_folder
@@ -86,9 +86,7 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     try:
         from zspot.frontends.web.page import CSS, Page, theme
     except ImportError as error:
-        raise MissingExtraError(
-            f'the web page needs gradio: pip install "zspot[web]" ({error})'
-        ) from None
+        raise MissingExtraError(f"the web page needs gradio; {install('web')} ({error})") from None
     from starlette.middleware import Middleware
 
     from zspot.frontends.web.guard import Guard, check_password

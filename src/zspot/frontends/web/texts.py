@@ -5,12 +5,11 @@ import json
 from pathlib import Path
 
 from zspot.api import Result
-from zspot.api.trust import Trust
-from zspot.core.progress import Progress
-from zspot.frontends.noise_words import explain
-from zspot.frontends.words import left_in_words, stage_in_words
+from zspot.core.errors import plainly
+from zspot.core.progress import Progress, left_in_words, stage_in_words
 from zspot.io import ImageFile
 from zspot.noise import NoiseReport
+from zspot.noise.words import explain
 
 INTRO = """# zspot
 Removes noise from one image and gives back the same kind of file. The default method has small \
@@ -21,8 +20,8 @@ WAITING = "waiting for a free core"
 LOOKING = "looking at the noise"
 STOPPING = "stopping"
 CANCELLED = "Cancelled: nothing was changed."
-REMOVED = "Before minus after; black -{0:.3g}, grey 0, white {0:.3g}."
-UNCERTAINTY = """How much the averaged predictions differ: black 0, yellow {:.3g}. It shows where \
+REMOVED = "Before minus after; black -{0}, grey 0, white {0}."
+UNCERTAINTY = """How much the averaged predictions differ: black 0, yellow {}. It shows where \
 the method wavers, not the error."""
 VERDICTS = {
     "good": "Looks right",
@@ -85,15 +84,16 @@ def noise_report(report: NoiseReport, correlation: Path, crop: Path, plane: str)
     )
 
 
-def trust_panel(trust: Trust) -> str:
-    """Return the verdict, its sentence and the numbers behind it."""
-    levels = f"{trust.removed_level:.3g} / {trust.noise_level:.3g}"
+def trust_panel(result: Result) -> str:
+    """Return the verdict, its sentence, what else was done, and unfolding the rest."""
+    trust = result.trust
+    levels = f"{plainly(trust.removed_level, 3)} / {plainly(trust.noise_level, 3)}"
     white = f"{trust.whiteness:.2f}; noise in flat areas {1 - abs(trust.noise_correlation):.2f}"
     hidden = "Loss on pixels hidden from the network"
     fit = "nothing was fitted"
     if trust.held_out_first is not None:
         hidden += ", begin to end of the fit"
-        fit = f"{trust.held_out_first:.3g} to {trust.held_out_last:.3g}"
+        fit = f"{plainly(trust.held_out_first, 3)} to {plainly(trust.held_out_last or 0, 3)}"
     rows = (
         ("Removed, against the noise found", levels),
         ("Whiteness of what was removed (1: neighbours unrelated)", white),
@@ -106,14 +106,20 @@ def trust_panel(trust: Trust) -> str:
     return (
         f'<section class="zs-trust zs-{trust.verdict}" aria-label="Can it be trusted?">'
         f"<h3>Can it be trusted? {VERDICTS[trust.verdict]}.</h3>"
-        f"<p>{html.escape(trust.sentence)}</p><table>{table}</table></section>"
+        f"<p>{html.escape(' '.join((trust.sentence, *map(sentence, result.told))))}</p>"
+        f"<details><summary>Details</summary><p>{html.escape(sentence(result.reason))}</p>"
+        f"<table>{table}</table></details></section>"
     )
 
 
 def summary(result: Result, seconds: float) -> str:
-    """Say in a sentence what ran."""
-    reason = result.reason[:1].upper() + result.reason[1:]
-    return f"Done in {seconds:.1f} s on {result.device}. {reason}."
+    """Say what the noise was, whether it was removed, and how long it took."""
+    return f"{result.trust.summary} Done in {seconds:.1f} s on {result.device}."
+
+
+def sentence(words: str) -> str:
+    """Return words as a sentence."""
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def kind_of(image: ImageFile, name: str) -> str:
@@ -123,12 +129,12 @@ def kind_of(image: ImageFile, name: str) -> str:
     return ". ".join([words, *image.notes])
 
 
-def report_of(result: Result, seconds: float, trust: Trust) -> dict[str, object]:
+def report_of(result: Result, seconds: float) -> dict[str, object]:
     """Return what is known about a run as plain values."""
     names = ("method", "reason", "seed", "device", "versions")
     known = {name: getattr(result, name) for name in names}
     recipe = result.recipe.to_dict() if result.recipe is not None else None
-    return {**known, "seconds": seconds, "recipe": recipe, "trust": trust.to_dict()}
+    return {**known, "seconds": seconds, "recipe": recipe, "trust": result.trust.to_dict()}
 
 
 def viewer_value(pictures: dict[str, Path], size: tuple[int, int], notes: dict[str, str]) -> str:

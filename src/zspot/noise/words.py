@@ -2,10 +2,24 @@
 
 import numpy as np
 
+from zspot.core.errors import plainly
 from zspot.noise.report import NoiseReport, rms
 
 _STRENGTHS = ((0.01, "weak"), (0.04, "moderate"), (0.1, "strong"))
 _CLIPPED = 0.001  # share of pixels from which it is worth a word
+
+
+def briefly(report: NoiseReport, dtype: np.dtype) -> str:
+    """Return grain, dependence on brightness and strength, in at most 14 words, without a stop."""
+    if not np.isfinite(report.level_uncertainty).all():
+        return "Too small to measure its noise"
+    if not report.level.any():
+        return "No noise found"
+    grain = "Fine noise" if report.is_white else "Coarse noise"
+    bright = ", more in bright parts" if report.grows else ""
+    level, share = plainly(rms(report.level), 2), plainly(100 * rms(report.level_fraction), 2)
+    unit = f"{level} of 255" if dtype == np.uint8 else f"{level}, {share} % of the range"
+    return f"{grain}{bright}, {_strength(report)} ({unit})"
 
 
 def explain(report: NoiseReport) -> list[str]:
@@ -18,7 +32,15 @@ def explain(report: NoiseReport) -> list[str]:
     bright = "It is about as strong in dark parts as in bright ones."
     if report.grows:
         bright = "Bright parts are noisier than dark ones, as when light is counted."
-    words = [_strength(report), bright, _grain(report)]
+    doubt = plainly(rms(report.level_uncertainty), 1)
+    words = [
+        f"The noise is {_strength(report)}: a typical pixel is off by "
+        f"{plainly(rms(report.level), 3)} ± {doubt}, "
+        f"{plainly(100 * rms(report.level_fraction), 2)} % of the way from the darkest to the "
+        "brightest pixel.",
+        bright,
+        _grain(report),
+    ]
     if channels > 1:
         mean = float(report.channel_correlation[np.triu_indices(channels, 1)].mean())
         shared = "The colours share part of their noise."
@@ -35,13 +57,7 @@ def explain(report: NoiseReport) -> list[str]:
 
 def _strength(report: NoiseReport) -> str:
     share = rms(report.level_fraction)
-    level = rms(report.level)
-    doubt = rms(report.level_uncertainty)
-    word = next((name for limit, name in _STRENGTHS if share < limit), "very strong")
-    return (
-        f"The noise is {word}: a typical pixel is off by {level:.3g} (give or take {doubt:.1g}), "
-        f"{100 * share:.2g} % of the way from the darkest to the brightest pixel."
-    )
+    return next((name for limit, name in _STRENGTHS if share < limit), "very strong")
 
 
 def _grain(report: NoiseReport) -> str:

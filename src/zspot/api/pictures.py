@@ -1,0 +1,101 @@
+"""What is shown of images: 8-bit pictures, and before, after and what was removed side by side."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageOps
+
+from zspot.core.errors import plainly
+
+_DEVIATIONS = 4.0
+_HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], float)
+_SIDE, _CROP, _GAP, _LINE = 384, 96, 8, 18  # pixels: of a picture, its crop, space, a line of text
+
+
+class Scale:
+    """How intensities become 0 to 255: fixed by the noisy image, so that pictures compare."""
+
+    def __init__(self, image: np.ndarray, channel_axis: int | None) -> None:
+        self._axis = channel_axis
+        if image.dtype == np.uint8:
+            self._low, self._high = 0.0, 255.0
+        else:
+            low, high = np.percentile(image, (0.1, 99.9)).astype(float)
+            self._low, self._high = low, high if high > low else low + 1.0
+
+    def picture(self, image: np.ndarray) -> np.ndarray:
+        """Return uint8 (H, W, 3)."""
+        values = (image.astype(np.float64) - self._low) * (255.0 / (self._high - self._low))
+        return self._rgb(values)
+
+    def difference(self, before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return before - after around grey as uint8 (H, W, 3), and the value shown as white."""
+        change = before.astype(np.float64) - after.astype(np.float64)
+        reach = _DEVIATIONS * float(np.sqrt(np.mean(change**2))) or 1.0
+        return self._rgb(127.5 + 127.5 * change / reach), reach
+
+    def heat(self, values: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return magnitudes as colours from black (0) to yellow, and the value shown as yellow."""
+        axis = self._axis
+        flat = values if axis is None else np.sqrt(np.mean(np.square(values), axis=axis))
+        top = float(np.percentile(flat, 99.5)) or 1.0
+        return colours(_HEAT, flat / top), top
+
+    def _rgb(self, values: np.ndarray) -> np.ndarray:
+        values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+        if self._axis is None:
+            return np.repeat(values[..., None], 3, axis=2)
+        last = np.moveaxis(values, self._axis, -1)
+        if last.shape[2] == 1:
+            return np.repeat(last, 3, axis=2)
+        if last.shape[2] == 2:  # two dyes: red and green
+            return np.concatenate([last, np.zeros_like(last[..., :1])], axis=2)
+        return np.ascontiguousarray(last[..., :3])
+
+
+def colours(stops: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return colours for values 0 to 1 along evenly spaced stops, uint8 (H, W, 3)."""
+    place = np.linspace(0, 1, len(stops))
+    parts = [np.interp(values, place, stops[:, channel]) for channel in range(3)]
+    return np.rint(np.stack(parts, axis=-1)).astype(np.uint8)
+
+
+def compared(noisy: np.ndarray, denoised: np.ndarray, channel_axis: int | None) -> Image.Image:
+    """Return before, after and what was removed in a row, and below each its busiest part."""
+    scale = Scale(noisy, channel_axis)
+    after = scale.picture(denoised)
+    change, reach = scale.difference(noisy, denoised)
+    limit = plainly(reach, 3)
+    top, left, side = _busiest(after.mean(axis=2))
+    panels = {
+        "before": scale.picture(noisy),
+        "after": after,
+        f"removed: black -{limit}, grey 0, white {limit}": change,
+    }
+    made = []
+    for name, values in panels.items():
+        whole = _fitted(values)
+        part = _fitted(values[top : top + side, left : left + side])
+        panel = Image.new("RGB", (_SIDE, _LINE + whole.height + _GAP + part.height), "white")
+        ImageDraw.Draw(panel).text((0, 0), name, "black")
+        panel.paste(whole, (0, _LINE))
+        panel.paste(part, (0, _LINE + whole.height + _GAP))
+        made.append(ImageOps.expand(panel, _GAP, "white"))
+    sheet = Image.new("RGB", (sum(panel.width for panel in made), made[0].height))
+    for number, panel in enumerate(made):
+        sheet.paste(panel, (number * panel.width, 0))
+    return sheet
+
+
+def _fitted(picture: np.ndarray) -> Image.Image:
+    """Return a picture as large as its place; enlarged pixels stay squares."""
+    way = Image.Resampling.NEAREST if max(picture.shape[:2]) < _SIDE else Image.Resampling.BOX
+    return ImageOps.contain(Image.fromarray(picture), (_SIDE, _SIDE), way)
+
+
+def _busiest(grey: np.ndarray) -> tuple[int, int, int]:
+    """Return row, column and side of the square of a grid whose values differ most."""
+    side = min(_CROP, *grey.shape)
+    rows, columns = (range(0, n - side + 1, max(1, side // 2)) for n in grey.shape)
+    _, top, left = max(
+        (float(grey[y : y + side, x : x + side].std()), y, x) for y in rows for x in columns
+    )
+    return top, left, side
