@@ -86,9 +86,12 @@ def test_quiet_prints_nothing(folder, capsys):
 def test_methods_and_version(capsys):
     code, out, _ = zspot_cli(capsys, "methods")
     assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert "non-commercial" in out
+    papers = zspot_cli(capsys, "methods", "--verbose")[1]
     for method in METHODS.values():
         assert method.name in out
-        assert method.citation[:40] in out
+        assert method.citation[:12] in papers
     assert zspot_cli(capsys, "--version") == (0, f"zspot {zspot.__version__}\n", "")
 
 
@@ -299,11 +302,11 @@ def _piped(folder, *arguments, content=b""):
 def test_standard_input_and_output(folder):
     content = (folder / "noisy.png").read_bytes()
     there = _piped(folder, "noisy.png", "out.png")
-    assert there.stdout.startswith(b"out.png: denoised")
+    assert there.stdout.startswith(b"out.png: ")
     made = (folder / "out.png").read_bytes()
     through = _piped(folder, "-", "-", content=content)
     assert through.stdout == made
-    assert through.stderr.startswith(b"standard-output.png: denoised")
+    assert through.stderr.startswith(b"standard-output.png: ")
     tiff = _piped(folder, "noisy.png", "-", "--format", "tif", "--quiet")
     assert tiff.stderr == b""
     assert np.array_equal(iio.imread(tiff.stdout, extension=".tif"), iio.imread(made))
@@ -350,3 +353,95 @@ def test_nothing_binary_on_a_terminal(folder, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     code, _, err = zspot_cli(capsys, "denoise", folder / "noisy.png", "-")
     assert (code, "not written to a terminal" in err) == (2, True)
+
+
+def test_a_run_is_told_in_one_plain_sentence_and_details_when_asked(folder, capsys):
+    arguments = ("denoise", folder / "noisy.png", "--recipe", folder / "tiny.toml", "--overwrite")
+    _, out, err = zspot_cli(capsys, *arguments)
+    assert err == ""
+    said = re.fullmatch(r"\S*noisy-denoised.png: (.*) \(\d+\.\d s on cpu\)\n", out)
+    assert said
+    assert len(said[1].split()) <= 25
+    assert "of 255" in said[1]
+    assert "emoved" in said[1]
+    _, more, _ = zspot_cli(capsys, *arguments, "--verbose")
+    assert more.splitlines()[1] == "the recipe was given"
+
+
+def test_what_was_repaired_or_left_out_is_said_apart(folder, capsys):
+    x = np.mgrid[:64, :64][1]
+    noisy = np.rint(100 + 40 * np.sin(x / 9) + np.random.default_rng(0).normal(0, 3, x.shape))
+    noisy[20, 30] = 255
+    noisy[:, 56:] = 0
+    iio.imwrite(folder / "hot.png", noisy.astype(np.uint8))
+    _, _, err = zspot_cli(
+        capsys, "denoise", folder / "hot.png", "--recipe", folder / "tiny.toml"
+    )  # fmt: skip
+    assert [line.split(":")[1] for line in err.splitlines()] == [
+        " left as it was", " isolated outliers repaired",
+    ]  # fmt: skip
+    flat = folder / "flat.png"
+    iio.imwrite(flat, np.full((20, 20), 7, np.uint8))
+    _, out, err = zspot_cli(capsys, "denoise", flat)
+    assert "constant" in err
+    assert "Nothing was removed" in out
+
+
+def test_several_files_beside_themselves_or_into_a_folder(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    for name in ("a.png", "b.png"):
+        shutil.copy("noisy.png", name)
+    recipe = ("--recipe", "tiny.toml", "--quiet")
+    names = ("noisy.png", "a.png", "b.png")
+    assert zspot_cli(capsys, "denoise", *names, *recipe) == (0, "", "")
+    made = Path("noisy-denoised.png").read_bytes()
+    assert all(Path(f"{name[:-4]}-denoised.png").read_bytes() == made for name in names)
+    Path("out").mkdir()
+    code, _, err = zspot_cli(capsys, "denoise", "noisy.png", "none.png", "a.png", "out", *recipe)
+    assert (code, err.count("\n"), "none.png" in err) == (1, 1, True)
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "noisy.png"]
+    assert Path("out/a.png").read_bytes() == made
+    code, _, err = zspot_cli(capsys, "denoise", "a.png", "b.png", "nowhere", *recipe)
+    assert (code, "need a folder as OUTPUT" in err) == (2, True)
+    code, _, err = zspot_cli(capsys, "denoise", *names, "--compare", "c.png", *recipe)
+    assert (code, "--compare goes with one file" in err) == (2, True)
+
+
+def test_a_comparison_is_drawn_and_a_part_is_tried(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    recipe = ("--recipe", "tiny.toml")
+    plain = zspot_cli(capsys, "denoise", "noisy.png", "a.png", *recipe)
+    drawn = zspot_cli(capsys, "denoise", "noisy.png", "b.png", *recipe, "--compare", "c.png")
+    assert plain[0] == drawn[0] == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    sheet = iio.imread("c.png")
+    assert sheet.shape[1] > 3 * 384
+    code, _, err = zspot_cli(capsys, "denoise", "noisy.png", "d.png", *recipe, "--compare", "c.png")
+    assert (code, "--overwrite" in err, Path("d.png").exists()) == (2, True, False)
+    code, out, err = zspot_cli(capsys, "denoise", "noisy.png", "--preview", "4,2,20,16", *recipe)
+    assert (code, err, out.startswith("noisy-preview.png: ")) == (0, "", True)
+    assert iio.imread("noisy-preview.png").shape[1] == sheet.shape[1]
+    assert not Path("noisy-denoised.png").exists()
+    for window in ("30,0,20,16", "0,0,0,0", "-1,0,4,4", "1,2,3", "a,b,c,d"):
+        options = ("--preview", window, "--overwrite", *recipe)
+        code, _, err = zspot_cli(capsys, "denoise", "noisy.png", *options)
+        assert (code, "40 x 30 pixels" in err) == (2, True)
+
+
+def test_the_time_of_each_method_for_an_image(folder, capsys):
+    small = zspot_cli(capsys, "methods")[1]
+    iio.imwrite(folder / "large.png", np.zeros((512, 512), np.uint8))
+    large = zspot_cli(capsys, "methods", folder / "large.png")[1]
+    assert large.split()[:5] == small.split()[:5]
+    row = next(line for line in large.splitlines() if line.startswith("dip "))
+    assert "14 min 40 s" in row  # 16 times as many pixels, all of which it sees at each step
+    row = next(line for line in large.splitlines() if line.startswith("n2v "))
+    assert "3 min" in row  # it learns on crops
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [(["denoise", "--what"], "zspot denoise"), (["noise"], "zspot noise"), (["what"], "zspot")],
+)
+def test_errors_end_with_the_help_that_helps(capsys, arguments, command):
+    assert zspot_cli(capsys, *arguments)[2].endswith(f"(see {command} --help)\n")

@@ -7,7 +7,7 @@ from zspot.core.errors import plainly
 
 _DEVIATIONS = 4.0
 _HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], float)
-_SIDE, _CROP, _GAP, _LINE = 384, 96, 8, 18  # pixels: of a picture, its crop, space, a line of text
+_SIDE, _CROP, _LINE = 384, 96, 18  # pixels: of a picture, its crop, a line of text
 
 
 class Scale:
@@ -70,18 +70,13 @@ def compared(noisy: np.ndarray, denoised: np.ndarray, channel_axis: int | None) 
         "after": after,
         f"removed: black -{limit}, grey 0, white {limit}": change,
     }
-    made = []
-    for name, values in panels.items():
-        whole = _fitted(values)
-        part = _fitted(values[top : top + side, left : left + side])
-        panel = Image.new("RGB", (_SIDE, _LINE + whole.height + _GAP + part.height), "white")
-        ImageDraw.Draw(panel).text((0, 0), name, "black")
-        panel.paste(whole, (0, _LINE))
-        panel.paste(part, (0, _LINE + whole.height + _GAP))
-        made.append(ImageOps.expand(panel, _GAP, "white"))
-    sheet = Image.new("RGB", (sum(panel.width for panel in made), made[0].height))
-    for number, panel in enumerate(made):
-        sheet.paste(panel, (number * panel.width, 0))
+    below = 2 * _LINE + _fitted(after).height
+    sheet = Image.new("RGB", (3 * (_SIDE + _LINE), below + _SIDE), "white")
+    for number, (name, values) in enumerate(panels.items()):
+        place = number * (_SIDE + _LINE)
+        ImageDraw.Draw(sheet).text((place, 0), name, "black")
+        sheet.paste(_fitted(values), (place, _LINE))
+        sheet.paste(_fitted(values[top : top + side, left : left + side]), (place, below))
     return sheet
 
 

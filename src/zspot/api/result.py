@@ -58,7 +58,7 @@ class Result:
     #: what `run` can start from with a neighbouring plane, see `zspot.engine.shared_fit`; None
     #: where nothing can be shared
     fitted: Fitted | None = None
-    told: tuple[str, ...] = ()  #: what was left out, repaired or returned as it was; also in `reason`
+    told: tuple[str, ...] = ()  #: of `reason`: what was left out, repaired or left as it was
 
     @classmethod
     def of(
@@ -112,17 +112,13 @@ class Result:
     @cached_property
     def trust(self) -> Trust:
         """The verdict of `zspot.assess`, on the middle megapixel; `trust.summary` is a sentence."""
-        noisy, axis = self._input(), self.channel_axis
-        middle = tuple(
-            slice(max(0, (n - _JUDGED) // 2), max(0, (n - _JUDGED) // 2) + _JUDGED)
-            for n in noisy.shape
-        )
-        mask = None
-        if self.valid is not None:
-            grey = [part for at, part in enumerate(middle) if axis is None or at != axis % 3]
-            mask = self.valid[tuple(grey)]
-        pictures = noisy[middle], self.image[middle]
-        return assess_images(*pictures, channel_axis=axis, losses=self.losses, mask=mask)
+        axis = self.channel_axis
+        first = [max(0, (n - _JUDGED) // 2) for n in self.image.shape]
+        middle = [slice(at, at + _JUDGED) for at in first]
+        grey = tuple(cut for at, cut in enumerate(middle) if axis is None or at != axis % 3)
+        mask = None if self.valid is None else self.valid[grey]
+        noisy, denoised = (one[tuple(middle)] for one in (self._input(), self.image))
+        return assess_images(noisy, denoised, channel_axis=axis, losses=self.losses, mask=mask)
 
     @property
     def removed(self) -> np.ndarray:

@@ -79,7 +79,7 @@ class Trust:
         return asdict(self)
 
 
-def assess(result: Result) -> Trust:
+def assess(result: "Result") -> Trust:
     """Judge a result of `zspot.run`. ImageError: if the result does not hold its input."""
     if result.source is None:
         raise ImageError("this result does not hold its input: nothing to judge it by")

@@ -58,8 +58,14 @@ def methods(
     from rich.table import Table
 
     from zspot.algorithms import METHODS
+    from zspot.io import read
 
-    planes, pixels = (1, _TIMED) if source is None else _size(source)
+    planes, pixels = 1, _TIMED
+    if source is not None:
+        image = read(source)
+        sizes = dict(zip(image.axes, image.data.shape, strict=True))
+        pixels = sizes["Y"] * sizes["X"]
+        planes = image.data.size // (pixels * sizes.get("S", 1))
     table = Table(
         "method", "what for", "weights", "licence", "time", box=None, padding=(0, 2, 0, 0)
     )
@@ -69,20 +75,9 @@ def methods(
         weights = "trained" if method.pretrained else "none"
         table.add_row(method.name, told, weights, method.licence, seconds)
     stdout.print(table, width=min(stdout.width, _COLUMNS), soft_wrap=False)
-    what = "a colour image of 128 x 128 pixels" if source is None else f"{source}"
-    tell(f"\nThe time is about that for {what}, on one core, effort balanced.")
+    what = "128 x 128 pixels" if source is None else f"{source}"
+    tell(f"\nTime: about, on one core, effort balanced, for {what}.")
     tell("Papers: zspot methods --verbose.")
-
-
-def _size(source: Path) -> tuple[int, int]:
-    """Return how many planes a file has, and pixels a plane."""
-    from zspot.core.axes import iter_planes
-    from zspot.io import read
-
-    image = read(source)
-    planes = sum(1 for _ in iter_planes(image.data.shape, image.axes))
-    sizes = dict(zip(image.axes, image.data.shape, strict=True))
-    return planes, sizes["Y"] * sizes["X"]
 
 
 def _seconds(method: "Method", pixels: int) -> float:

@@ -7,11 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from zspot.core.errors import one_line, printable
-from zspot.core.progress import Progress, Report, bar, duration
+from zspot.core.progress import Report, bar
 
 FAILED = 1
 BAD_USE = 2
-_BEGUN, _LONG = 0.02, 60.0  # share after which the time left is sure; seconds worth a word
 
 stderr = Console(stderr=True)
 stdout = Console(soft_wrap=True)
@@ -34,20 +33,5 @@ def examples(*commands: str) -> str:
 
 
 def progress_bar(name: str, quiet: bool) -> AbstractContextManager[Report | None]:
-    """Show a bar with the time left; without a terminal say it once where it is long."""
-    if quiet:
-        return nullcontext()
-    return bar(name, stderr) if stderr.is_terminal else nullcontext(_said_once(name))
-
-
-def _said_once(name: str) -> Report:
-    told: list[float] = []
-
-    def report(p: Progress) -> None:
-        known = p.seconds_left is not None and p.done > _BEGUN * p.total
-        if known and not told:
-            told.append(p.seconds_left or 0)
-            if told[0] > _LONG:
-                tell(f"{name}: about {duration(told[0])} left", error=True)
-
-    return report
+    """Show a bar with the time left on a terminal; nothing if quiet."""
+    return nullcontext() if quiet or not stderr.is_terminal else bar(name, stderr)

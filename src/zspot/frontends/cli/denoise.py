@@ -108,19 +108,13 @@ class Asked:
         Option(metavar="2GB", help="Memory to stay under.", show_default="half of the free"),
     ] = None
     threads: Annotated[
-        int | None,
-        Option(
-            min=1, max=AT_ONCE, help="CPU threads for an image.", show_default="all; 1 for many"
-        ),
+        int | None, Option(min=1, max=AT_ONCE, help="CPU threads for an image; all, or 1 for many.")
     ] = None
     scheduler: Annotated[
         str | None, Option(metavar="tcp://HOST:PORT", help="Running Dask cluster for many files.")
     ] = None
     workers: Annotated[
-        int | None,
-        Option(
-            min=1, max=AT_ONCE, help="Processes for many files.", show_default="one for each core"
-        ),
+        int | None, Option(min=1, max=AT_ONCE, help="Processes for many files; one for each core.")
     ] = None
     format: Annotated[
         str | None,
@@ -206,10 +200,9 @@ class Asked:
         target = self.target
         if target is None and self.source != PIPE:
             return output_name(self.source, "-denoised")
-        into = target is not None and target.is_dir() and not is_store(target)
-        if into and self.source != PIPE and not is_many(self.source):
-            return target / output_name(self.source).name
-        return target or PIPE
+        if target is None or not target.is_dir() or is_store(target) or is_many(self.source):
+            return target or PIPE
+        return target / output_name(self.source).name
 
     @property
     def chosen(self) -> str | Recipe:

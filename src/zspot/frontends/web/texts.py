@@ -67,8 +67,8 @@ def progress(news: Progress) -> str:
     return status(f"{stage_in_words(news)}: {left_in_words(news)}", share)
 
 
-def noise_report(report: NoiseReport, correlation: Path, crop: Path, plane: str) -> str:
-    """Return the report in plain words with its two pictures."""
+def noise_report(report: NoiseReport, correlation: Path, plane: str) -> str:
+    """Return the report in plain words with a map."""
     sentences = "".join(f"<p>{html.escape(s)}</p>" for s in explain(report))
     lag = report.lag_one
     return (
@@ -77,10 +77,7 @@ def noise_report(report: NoiseReport, correlation: Path, crop: Path, plane: str)
         f'<figure><img src="{address(correlation)}" width="198" height="198" '
         f'alt="Map of the noise correlation; {lag:.2f} with the next pixel">'
         "<figcaption>How a pixel's noise (centre) agrees with its neighbours' up to 4 pixels away:"
-        " red alike, white unrelated, blue opposite</figcaption></figure>"
-        f'<figure><img src="{address(crop)}" width="192" height="192" '
-        'alt="The middle of the picture, twice its size">'
-        "<figcaption>The middle of the picture, at 200 %</figcaption></figure></div></section>"
+        " red alike, white unrelated, blue opposite</figcaption></figure></div></section>"
     )
 
 

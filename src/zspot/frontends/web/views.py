@@ -11,17 +11,10 @@ from zspot.core.errors import plainly
 from zspot.frontends.web import texts
 from zspot.frontends.web.session import Session
 
-CROP = 96
 _LOSSLESS_PIXELS = 4_000_000
 _LAG = 22  # pixels on the screen for each lag
 _KEPT = 16  # pictures made for a result and its strengths
 _COLD_HOT = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], float)
-
-
-def centre(picture: np.ndarray) -> np.ndarray:
-    """Return the middle of a picture, every pixel twice as large."""
-    top, left = (max(0, (n - CROP) // 2) for n in picture.shape[:2])
-    return _enlarged(picture[top : top + CROP, left : left + CROP], 2)
 
 
 def _enlarged(picture: np.ndarray, times: int) -> np.ndarray:
@@ -41,15 +34,12 @@ def noise(session: Session) -> str:
     """Return the noise report of the file that is open."""
     assert session.image is not None
     assert session.noise is not None
-    place, axis = session.places[0]
-    plane = session.image.data[place]
     folder = session.source.parent
     mapped = colours(_COLD_HOT, (session.noise.autocorrelation + 1) / 2)
     correlation = save(_enlarged(mapped, _LAG), folder, "correlation")
-    crop = save(centre(Scale(plane, axis).picture(plane)), folder, "crop")
     count = len(session.places)
     which = f" of the first of {count} planes" if count > 1 else ""
-    return texts.noise_report(session.noise, correlation, crop, which)
+    return texts.noise_report(session.noise, correlation, which)
 
 
 def pictures(session: Session, number: int, strength: float, keep: float) -> str:
