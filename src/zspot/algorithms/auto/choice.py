@@ -11,7 +11,7 @@ import torch
 
 from zspot.algorithms.auto.crops import is_large
 from zspot.algorithms.auto.evidence import Evidence
-from zspot.algorithms.auto.strength import TIMES, Trial
+from zspot.algorithms.auto.strength import TIMES
 from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.recipe import (
     Constant,
@@ -60,13 +60,15 @@ class Choice:
     evidence: Evidence
     effort: str  # as used: "large" is "balanced" on a large image
     megapixels: float
-    trial: Trial | None = None  # how strong correlated noise was found to be
-    found: str = ""  # of unknown noise: what was measured, in words
+    times: float = 0.0  # how strong correlated noise was found to be; 0 where it was not tried
+    found: str = ""  # of that, or of unknown noise: what was measured, in words
 
-    def after(self, trial: Trial) -> "Choice":
+    def after(self, times: float, why: str) -> "Choice":
         """Return the same with the noise as strong as a trial found."""
-        finish = replace(self.recipe.finish, removed=trial.times)
-        return replace(self, recipe=replace(self.recipe, finish=finish), trial=trial)
+        recipe = replace(self.recipe, finish=replace(self.recipe.finish, removed=times))
+        removed = "what the pretrained estimate removed"
+        found = f"taken as {times:g} times as strong as {removed}, for {why}"
+        return replace(self, recipe=recipe, times=times, found=found)
 
     def stabilised(self, channels: int) -> "Choice":
         """Return that for white noise which grows with the brightness as the report measures."""

@@ -9,7 +9,7 @@ from zspot.algorithms.auto.choice import Choice, choose, pretrained_estimate
 from zspot.algorithms.auto.crops import samples, spread
 from zspot.algorithms.auto.evidence import examine
 from zspot.algorithms.auto.explain import reason
-from zspot.algorithms.auto.strength import SIDES, Trial, how_strong
+from zspot.algorithms.auto.strength import SIDES, how_strong
 from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.algorithms.auto.unknown import unknown_noise
 from zspot.core.progress import Report, looking
@@ -57,12 +57,12 @@ class Auto:
             choice = choice.stabilised(len(plane))
         elif choice.route == "correlated" and evidence.is_of_camera:
             if noise.is_certain and few < share < many and not camera:
-                choice = choice.after(Trial(1.0, _ALL))
+                choice = choice.after(1.0, _ALL)
             else:
                 side = SIDES[self.effort]
-                choice = choice.after(how_strong(choice.recipe, plane, side, report))
+                choice = choice.after(*how_strong(choice.recipe, plane, side, report))
         few = THRESHOLDS.removed_white if evidence.is_white else few
-        if noise.is_certain and share <= few and not (camera and choice.trial):
+        if noise.is_certain and share <= few and not (camera and choice.times):
             choice = unknown_noise(choice, plane, noise, report)
         return choice
 

@@ -69,9 +69,4 @@ def details(choice: Choice) -> list[str]:
         said.append("other methods remove more")
     if choice.found:
         said.append(choice.found)
-    if choice.trial is not None:
-        said.append(
-            f"taken as {choice.trial.times:g} times as strong as what the pretrained estimate "
-            f"removed, for {choice.trial.why}"
-        )
     return said

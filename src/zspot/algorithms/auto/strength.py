@@ -18,19 +18,12 @@ from zspot.engine import run
 from zspot.noise.residual import channel_correlation, coherence, detail_correlation, likeness
 from zspot.recipe import Finish, Recipe
 
+Strength = tuple[float, str]  # one of `TIMES`, and what was measured, in words
 TIMES = (3.0, 2.0, 1.0)
 """Deviations of the noise to those of what the pretrained estimate removed that are tried."""
 
 SIDES = {"fast": 128, "balanced": 256, "best": 256}
 """Side of the part on which they are tried, by effort, pixels."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What came of trying strengths: one of `TIMES`, and what was measured, in words."""
-
-    times: float
-    why: str
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class _Part:
     estimate: Callable[[float], Tensor]
 
 
-def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) -> Trial:
+def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) -> Strength:
     """Choose the strength of the correlated noise of a plane (C, H, W) for its recipe.
 
     It is tried on `side` x `side` pixels in the middle, see `crops.samples`.
@@ -65,7 +58,7 @@ def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) 
     return judge([part(noisy) for noisy in samples(plane, side)])
 
 
-def _in_colour(parts: list[_Part]) -> Trial:
+def _in_colour(parts: list[_Part]) -> Strength:
     """Ask whether what the greatest strength removes in addition has direction and colour."""
     strong, middle, weak = TIMES
     noise, picture = THRESHOLDS.picture
@@ -76,13 +69,13 @@ def _in_colour(parts: list[_Part]) -> Trial:
     words = f"what {strong:g} times removes in addition has coherence {directed:.2f}"
     words += f" and channels that correlate by {agreeing:+.2f} relative to the noise's"
     if directed + agreeing < noise:
-        return Trial(strong, f"{words}: noise")
+        return strong, f"{words}: noise"
     if directed + agreeing < picture:
-        return Trial(middle, f"{words}: perhaps picture")
-    return Trial(weak, f"{words}: picture")
+        return middle, f"{words}: perhaps picture"
+    return weak, f"{words}: picture"
 
 
-def _in_grey(parts: list[_Part]) -> Trial:
+def _in_grey(parts: list[_Part]) -> Strength:
     """Ask whether what a strength removes goes on with the rest, else whether it is detail."""
     strong, weak = TIMES[0], TIMES[-1]
     goes_on = fmean(
@@ -91,12 +84,12 @@ def _in_grey(parts: list[_Part]) -> Trial:
     )
     if goes_on > 0:
         words = f"what that removes in addition goes on with the rest ({goes_on:+.2f})"
-        return Trial(strong, words)
+        return strong, words
     for times in TIMES:
         follows = fmean(
             detail_correlation(part.noisy, part.estimate(times), part.pilot) for part in parts
         )
         if follows <= THRESHOLDS.no_detail:
             words = f"correlates by {follows:.2f} with the detail of the picture"
-            return Trial(times, f"what is removed then {words}")
-    return Trial(weak, "what is removed then still follows the detail of the picture, but least")
+            return times, f"what is removed then {words}"
+    return weak, "what is removed then still follows the detail of the picture, but least"

@@ -23,7 +23,7 @@ def unknown_noise(choice: Choice, plane: Tensor, noise: Measured, report: Report
     """Return what to run on a plane (C, H, W) that holds more noise than was removed."""
     part = samples(plane, _TRIED)[0]
     usual = choose(choice.evidence, part.shape, "fast")
-    usual = usual if choice.trial is None else usual.after(choice.trial)
+    usual = usual.after(choice.times, choice.found) if choice.times else usual
     other = run(made_white(len(plane), "fast", noise.grows), part, report=report).mean
     more = run(usual.recipe, part, report=report).mean - other
     share = float(more.square().mean()) / noise.variance
@@ -36,4 +36,4 @@ def unknown_noise(choice: Choice, plane: Tensor, noise: Measured, report: Report
         return choice
     why = f"what that removes in addition is {share:.0%} of the noise that is measured"
     recipe = made_white(len(plane), choice.effort, noise.grows)
-    return replace(choice, route="unknown", recipe=recipe, trial=None, found=why)
+    return replace(choice, route="unknown", recipe=recipe, times=0.0, found=why)
