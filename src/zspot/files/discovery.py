@@ -1,5 +1,6 @@
 """Which files a folder or a pattern names, and where their outputs go."""
 
+import contextlib
 import glob
 import os
 from collections.abc import Iterator
@@ -80,13 +81,8 @@ def _items(paths: list[Path], base: Path, out: Path) -> tuple[Item, ...]:
         target = out / output_name(relative)
         other = taken.setdefault(target, relative)
         error = "" if other is relative else f"{path}: {other} has the same output, {target}"
-        source = path.absolute()  # not resolved: a link keeps its name
-        items.append(Item(str(relative), source, target, _size(path), error))
+        source, size = path.absolute(), 1  # not resolved: a link keeps its name
+        with contextlib.suppress(OSError):
+            size = 1 if path.is_dir() else max(1, path.stat().st_size)
+        items.append(Item(str(relative), source, target, size, error))
     return tuple(items)
-
-
-def _size(path: Path) -> int:
-    try:
-        return 1 if path.is_dir() else max(1, path.stat().st_size)
-    except OSError:
-        return 1

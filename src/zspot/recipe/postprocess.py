@@ -12,7 +12,7 @@ from zspot.core.errors import RecipeError, shown
 from zspot.core.progress import Clock
 from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.filters.local import restore_texture, to_local_mean, to_local_median
-from zspot.filters.nonlocal_bayes import CORRELATED, GUIDED, GUIDED_CORRELATED, nl_bayes
+from zspot.filters.nonlocal_bayes import GUIDED, GUIDED_CORRELATED, nl_bayes
 from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.points import restore_points
 from zspot.filters.stabilise import Stabiliser
@@ -135,25 +135,23 @@ class Finish(Part):
                 clock.tick("finish")
                 ticked += 1
 
+        pilot, channels = estimate if self.guided else None, len(noisy)
         if self.removed > 0:
             if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
                 return estimate
             noise = PatchNoise.measured(noisy, estimate, self.removed, self.follows)
-            passes = GUIDED_CORRELATED[self.search] if self.guided else CORRELATED
-            pilot = estimate if self.guided else None
-            return nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
-        channels = len(noisy)
-        if not self.noise:
-            return self._reported(estimate if self.guided else None, noisy, tick)
-        require(
-            len(self.noise) == channels**2,
-            f"finish.noise has {len(self.noise)} values and the image {channels} channels that "
-            f"vary: give {channels**2}",
-        )
-        noise = PatchNoise(torch.tensor(self.noise).view(channels, channels))
-        if self.guided:
-            return nl_bayes(noisy, noise, passes=GUIDED[self.search], pilot=estimate, tick=tick)
-        return nl_bayes(noisy, noise, tick=tick)
+        elif self.noise:
+            require(
+                len(self.noise) == channels**2,
+                f"finish.noise has {len(self.noise)} values and the image {channels} channels that "
+                f"vary: give {channels**2}",
+            )
+            noise = PatchNoise(torch.tensor(self.noise).view(channels, channels))
+        else:
+            return self._reported(pilot, noisy, tick)
+        guided = GUIDED if self.noise else GUIDED_CORRELATED
+        passes = guided[self.search] if self.guided else None
+        return nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
 
     def _reported(
         self, pilot: Tensor | None, noisy: Tensor, tick: Callable[[float], None]
