@@ -114,21 +114,12 @@ def open_stack(
 def write(path: Name, image: ImageFile, *, overwrite: bool = False) -> None:
     """Write an image file, complete or not at all.
 
-    Parameters
-    ----------
-    path : str or path-like
-        Target. Its suffix chooses the format; the format of the source keeps everything, another
-        one keeps what it can hold (pixels, alpha, ICC profile, EXIF, XMP, resolution).
-    image : ImageFile
-        As `read` gave it, usually with `ImageFile.replace` applied.
-    overwrite : bool
-        Replace an existing file. Its permissions are kept.
+    The suffix chooses the format. That of the source keeps everything, another one what it can hold
+    (pixels, alpha, ICC profile, EXIF, XMP, resolution); an existing file keeps its permissions.
+    `image` is as `read` gave it, usually with `ImageFile.replace` applied.
 
-    Raises
-    ------
-    FileError
-        If the target exists and `overwrite` is false, cannot be written, or its format cannot hold
-        the pixels. An existing target is then unchanged and nothing else is left behind.
+    A `FileError` says if the target exists and `overwrite` is false, cannot be written, or its
+    format cannot hold the pixels. It is then unchanged and nothing else is left behind.
     """
     path = Path(path)
     check_target(path, overwrite, image)

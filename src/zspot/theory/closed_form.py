@@ -15,16 +15,12 @@ FORMS = ("difference", "fraction")
 
 
 class Slopes(NamedTuple):
-    """How the risk changes with each parameter; float64 ndarrays of the parameters' shape.
+    """Derivatives of the risk by each parameter; float64 ndarrays of the parameters' shape."""
 
-    Derivatives by the squares of noise_correlation (never negative) and deviation (of the sign of
-    `BlindSpot.advantage`), by the number of visible pixels (0 or of the opposite sign), and by
-    sigma^2 with `deviation` kept, so that the values deviate more too (never negative).
-    """
-
-    noise_correlation: np.ndarray
-    deviation: np.ndarray
-    visible: np.ndarray
+    noise_correlation: np.ndarray  #: by its square; never negative
+    deviation: np.ndarray  #: by its square; of the sign of `BlindSpot.advantage`
+    visible: np.ndarray  #: by the number of pixels; 0 or of the opposite sign
+    #: by sigma^2 with `deviation` kept, so that the values deviate more too; never negative
     sigma: np.ndarray
 
 

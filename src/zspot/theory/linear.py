@@ -16,15 +16,11 @@ _SINGULAR = 1e-12  # smallest singular value, relative to the largest, that coun
 
 @dataclass(frozen=True)
 class Solution:
-    """What the self-supervised loss chooses: weights of the visible pixels, float64 ndarray (M,).
+    """What the self-supervised loss chooses."""
 
-    Their mean squared errors: `risk` against the clean value, `loss` against the noisy one, which
-    is what was minimised; squared intensities.
-    """
-
-    weights: np.ndarray
-    risk: float
-    loss: float
+    weights: np.ndarray  #: (M,), of the visible pixels
+    risk: float  #: mean squared error against the clean value, squared intensities
+    loss: float  #: that against the noisy value, which was minimised
 
 
 class Estimate(NamedTuple):
@@ -38,15 +34,11 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class MaskRisk:
-    """Risk of a denoiser whose visible pixels change from pass to pass; squared intensities.
+    """Risk of a denoiser whose visible pixels change from pass to pass; squared intensities."""
 
-    `one_pass` is the mean over masks of the risk of a single prediction, `averaged` the risk of
-    the mean of the predictions of all masks, never above it; `visible` the mean number of pixels.
-    """
-
-    one_pass: float
-    averaged: float
-    visible: float
+    one_pass: float  #: mean over masks of the risk of a single prediction
+    averaged: float  #: risk of the mean of the predictions of all masks, never above that
+    visible: float  #: mean number of visible pixels
 
 
 @dataclass(frozen=True)
