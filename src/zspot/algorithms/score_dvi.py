@@ -172,7 +172,9 @@ class ScoreDVI:
         measured = noise_variance(y, prior)
         variance = max(settings.variance or measured, 1e-6)
         level = 255 * math.sqrt(measured) / float(y.max() - y.min())
-        weight = _weight(level)
+        weight = _PRIOR_WEIGHT if level <= _WEAK else 1.0
+        if level > _STRONG:
+            weight = 1 / _PRIOR_WEIGHT
         clock = Clock(report, {"fit": (settings.steps, 1.0)})
         mean, deviation, losses = self._fit(y, prior, weight, variance, seed, clock)
         told = f"noise level {level:.1f} of 255 by the prior on 4x4 phases: it weighs {weight:g}"
@@ -208,13 +210,6 @@ class ScoreDVI:
 def make(effort: str, prior: str | Path | Prior = "score") -> Denoiser:
     """Return the denoiser of an effort: "fast", "balanced" or "best" (as published)."""
     return ScoreDVI(Settings(**_EFFORTS[effort]), prior)
-
-
-def _weight(level: float) -> float:
-    """Return the weight of the prior for a noise level in 255ths of the range."""
-    if level > _STRONG:
-        return 1 / _PRIOR_WEIGHT
-    return _PRIOR_WEIGHT if level <= _WEAK else 1.0
 
 
 @torch.no_grad()

@@ -123,7 +123,9 @@ def denoise_within(
             if not told:
                 raise  # nothing ran out: it is the limit that is too small
         except (RuntimeError, MemoryError) as error:
-            if not _ran_out(error):
+            # The CPU's allocator raises a plain RuntimeError.
+            ran_out = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+            if not ran_out and "can't allocate memory" not in str(error):
                 raise
             told.append(f"out of memory on {where} with {in_words(limit)}")
         else:
@@ -132,11 +134,4 @@ def denoise_within(
             return done.explained(*told)
     raise MemoryLimitError(
         f"{', '.join(told)}: close other programs, cut the image, or choose method auto"
-    )
-
-
-def _ran_out(error: BaseException) -> bool:
-    # The CPU's allocator raises a plain RuntimeError.
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        "can't allocate memory" in str(error)
     )

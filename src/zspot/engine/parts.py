@@ -21,7 +21,11 @@ class Session:
         start = derive(seed, Purpose.NETWORK, cpu)
         network = recipe.network.build(channels, start, recipe.fill.inputs(channels))
         self.network: nn.Module = network.to(device)
-        self.whole = _for_whole_images(recipe, self.network)  # without gradient
+        self.whole: Applied = self.network  # as it is shown large images, without gradient
+        if recipe.predict.window:
+            self.whole = Windowed(self.network, recipe.predict.window)
+        elif field := recipe.network.receptive_field:
+            self.whole = Tiled(self.network, field, recipe.predict.tile or SIDE)
         self.fill = recipe.fill.start(image, derive(seed, Purpose.FILL, cpu), self.dropping)
         self.guide: Tensor | None = None  # see `Target.guide`
 
@@ -51,11 +55,3 @@ class Session:
         """Return a prediction of the image from a freshly drawn part of it."""
         stride = self.recipe.fit.stride
         return in_phases(self.whole, self.dropping, *self.seen(self.image), stride)
-
-
-def _for_whole_images(recipe: Recipe, network: nn.Module) -> Applied:
-    """Return the network as it is shown large images, window by window or tile by tile."""
-    if recipe.predict.window:
-        return Windowed(network, recipe.predict.window)
-    field = recipe.network.receptive_field
-    return Tiled(network, field, recipe.predict.tile or SIDE) if field else network

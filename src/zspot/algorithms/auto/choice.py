@@ -96,7 +96,8 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> Choice:
     if effort == "balanced" and is_large(pixels):
         effort = "large"
     if evidence.strength == 0 or (evidence.strength < 1 and evidence.is_white):
-        route, recipe = "doubtful", _for_doubtful(evidence, effort)
+        finish = Finish(strength=round(evidence.strength, 3))
+        route, recipe = "doubtful", replace(pretrained_estimate(effort), finish=finish)
     elif not evidence.is_white:
         route, recipe = "correlated", _for_correlated(evidence, shape[0], effort)
     elif not evidence.is_even:
@@ -115,12 +116,6 @@ def made_white(channels: int, effort: str, follows: bool) -> Recipe:
     predict = replace(recipe.predict, passes=DRAWS[effort], whiten=True, turns=False)
     finish = replace(_guided(effort, channels, 1.0), follows=follows)
     return replace(recipe, predict=predict, finish=_mean_kept(finish))
-
-
-def _for_doubtful(evidence: Evidence, effort: str) -> Recipe:
-    """Return the recipe for what is more likely texture than noise."""
-    finish = Finish(strength=round(evidence.strength, 3))
-    return replace(pretrained_estimate(effort), finish=finish)
 
 
 def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
