@@ -17,19 +17,8 @@ def plot_noise(
 ) -> None:
     """Draw level function, autocorrelation, channel correlation and a crop into a picture file.
 
-    Parameters
-    ----------
-    report, image
-        What `analyze_noise` returned, and the image that was analysed.
-    path : str or Path
-        The suffix decides the format: .png, .pdf, .svg.
-    channel_axis : int or None
-        As in `analyze_noise`.
-
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib is missing.
+    `report` is what `analyze_noise` returned for `image` with this `channel_axis`. The suffix of
+    `path` decides the format: .png, .pdf, .svg. MissingExtraError: if matplotlib is missing.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
