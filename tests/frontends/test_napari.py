@@ -213,6 +213,44 @@ def test_strength_after_the_run(viewer, widget):
     assert not widget.strength.enabled
 
 
+def test_the_result_is_seen_as_the_layer_was(viewer, widget):
+    picture = RNG.integers(0, 200, (48, 64)).astype(np.uint16)
+    viewer.add_image(picture, name="p", contrast_limits=(10, 150), gamma=0.7, blending="additive")
+    run(widget)
+    out = viewer.layers["p denoised"]
+    assert not viewer.layers["p"].visible
+    assert out.visible
+    assert tuple(out.contrast_limits) == (10, 150)
+    assert out.gamma == 0.7
+    said = widget.text.value.splitlines()[0]
+    assert len(said.split()) <= 25
+    assert "range" in said
+    assert "strength" not in said
+
+
+def test_a_part_inside_of_a_shape(viewer, widget):
+    stack = RNG.integers(0, 200, (2, 40, 48)).astype(np.uint8)
+    viewer.add_image(stack, name="s", scale=(2, 0.5, 0.5), translate=(0, 3, 0))
+    widget.scope.value = "inside the last shape"
+    widget.layer.reset_choices()
+    widget.begin()
+    assert not widget.stop.enabled  # no shape: told, nothing runs
+    viewer.dims.set_point(0, 2)  # the second plane
+    box = np.array([[0, 4, 6], [0, 4, 26], [0, 20, 26], [0, 20, 6]])
+    viewer.add_shapes([box], shape_type="rectangle", scale=(2, 0.5, 0.5), translate=(0, 3, 0))
+    viewer.layers.selection.active = viewer.layers["s"]
+    run(widget)
+    out = viewer.layers["s denoised"]
+    assert np.array_equal(out.data[0], zspot.denoise(stack[1, 4:20, 6:26], RECIPE))
+    assert np.allclose(out.data_to_world((0, 0, 0)), viewer.layers["s"].data_to_world((1, 4, 6)))
+    assert viewer.layers["s"].visible
+
+
+def test_every_control_says_what_it_does(widget):
+    for name in ("scope", "method", "effort", "seed", "noise", "stop", "strength", "keep"):
+        assert getattr(widget, name).tooltip
+
+
 def test_cancel_stops_the_run(viewer, widget, tmp_path):
     (tmp_path / "endless.toml").write_text(ENDLESS.to_toml())
     widget.recipe.value = tmp_path / "endless.toml"

@@ -232,3 +232,52 @@ def test_keyboard_and_labels(page, files):
     assert {"zv-view", "zv-zoom"} <= seen
     assert any("Download" in name for name in seen)
     assert any("Strength" in name for name in seen)
+
+
+PASTE = """async (address) => {
+  const blob = await (await fetch(address)).blob();
+  const data = new DataTransfer();
+  data.items.add(new File([blob], "pasted.png", { type: "image/png" }));
+  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data }));
+}"""
+
+
+def test_wheel_double_click_tone_and_clipboard(page, files):
+    upload(page, files / "noisy.png")
+    choose_recipe(page, files / "tiny.toml")
+    start(page)
+    page.locator(".zs-trust").wait_for()
+    stage, fit = page.locator(".zv-stage"), shown(page)["width"]
+    corner = {"x": 40, "y": 40}
+    stage.hover(position=corner)
+    page.mouse.wheel(0, -100)
+    page.wait_for_function(
+        f"document.querySelector('.zv-canvas').getBoundingClientRect().width > {1.15 * fit}"
+    )
+    stage.dblclick(position=corner)
+    assert shown(page)["width"] == 64
+    stage.dblclick(position=corner)
+    assert shown(page)["width"] == fit
+    page.get_by_label("Brightness of the display, in stops").press("End")
+    drawn = "[...document.querySelectorAll('.zv-canvas img')].map(i => i.style.filter)"
+    assert all("zv-curve" in one for one in page.evaluate(drawn))
+    page.get_by_text("Removed", exact=True).click()
+    assert page.evaluate(drawn) == ["", ""]
+    details = page.locator(".zs-trust details")
+    assert not details.locator("table").is_visible()
+    details.get_by_text("Details").click()
+    details.get_by_text("The recipe was given.").wait_for()
+    page.evaluate(PASTE, shown(page)["under"])
+    page.get_by_text("pasted").first.wait_for()
+    page.locator(".zs-trust").wait_for(state="detached")
+
+
+def test_the_result_comes_into_sight_on_a_phone(browser, url, files):
+    with visit(browser, url, viewport={"width": 390, "height": 844}, has_touch=True) as page:
+        upload(page, files / "noisy.png")
+        choose_recipe(page, files / "tiny.toml")
+        start(page)
+        page.locator(".zs-trust").wait_for()
+        page.wait_for_function(
+            "document.querySelector('.zv-frame').getBoundingClientRect().bottom < innerHeight"
+        )

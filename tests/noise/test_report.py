@@ -270,7 +270,7 @@ def test_picture(tmp_path, axis):
 def test_picture_without_matplotlib(tmp_path, monkeypatch):
     for name in [m for m in sys.modules if m.startswith("matplotlib")] + ["matplotlib"]:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r"zspot\[plot\]"):
+    with pytest.raises(ImportError, match=r"pip install .*matplotlib"):
         plot_noise(analyze_noise(FLAT), FLAT, tmp_path / "noise.png")
 
 
@@ -307,3 +307,17 @@ def test_what_is_neither_noise_nor_picture_is_told_and_left_out():
 def test_the_summary_has_plain_numbers(scale, words):
     image = scale * np.random.default_rng(0).normal(100, 20, (128, 128))
     assert re.search(words, analyze_noise(image).summary())
+
+
+def test_a_report_shows_itself():
+    pytest.importorskip("matplotlib")
+    report = analyze_noise(np.random.default_rng(0).normal(2000, 300, (64, 64)))
+    shown = repr(report)
+    assert shown.startswith(report.summary())
+    assert len(shown.splitlines()) == 2
+    assert "e+" not in shown
+    axes = report.plot().axes
+    assert "units" in axes[0].get_xlabel()
+    assert "units" in axes[0].get_ylabel()
+    assert any("correlation" in axis.get_ylabel() for axis in axes)  # the colour bar
+    assert report._repr_png_().startswith(b"\x89PNG")

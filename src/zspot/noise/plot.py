@@ -7,6 +7,7 @@ import numpy as np
 
 from zspot.core.errors import MissingExtraError, install
 from zspot.noise.report import NoiseReport
+from zspot.noise.words import explain
 
 _CROP = 128  # pixels
 _COLOURS = ("tab:red", "tab:green", "tab:blue", "tab:gray")
@@ -20,6 +21,13 @@ def plot_noise(
     `report` is what `analyze_noise` returned for `image` with this `channel_axis`. The suffix of
     `path` decides the format: .png, .pdf, .svg. MissingExtraError: if matplotlib is missing.
     """
+    drawn(report, np.asarray(image), channel_axis).savefig(path, dpi=100)
+
+
+def drawn(
+    report: NoiseReport, image: np.ndarray | None = None, channel_axis: int | None = None
+) -> Any:
+    """Return the picture as a figure of matplotlib, with a crop if the image is given."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -29,13 +37,17 @@ def plot_noise(
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2)
     _level_function(axes[0, 0], report)
-    _matrix(axes[0, 1], report.autocorrelation, "autocorrelation (lag, px)", 4.5)
-    _matrix(axes[1, 0], report.channel_correlation, "correlation between channels", None)
-    axes[1, 1].imshow(_crop(np.asarray(image), channel_axis), cmap="gray", interpolation="nearest")
-    axes[1, 1].set_title("crop from the centre")
+    shade = _matrix(axes[0, 1], report.autocorrelation, "how neighbours share their noise", 4.5)
+    axes[0, 1].set(xlabel="pixels across", ylabel="pixels down")
+    _matrix(axes[1, 0], report.channel_correlation, "how channels share their noise", None)
+    figure.colorbar(shade, ax=axes[:, 1], label="correlation: 1 alike, 0 unrelated, -1 opposite")
+    if image is not None:
+        crop = _crop(image, channel_axis)
+        axes[1, 1].imshow(crop, cmap="gray", interpolation="nearest")
+        axes[1, 1].set_title("crop from the centre")
     axes[1, 1].set_axis_off()
-    figure.suptitle(report.summary(), fontsize=10, wrap=True)
-    figure.savefig(path, dpi=100)
+    figure.suptitle("\n".join(explain(report)), fontsize=10, wrap=True)
+    return figure
 
 
 def _level_function(axis: Any, report: NoiseReport) -> None:
@@ -47,15 +59,16 @@ def _level_function(axis: Any, report: NoiseReport) -> None:
         axis.errorbar(x, y, np.where(np.isfinite(error), error, 0), fmt="o", color=colour)
         line = report.read_noise[c] ** 2 + report.gain[c] * (np.sort(x) - report.black[c])
         axis.plot(np.sort(x), line, color=colour, label=f"channel {c}")
-    axis.set(xlabel="intensity", ylabel="noise variance", title="level function: bins and fit")
+    axis.set(xlabel="brightness (units of the image)", ylabel="noise variance (units squared)")
+    axis.set_title("noise at each brightness: measured and fitted")
     axis.set_ylim(bottom=0)
     axis.legend()
 
 
-def _matrix(axis: Any, values: np.ndarray, title: str, reach: float | None) -> None:
+def _matrix(axis: Any, values: np.ndarray, title: str, reach: float | None) -> Any:
     """Draw correlations as colours, with lags up to `reach` beside them or numbers inside."""
     extent = None if reach is None else (-reach, reach, reach, -reach)
-    axis.imshow(values, vmin=-1, vmax=1, cmap="RdBu_r", extent=extent)
+    shade = axis.imshow(values, vmin=-1, vmax=1, cmap="RdBu_r", extent=extent)
     if reach is None:
         for (row, column), value in np.ndenumerate(values):
             colour = "white" if abs(value) > 0.7 else "black"
@@ -63,6 +76,7 @@ def _matrix(axis: Any, values: np.ndarray, title: str, reach: float | None) -> N
         axis.set_xticks(range(len(values)))
         axis.set_yticks(range(len(values)))
     axis.set_title(title)
+    return shade
 
 
 def _crop(image: np.ndarray, channel_axis: int | None) -> np.ndarray:

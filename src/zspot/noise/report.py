@@ -4,12 +4,13 @@ How flat blocks are told from texture is in `zspot.noise.blocks`, what is derive
 `zspot.noise.model`, what is read off the stored values in `zspot.noise.stored`.
 """
 
+import io
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from zspot.core.errors import plainly
+from zspot.core.errors import MissingExtraError, plainly
 from zspot.core.plane import channels_first, check_image
 from zspot.core.valid import find_valid
 from zspot.filters.impulses import without_impulses
@@ -25,7 +26,7 @@ _STEADY, _RISE = 0.8, 4.0  # share of bins that rise, and their rise, that is no
 _BLOCKY = 1.3  # `blockiness` from which JPEG is mentioned
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NoiseReport:
     """Noise of one image. C channels, B intensity bins; "units" are those of the image.
 
@@ -87,6 +88,22 @@ class NoiseReport:
         """Return plain lists and numbers for JSON; what is not finite becomes None."""
         out: dict[str, object] = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
         return {**out, "is_white": self.is_white, "summary": self.summary()}
+
+    def plot(self) -> Any:
+        """Return what `zspot.plot_noise` draws as a figure of matplotlib; notebooks show it."""
+        from zspot.noise.plot import drawn
+
+        return drawn(self)
+
+    def __repr__(self) -> str:
+        return f"{self.summary()}\n  more: .level .gain .read_noise .autocorrelation .plot()"
+
+    def _repr_png_(self) -> bytes | None:
+        try:
+            self.plot().savefig(png := io.BytesIO(), dpi=60)
+        except MissingExtraError:
+            return None
+        return png.getvalue()
 
     def summary(self) -> str:
         """Return the report in one sentence, followed by the notes."""

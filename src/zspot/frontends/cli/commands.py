@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import sys
 import time
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,6 +110,7 @@ def web(
     share: Annotated[
         bool, typer.Option("--share", help="Ask gradio for a public address: anyone can use it.")
     ] = False,
+    browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
     allowed_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Other name of this computer.")
     ] = None,
@@ -120,6 +123,8 @@ def web(
     settings = Settings(port, jobs, max_megabytes, max_pixels, queue, allowed, share, hosts)
     with serving(settings) as (blocks, url), contextlib.suppress(KeyboardInterrupt):
         tell(f"zspot: open {url}  (Ctrl-C stops)")
+        if browser and sys.stdout.isatty():
+            webbrowser.open(url)
         if blocks.share_url:
             tell(f"zspot: public at {blocks.share_url}")
         while True:

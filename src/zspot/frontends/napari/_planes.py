@@ -7,7 +7,7 @@ from typing import Any
 
 import napari
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Shapes
 from napari.utils.transforms import Affine
 
 from zspot.api import Result
@@ -41,13 +41,20 @@ class Part:
         letters = "".join(names.get(axis, "Q") for axis in range(len(self.window)))
         return letters + ("S" if self.rgb else "")
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is less than a whole plane."""
+        return any(self.window[axis].start is not None for axis in self.plane_axes)
+
     def colours(self, values: np.ndarray) -> np.ndarray:
         """Return a view of what is denoised of `values`: everything but transparency."""
         return values[..., :_COLOURS] if self.rgb else values
 
 
-def part_of(layer: Image | None, viewer: napari.Viewer, whole: bool) -> Part:
-    """Return the whole of a layer, or the plane of it that the viewer shows."""
+def part_of(
+    layer: Image | None, viewer: napari.Viewer, whole: bool, *, inside: bool = False
+) -> Part:
+    """Return the whole of a layer, or what the viewer shows of it, maybe inside the last shape."""
     if layer is None:
         raise ImageError("there is no image layer: open an image first")
     source = layer.data[0] if layer.multiscale else layer.data
@@ -63,7 +70,26 @@ def part_of(layer: Image | None, viewer: napari.Viewer, whole: bool) -> Part:
             if axis not in axes:
                 here = int(np.clip(round(point[axis]), 0, source.shape[axis] - 1))
                 window[axis] = slice(here, here + 1)
+    if inside:
+        for axis, found in zip(axes, _box(viewer, layer, axes, source.shape), strict=True):
+            window[axis] = found
     return Part(source, tuple(window), axes, bool(layer.rgb))
+
+
+def _box(
+    viewer: napari.Viewer, layer: Image, axes: tuple[int, int], sizes: tuple[int, ...]
+) -> list[slice]:
+    """Return rows and columns of a layer around the shape that was drawn last."""
+    drawn = [one for one in viewer.layers if isinstance(one, Shapes) and len(one.data)]
+    if not drawn:
+        raise ImageError("draw a rectangle in a shapes layer first")
+    world = [drawn[-1].data_to_world(corner) for corner in drawn[-1].data[-1]]
+    corners = np.array([layer.world_to_data(point) for point in world])
+    low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
+    box = [slice(max(0, low[axis]), min(sizes[axis], high[axis])) for axis in axes]
+    if any(cut.start >= cut.stop for cut in box):
+        raise ImageError(f"the last shape lies outside of layer {layer.name}")
+    return box
 
 
 def denoise_part(
@@ -91,6 +117,8 @@ def layer_state(layer: Image, part: Part, result: Result) -> dict[str, Any]:
     state = dict(layer.as_layer_data_tuple()[1])
     state |= {"name": f"{layer.name} denoised", "multiscale": False, "visible": True}
     known = {name: getattr(result, name) for name in ("method", "seed", "reason", "versions")}
+    if part.is_cut:
+        state["blending"] = "opaque"  # it lies on the noisy layer, which stays in sight
     state["metadata"] = {**layer.metadata, "zspot": known}
     start = np.array([cut.start or 0 for cut in part.window], dtype=float)
     # From data to world without the layer's own affine and translation.

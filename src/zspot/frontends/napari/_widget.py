@@ -24,8 +24,18 @@ from zspot.noise import analyze_noise
 from zspot.noise.words import explain
 from zspot.recipe import Recipe
 
-PLANE, STACK = "current plane", "whole layer"
+PLANE, STACK, INSIDE = "current plane", "whole layer", "inside the last shape"
 RECIPE = "recipe file"
+_TIPS = {
+    "scope": "What of the layer; draw a rectangle in a shapes layer to try a part of it first",
+    "method": "auto looks at the noise and chooses; with a recipe file what it says is run",
+    "effort": "Time against quality",
+    "seed": "The same seed gives the same result",
+    "noise": "Say what the noise of the shown plane is like",
+    "stop": "Stop at the next step; nothing is changed",
+    "strength": "0 is the noisy image, 1 the full result",
+    "keep": "Share of the removed edges and texture to put back",
+}
 _STEPS = 1000
 
 Done = tuple[np.ndarray, list[Result]]
@@ -40,7 +50,7 @@ class DenoiseWidget(widgets.Container):
         self._made: tuple[Image, Part, Done] | None = None
         self._asked, self._gone = 0, False
         self.layer: Any = widgets.create_widget(annotation=Image, label="Layer")
-        self.scope = widgets.ComboBox(choices=[PLANE, STACK], value=STACK, label="What")
+        self.scope = widgets.ComboBox(choices=[PLANE, STACK, INSIDE], value=STACK, label="What")
         self.method = widgets.ComboBox(
             choices=[*ONE_IMAGE_METHODS, RECIPE], value=DEFAULT_METHOD, label="Method"
         )
@@ -61,6 +71,8 @@ class DenoiseWidget(widgets.Container):
         parts += [self.strength, self.keep, self.removed, self.text]
         super().__init__(widgets=parts)
         self.text.read_only = True
+        for name, tip in _TIPS.items():
+            getattr(self, name).tooltip = tip
         self._after(False)
         self._connect()
 
@@ -98,7 +110,8 @@ class DenoiseWidget(widgets.Container):
         layer = self.layer.value
         try:
             method = self._chosen_method()
-            part = part_of(layer, self._viewer, self.scope.value == STACK)
+            what = self.scope.value
+            part = part_of(layer, self._viewer, what == STACK, inside=what == INSIDE)
         except ZspotError as error:
             show_error(str(error))
             return
@@ -153,7 +166,7 @@ class DenoiseWidget(widgets.Container):
         out = blended(part, values, results, 1, 0)
         made = Layer.create(out, layer_state(layer, part, results[0]), "image")
         self._viewer.add_layer(made)
-        layer.visible = False  # it would cover the result, or be added to it
+        layer.visible = part.is_cut  # a whole one would be added to the result
         assert isinstance(made, Image)
         self._made = made, part, (values, results)
         self._after(True)

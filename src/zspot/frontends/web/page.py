@@ -103,7 +103,6 @@ class Page:
         self.recipe = _file(label, [".toml"], 100, "zs-recipe")
 
     def _outputs(self) -> None:
-        self.noise = gr.HTML(texts.EMPTY, elem_id="zs-noise")
         self.plane = gr.Slider(
             1, 2, 1, step=1, label="Plane of the stack", visible=False, elem_id="zs-plane"
         )
@@ -121,6 +120,7 @@ class Page:
                 )
             self.download = gr.DownloadButton("Download", variant="primary", elem_id="zs-download")
         self.trust = gr.HTML(elem_id="zs-trust")
+        self.noise = gr.HTML(texts.EMPTY, elem_id="zs-noise")
 
     def _connect(self, blocks: gr.Blocks) -> None:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}

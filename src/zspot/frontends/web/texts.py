@@ -69,15 +69,17 @@ def progress(news: Progress) -> str:
 
 def noise_report(report: NoiseReport, correlation: Path, plane: str) -> str:
     """Return the report in plain words with a map."""
-    sentences = "".join(f"<p>{html.escape(s)}</p>" for s in explain(report))
+    first, *more = explain(report)
+    sentences = "".join(f"<p>{html.escape(s)}</p>" for s in more)
     lag = report.lag_one
     return (
         f'<section class="zs-noise" aria-label="Noise report"><h3>The noise{html.escape(plane)}'
-        f'</h3><div class="zs-noise-row"><div>{sentences}</div>'
+        f"</h3><p>{html.escape(first)}</p><details><summary>More</summary>"
+        f'<div class="zs-noise-row"><div>{sentences}</div>'
         f'<figure><img src="{address(correlation)}" width="198" height="198" '
         f'alt="Map of the noise correlation; {lag:.2f} with the next pixel">'
         "<figcaption>How a pixel's noise (centre) agrees with its neighbours' up to 4 pixels away:"
-        " red alike, white unrelated, blue opposite</figcaption></figure></div></section>"
+        " red alike, white unrelated, blue opposite</figcaption></figure></div></details></section>"
     )
 
 

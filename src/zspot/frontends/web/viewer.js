@@ -1,5 +1,5 @@
 // One scrolling stage holds both pictures, so zoom and place are the same for all of them.
-const state = { view: "compare", zoom: "fit", split: 50, value: null };
+const state = { view: "compare", zoom: "fit", split: 50, value: null, gain: 0, gamma: 1 };
 const find = (selector) => element.querySelector(selector);
 const NAMES = {
   before: "The noisy image", after: "The denoised image",
@@ -13,7 +13,8 @@ function scale() {
 }
 
 function tallest() {
-  return Math.min(0.7 * window.innerHeight, 620);
+  const whole = document.fullscreenElement === find(".zv");
+  return whole ? window.innerHeight - 150 : Math.min(0.7 * window.innerHeight, 620);
 }
 
 function divide() {
@@ -46,7 +47,9 @@ function show() {
   const kept = state.view;
   state.view = view;
   root.querySelector(`[name=zv-view][value=${view}]`).checked = true;
-  root.querySelector(`[name=zv-zoom][value="${state.zoom}"]`).checked = true;
+  for (const input of root.querySelectorAll("[name=zv-zoom]")) {
+    input.checked = input.value === String(state.zoom);
+  }
   const under = find(".zv-under"), over = find(".zv-over"), canvas = find(".zv-canvas");
   const first = view === "compare" ? "before" : view;
   if (under.getAttribute("src") !== value[first]) under.src = value[first];
@@ -59,27 +62,91 @@ function show() {
   canvas.style.height = `${value.height * times}px`;
   canvas.classList.toggle("zv-sharp", times >= 1.5);
   find(".zv-note").textContent = value.notes[view] || "";
+  tone(["before", "after", "compare"].includes(view));
   divide();
   if (!there) state.view = kept;
 }
 
-function zoom(to) {
-  const stage = find(".zv-stage"), before = scale();
-  const middle = [stage.scrollLeft + stage.clientWidth / 2, stage.scrollTop + stage.clientHeight / 2];
+// Brightness and gamma of both pictures alike; what was removed keeps its own scale.
+function tone(wanted) {
+  const changed = wanted && (state.gain !== 0 || state.gamma !== 1);
+  for (const part of element.querySelectorAll("#zv-curve feComponentTransfer > *")) {
+    part.setAttribute("amplitude", 2 ** (state.gain / state.gamma));
+    part.setAttribute("exponent", 1 / state.gamma);
+  }
+  for (const img of element.querySelectorAll(".zv-canvas img")) {
+    img.style.filter = changed ? "url(#zv-curve)" : "";
+  }
+}
+
+// Zoom so that the point `x`, `y` of the stage, its middle by default, keeps its place.
+function zoom(to, x, y) {
+  const stage = find(".zv-stage"), before = scale(), old = find(".zv-canvas").offsetLeft;
+  const at = [x ?? stage.clientWidth / 2, y ?? stage.clientHeight / 2];
+  const point = [stage.scrollLeft + at[0] - old, stage.scrollTop + at[1]];
   state.zoom = to;
   show();
   const ratio = scale() / before;
-  stage.scrollLeft = middle[0] * ratio - stage.clientWidth / 2;
-  stage.scrollTop = middle[1] * ratio - stage.clientHeight / 2;
+  stage.scrollLeft = point[0] * ratio - at[0] + find(".zv-canvas").offsetLeft;
+  stage.scrollTop = point[1] * ratio - at[1];
   divide();
 }
+
+function place(event) {
+  const box = find(".zv-stage").getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
+}
+
+element.addEventListener("wheel", (event) => {
+  if (!event.target.closest(".zv-frame")) return;
+  event.preventDefault();
+  zoom(Math.max(0.05, Math.min(16, scale() * 1.2 ** -Math.sign(event.deltaY))), ...place(event));
+}, { passive: false });
+element.addEventListener("dblclick", (event) => {
+  if (event.target.closest(".zv-frame")) zoom(state.zoom === "1" ? "fit" : "1", ...place(event));
+});
+element.addEventListener("click", (event) => {
+  if (!event.target.closest(".zv-full")) return;
+  if (document.fullscreenElement) document.exitFullscreen();
+  else find(".zv").requestFullscreen();
+});
+document.addEventListener("fullscreenchange", () => { if (state.value) show(); });
+element.addEventListener("pointerdown", (event) => {
+  const stage = event.target.closest(".zv-stage");
+  if (!stage || event.pointerType !== "mouse" || event.button !== 0) return;
+  event.preventDefault();
+  stage.focus({ preventScroll: true });
+  stage.setPointerCapture(event.pointerId);
+  stage.classList.add("zv-drag");
+  stage.onpointermove = (move) => stage.scrollBy(-move.movementX, -move.movementY);
+  stage.onpointerup = () => { stage.onpointermove = null; stage.classList.remove("zv-drag"); };
+});
+// A picture from the clipboard is taken as if it had been chosen.
+document.addEventListener("paste", (event) => {
+  const file = event.clipboardData && event.clipboardData.files[0];
+  if (!file) return;
+  const give = (tries) => {
+    const input = document.querySelector("#zs-file input[type=file]");
+    if (!input) return tries ? setTimeout(() => give(tries - 1), 100) : undefined;
+    const chosen = new DataTransfer();
+    chosen.items.add(file);
+    input.files = chosen.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  const clear = document.querySelector("#zs-file button[aria-label=Clear]");
+  if (clear) clear.click();
+  give(20);
+});
 
 element.addEventListener("change", (event) => {
   if (event.target.name === "zv-view") { state.view = event.target.value; show(); }
   if (event.target.name === "zv-zoom") zoom(event.target.value);
 });
 element.addEventListener("input", (event) => {
-  if (event.target.type === "range") { state.split = Number(event.target.value); divide(); }
+  const value = Number(event.target.value);
+  if (event.target.closest(".zv-split")) { state.split = value; divide(); }
+  if (event.target.closest(".zv-gain")) { state.gain = value; show(); }
+  if (event.target.closest(".zv-gamma")) { state.gamma = value; show(); }
 });
 element.addEventListener("scroll", () => { if (state.value) divide(); }, true);
 element.addEventListener("pointerdown", (event) => {
@@ -100,8 +167,13 @@ function take() {
   // A new picture starts whole; the same one at another strength stays where it is looked at.
   if (!next || !state.value || next.before !== state.value.before) state.zoom = "fit";
   if (next && next.after && !(state.value && state.value.after)) state.view = "compare";
+  const first = next && next.after && !(state.value && state.value.after);
   state.value = next;
   show();
+  // On a phone the result is below the controls: bring it into sight.
+  if (first && element.getBoundingClientRect().bottom > window.innerHeight + 200) {
+    element.scrollIntoView({ behavior: "smooth", block: "start" });
+  }
 }
 watch("value", take);
 new ResizeObserver(() => { if (state.value) show(); }).observe(element);
