@@ -66,41 +66,21 @@ class Fill(Part):
 
 @dataclass(frozen=True)
 class Inr(Fill):
-    """Fill hidden pixels with sub-pixel samples of an implicit neural representation (SIREN).
-
-    Parameters
-    ----------
-    features, layers : int
-        Width and number of linear layers of the MLP.
-    w0 : float
-        Frequency factor of the sine activations.
-    gamma : bool
-        Lift coordinates p to (p, sin 2^k pi p, cos 2^k pi p), k = 0 .. `bands` - 1.
-    dropout : tuple of float
-        Dropout after each of the `layers` - 1 sine layers.
-    trained : bool
-        Train the INR; False leaves it as initialised, as the published demo does.
-    lr : float
-        Adam learning rate of the INR.
-    every : int
-        The INR is trained at every `every`-th step.
-    fit_weight, consistency_weight : float
-        Weights of the fit loss on visible pixels and of the sub-pixel consistency loss.
-    """
+    """Fill hidden pixels with sub-pixel samples of an implicit neural representation (SIREN)."""
 
     kind = "inr"
     upright = True
-    features: Annotated[int, Range(1, 4096)] = 32
-    layers: Annotated[int, Range(2, 64)] = 6
-    w0: Annotated[float, POSITIVE] = 30.0
-    gamma: bool = True
+    features: Annotated[int, Range(1, 4096)] = 32  #: width of the MLP
+    layers: Annotated[int, Range(2, 64)] = 6  #: its linear layers
+    w0: Annotated[float, POSITIVE] = 30.0  #: frequency factor of the sine activations
+    gamma: bool = True  #: lift coordinates p to (p, sin 2^k pi p, cos 2^k pi p), k below `bands`
     bands: Annotated[int, Range(1, 24)] = 10
-    dropout: tuple[float, ...] = (0.35, 0.45, 0.55, 0.65, 0.75)
-    trained: bool = True
-    lr: Annotated[float, POSITIVE] = 1e-5
-    every: Annotated[int, Range(1, 10**9)] = 5
-    fit_weight: float = 1.0
-    consistency_weight: float = 1.0
+    dropout: tuple[float, ...] = (0.35, 0.45, 0.55, 0.65, 0.75)  #: after each sine layer
+    trained: bool = True  #: False leaves the INR as initialised, as the published demo does
+    lr: Annotated[float, POSITIVE] = 1e-5  #: learning rate of Adam
+    every: Annotated[int, Range(1, 10**9)] = 5  #: steps of the network for one of the INR
+    fit_weight: float = 1.0  #: of the loss on visible pixels
+    consistency_weight: float = 1.0  #: of the sub-pixel consistency loss
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -121,16 +101,11 @@ class Inr(Fill):
 
 @dataclass(frozen=True)
 class Constant(Fill):
-    """Fill hidden pixels with one constant per channel.
-
-    Parameters
-    ----------
-    value : {"mean", "zero"}
-        The channel's mean, or its lowest value (black: the zero of a photograph, written so that
-        shifting all intensities still shifts the result).
-    """
+    """Fill hidden pixels with one constant per channel."""
 
     kind = "constant"
+    #: The channel's mean, or its lowest value: black, the zero of a photograph. Shifting all
+    #: intensities still shifts the result.
     value: Annotated[str, OneOf(("mean", "zero"))] = "mean"
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
@@ -141,16 +116,10 @@ class Constant(Fill):
 
 @dataclass(frozen=True)
 class Neighbour(Fill):
-    """Fill a hidden pixel with a random visible one near it (Noise2Void).
-
-    Parameters
-    ----------
-    radius : int
-        Largest distance in rows and in columns.
-    """
+    """Fill a hidden pixel with a random visible one near it (Noise2Void)."""
 
     kind = "neighbour"
-    radius: Annotated[int, Range(1, 64)] = 5
+    radius: Annotated[int, Range(1, 64)] = 5  #: largest distance in rows and in columns
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         return DrawnFill(lambda y, hidden, _: _neighbours(y, hidden, self.radius, draws))
@@ -158,22 +127,14 @@ class Neighbour(Fill):
 
 @dataclass(frozen=True)
 class Code(Fill):
-    """Fixed uniform noise of `channels` channels in place of the whole image (deep image prior).
-
-    Parameters
-    ----------
-    channels : int
-    amplitude : float
-        The code is uniform between 0 and this.
-    jitter : float
-        Standard deviation of fresh Gaussian noise added to the code at each step.
-    """
+    """Fixed uniform noise of `channels` channels in place of the whole image (deep image prior)."""
 
     kind = "code"
     replaces_image = True
     upright = True
     channels: Annotated[int, Range(1, 512)] = 32
-    amplitude: Annotated[float, Range(0, 100)] = 0.1
+    amplitude: Annotated[float, Range(0, 100)] = 0.1  #: the code is uniform between 0 and this
+    #: standard deviation of fresh Gaussian noise added to the code at each step
     jitter: Annotated[float, Range(0, 100)] = 1 / 30
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
@@ -196,17 +157,12 @@ class Refill(Fill):
     Averaging 2x2 pixels makes noise weaker and less correlated, and pictures repeat across
     scales. The auxiliary image is made once from all pixels, hidden ones too, each of which
     reaches it with a weight of a quarter and less.
-
-    Parameters
-    ----------
-    patch, stride : int
-        Side of the patches and step between them, pixels.
     """
 
     kind = "refill"
     upright = True
-    patch: Annotated[int, Range(2, 32)] = 8
-    stride: Annotated[int, Range(1, 32)] = 2
+    patch: Annotated[int, Range(2, 32)] = 8  #: side of the patches, pixels
+    stride: Annotated[int, Range(1, 32)] = 2  #: step between them, pixels
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -30,31 +30,17 @@ class Recipe:
     """One zero-shot denoiser, complete: what is hidden, filled, scored, learned and averaged.
 
     It holds numbers and words only, so it can be printed, compared, stored as TOML and rerun.
-
-    Parameters
-    ----------
-    method : str
-        The method this recipe is a setting of.
-    mask, fill, target, network, fit, predict, finish : Part
-        See each of them.
-    loss : {"l1", "l2"}
-        Error measure on scored pixels.
-    consistency : float
-        Weight of a second loss, by the same measure: what the network makes of the whole image
-        should agree with what it makes of its phases (`fit.stride`) or halves (target halves).
-
-    Raises
-    ------
-    RecipeError
-        If the parts do not go together.
+    RecipeError: if the parts do not go together.
     """
 
-    method: str
+    method: str  #: the method this recipe is a setting of
     mask: Mask = field(default_factory=Bernoulli)
     fill: Fill = field(default_factory=Inr)
     target: Target = field(default_factory=Noisy)
     network: Network = field(default_factory=UNet)
-    loss: str = "l1"
+    loss: str = "l1"  #: error measure on scored pixels
+    #: weight of a second loss, by the same measure: what the network makes of the whole image
+    #: should agree with what it makes of its phases (`fit.stride`) or halves (target halves)
     consistency: float = 0.0
     fit: Fit = field(default_factory=Fit)
     predict: Predict = field(default_factory=Predict)
