@@ -219,6 +219,9 @@ def test_keyboard_and_labels(page, files):
           && !e.getAttribute('aria-labelledby') && !e.textContent.trim()).map(e => e.outerHTML)"""
     )
     assert unnamed == []
+    page.get_by_label("Method", exact=True).click()
+    page.get_by_role("option", name="bsn-ins (your image alone, ").wait_for()
+    page.keyboard.press("Escape")
     without = page.evaluate("[...document.images].filter(i => i.offsetParent && "
                             "!i.hasAttribute('alt')).map(i => i.src)")  # fmt: skip
     assert without == []

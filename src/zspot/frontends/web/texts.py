@@ -4,6 +4,7 @@ import html
 import json
 from pathlib import Path
 
+from zspot.algorithms import Method
 from zspot.api import Result
 from zspot.core.errors import plainly
 from zspot.core.progress import Progress, left_in_words, stage_in_words
@@ -39,6 +40,13 @@ EMPTY = (
 def address(path: Path) -> str:
     """Return where the page finds a file, relative to itself: it may be behind a proxy."""
     return f"gradio_api/file={path}"
+
+
+def method_label(method: Method) -> str:
+    """Name a method, whether it knows other pictures, its licence and about how long it takes."""
+    weights = "trained weights" if method.pretrained else "your image alone"
+    licence = "" if method.licence == "BSD" else f", {method.licence}"
+    return f"{method.name} ({weights}{licence}, {method.seconds:g} s)"
 
 
 def alert(message: str) -> str:
