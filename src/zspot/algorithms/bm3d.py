@@ -33,7 +33,9 @@ def _denoise(
     together = len(plane) == _COLOURS
     clock = Clock(report, {"filter": (1 if together else len(plane), 1.0)})
     levels = _levels(plane)
-    image = _mirrored(plane)
+    # The package's search needs so many pixels.
+    room = [(0, 0), *((0, max(0, _LEAST_SIDE - size)) for size in plane.shape[1:])]
+    image = np.pad(plane.cpu().numpy().astype(np.float64), room, mode="symmetric")
     if together:
         out = np.moveaxis(package.bm3d_rgb(np.moveaxis(image, 0, -1), list(levels)), -1, 0)
         clock.tick("filter")
@@ -61,12 +63,6 @@ def _package() -> ModuleType:
             f"{install('bm3d')}, or choose another method"
         ) from None
     return bm3d
-
-
-def _mirrored(plane: Tensor) -> np.ndarray:
-    """Return the image, mirrored where it is smaller than the package's search needs."""
-    room = [(0, 0), *((0, max(0, _LEAST_SIDE - size)) for size in plane.shape[1:])]
-    return np.pad(plane.cpu().numpy().astype(np.float64), room, mode="symmetric")
 
 
 def _levels(plane: Tensor) -> tuple[float, ...]:

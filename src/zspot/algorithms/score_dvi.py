@@ -62,20 +62,20 @@ class Posterior(nn.Module):
         body = Hourglass(settings.width, 16, 4)
         self.image = body.build(2 * count * channels, generator, channels)
         with seeded(generator):
-            self.precision = _chain(channels, 2 * count * channels)
-            self.member = _chain(channels, count * channels)
-            self.share = _chain(channels, count * channels)
+            sizes = (2 * count * channels, count * channels, count * channels)
+            self.precision, self.member, self.share = (_chain(channels, size) for size in sizes)
         with torch.no_grad():
             self.image.exit.weight.mul_(0.1)
-        _start(self.image.exit, math.log(variance))
-        _start(self.precision[-1], math.log(variance))
+            halves = torch.tensor([0.0, math.log(variance)])
+            for network in (self.image, self.precision):
+                *_, bias = network.parameters()  # that of its exit is the last
+                bias.copy_(halves.repeat_interleave(len(bias) // 2))
 
     def forward(self, y: Tensor) -> dict[str, Tensor]:
         """Return the posterior's parameters, each (K, C, H, W), for the image `y` (1, C, H, W)."""
-        shift, log_variance = self._parts(self.image(y), 2)
-        alpha, beta = self._parts(self.precision(y), 2)
-        (member,) = self._parts(self.member(y), 1)
-        (share,) = self._parts(self.share(y), 1)
+        shift, log_variance = self.image(y)[0].unflatten(0, (2, *self.shape))
+        alpha, beta = self.precision(y)[0].unflatten(0, (2, *self.shape))
+        member, share = (part(y)[0].unflatten(0, self.shape) for part in (self.member, self.share))
         return {
             "mean": y + shift,
             "log_variance": log_variance.clamp(_LOWEST, _HIGHEST),
@@ -84,19 +84,6 @@ class Posterior(nn.Module):
             "member": member.softmax(0),
             "share": share.clamp(_LOWEST, _HIGHEST).exp(),
         }
-
-    def _parts(self, out: Tensor, count: int) -> tuple[Tensor, ...]:
-        return tuple(out[0].unflatten(0, (count, *self.shape)).unbind(0))
-
-
-def _start(layer: nn.Module, value: float) -> None:
-    """Let the first half of a layer's outputs start at 0 and the second at `value`."""
-    assert isinstance(layer, nn.Conv2d)
-    assert layer.bias is not None
-    half = layer.out_channels // 2
-    with torch.no_grad():
-        layer.bias[:half] = 0
-        layer.bias[half:] = value
 
 
 def _chain(channels: int, outputs: int) -> nn.Sequential:
@@ -122,9 +109,16 @@ def bound(
     fit = -0.5 * (torch.digamma(alpha) - log_beta - error * precision)
     z = mean + own.sqrt() * noise
     image = -0.5 * log_variance - (z * _score(z, own, prior)).mean(0)
-    per_component = fit + weight * image + _of_precision(alpha, log_beta, precision, variance)
-    membership, dirichlet = _of_mixture(q["member"], q["share"])
-    return ((q["member"] * per_component).sum(0) + membership + dirichlet).mean()
+    # The divergence of Gamma(alpha, beta) from Gamma(1, variance), up to a constant.
+    gamma = (alpha - 1) * torch.digamma(alpha) - torch.lgamma(alpha) + log_beta
+    gamma = gamma - math.log(variance) + variance * precision - alpha
+    # Those of the membership and of the weights of the mixture.
+    member, share = q["member"], q["share"]
+    total = share.sum(0)
+    expected = torch.digamma(share) - torch.digamma(total)
+    membership = (member * ((member + 1e-8).log() - expected)).sum(0)
+    dirichlet = torch.lgamma(total) - torch.lgamma(share).sum(0) + ((share - 1) * expected).sum(0)
+    return ((member * (fit + weight * image + gamma)).sum(0) + membership + dirichlet).mean()
 
 
 @torch.no_grad()
@@ -135,21 +129,6 @@ def _score(z: Tensor, own: Tensor, prior: Prior) -> Tensor:
     # has (a noisy mean, at first), Tweedie's formula holds for what it found.
     found = removed.square().mean((-3, -2, -1), keepdim=True)
     return removed / own.maximum(found)
-
-
-def _of_precision(alpha: Tensor, log_beta: Tensor, precision: Tensor, variance: float) -> Tensor:
-    """Return the divergence of Gamma(alpha, beta) from Gamma(1, variance), up to a constant."""
-    posterior = (alpha - 1) * torch.digamma(alpha) - torch.lgamma(alpha) + log_beta
-    return posterior - math.log(variance) + variance * precision - alpha
-
-
-def _of_mixture(member: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the divergences of the membership and of the weights of the mixture."""
-    total = share.sum(0)
-    expected = torch.digamma(share) - torch.digamma(total)
-    membership = (member * ((member + 1e-8).log() - expected)).sum(0)
-    dirichlet = torch.lgamma(total) - torch.lgamma(share).sum(0) + ((share - 1) * expected).sum(0)
-    return membership, dirichlet
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from zspot.networks.pretrained import Prior
 from zspot.networks.shallow import Shallow
 from zspot.networks.unet import UNet
 
-NETWORKS: dict[str, type[Network]] = {
-    part.kind: part for part in (UNet, Prior, PartialUNet, Hourglass, BlindSpot, Shallow)
-}
+NETWORKS = {part.kind: part for part in (UNet, Prior, PartialUNet, Hourglass, BlindSpot, Shallow)}
 
 __all__ = [
     "NETWORKS", "BlindSpot", "Hourglass", "Network", "PartialUNet", "Prior", "ReceptiveField",

@@ -4,8 +4,6 @@ Noise does not know where the picture has edges; texture that was taken for nois
 And noise of one brightness has one strength, texture any.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -106,13 +104,9 @@ def neighbour_correlations(unit: Tensor) -> list[float]:
 
 
 def neighbour_correlation(unit: Tensor) -> float:
-    """Return the mean of those down and across."""
-    return down_and_across(neighbour_correlations(unit), unit.shape)
-
-
-def down_and_across(found: list[float], shape: Sequence[int]) -> float:
-    """Return the mean of the first two of `neighbour_correlations`; one row or column has one."""
-    return (found[0] + found[1]) / (2 if min(shape[1:]) > 1 else 1)
+    """Return the mean of those down and across; one row or column has one of them."""
+    down, across, *_ = neighbour_correlations(unit)
+    return (down + across) / (2 if min(unit.shape[1:]) > 1 else 1)
 
 
 def channel_correlation(image: Tensor) -> float:

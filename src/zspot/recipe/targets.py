@@ -205,9 +205,7 @@ class Second(Target):
         return torch.cat([y, guide]), torch.cat([guide, y])
 
 
-TARGETS: dict[str, type[Target]] = {
-    part.kind: part for part in (Noisy, Recorrupted, Shuffled, Halves, Second)
-}
+TARGETS = {part.kind: part for part in (Noisy, Recorrupted, Shuffled, Halves, Second)}
 
 
 def diagonal_halves(y: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ is more likely texture is taken away in part or not at all. docs/method/auto.md 
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -39,6 +39,9 @@ SEARCH = {
 
 MEDIAN_WINDOW, MEAN_WINDOW = 24.0, 16.0
 """Deviation in pixels of the windows whose median, or mean, of what was removed becomes zero."""
+
+# The local mean is kept: photons are neither lost nor added.
+_MEAN_KEPT: dict[str, Any] = {"centre": "mean", "window": MEAN_WINDOW, "points": True}
 
 STEPS = {"balanced": 80, "best": 300}  # steps of learning on, at most
 CROP, BATCH = 128, 2  # side of the crops that it sees, pixels, and crops a step
@@ -108,27 +111,24 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str) -> Choice:
 
 
 def made_white(channels: int, effort: str, follows: bool) -> Recipe:
-    """Return the recipe for noise that the network does not know.
-
-    `follows`: it grows with the brightness.
-    """
+    """Return the recipe for noise that the network does not know; `follows`: bright has more."""
     recipe = pretrained_estimate(effort)
     predict = replace(recipe.predict, passes=DRAWS[effort], whiten=True, turns=False)
-    finish = replace(_guided(effort, channels, 1.0), follows=follows)
-    return replace(recipe, predict=predict, finish=_mean_kept(finish))
+    finish = _guided(effort, channels, removed=1.0, follows=follows)
+    return replace(recipe, predict=predict, finish=finish)
 
 
 def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
     """Return the recipe for correlated noise."""
     recipe = pretrained_estimate(effort)
     if not evidence.is_of_camera:
-        follows = not evidence.is_even
-        finish = replace(_guided(effort, channels, 1.0), follows=follows)
-        return replace(recipe, finish=_mean_kept(finish))
-    finish = replace(
-        _guided(effort, channels, TIMES[0]),
+        finish = _guided(effort, channels, removed=1.0, follows=not evidence.is_even)
+        return replace(recipe, finish=finish)
+    finish = _guided(
+        effort,
+        channels,
+        removed=TIMES[0],
         guard=GUARD,
-        points=True,
         centre="median" if channels > 1 else "mean",
         window=MEDIAN_WINDOW if channels > 1 else MEAN_WINDOW,
         shift=1.0 if channels == 1 or evidence.is_weak else 0.5,
@@ -142,40 +142,32 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
 
 def _for_uneven(channels: int, effort: str) -> Recipe:
     """Return the recipe for white noise of changing strength."""
-    finish = replace(_guided(effort, channels, UNEVEN_TIMES), follows=True)
-    return replace(pretrained_estimate(effort), finish=_mean_kept(finish))
+    finish = _guided(effort, channels, removed=UNEVEN_TIMES, follows=True)
+    return replace(pretrained_estimate(effort), finish=finish)
 
 
 def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
     """Return the recipe for white noise of one strength."""
     channels, height, width = shape
-    kind = _kind(channels)
     variance = tuple(level**2 for level in evidence.level)
     noise = independent(variance)
     recipe = pretrained_estimate(effort)
-    if kind == "colour":  # in grey the weights for any noise are as good on white noise
+    if channels > 1:  # in grey the weights for any noise are as good on white noise
         recipe = replace(recipe, network=Prior(noise="white"))
     if effort not in STEPS or not evidence.is_agreed:
-        search = SEARCH[effort][kind]
-        finish = Finish(similar=1.0, guided=True, noise=noise, search=search)
-        return replace(recipe, finish=_mean_kept(finish))
-    recipe = replace(recipe, finish=_mean_kept(Finish(similar=SIMILAR[kind], noise=noise)))
+        return replace(recipe, finish=_guided(effort, channels, noise=noise))
+    finish = Finish(similar=SIMILAR[_kind(channels)], noise=noise, **_MEAN_KEPT)
     seen = BATCH * min(CROP, height) * min(CROP, width)
     steps = min(STEPS[effort], EPOCHS * height * width // seen)
     fit = replace(recipe.fit, steps=steps, crop=CROP, batch=BATCH)
     target = Recorrupted(variance, (0.0,) * channels, variance)
-    return replace(recipe, target=target, fit=fit)
+    return replace(recipe, target=target, fit=fit, finish=finish)
 
 
-def _mean_kept(finish: Finish) -> Finish:
-    """Return the same with the local mean kept: photons are neither lost nor added."""
-    return replace(finish, centre="mean", window=MEAN_WINDOW, points=True)
-
-
-def _guided(effort: str, channels: int, times: float) -> Finish:
-    """Return the non-local estimate for noise `times` as strong as what the prediction removed."""
+def _guided(effort: str, channels: int, **more: Any) -> Finish:
+    """Return the non-local estimate that the prediction guides, with what `more` says of it."""
     search = SEARCH[effort][_kind(channels)]
-    return Finish(similar=1.0, guided=True, removed=times, search=search)
+    return Finish(similar=1.0, guided=True, search=search, **(_MEAN_KEPT | more))
 
 
 def _kind(channels: int) -> str:

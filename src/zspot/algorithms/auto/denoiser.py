@@ -36,7 +36,9 @@ class Auto:
         choice = self._choose(plane, seed, looking(report), memory)
         looked = time.perf_counter() - started
         done = run(choice.recipe, plane, seed=seed, report=report, memory=memory)
-        if choice.recipe.fit.steps and _kept_noise(choice, plane, done.mean):
+        first = choice.evidence.share * plane.square().mean()
+        removed = (plane - done.mean).square().mean()
+        if choice.recipe.fit.steps and removed < THRESHOLDS.kept * first:
             choice = replace(choose(choice.evidence, plane.shape, "fast"), found=_KEPT)
             done = run(choice.recipe, plane, seed=seed, report=report, memory=memory)
         return replace(done.explained(reason(choice)), timings={"look": looked, **done.timings})
@@ -65,9 +67,3 @@ class Auto:
         if noise.is_certain and share <= few and not (camera and choice.times):
             choice = unknown_noise(choice, plane, noise, report)
         return choice
-
-
-def _kept_noise(choice: Choice, plane: Tensor, estimate: Tensor) -> bool:
-    """Say whether less was removed by learning on than by the first estimate."""
-    first = choice.evidence.share * plane.square().mean()
-    return bool((plane - estimate).square().mean() < THRESHOLDS.kept * first)

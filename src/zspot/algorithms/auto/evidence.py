@@ -9,7 +9,7 @@ from zspot.noise.pca_level import white_level
 from zspot.noise.residual import (
     channel_correlation,
     detail_correlation,
-    down_and_across,
+    neighbour_correlation,
     neighbour_correlations,
     unevenness,
 )
@@ -93,10 +93,10 @@ def examine(noisy: Tensor, estimate: Tensor) -> Evidence:
     noise = Recorrupted(variance, slope, floor)
     deviation = noise.deviation(estimate)
     darkest_to_brightest = deviation.flatten(1).amax(1) / deviation.flatten(1).amin(1)
-    directed = neighbour_correlations(residual / deviation)
+    unit = residual / deviation
     found = Evidence(
-        correlation=down_and_across(directed, residual.shape),
-        directed=tuple(directed),
+        correlation=neighbour_correlation(unit),
+        directed=tuple(neighbour_correlations(unit)),
         between=channel_correlation(residual),
         share=float(residual.square().mean() / noisy.square().mean()),
         spread=float(darkest_to_brightest.max()),
