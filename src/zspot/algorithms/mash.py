@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from torch import Tensor
 
@@ -63,23 +64,17 @@ def make(effort: str, settings: Settings = RELEASED) -> Denoiser:
 
 
 def _denoise(
-    common: Recipe,
-    settings: Settings,
-    plane: Tensor,
-    *,
-    seed: int,
-    report: Report | None = None,
-    memory: int | None = None,
+    common: Recipe, settings: Settings, plane: Tensor, *, report: Report | None = None, **more: Any
 ) -> Denoised:
     """Probe a standardised plane (C, H, W) with a recipe, then run it as the gap asks for."""
     unit = float(plane.max() - plane.min()) / 255
     levels = []
     for number, keep in enumerate(PROBES):
         probe = replace(common, mask=replace(common.mask, keep=keep))
-        done = run(probe, plane, seed=seed, report=within(report, number, _RUNS), memory=memory)
+        done = run(probe, plane, report=within(report, number, _RUNS), **more)
         levels.append(float((plane - done.mean).std()))
     recipe = choose(common, (levels[1] - levels[0]) / unit, settings)
-    done = run(recipe, plane, seed=seed, report=within(report, 2, _RUNS), memory=memory)
+    done = run(recipe, plane, report=within(report, 2, _RUNS), **more)
     return done.explained(_in_words(recipe, [level / unit for level in levels]))
 
 

@@ -34,11 +34,6 @@ class Session:
         """What learns: the network and what its fill learns beside it."""
         return nn.ModuleDict({"network": self.network, **self.fill.modules})
 
-    @property
-    def images(self) -> list[Tensor]:
-        """The one noisy image, or both."""
-        return [self.image] if self.second is None else [self.image, self.second]
-
     def seen(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return a network's input for a prediction and the map of its visible pixels."""
         mask = self.recipe.mask if self.recipe.predict.masked else NoMask()

@@ -79,9 +79,10 @@ def predict(session: Session, clock: Clock) -> tuple[Tensor, Tensor | None]:
     """Return the mean of predictions and their deviation, each (C, H, W)."""
     spec = session.recipe.predict
     mean = Mean(session.image)
-    noise = [Measured.of(image[0]) if spec.whiten else None for image in session.images]
-    for _, (image, own) in product(range(spec.passes), zip(session.images, noise, strict=True)):
-        white = image if own is None else image + own.complement(image, session.masking)
+    images = [image for image in (session.image, session.second) if image is not None]
+    pairs = [(image, Measured.of(image[0]) if spec.whiten else None) for image in images]
+    for _, (image, noise) in product(range(spec.passes), pairs):
+        white = image if noise is None else image + noise.complement(image, session.masking)
         seen, visible = session.seen(white)
         for turn, stride in product(range(DIHEDRAL if spec.turns else 1), spec.strides):
             turned = augmented(seen, turn), augmented(visible, turn)

@@ -44,20 +44,16 @@ class Start:
 def check_neighbour(fitted: Fitted, asked: Asked, shape: Sequence[int], axis: int | None) -> None:
     """Refuse a fit that was made by another method or for planes of another form."""
     if fitted.asked != asked:
-        raise OptionError(
-            f"after was made by {_in_words(*fitted.asked)}: ask for the same, or leave out after"
-        )
+        method, effort = fitted.asked
+        maker = f"method {method}, effort {effort}"
+        if isinstance(method, Recipe):
+            maker = f"a recipe of method {method.method}"
+        raise OptionError(f"after was made by {maker}: ask for the same, or leave out after")
     if (fitted.shape, fitted.channel_axis) != (tuple(shape), axis):
         raise OptionError(
             f"after is of a plane of shape {fitted.shape} (channel axis {fitted.channel_axis}) and "
             f"this one has {tuple(shape)} ({axis}): only planes of one shape share a fit"
         )
-
-
-def _in_words(method: str | Recipe, effort: str | None) -> str:
-    if isinstance(method, Recipe):
-        return f"a recipe of method {method.method}"
-    return f"method {method}, effort {effort}"
 
 
 def begin(fitted: Fitted | None, plane: Plane) -> Start:

@@ -104,10 +104,15 @@ def bayes(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[T
     centre = model.mean(2, keepdim=True)
     spread = model - centre
     trust = group.new_ones(group.shape[:3])
+    degrees = max(1, spread.shape[2] - 1)
     if not raw and noise.variance is not None and spread.shape[2] < spread.shape[3]:
-        return _between_patches(group - centre, spread, noise.variance) + centre, trust
+        # Fewer patches than pixels: a system between patches is smaller.
+        gram = spread @ spread.transpose(2, 3)
+        gram.diagonal(dim1=2, dim2=3).add_(degrees * noise.variance[None, :, None])
+        found = (group - centre) @ spread.transpose(2, 3) @ _inverse(gram) @ spread
+        return found + centre, trust
     covariance = noise.at_level(model)
-    signal = spread.transpose(2, 3) @ spread / _degrees(spread)
+    signal = spread.transpose(2, 3) @ spread / degrees
     trace = covariance.diagonal(dim1=2, dim2=3).sum(-1)
     if raw:
         signal = signal - covariance
@@ -118,17 +123,6 @@ def bayes(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[T
     system.diagonal(dim1=2, dim2=3).add_(_RIDGE * trace[..., None] / system.shape[-1])
     gain = torch.linalg.solve_ex(system, signal)[0]  # (S + N)^-1 S, for row vectors
     return (group - centre) @ gain + centre, trust
-
-
-def _between_patches(group: Tensor, spread: Tensor, variance: Tensor) -> Tensor:
-    """Solve between patches: smaller than between pixels where a group has fewer patches."""
-    gram = spread @ spread.transpose(2, 3)
-    gram.diagonal(dim1=2, dim2=3).add_(_degrees(spread) * variance[None, :, None])
-    return group @ spread.transpose(2, 3) @ _inverse(gram) @ spread
-
-
-def _degrees(spread: Tensor) -> int:
-    return max(1, spread.shape[2] - 1)
 
 
 def _inverse(gram: Tensor) -> Tensor:

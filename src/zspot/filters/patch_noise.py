@@ -59,19 +59,13 @@ class PatchNoise:
             near = (down.abs() <= reach) & (right.abs() <= reach)
             row, col = (lag.clamp(-reach, reach) + reach for lag in (down, right))
             spatial = torch.where(near, self.lags.cpu()[row, col], 0).to(self.channels)
-        return _positive(torch.kron(self.channels, spatial.contiguous()))
-
-
-def _positive(covariance: Tensor) -> Tensor:
-    """Lift what lies below a small share of the mean variance.
-
-    Measured correlations may be those of no noise; a solve with them amplifies what it removes.
-    """
-    values, vectors = torch.linalg.eigh(covariance.double())
-    least = LEAST_VARIANCE * float(covariance.diagonal().mean())
-    if float(values[0]) >= least:
-        return covariance
-    return (vectors * values.clamp_min(least) @ vectors.T).to(covariance)
+        covariance = torch.kron(self.channels, spatial.contiguous())
+        # Measured correlations may be of no noise: a solve with them amplifies what it removes.
+        values, vectors = torch.linalg.eigh(covariance.double())
+        least = LEAST_VARIANCE * float(covariance.diagonal().mean())
+        if float(values[0]) >= least:
+            return covariance
+        return (vectors * values.clamp_min(least) @ vectors.T).to(covariance)
 
 
 def _autocorrelation(unit: Tensor) -> Tensor:

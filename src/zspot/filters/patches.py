@@ -112,7 +112,9 @@ def cross_scale_image(y: Tensor, patch: int, stride: int) -> Tensor:
     """
     height, width = y.shape[2:]
     image = reflect_pad(y[0], patch, stride)
-    candidates = _candidates(F.avg_pool2d(y, 2, ceil_mode=True)[0], patch)
+    pooled = reflect_pad(F.avg_pool2d(y, 2, ceil_mode=True)[0], patch, 1)
+    places = math.prod(size - patch + 1 for size in pooled.shape[1:])
+    candidates = patch_rows(pooled, patch, math.ceil(math.sqrt(places / _CANDIDATES)))
     total, mass = torch.zeros_like(image), torch.zeros_like(image[:1])
     rows = max(1, _BAND // image.shape[2] // stride) * stride  # whole steps: bands change nothing
     for top in range(0, image.shape[1] - patch + 1, rows):
@@ -121,13 +123,6 @@ def cross_scale_image(y: Tensor, patch: int, stride: int) -> Tensor:
         total[:, band] += added
         mass[:, band] += weight
     return (total / mass)[None, :, :height, :width]
-
-
-def _candidates(pooled: Tensor, patch: int) -> Tensor:
-    """Cut out about `_CANDIDATES` patches, (candidates, C patch^2)."""
-    image = reflect_pad(pooled, patch, 1)
-    places = math.prod(size - patch + 1 for size in image.shape[1:])
-    return patch_rows(image, patch, math.ceil(math.sqrt(places / _CANDIDATES)))
 
 
 def _replaced(image: Tensor, candidates: Tensor, patch: int, stride: int) -> tuple[Tensor, Tensor]:

@@ -39,7 +39,9 @@ def _restored(estimate: Tensor, noisy: Tensor) -> Tensor:
         if len(y):
             share = _share(responses[index, y, x], lost[index, y, x])
             amount[index, y, x] = share * responses[index, y, x]
-    return estimate + sum(_profile(a, s) for a, s in zip(amount, SCALES, strict=True) if a.any())
+    areas = [2 * torch.pi * s**2 for s in SCALES]  # of a profile of height 1
+    parts = zip(amount, SCALES, areas, strict=True)
+    return estimate + sum(_blurred(a, s) * area for a, s, area in parts if a.any())
 
 
 def _alone(response: Tensor, y: Tensor, x: Tensor, distance: int) -> Tensor:
@@ -68,10 +70,6 @@ def _response(image: Tensor, scale: float) -> Tensor:
     """Return the height of a Gaussian profile at each place, over what is around it."""
     twice = 2 * scale  # the surroundings; of a profile of height 1 there is 1/2 less 1/5 then
     return (_blurred(image, scale) - _blurred(image, twice)) / (1 / 2 - 1 / 5)
-
-
-def _profile(amount: Tensor, scale: float) -> Tensor:
-    return _blurred(amount, scale) * (2 * torch.pi * scale**2)
 
 
 def _blurred(image: Tensor, scale: float) -> Tensor:

@@ -153,6 +153,7 @@ def _solve(
     auto = lags / np.maximum(own, 1e-12)[:, None]
     auto[:, 0] = 1.0
     quarter = np.clip(auto.mean(axis=0).reshape(MAX_LAG + 1, -1), -1, 1)
+    far = np.abs(quarter[0] + quarter[:, 0]) / 2 > _CORRELATED  # mean of both axes
     return Estimate(
         level=np.sqrt(own * (capped @ spectra.weight)),
         gain=own * ends[:, 1],
@@ -160,7 +161,7 @@ def _solve(
         start=np.maximum(-ends[:, 0], 0) / np.maximum(ends[:, 1], 1e-12),
         variance=own[:, None] * total.T,
         autocorrelation=np.pad(quarter, ((MAX_LAG, 0), (MAX_LAG, 0)), "reflect"),
-        correlation_length=np.asarray(_length(quarter)),
+        correlation_length=np.asarray(np.argmin(np.append(far, False)) - 1.0),
         channel_correlation=_channels(shape),
     )
 
@@ -189,13 +190,6 @@ def _channels(shape: np.ndarray) -> np.ndarray:
     return out
 
 
-def _length(quarter: np.ndarray) -> float:
-    """Return the largest lag up to which all along the axes are correlated."""
-    axes = (quarter[0] + quarter[:, 0]) / 2
-    over = np.abs(axes) > _CORRELATED
-    return float(np.argmin(over) - 1) if not over.all() else float(MAX_LAG)
-
-
 def _envelope(x: np.ndarray, variance: np.ndarray, spectra: Spectra) -> np.ndarray:
     """Fit variance = a + b x with b >= 0; bins above lose weight, as signal only adds variance.
 
@@ -210,14 +204,12 @@ def _envelope(x: np.ndarray, variance: np.ndarray, spectra: Spectra) -> np.ndarr
     for _ in range(10):
         above = np.maximum(variance - fit, 0) / np.maximum(fit, 1e-12)
         weight = base / (fit**2 + floor**2) / (1 + (above / 0.15) ** 2)
-        ends = _rising_line(x, variance, weight / weight.sum())
+        weight /= weight.sum()
+        # Weighted least squares.
+        mx, my = weight @ x, weight @ variance
+        spread = weight @ (x - mx) ** 2
+        rise = weight @ ((x - mx) * (variance - my))
+        slope = max(0.0, rise / spread) if spread > 1e-12 else 0.0
+        ends = np.array([my - slope * mx, slope])
         fit = np.maximum(ends[0] + ends[1] * x, 0.1 * floor)
     return ends
-
-
-def _rising_line(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Weighted least squares of y = a + b x with b >= 0; `w` sums to 1."""
-    mx, my = w @ x, w @ y
-    spread = w @ (x - mx) ** 2
-    slope = max(0.0, (w @ ((x - mx) * (y - my))) / spread) if spread > 1e-12 else 0.0
-    return np.array([my - slope * mx, slope])

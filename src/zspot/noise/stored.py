@@ -40,12 +40,11 @@ class Stored:
         unit = np.where(deviation > 0, deviation, 1.0)
         scale = deviation * plane.scale
         ends = stored.min(axis=(1, 2)), stored.max(axis=(1, 2))
-        low, high = np.array([_piles(channel) for channel in stored]).T
-        clipped = np.zeros(some.shape, bool)
-        for share, end in zip((low, high), ends, strict=True):
-            clipped |= (share > 0)[:, None, None] & (some == end[:, None, None])
-        at_ends = [unrepaired == end[:, None, None] for end in ends]
-        low, high = (s.mean((1, 2)) * (n > 0) for s, n in zip(at_ends, (low, high), strict=True))
+        clipped, shares = np.zeros(some.shape, bool), []
+        piled = np.array([_piles(channel) for channel in stored]).T
+        for piles, end in zip(piled, ends, strict=True):
+            clipped |= piles[:, None, None] & (some == end[:, None, None])
+            shares.append((unrepaired == end[:, None, None]).mean((1, 2)) * piles)
         lowest, highest = (end.astype(np.float64) for end in ends)
         safe = np.where(scale > 0, scale, 1.0)
         with np.errstate(all="ignore"):
@@ -59,8 +58,8 @@ class Stored:
             black=black,
             white=white,
             lowest=lowest,
-            low=low,
-            high=high,
+            low=shares[0],
+            high=shares[1],
             quantum=np.array([_quantum(channel) for channel in stored]),
             blockiness=_blockiness(stored if step else plane.values),
             step=step,
@@ -79,18 +78,15 @@ def _sample(channels: np.ndarray) -> tuple[np.ndarray, int]:
     return windows.reshape(count, rows * SIDE, columns * SIDE), SIDE
 
 
-def _piles(channel: np.ndarray) -> tuple[float, float]:
-    """Return the shares of pixels at the smallest and largest value where they pile up, else 0."""
-    shares = []
+def _piles(channel: np.ndarray) -> list[bool]:
+    """Say whether pixels pile up at the smallest and at the largest value."""
+    piled = []
     for end, nearest in ((channel.min(), np.min), (channel.max(), np.max)):
         at_end = channel == end
-        count = int(np.count_nonzero(at_end))
-        piled = _PILE * channel.size < count < channel.size
-        if piled:
-            beside = np.count_nonzero(channel == nearest(channel[~at_end]))
-            piled = count > 1.5 * beside
-        shares.append(count / channel.size if piled else 0.0)
-    return shares[0], shares[1]
+        count = np.count_nonzero(at_end)
+        many = _PILE * channel.size < count < channel.size
+        piled.append(many and count > 1.5 * np.sum(channel == nearest(channel[~at_end])))
+    return piled
 
 
 def _quantum(channel: np.ndarray) -> float:
