@@ -28,7 +28,7 @@ from torch.nn import functional as F
 
 from training.patches import SIDE, Pool, cut, load_photographs
 from training.simulate import MIXTURES, simulate
-from zspot.networks.pretrained import BLOCKS, PriorModule, any_channels, load
+from zspot.networks.pretrained import BLOCKS, AnyChannels, PriorModule, load
 
 _LARGE, _SMALL = SIDE, SIDE // 2  # sides of patches, pixels
 _WARM_UP_STEPS = 100
@@ -273,7 +273,7 @@ def denoise(network: nn.Module, y: Tensor) -> Tensor:
     # Each channel has its own mean; one deviation for all keeps their relation.
     mean = y.mean((-2, -1), keepdim=True)
     std = (y - mean).square().mean((-3, -2, -1), keepdim=True).sqrt()
-    return any_channels(network, (y - mean) / std.clamp(min=1e-12)) * std + mean
+    return AnyChannels(network)((y - mean) / std.clamp(min=1e-12)) * std + mean
 
 
 def evaluate(args: argparse.Namespace) -> None:

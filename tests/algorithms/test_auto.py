@@ -17,7 +17,6 @@ from zspot.algorithms.auto import Evidence, choose, examine, explain, pretrained
 from zspot.core.errors import RecipeError
 from zspot.core.progress import stage_in_words
 from zspot.filters.local import restore_texture, to_local_median
-from zspot.networks.pretrained import AnyChannels
 from zspot.noise.pca_level import white_level
 from zspot.noise.residual import channel_correlation, coherence, detail_correlation, likeness
 from zspot.recipe import Code, Finish, Fit, NoMask, Prior, Recipe, Recorrupted
@@ -299,13 +298,10 @@ def test_centring_takes_any_size_and_shifts_exactly(size):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @torch.no_grad()
 def test_the_pretrained_network_takes_any_number_of_channels(channels):
-    net = AnyChannels(Prior(), channels, torch.Generator())
+    net = Prior().build(channels, torch.Generator())
     x = torch.randn(2, channels, 21, 34, generator=torch.Generator().manual_seed(0))
     assert net(x).shape == x.shape
-    cold = [
-        AnyChannels(Prior(warm=False), channels, torch.Generator().manual_seed(s))
-        for s in (0, 0, 1)
-    ]
+    cold = [Prior(warm=False).build(channels, torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
     outputs = [c(x) for c in cold]
     assert torch.equal(outputs[0], outputs[1])
     assert not torch.equal(outputs[0], outputs[2])

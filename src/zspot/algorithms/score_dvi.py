@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from zspot.core.rng import Purpose, derive, seeded
 from zspot.engine import Denoised, Denoiser, budget
 from zspot.engine.forward import pixel_unshuffle
 from zspot.networks import Hourglass
-from zspot.networks.pretrained import COLOURS, any_channels, load
+from zspot.networks.pretrained import COLOURS, AnyChannels, load
 
 Prior = Callable[[Tensor], Tensor]  # a blind Gaussian denoiser of (N, C, H, W)
 
@@ -203,4 +202,4 @@ def noise_variance(y: Tensor, prior: Prior) -> float:
 def _as_prior(weights: str, y: Tensor) -> Prior:
     """Load a denoiser of images like `y`; "score" learned colour, so others get "grey"."""
     grey = weights == "score" and y.shape[1] != COLOURS
-    return partial(any_channels, load("grey" if grey else weights).to(y.device))
+    return AnyChannels(load("grey" if grey else weights)).to(y.device)

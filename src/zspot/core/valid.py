@@ -151,10 +151,7 @@ def _least_step(channels: np.ndarray, where: np.ndarray) -> float:
 def _is_no_picture(
     channels: np.ndarray, grown: np.ndarray, box: tuple[slice, slice], part: np.ndarray, step: float
 ) -> bool:
-    """Say whether an area of one value is a bar, label or padding: straight, or ending in a step.
-
-    Saturated and underexposed areas are neither.
-    """
+    """Say whether an area is straight or ends in a step, as no saturated or dark one does."""
     if part.sum() >= _STRAIGHT * part.size:
         return True
     around = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)

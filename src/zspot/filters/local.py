@@ -11,10 +11,7 @@ _LARGEST = 2.0  # no brightness counts as noisier than this many times the media
 
 
 class LocalMean:
-    """Gaussian mean of images like `like`: a value for each `cell` x `cell` pixels that exist.
-
-    `window` is the standard deviation in cells.
-    """
+    """Gaussian mean of images like `like`; the deviation of its window is in cells of pixels."""
 
     def __init__(self, like: Tensor, window: float, cell: int = 1) -> None:
         height, width = like.shape[-2:]
@@ -52,11 +49,15 @@ def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor
 
 def _usual(strength: Tensor, brightness: Tensor) -> Tensor:
     """Median strength among pixels of like brightness, (H, W)."""
-    order = brightness.flatten().argsort()
     usual = torch.empty_like(strength).flatten()
-    for part in order.chunk(_BINS):
+    for part in bins(brightness):
         usual[part] = strength.flatten()[part].median()
     return usual.clamp(max=_LARGEST * float(strength.median())).view_as(strength)
+
+
+def bins(brightness: Tensor) -> tuple[Tensor, ...]:
+    """Return the numbers of the pixels of (H, W) in bins of like brightness."""
+    return brightness.flatten().argsort().chunk(_BINS)
 
 
 def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:

@@ -68,8 +68,7 @@ def nl_bayes(
 ) -> Tensor:
     """Denoise a float32 image (C, H, W) with noise in its units, on groups of similar patches.
 
-    Without a first estimate, the `pilot`, the first pass learns from `y` alone. `tick` is told the
-    share of the work that is done.
+    Without a first estimate, the `pilot`, the first pass learns from `y` alone.
     """
     if passes is None:
         passes = WHITE if noise.lags is None and noise.slope is None else CORRELATED
@@ -96,10 +95,8 @@ class _Filter:
     noise: GroupNoise
 
     def whole(self, image: Tensor, pilot: Tensor | None, tell: Tell) -> Tensor:
-        """Filter all groups of (C, H, W) once; statistics come from the pilot if there is one.
-
-        Tile by tile, for memory; what groups say is added up over tiles, which have no borders.
-        """
+        """Filter all groups of (C, H, W) once; statistics come from the pilot if there is one."""
+        # Tile by tile, for memory; what groups say is added up, so that tiles have no borders.
         step, (height, width) = self.step, image.shape[1:]
         noisy = reflect_pad(image, step.patch, step.stride)
         guide = None if pilot is None else reflect_pad(pilot, step.patch, step.stride)
@@ -145,10 +142,7 @@ def _places(image: Tensor, step: Pass) -> tuple[int, int]:
 
 
 def _tiles(places: tuple[int, int], step: Pass) -> list[tuple[Box, Box]]:
-    """Cut the places at which a patch may start into tiles of bounded work.
-
-    Of each: the pixels that its groups reach and, from there, the places of its reference patches.
-    """
+    """Cut into tiles of bounded work: the pixels that groups reach, and in them the references."""
     columns = min(places[1], TILE_WIDTH // step.stride * step.stride)
     side = 2 * step.reach + 1
     looked = len(search_steps((side, side), step.reach, step.dense))

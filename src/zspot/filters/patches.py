@@ -74,10 +74,7 @@ def _distances(
 
 
 def search_steps(size: tuple[int, int], reach: int, dense: int) -> list[tuple[int, int]]:
-    """List where to look for similar patches among `size` rows and columns, as steps (down, right).
-
-    Up to `reach` pixels to each side, further off than `dense` in every second row and column.
-    """
+    """List steps (down, right) to where patches are looked for; beyond `dense` every second one."""
     up, side = (min(reach, count - 1) for count in size)
     return [
         (dy, dx)

@@ -13,14 +13,12 @@ _SIDES = ((0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1))
 
 
 def restore_points(estimate: Tensor, noisy: Tensor) -> Tensor:
-    """Give point-like maxima the light that `noisy` has more of, both (C, H, W).
-
-    The loss is measured over points of alike brightness and given back as Gaussian profiles.
-    """
+    """Give point-like maxima the light that `noisy` has more of, both (C, H, W)."""
     return torch.stack([_restored(e, n) for e, n in zip(estimate, noisy, strict=True)])
 
 
 def _restored(estimate: Tensor, noisy: Tensor) -> Tensor:
+    """Measure the loss of points of alike brightness; give it back as Gaussian profiles."""
     responses = torch.stack([_response(noisy, s) for s in SCALES])
     removed = noisy - estimate
     # What is lost near the top may lie at the foot: the light of both counts.

@@ -11,10 +11,7 @@ _AGREE = 3.0  # scale of what the parts have in common over that of what they ha
 
 
 def offsets_along(channels: np.ndarray, axis: int) -> np.ndarray:
-    """Return the offsets of the rows (axis 0) or columns (1) of each channel of (C, H, W).
-
-    Their shape is (C, H, 1) or (C, 1, W), to be subtracted; 0 where rows have none.
-    """
+    """Return the offsets of rows (axis 0) or columns (1) of (C, H, W), to be subtracted; else 0."""
     found = [row_offsets(c.astype(np.float64).swapaxes(0, axis)) for c in channels]
     return np.expand_dims(np.stack(found), 2 - axis)
 

@@ -51,7 +51,10 @@ class Prior(Network):
         require(known, "network.noise = 'white' names trained weights: set network.warm = true")
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
-        return AnyChannels(self, channels, generator)
+        with seeded(generator):
+            camera = "colour" if channels == COLOURS else "grey"
+            kind = "white" if self.noise == "white" else camera
+            return AnyChannels(load(kind) if self.warm else PriorModule())
 
     @property
     def receptive_field(self) -> ReceptiveField:
@@ -156,21 +159,13 @@ def _loaded(values: dict[str, Tensor]) -> PriorModule:
 class AnyChannels(nn.Module):
     """Denoises standardised images; three channels as colours, any other number one by one."""
 
-    def __init__(self, spec: Prior, channels: int, generator: Generator) -> None:
+    def __init__(self, prior: nn.Module) -> None:
         super().__init__()
-        with seeded(generator):
-            camera = "colour" if channels == COLOURS else "grey"
-            kind = "white" if spec.noise == "white" else camera
-            self.prior = load(kind) if spec.warm else PriorModule()
+        self.prior = prior
 
     def forward(self, x: Tensor, *_: Any) -> Tensor:
-        return any_channels(self.prior, x)
-
-
-def any_channels(prior: nn.Module, x: Tensor) -> Tensor:
-    """Apply a network of three colours to (N, C, H, W): three channels as such, else one by one."""
-    if x.shape[1] == COLOURS:
-        return prior(x)
-    # Grey pictures were trained on as three equal channels.
-    grey = x.flatten(0, 1)[:, None].expand(-1, COLOURS, -1, -1)
-    return prior(grey).mean(1).view_as(x)
+        if x.shape[1] == COLOURS:
+            return self.prior(x)
+        # Grey pictures were trained on as three equal channels.
+        grey = x.flatten(0, 1)[:, None].expand(-1, COLOURS, -1, -1)
+        return self.prior(grey).mean(1).view_as(x)

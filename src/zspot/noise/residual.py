@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zspot.filters.local import LocalMean
+from zspot.filters.local import LocalMean, bins
 
 _WINDOW = 4.0  # deviation of a Gaussian window, pixels
 _WIDER = 6.0  # the window of `unevenness`: noise itself varies little over so many pixels
 _FINE = 2.0  # deviation of the window whose mean fine detail is without, pixels
 _OUTER = 0.1  # share of pixels beyond each end of its range
-_BINS = 8  # of brightness, in which strength and detail are compared: noise may depend on it
 _LEAST = 1e-9  # energy that keeps logarithms finite
 _OUTLIER = 4.0  # deviations; what lies beyond does not decide a correlation of neighbours
 
@@ -28,7 +27,7 @@ def detail_correlation(noisy: Tensor, estimate: Tensor, guide: Tensor) -> float:
     average = LocalMean(noisy, _WINDOW)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
     detail = _local_log(average, _gradient_energy(guide))
-    for part in _bins(average(guide.mean(0))):
+    for part in bins(average(guide.mean(0))):
         removed[part] -= removed[part].mean()
         detail[part] -= detail[part].mean()
     spread = (removed.square().mean() * detail.square().mean()).sqrt()
@@ -57,7 +56,7 @@ def unevenness(noisy: Tensor, estimate: Tensor) -> float:
     """
     average = LocalMean(noisy, _WIDER)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
-    for part in _bins(average(estimate.mean(0))):
+    for part in bins(average(estimate.mean(0))):
         removed[part] -= removed[part].median()
     removed = removed.sort().values
     low, high = (round(share * (len(removed) - 1)) for share in (_OUTER, 1 - _OUTER))
@@ -65,10 +64,7 @@ def unevenness(noisy: Tensor, estimate: Tensor) -> float:
 
 
 def coherence(image: Tensor) -> float:
-    """Say how far the gradients of (C, H, W) agree on one direction in each window, 0 to 1.
-
-    Edges, lines and hair have a direction; white noise gives less than 0.1.
-    """
+    """Say how far the gradients of (C, H, W) agree on a direction, 0 (noise: below 0.1) to 1."""
     # Differences over two pixels: those of neighbours share one, and would agree by that alone.
     down = image[:, 2:, 1:-1] - image[:, :-2, 1:-1]
     across = image[:, 1:-1, 2:] - image[:, 1:-1, :-2]
@@ -88,10 +84,8 @@ def likeness(one: Tensor, other: Tensor) -> float:
 
 
 def neighbour_correlations(unit: Tensor) -> list[float]:
-    """Return the correlations between pixels: down, across and along both diagonals, -1 to 1.
-
-    `unit` (C, H, W) has a deviation of 1, so that outliers can be cut off. 0 where there are none.
-    """
+    """Return correlations of pixels, down, across and along both diagonals; 0 if there are none."""
+    # `unit` has a deviation of 1: outliers can be cut off.
     unit = (unit - unit.mean((1, 2), keepdim=True)).clamp(-_OUTLIER, _OUTLIER)
     power = unit.square().mean().clamp(min=1e-12)
     pairs = [
@@ -121,11 +115,6 @@ def channel_correlation(image: Tensor) -> float:
 def _local_log(average: LocalMean, energy: Tensor) -> Tensor:
     """Return the logarithm of the local energy of (H, W), one number a pixel."""
     return average(energy).clamp(min=_LEAST).log().flatten()
-
-
-def _bins(brightness: Tensor) -> tuple[Tensor, ...]:
-    """Return the numbers of the pixels of (H, W) in bins of like brightness."""
-    return brightness.flatten().argsort().chunk(_BINS)
 
 
 def _gradient_energy(image: Tensor) -> Tensor:

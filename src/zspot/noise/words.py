@@ -39,8 +39,15 @@ def explain(report: NoiseReport) -> list[str]:
         f"{plainly(100 * rms(report.level_fraction), 2)} % of the way from the darkest to the "
         "brightest pixel.",
         bright,
-        _grain(report),
+        "Its grain is one pixel: neighbouring pixels have nothing to do with each other.",
     ]
+    if not report.is_white:
+        away = f"{report.correlation_length:.0f}"
+        words[-1] = (
+            f"Its grain is coarser than a pixel: neighbours share their noise (correlation "
+            f"{report.lag_one:.2f}), up to {away} pixel{'s' * (away != '1')} away. Cameras that "
+            "compute colours or compress, and scanning detectors, do this."
+        )
     if channels > 1:
         mean = float(report.channel_correlation[np.triu_indices(channels, 1)].mean())
         shared = "The colours share part of their noise."
@@ -58,14 +65,3 @@ def explain(report: NoiseReport) -> list[str]:
 def _strength(report: NoiseReport) -> str:
     share = rms(report.level_fraction)
     return next((name for limit, name in _STRENGTHS if share < limit), "very strong")
-
-
-def _grain(report: NoiseReport) -> str:
-    if report.is_white:
-        return "Its grain is one pixel: neighbouring pixels have nothing to do with each other."
-    away = f"{report.correlation_length:.0f}"
-    return (
-        f"Its grain is coarser than a pixel: neighbours share their noise (correlation "
-        f"{report.lag_one:.2f}), up to {away} pixel{'s' * (away != '1')} away. Cameras that "
-        "compute colours or compress, and scanning detectors, do this."
-    )

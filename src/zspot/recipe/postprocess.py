@@ -1,7 +1,6 @@
 """What is done to an averaged prediction, whatever network made it."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -136,6 +135,7 @@ class Finish(Part):
                 ticked += 1
 
         pilot, channels = estimate if self.guided else None, len(noisy)
+        even, white = None, bool(self.noise)
         if self.removed > 0:
             if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
                 return estimate
@@ -148,26 +148,15 @@ class Finish(Part):
             )
             noise = PatchNoise(torch.tensor(self.noise).view(channels, channels))
         else:
-            return self._reported(pilot, noisy, tick)
-        guided = GUIDED if self.noise else GUIDED_CORRELATED
-        passes = guided[self.search] if self.guided else None
-        return nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
-
-    def _reported(
-        self, pilot: Tensor | None, noisy: Tensor, tick: Callable[[float], None]
-    ) -> Tensor:
-        """Return the non-local estimate for the noise that the report measures."""
-        found = Measured.of(noisy)
-        if found.variance < _NOTHING * float(noisy.square().mean()):
-            return noisy if pilot is None else pilot
-        guided = GUIDED if found.is_of_photons or found.is_white else GUIDED_CORRELATED
-        passes = guided[self.search] if self.guided else None
-        if found.is_of_photons:
-            even = Stabiliser.of(found.start, found.slope)
-            pilot = None if pilot is None else even(pilot)
-            noise = PatchNoise(found.correlation)
-            return even.inverse(nl_bayes(even(noisy), noise, passes=passes, pilot=pilot, tick=tick))
-        lags = None if found.is_white else found.lags
-        lines = (found.slope, found.level) if found.grows else ()
-        noise = PatchNoise(found.channels, lags, *lines)
-        return nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
+            found = Measured.of(noisy)
+            if found.variance < _NOTHING * float(noisy.square().mean()):
+                return noisy if pilot is None else pilot
+            white = found.is_of_photons or found.is_white
+            lines = (found.slope, found.level) if found.grows else ()
+            noise = PatchNoise(found.channels, None if found.is_white else found.lags, *lines)
+            if found.is_of_photons:
+                even, noise = Stabiliser.of(found.start, found.slope), PatchNoise(found.correlation)
+                noisy, pilot = even(noisy), None if pilot is None else even(pilot)
+        passes = (GUIDED if white else GUIDED_CORRELATED)[self.search] if self.guided else None
+        similar = nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
+        return similar if even is None else even.inverse(similar)

@@ -36,10 +36,7 @@ class _Part:
 
 
 def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) -> Strength:
-    """Choose the strength of the correlated noise of a plane (C, H, W) for its recipe.
-
-    It is tried on `side` x `side` pixels in the middle, see `crops.samples`.
-    """
+    """Choose the strength of a plane's correlated noise for its recipe, on `crops.samples`."""
     predict = replace(recipe.predict, turns=False)
     first = replace(recipe, predict=predict, finish=Finish())
     plain = replace(recipe.finish, search="near", guard=0.0, centre="none", strength=1.0)
