@@ -9,8 +9,8 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -129,9 +129,6 @@ class _Run:
     begun: list[Path] = field(default_factory=list)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.job, self.max_memory = self.options.to_job(), self.options.max_memory
-
     def go(self, scheduler: str | None, workers: int | None) -> None:
         """Work through all files; a cluster is started only if there is something to do."""
         waiting = self._to_do()
@@ -140,8 +137,8 @@ class _Run:
             return
         if workers is None and scheduler is None:
             workers = max(1, cores() // self.options.threads)
-        if workers is not None and self.max_memory is None:
-            self.max_memory = half_of_free() // workers
+        if workers is not None and self.options.max_memory is None:
+            self.options = replace(self.options, max_memory=half_of_free() // workers)
         try:
             with connect(scheduler, workers) as client:
                 self._work(client, itertools.chain([first], waiting))
@@ -155,10 +152,10 @@ class _Run:
             try:
                 mark = self._mark(item)
             except (FileError, OSError) as error:
-                self._settle(number, Outcome(item, "failed", told(item, error)), "")
+                self._settle(number, "failed", error=told(item, error))
                 continue
             if mark is None:
-                self._settle(number, Outcome(item, "skipped"), "")
+                self._settle(number, "skipped")
             else:
                 yield number, mark
 
@@ -173,7 +170,7 @@ class _Run:
         there = os.path.lexists(item.target)
         known = last.output if last is not None and last.target == self._name(item) else ""
         same = there and known != "" and fingerprint(item.target) == known
-        if same and last is not None and last.fits(mark, self.job, __version__):
+        if same and last is not None and last.fits(mark, self.options.to_job(), __version__):
             return None
         interrupted = last is not None and last.state == "started"
         if there and not (same or interrupted or self.overwrite):
@@ -207,48 +204,41 @@ class _Run:
     def _submit(self, client: Any, tag: str, number: int, mark: str) -> Any:
         item = self.items[number]
         self.begun.append(item.target)
-        self.journal.add(self._entry(item, "started", mark))
+        self._note(item, "started", mark)
         with contextlib.suppress(OSError):  # the worker says what is wrong with the folder
             item.target.parent.mkdir(parents=True, exist_ok=True)
-        job = number, item, self.job, tag, self.max_memory
         how = {"key": f"{tag}-{number}", "priority": -number, "pure": False}
-        return client.submit(work, *job, **how)
+        return client.submit(work, number, item, self.options, tag, **how)
 
     def _take(self, future: Any, number: int, mark: str) -> None:
         """Book what a worker hands back, or that it died over the file again and again."""
-        item = self.items[number]
         if future.status in ("cancelled", "lost"):
             raise ClusterError(LOST)
         if future.status == "finished":
             state, details = future.result()
         else:
-            error = future.exception()
-            state, details = "failed", {"error": f"{item.source}: {_worker_lost(error)}"}
-        details: dict[str, Any] = dict(details)
-        error = one_line(details.get("error", ""))
-        notes = tuple(details.pop("notes", ()))
-        outcome = Outcome(item, state, error, notes, details.get("seconds", 0.0))
-        self._settle(number, outcome, mark, details)
-
-    def _entry(self, item: Item, state: str, mark: str, **details: Any) -> Entry:
-        last = self.journal.last(item.name)
-        written = last.output if last is not None else ""
-        values = {"output": written, "error": "", **details}
-        return Entry(item.name, self._name(item), state, mark, job=self.job, **values)
+            lost = f"{self.items[number].source}: {_worker_lost(future.exception())}"
+            state, details = "failed", {"error": lost}
+        self._settle(number, state, mark, **details)
 
     def _settle(
-        self, number: int, outcome: Outcome, mark: str, details: Mapping[str, Any] | None = None
+        self, number: int, state: str, mark: str = "", notes: Sequence[str] = (), **details: Any
     ) -> None:
-        item = outcome.item
-        if outcome.state != "skipped":
-            details = {"error": outcome.error, **(details or {})}
-            # Of a file refused before it was begun, the earlier entry tells whose target it is.
-            if mark or self.journal.last(item.name) is None:
-                self.journal.add(self._entry(item, outcome.state, mark, **details))
+        """Keep what became of a file, `details` as in `Entry`; `mark` if it was begun."""
+        item, error = self.items[number], one_line(details.get("error", ""))
+        # Of a file refused before it was begun, the earlier entry tells whose target it is.
+        if state != "skipped" and (mark or self.journal.last(item.name) is None):
+            self._note(item, state, mark, **details)
+        outcome = Outcome(item, state, error, tuple(notes), details.get("seconds", 0.0))
         self.outcomes[number] = outcome
         self.meter.end(number, worked=bool(mark))
         if self.ended is not None:
             self.ended(outcome)
+
+    def _note(self, item: Item, state: str, mark: str, **details: Any) -> None:
+        last, job = self.journal.last(item.name), self.options.to_job()
+        values = {"output": last.output if last is not None else "", "job": job, **details}
+        self.journal.add(Entry(item.name, self._name(item), state, mark, **values))
 
 
 def _wait(client: Any, pending: Any) -> None:

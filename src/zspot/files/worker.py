@@ -1,8 +1,6 @@
 """What a worker does with one file, and the progress that it tells."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +55,8 @@ class Meter:
         self._report(Progress(stage, done, total, left))
 
 
-def work(
-    number: int, item: Item, job: Mapping[str, Any], tag: str, max_memory: int | str | None = None
-) -> tuple[str, dict[str, Any]]:
+def work(number: int, item: Item, options: Options, tag: str) -> tuple[str, dict[str, Any]]:
     """Denoise one file on a worker; every failure of the file is a result, not an exception."""
-    options = replace(Options.from_job(job), max_memory=max_memory)
     torch.set_num_threads(options.threads)
     started = time.perf_counter()
     try:

@@ -6,23 +6,27 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 
 from zspot.core.errors import FileError, shown
 from zspot.io.atomic import check_plain, sync
-from zspot.io.checks import Limit, check_pixel_type, check_shape, first_line, one_kind_of_error
-from zspot.io.zarr_chunks import check_chunk
+from zspot.io.checks import Limit, check_pixel_type, damaged, first_line, one_kind_of_error
 
 _LARGEST_METADATA = 2**26  # bytes; more is no description of an image
 _MOST = 2**20  # chunks of a plane, each of which takes its time
 _DEEPEST = 6  # plate, row, column, field, image, level
 _METADATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"})
+_BLOSC = struct.Struct("<BBBBIII")  # versions, flags, item size; bytes unpacked, of a part, packed
+_ABSENT = 2**64 - 1
+_PACKERS = ("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4")
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,6 @@ class Level:
     def check(self, limit: Limit) -> None:
         """Refuse pixels that cannot be denoised and blocks too large to decode."""
         check_pixel_type(self.path, self.dtype)
-        check_shape(self.path, self.shape)
         sizes = enumerate(self.shape)
         block = tuple(self.chunks[axis] if axis in self.leading else size for axis, size in sizes)
         if math.prod(n for axis, n in enumerate(self._grid) if axis not in self.leading) > _MOST:
@@ -137,7 +140,7 @@ class Level:
         """Refuse chunks of a block that do not fit, and a block of next to nothing."""
         stored = 0
         for path in self._chunk_files(block, array):
-            check_chunk(path, array.metadata, self.chunks, self.dtype.itemsize)
+            _check_chunk(path, array.metadata, self.chunks, self.dtype.itemsize)
             stored += path.stat().st_size
         shape = tuple(part.stop - part.start for part in self.region(block))
         Limit().check(self.path, shape, self.dtype.itemsize, stored)
@@ -304,3 +307,50 @@ def copy_all_but_pixels(source: Path, new: Path, found: list[Picture]) -> None:
             if here / name not in pixels:
                 shutil.copyfile(here / name, there / name)
                 sync(there / name)
+
+
+def _check_chunk(path: Path, metadata: Any, shape: Sequence[int], size: int) -> None:
+    """Refuse a chunk that unpacks to more than `shape` values of `size` bytes."""
+    codecs = getattr(metadata, "codecs", None)
+    if codecs is None:
+        codecs = (*(metadata.filters or ()), metadata.compressor)
+    with one_kind_of_error(path):
+        packed = any(map(_name, codecs))
+        if packed and not _fits(path.read_bytes(), codecs, math.prod(shape), size):
+            raise damaged(path, "it does not unpack to its size")
+
+
+def _name(codec: Any) -> str:
+    kind = type(codec).__name__.lower()
+    return next((name for name in (*_PACKERS, "sharding", "crc32c") if name in kind), "")
+
+
+def _fits(content: bytes, codecs: Sequence[Any], values: int, size: int) -> bool:
+    """Say whether bytes unpack to so many values, whose codecs come in the order of packing."""
+    most = values * size
+    for codec in reversed(codecs):
+        name = _name(codec)
+        if name == "sharding":
+            return _shard_fits(content, codec, values, size)
+        if name == "blosc":
+            *_, unpacked, part, packed = _BLOSC.unpack(content[: _BLOSC.size])
+            return packed == len(content) and unpacked <= most and part <= max(unpacked, 1)
+        if name == "crc32c":
+            content = content[:-4]
+        elif name:
+            options = {"header": True} if name == "lz4" else {}
+            content = getattr(imagecodecs, f"{name}_decode")(content, out=most + 1, **options)
+            if len(content) > most:
+                return False
+    return True
+
+
+def _shard_fits(content: bytes, codec: Any, values: int, size: int) -> bool:
+    """Say the same of each chunk in a shard, as its index lists them."""
+    inside = math.prod(codec.chunk_shape)
+    length = 16 * (values // inside)
+    end = 4 * any(_name(each) == "crc32c" for each in codec.index_codecs)
+    start = 0 if codec.index_location.value == "start" else len(content) - length - end
+    index = np.frombuffer(content[start : start + length], "<u8").reshape(-1, 2).tolist()
+    chunks = (content[at : at + count] for at, count in index if _ABSENT not in (at, count))
+    return all(_fits(chunk, codec.codecs, inside, size) for chunk in chunks)

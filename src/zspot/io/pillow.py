@@ -1,20 +1,21 @@
-"""Decoding with Pillow under the limits of `zspot.io` instead of Pillow's own."""
+"""BMP and WebP, coded by Pillow under the limits of `zspot.io` instead of Pillow's own."""
 
 import contextlib
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
 from PIL import ImageFile as PillowFile
 
 from zspot.core.errors import FileError
-from zspot.io.checks import Limit
-from zspot.io.image_file import ImageFile
+from zspot.io.checks import Limit, check_zeros
+from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 EXIF = b"Exif\0\0"  # before an EXIF block
 _LOCK = threading.Lock()
@@ -93,3 +94,65 @@ def encode(pixels: np.ndarray, handle: Any, name: str, **options: Any) -> None:
             picture.save(handle, format=name, **options)
         finally:
             PillowFile.MAXBLOCK = block
+
+
+@dataclass(frozen=True)
+class Plain:
+    """An 8-bit format of one plane."""
+
+    name: str
+    samples: tuple[int, ...]  # a pixel may have, alpha included
+    look: Callable[[Path, bytes, Limit], tuple[Image.Image, tuple[str, ...]]]
+    options: Callable[[ImageFile], dict[str, Any]]  # of `encode`
+    largest: int = 0  # pixels a side
+
+    def read(self, path: Path, limit: Limit) -> ImageFile:
+        """Read a still image; what is kept is in docs/files.md, as of all formats."""
+        picture, notes = self.look(path, path.read_bytes(), limit)
+        data, alpha, axes = split_alpha(np.asarray(picture))
+        metadata = metadata_of(picture.info)
+        return ImageFile(data, axes, alpha, self.name.lower(), metadata, path, notes)
+
+    def refusal(self, image: ImageFile) -> str | None:
+        """Say why the format cannot hold the image, or None."""
+        return plain_refusal(image, self.name, ("uint8",), self.samples, self.largest)
+
+    def write(self, handle: BinaryIO, image: ImageFile) -> None:
+        """Write the pixels and what the format holds of the metadata."""
+        encode(interleaved(image), handle, self.name.upper(), **self.options(image))
+
+
+def _bmp(path: Path, content: bytes, limit: Limit) -> tuple[Image.Image, tuple[str, ...]]:
+    picture, notes = decode(path, content, "BMP", limit), ()
+    if picture.mode == "1":
+        raise FileError(f"{path} has 1-bit pixels, nothing to denoise; convert it to 8-bit grey")
+    if picture.mode == "P":
+        picture = picture.convert("RGB")
+        notes = ("The palette is expanded: the file is written as RGB.",)
+    if content[14:15] == b"\x7c" and content[70:74] in (b"DEBM", b"LKNI"):
+        notes += ("The colour profile inside the BMP file is not kept.",)
+    return picture, notes
+
+
+def _webp(path: Path, content: bytes, limit: Limit) -> tuple[Image.Image, tuple[str, ...]]:
+    if len(content) < 8 + int.from_bytes(content[4:8], "little"):
+        raise FileError(f"{path} is truncated: its data end early; copy the file again")
+    picture = decode(path, content, "WEBP", limit)
+    notes = check_zeros(path, content, *metadata_of(picture.info).values())
+    names, position = [], 12
+    while position + 8 <= len(content):  # RIFF: name, length, payload of even length
+        names.append(content[position : position + 4])
+        size = int.from_bytes(content[position + 4 : position + 8], "little")
+        position += 8 + size + size % 2
+    if b"VP8L" not in names:
+        notes += ("The WebP file is lossy: it is written losslessly, so it will be larger.",)
+    return picture, notes
+
+
+def _lossless(image: ImageFile) -> dict[str, Any]:
+    # exact=True keeps the colour of fully transparent pixels.
+    return {"lossless": True, "exact": True, **blocks_of(image)}
+
+
+BMP = Plain("BMP", (1, 3, 4), _bmp, dots_per_inch)
+WEBP = Plain("WebP", (1, 2, 3, 4), _webp, _lossless, largest=16383)

@@ -3,22 +3,23 @@
 import contextlib
 import functools
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 
 from zspot.core.errors import FileError
-from zspot.io.checks import Limit, check_pixel_type, check_zeros, damaged
+from zspot.io.checks import DENSEST, Limit, check_pixel_type, check_zeros, damaged
 from zspot.io.coded import JXL
 from zspot.io.image_file import ImageFile, Stack, samples_last
 from zspot.io.jpeg import check_part
 from zspot.io.pillow import size_of
-from zspot.io.tiff.ifd import attach_exif, byte_order
+from zspot.io.tiff.ifd import attach_exif, byte_order, check_chain
 from zspot.io.tiff.layout import capture, rewrite
-from zspot.io.tiff.single import open_tiff
 
 # tifffile logs every oddity of a damaged file; without a handler Python prints that to stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -39,12 +40,14 @@ _ADVICE = {
     _CFA: "is undeveloped sensor data; give it its camera suffix such as .dng, or develop it",
 }
 _NDPI = "Only the largest image of the NDPI file is denoised and written."
+_COUNTS = ("PlaneCount", "NumPlanes", "IFD")  # of OME-XML
+_BLANK = 2**20  # values of pictures that are blank
 _CLASSIC_LIMIT = 2**32 - 2**25  # above, offsets overflow classic TIFF; the rest is room for tags
 
 
 def read(path: Path, limit: Limit) -> ImageFile:
     """Read the first image series of a TIFF file."""
-    tif, notes = open_tiff(path)
+    tif, notes = _opened(path)
     with tif:
         if not tif.series or not tif.series[0].keyframe:
             raise FileError(f"{path} holds no image; check the file")
@@ -136,7 +139,7 @@ def _options(image: ImageFile, samples: int) -> dict[str, Any]:
 
 def open_stack(path: Path, limit: Limit) -> Stack | None:
     """Open a TIFF file whose first series has several pages, each a plane; None for any other."""
-    tif, notes = open_tiff(path)
+    tif, notes = _opened(path)
     with contextlib.ExitStack() as opened:
         opened.callback(tif.close)
         if not tif.series or not _pages_are_planes(tif.series[0]):
@@ -219,6 +222,55 @@ class TiffStack(Stack):
         """Close the file."""
         self._parts.cache_clear()
         self._tif.close()
+
+
+def _opened(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
+    """Open a file without what its metadata may name beside it; note what is left out."""
+    pages, cut = check_chain(path)
+    tif = tifffile.TiffFile(path, is_mmstack=False, is_ndtiff=False)
+    try:
+        reason = _misfit(tif.ome_metadata, pages, path) if tif.is_ome else None
+        if reason:
+            tif.is_ome = False
+        images = int((tif.imagej_metadata or {}).get("images", 1))
+        if images > pages and tif.series and tif.series[0].kind in ("generic", "uniform"):
+            raise FileError(f"{path} is truncated: it lacks planes of {images}; copy it again")
+    except BaseException:
+        tif.close()
+        raise
+    notes = [f"The OME-XML of the TIFF file {reason}."] if reason else []
+    return tif, notes + ["The TIFF file is torn: look at the result."] * cut
+
+
+def _misfit(xml: str | None, pages: int, path: Path) -> str | None:
+    """Say why OME-XML does not describe the pages of this file, or None."""
+    try:
+        root = ElementTree.fromstring(xml or "")
+    except ElementTree.ParseError:
+        return None  # and tifffile does without, too
+    own, most, values = root.get("UUID"), 0.0, 0
+    for element in root.iter():
+        kind = element.tag.rpartition("}")[2]
+        if kind == "UUID":
+            named = element.get("FileName", "").lower() == path.name.lower()
+            other = element.text != own if own else not named
+        else:
+            other = kind == "BinaryOnly"
+        if other:
+            return "is about a set of files, of which only this one is read, without its axes"
+        if kind == "Pixels":
+            channel = element.find("{*}Channel")
+            samples = 1 if channel is None else int(channel.get("SamplesPerPixel", 1))
+            sizes = [int(element.get(f"Size{letter}", 1)) for letter in "ZCTYX"]
+            most = max(most, math.prod(sizes[:3]) / max(samples, 1))
+            values = max(values, math.prod(sizes))
+        elif "Along" in kind:  # of a modulo annotation
+            start, end, step = (float(element.get(key, 1)) for key in ("Start", "End", "Step"))
+            most = max(most, abs((end - start) / step))
+        most = max(most, *(int(element.get(count, 0)) for count in _COUNTS))
+    if most <= pages and values <= DENSEST * path.stat().st_size + _BLANK:
+        return None
+    return f"lists more than the {pages} planes of the file: its axes are not used"
 
 
 def check(
