@@ -39,14 +39,12 @@ def denoise_file(
     Every plane of a stack is denoised by itself; the colours of a plane are denoised together,
     separate channels (axis C: fluorescence, filters) one by one. TIFF stacks, ND2, CZI and Zarr
     are read and written plane by plane. Everything that can fail early is checked before the work
-    starts.
+    starts; errors are `zspot.io.FileError`, `ImageError` and `OptionError`.
 
     Parameters
     ----------
     source, target : Path
         Files, or Zarr folders; see `zspot.io` for the formats.
-    method, effort, seed, device, max_memory
-        As in `zspot.denoise`.
     axes : str or None
         Names the axes of the source in place of what the file says: one letter each of TZC for
         time, z and channel, Q for another stack, YX for rows and columns, S for colours.
@@ -61,7 +59,7 @@ def denoise_file(
         `zspot.engine.shared_fit`.
     strength, keep_detail : float in [0, 1]
         As in `zspot.Result.blend`, for every plane; by default the full result is written.
-    nodata, keep_outliers, dtype
+    method, effort, seed, device, max_memory, nodata, keep_outliers, dtype
         As in `zspot.denoise`. Without `nodata`, what a TIFF says of itself (GDAL_NODATA) is taken;
         transparent pixels are left out too.
     mask : Path, optional
@@ -75,37 +73,21 @@ def denoise_file(
         `strength` and `keep_detail` where they are not the defaults.
     notes : tuple of str
         What the user should know of the file.
-
-    Raises
-    ------
-    zspot.io.FileError, ImageError, OptionError
     """
-    asked = Options(method, **options)
-    return denoise_with(asked, source, target, overwrite, progress, second)
-
-
-def denoise_with(
-    options: Options,
-    source: Path,
-    target: Path,
-    overwrite: bool = False,
-    progress: Report | None = None,
-    second: Path | None = None,
-) -> tuple[Result, Notes]:
-    """Do what `denoise_file` does, its options as one value."""
+    asked = Options(method, **options).checked()
     source, target = Path(source), Path(target)
-    planes = PlaneRunner(options.checked(), str(source), progress)
+    planes = PlaneRunner(asked, str(source), progress)
     stored = any(is_store(path) for path in (source, target, second) if path is not None)
-    if stored and options.dtype == "float32":
+    if stored and asked.dtype == "float32":
         raise OptionError("--dtype float32 works on files, not on Zarr stores: convert to TIFF")
     if stored and second is not None:
         raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
     notes = None
     if stored:
         notes = denoise_store(source, target, planes, overwrite)
-    elif second is None and options.dtype != "float32":
-        with open_stack(source, target, max_memory=options.max_memory) as stack:
-            if stack is not None and _splits(options.axes, stack):
+    elif second is None and asked.dtype != "float32":
+        with open_stack(source, target, max_memory=asked.max_memory) as stack:
+            if stack is not None and _splits(asked.axes, stack):
                 notes = _denoise_stack(stack, target, planes, overwrite)
     if notes is None:
         notes = _denoise_whole(source, target, planes, overwrite, second)

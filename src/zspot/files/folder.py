@@ -14,21 +14,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
+import torch
+
 from zspot._version import __version__
+from zspot.api import versions
 from zspot.api.requests import lists
 from zspot.core.errors import ClusterError, FileError, error_in_words, one_line, os_reason
 from zspot.core.memory import half_of_free
-from zspot.core.progress import Report
+from zspot.core.progress import Progress, Report
 from zspot.files.cluster import ALONE, LOST, connect
 from zspot.files.discovery import Item, find
+from zspot.files.file import denoise_file
 from zspot.files.journal import Entry, Journal, fingerprint
-from zspot.files.options import ManyKeywords, Options
-from zspot.files.worker import Meter, told, work
+from zspot.files.options import Keywords, ManyKeywords, Options
 from zspot.io.atomic import check_plain, remove_dead
 from zspot.recipe import Recipe
 
 _IN_FLIGHT = 2  # files handed out for each worker thread: one in work, one waiting
 _POLL = 0.02  # seconds between looks at what is done
+_REPORT_SECONDS = 0.5  # between two words of a worker on how far a file is
 ALONE_SECONDS = 120  # so long a cluster may be without a worker
 
 
@@ -72,7 +76,9 @@ def denoise_many(
 
     Names and sub-folders are kept. A journal in the output folder makes a rerun skip what is done
     and redo files whose input or options, but for `max_memory`, or version of zspot has changed. A
-    file that fails is reported and stops nothing.
+    file that fails is reported and stops nothing. Options that are not listed here are as in
+    `zspot.denoise_file`, for every file; `max_memory` is that of each worker. A `FileError`,
+    `OptionError` or `ClusterError` says that the run as a whole cannot start or go on.
 
     Parameters
     ----------
@@ -80,10 +86,6 @@ def denoise_many(
         Folder or pattern, see `zspot.files.discovery.find`.
     out : str or path-like
         Output folder; made if it is not there.
-    method, effort, seed, device, max_memory
-        As in `zspot.denoise`; the memory is that of each worker.
-    axes, share_fit, strength, keep_detail, nodata, mask, keep_outliers, dtype
-        As in `zspot.denoise_file`, for every file.
     threads : int
         CPU threads for each file.
     overwrite : bool
@@ -96,11 +98,6 @@ def denoise_many(
         Called with a `Progress` over all files, in bytes of input.
     ended : callable, optional
         Called with the `Outcome` of each file as it ends.
-
-    Raises
-    ------
-    FileError, OptionError, ClusterError
-        If the run as a whole cannot start or go on.
     """
     # workers elsewhere may have a device that is not here
     asked = Options(method, **options).checked(here=scheduler is None)
@@ -111,9 +108,47 @@ def denoise_many(
     except OSError as error:
         raise FileError(f"{out} cannot be made: {os_reason(error)}") from error
     with Journal(out) as journal:
-        run = _Run(items, asked, journal, overwrite, Meter(items, progress), ended)
+        run = _Run(items, asked, journal, overwrite, _Meter(items, progress), ended)
         run.go(scheduler, workers)
     return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), others)
+
+
+class _Meter:
+    """Progress over all files from what the workers tell, and the time left."""
+
+    def __init__(self, items: tuple[Item, ...], report: Report | None) -> None:
+        self._sizes = [item.size for item in items]
+        self._shares: dict[int, float] = {}
+        self._ended: set[int] = set()
+        self._skipped = 0
+        self._report = report
+        self._started = time.perf_counter()
+
+    def hear(self, event: tuple[float, Any]) -> None:
+        """Take a worker's word on how far a file is."""
+        number, share = event[1]
+        if number not in self._ended:
+            self._shares[number] = share
+            self._tell()
+
+    def end(self, number: int, *, worked: bool) -> None:
+        """Count a file as ended."""
+        self._ended.add(number)
+        self._shares[number] = 1.0
+        if not worked:
+            self._skipped += self._sizes[number]
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._report is None:
+            return
+        total = sum(self._sizes)
+        done = sum(self._sizes[number] * share for number, share in list(self._shares.items()))
+        worked = done - self._skipped
+        elapsed = time.perf_counter() - self._started
+        left = elapsed / worked * (total - done) if worked > 0 else None
+        stage = f"{len(self._ended)} of {len(self._sizes)} files"
+        self._report(Progress(stage, done, total, left))
 
 
 @dataclass
@@ -124,7 +159,7 @@ class _Run:
     options: Options
     journal: Journal
     overwrite: bool
-    meter: Meter
+    meter: _Meter
     ended: Callable[[Outcome], None] | None
     begun: list[Path] = field(default_factory=list)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
@@ -152,7 +187,7 @@ class _Run:
             try:
                 mark = self._mark(item)
             except (FileError, OSError) as error:
-                self._settle(number, "failed", error=told(item, error))
+                self._settle(number, "failed", error=_told(item, error))
                 continue
             if mark is None:
                 self._settle(number, "skipped")
@@ -268,3 +303,53 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def work(number: int, item: Item, options: Options, tag: str) -> tuple[str, dict[str, Any]]:
+    """Denoise one file on a worker; every failure of the file is a result, not an exception."""
+    torch.set_num_threads(options.threads)
+    started = time.perf_counter()
+    try:
+        before = _stamp(item.source)
+        # overwriting: whose target it is was decided before
+        asked: Any = {name: getattr(options, name) for name in Keywords.__annotations__}
+        asked |= {"method": options.method, "overwrite": True, "progress": _teller(tag, number)}
+        _, notes = denoise_file(item.source, item.target, **asked)
+        if _stamp(item.source) != before:
+            raise FileError(f"{item.source} changed while it was read; run again")
+        output = fingerprint(item.target)
+    except Exception as error:
+        return "failed", {"error": _told(item, error)}
+    seconds = time.perf_counter() - started
+    return "done", {"output": output, "versions": versions(), "seconds": seconds, "notes": notes}
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _told(item: Item, error: Exception) -> str:
+    """Say in one line what is wrong with a file."""
+    text, name = error_in_words(error), one_line(item.source)
+    return text if name in text else f"{name}: {text}"
+
+
+def _teller(tag: str, number: int) -> Report:
+    """Tell the client how far a file is; stop once nobody waits for it any more."""
+    from distributed import get_worker
+
+    worker, key, last = get_worker(), f"{tag}-{number}", 0.0
+
+    def report(p: Progress) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        if now - last < _REPORT_SECONDS:
+            return
+        last = now
+        task = worker.state.tasks.get(key)
+        if task is None or task.state == "cancelled":
+            raise FileError("cancelled: nobody waits for this file any more")
+        worker.log_event(tag, (number, p.done / p.total))
+
+    return report

@@ -54,22 +54,14 @@ class Journal:
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(lock(folder / _LOCK, busy))
+                self._entries = _load(self.path)
+                with atomic_write(self.path, overwrite=True) as handle:  # one line for each file
+                    handle.writelines(map(_line, self._entries.values()))
+                self._length = self.path.stat().st_size
+                self._handle = held.enter_context(self.path.open("ab", buffering=0))
             except OSError as error:
                 raise FileError(f"{folder} cannot be written: {os_reason(error)}") from error
-            self._entries = _load(self.path)
-            self._handle = held.enter_context(self._fresh())
             self._held = held.pop_all()
-
-    def _fresh(self):
-        """Rewrite the journal with one line for each file, and open it for more."""
-        with atomic_write(self.path, overwrite=True) as handle:
-            for entry in self._entries.values():
-                handle.write(_line(entry))
-        try:
-            self._length = self.path.stat().st_size
-            return self.path.open("ab", buffering=0)
-        except OSError as error:
-            raise FileError(f"{self.path} cannot be written: {os_reason(error)}") from error
 
     def __enter__(self) -> Self:
         return self

@@ -65,13 +65,19 @@ class ImageFile:
 
 def split_alpha(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, str]:
     """Split interleaved pixels of grey or RGB, with or without alpha, into data, alpha and axes."""
-    if pixels.ndim == 2:
-        return pixels, None, "YX"
-    samples = pixels.shape[2]
-    if samples in (2, 4):
-        data, _, axes = split_alpha(pixels[..., : samples - 1])
-        return np.ascontiguousarray(data), np.ascontiguousarray(pixels[..., -1]), axes
-    return (pixels[..., 0], None, "YX") if samples == 1 else (pixels, None, "YXS")
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        return pixels.reshape(pixels.shape[:2]), None, "YX"
+    return split_last(pixels, "YXS") if pixels.shape[2] in (2, 4) else (pixels, None, "YXS")
+
+
+def split_last(stored: np.ndarray, axes: str) -> tuple[np.ndarray, np.ndarray, str]:
+    """Split pixels whose last sample is alpha into data, alpha and the axes of data."""
+    position = axes.index("S")
+    alpha = np.ascontiguousarray(np.take(stored, -1, axis=position))
+    data = np.delete(stored, -1, axis=position)
+    if data.shape[position] == 1:
+        data, axes = np.take(data, 0, axis=position), axes.replace("S", "")
+    return np.ascontiguousarray(data), alpha, axes
 
 
 def samples_last(image: ImageFile) -> np.ndarray:

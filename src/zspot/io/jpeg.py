@@ -21,7 +21,7 @@ from zspot.io.checks import Limit, check_zeros, damaged, first_line
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 _Segments = list[tuple[int, bytes]]  # markers, or places of scans, and payloads
-_SOI, _EOI, _SOS, _APP0, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE, 0xFE
+_EOI, _SOS, _APP0, _COM = 0xD9, 0xDA, 0xE0, 0xFE
 _DHT, _COUNTS = 0xC4, 17  # bytes of a Huffman table before its symbols
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = 0xC2
@@ -48,7 +48,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
     size = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
     limit.check(path, (*size, len(components)))
     picture = pillow.decode(path, content, "JPEG", limit)
-    coding, notes = _coding(segments, components, picture)
+    coding, notes = _coding(components, picture)
     pixels, wrong = _decoded(path, content, "GRAY" if len(components) == 1 else "RGB")
     pixels, _, axes = split_alpha(pixels)
     if wrong:
@@ -140,7 +140,7 @@ def _is_header(segment: tuple[int, bytes]) -> bool:
     return _APP0 <= segment[0] <= 0xEF or segment[0] == _COM
 
 
-def _coding(segments: _Segments, components: list, picture: Any) -> tuple[dict, list[str]]:
+def _coding(components: list, picture: Any) -> tuple[dict, list[str]]:
     """Return how the image is coded, as options of Pillow, and notes."""
     notes = []
     subsampling = JpegImagePlugin.get_sampling(picture) if len(components) == 3 else 0
@@ -151,18 +151,11 @@ def _coding(segments: _Segments, components: list, picture: Any) -> tuple[dict, 
     # Two tables where the chroma share one, as encoders do.
     if len(chosen) == 3 and chosen[1] == chosen[2]:
         chosen = chosen[:2]
-    is_rgb = len(components) == 3 and _stores_rgb(segments, components)
-    return {"qtables": chosen, "subsampling": subsampling, "keep_rgb": is_rgb}, notes
-
-
-def _stores_rgb(segments: _Segments, components: list) -> bool:
-    """Tell whether the file stores RGB instead of YCbCr, by the rule that all decoders share."""
-    if any(m == _APP0 and p.startswith(b"JFIF\0") for m, p in segments):
-        return False
-    adobe = [p for m, p in segments if m == _APP14 and p.startswith(b"Adobe") and len(p) >= 12]
-    if adobe:
-        return adobe[-1][11] == 0
-    return bytes(c[0] for c in components) == b"RGB"
+    # The rule that all decoders share, RGB instead of YCbCr.
+    adobe, names = picture.info.get("adobe_transform"), bytes(c[0] for c in components)
+    rgb = "jfif" not in picture.info and (names == b"RGB" if adobe is None else adobe == 0)
+    rgb &= len(components) == 3
+    return {"qtables": chosen, "subsampling": subsampling, "keep_rgb": rgb}, notes
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:

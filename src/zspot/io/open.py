@@ -65,26 +65,13 @@ def read(
 ) -> ImageFile:
     """Read an image file of one of the formats listed in the documentation, "Files and formats".
 
-    Parameters
-    ----------
-    path : str or path-like
-        File to read. Its suffix must agree with its content.
-    max_pixels : int
-        Largest number of values (pixels times samples times planes) to decode, checked against the
-        header before decoding.
-    max_memory : int or str, optional
-        As in `zspot.denoise`, checked before decoding too.
+    The suffix must agree with the content. The pixels come in the shape, axes, dtype and intensity
+    scale of the file, with the rest of it. `max_pixels` is the largest number of values (pixels
+    times samples times planes), `max_memory` is as in `zspot.denoise`; the header is held against
+    both before anything is decoded.
 
-    Returns
-    -------
-    ImageFile
-        Pixels of shape and axes as in the file, in its dtype and intensity scale, and the rest.
-
-    Raises
-    ------
-    FileError
-        If the file is missing, unreadable, truncated, damaged, mislabelled, empty, too large, or
-        of an unsupported kind.
+    A `FileError` says if the file is missing, unreadable, truncated, damaged, mislabelled, empty,
+    too large, or of an unsupported kind.
     """
     path = Path(path)
     with one_kind_of_error(path):

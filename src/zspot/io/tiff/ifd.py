@@ -12,9 +12,9 @@ from zspot.core.errors import FileError
 from zspot.io.checks import damaged
 
 SHORT, LONG, IFD, LONG8 = 3, 4, 13, 16
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-_SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
-_INTEGERS = {1: "B", SHORT: "H", LONG: "I", IFD: "I", LONG8: "Q"}
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
+TOO_LARGE = "a TIFF file ends at 4 GB; convert the source to BigTIFF first"
 # More tags than this in one directory is damage, not data.
 _MOST_TAGS = 4096
 
@@ -30,7 +30,7 @@ class Entry:
     @property
     def size(self) -> int:
         """Number of bytes that the values take."""
-        return _SIZES.get(self.kind, 1) * self.count
+        return SIZES.get(self.kind, 1) * self.count
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Flavour:
     def pointer(self, offset: int) -> bytes:
         """Pack a file offset."""
         if offset >= 1 << (64 if self.big else 32):
-            raise _too_large()
+            raise FileError(TOO_LARGE)
         return self.formats[2].pack(offset)
 
     def offset(self, field: bytes) -> int:
@@ -89,28 +89,6 @@ class Flavour:
             return entry.field[: entry.size]
         handle.seek(self.offset(entry.field))
         return handle.read(entry.size)
-
-    def store(self, handle: BinaryIO, old: Entry, values: list[int], end: int) -> tuple[Entry, int]:
-        """Store integers in place of old ones or at the end; return the tag and the new end."""
-        kind = old.kind
-        if max(values) >= 1 << 8 * _SIZES[kind]:
-            kind = LONG8 if self.big else LONG
-            if max(values) >= 1 << 8 * _SIZES[kind]:
-                raise _too_large()
-        raw = struct.pack(f"{self.order}{len(values)}{_INTEGERS[kind]}", *values)
-        if len(raw) <= self.inline:
-            return Entry(kind, len(values), raw.ljust(self.inline, b"\0")), end
-        if old.size >= len(raw):
-            place = self.offset(old.field)
-        else:
-            place, end = even(end), even(end) + len(raw)
-        handle.seek(place)
-        handle.write(raw)
-        return Entry(kind, len(values), self.pointer(place)), end
-
-
-def _too_large() -> FileError:
-    return FileError("a TIFF file ends at 4 GB; convert the source to BigTIFF first")
 
 
 def even(offset: int) -> int:

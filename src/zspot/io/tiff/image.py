@@ -15,11 +15,11 @@ import tifffile
 from zspot.core.errors import FileError
 from zspot.io.checks import DENSEST, Limit, check_pixel_type, check_zeros, damaged
 from zspot.io.coded import JXL
-from zspot.io.image_file import ImageFile, Stack, samples_last
+from zspot.io.image_file import ImageFile, Stack, samples_last, split_last
 from zspot.io.jpeg import check_part
 from zspot.io.pillow import size_of
 from zspot.io.tiff.ifd import attach_exif, byte_order, check_chain
-from zspot.io.tiff.layout import capture, rewrite
+from zspot.io.tiff.layout import capture, pieces_of, rewrite
 
 # tifffile logs every oddity of a damaged file; without a handler Python prints that to stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -60,10 +60,11 @@ def read(path: Path, limit: Limit) -> ImageFile:
         stored = np.asarray(series.asarray(maxworkers=1))
         stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
         stored_axes = axes_of(path, series)
-        data, axes, alpha = split(stored, stored_axes, series.keyframe.extrasamples)
+        data, alpha, axes = split(stored, stored_axes, series.keyframe)
         metadata = _metadata(tif, series)
         if layout is not None:
-            metadata["tiff"] = {"layout": layout, "stored_axes": stored_axes}
+            pieces = tuple(pieces_of(tif.filehandle, layout))
+            metadata["tiff"] = {"layout": layout, "pieces": pieces, "stored_axes": stored_axes}
             notes += other_notes(tif, series)
     return ImageFile(data, axes, alpha, "tiff", metadata, path, tuple(dict.fromkeys(notes)))
 
@@ -102,7 +103,7 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
         layout = own["layout"]
         data = join(image.data, image.axes, image.alpha, own["stored_axes"])
         planes = (data,) if layout.contiguous is not None else data.reshape(-1, *layout.shape)
-        rewrite(handle, layout, planes)
+        rewrite(handle, layout, own["pieces"], planes)
         return
     exif = image.metadata.get("exif")
     order = byte_order(exif) if exif else "<"
@@ -167,15 +168,14 @@ class TiffStack(Stack):
         self.path, self._tif = path, tif
         self._stored_plane: tuple[int, ...] = tuple(key.shape)
         check(path, tif, series, self._stored_plane, limit)
-        self._layout, more = capture(path, tif, series, in_memory=False)
+        self._layout, more = capture(path, tif, series)
         self._pages: list[Any] = [] if self._layout.contiguous is not None else list(series.pages)
-        self._stored_axes = key.axes
-        self._extra = key.extrasamples
+        self._key = key
         # The last plane is kept, as its transparency is asked for after its samples.
         self._parts = functools.lru_cache(maxsize=1)(self._decoded)
         leading = len(series.shape) - len(self._stored_plane)
         probe = np.broadcast_to(np.zeros((), key.dtype), self._stored_plane)
-        plane, self.plane_axes, _ = split(probe, self._stored_axes, self._extra)
+        plane, _, self.plane_axes = split(probe, key.axes, key)
         self.axes = axes_of(path, series)[:leading] + self.plane_axes
         self.shape = (*series.shape[:leading], *plane.shape)
         self._has_alpha = plane.shape != self._stored_plane
@@ -189,14 +189,14 @@ class TiffStack(Stack):
 
     def valid(self, number: int) -> np.ndarray | None:
         """Return where a plane is not transparent, if it has transparency."""
-        alpha = self._parts(number)[2] if self._has_alpha else None
+        alpha = self._parts(number)[1] if self._has_alpha else None
         return None if alpha is None else alpha > 0
 
-    def _decoded(self, number: int) -> tuple[np.ndarray, str, np.ndarray | None]:
-        """Return the samples of a plane, their axes and its transparency."""
+    def _decoded(self, number: int) -> tuple[np.ndarray, np.ndarray | None, str]:
+        """Return the samples of a plane, its transparency and the axes of the samples."""
         start = self._layout.contiguous
         if start is None:
-            check_parts(self.path, self._tif, self._pages[number], self._tif.series[0].keyframe)
+            check_parts(self.path, self._tif, self._pages[number], self._key)
             plane = np.asarray(self._pages[number].asarray(maxworkers=1))
             plane = plane.reshape(self._stored_plane)
         else:
@@ -208,15 +208,15 @@ class TiffStack(Stack):
                 raise FileError(f"{self.path} changed while it was read; run again")
             plane = np.frombuffer(content, dtype).reshape(self._stored_plane)
         plane = plane.astype(plane.dtype.newbyteorder("="), copy=False)
-        return split(plane, self._stored_axes, self._extra)
+        return split(plane, self._key.axes, self._key)
 
     def _write(self, handle: BinaryIO, planes: Iterator[np.ndarray]) -> None:
         joined = (self._joined(number, plane) for number, plane in enumerate(planes))
-        rewrite(handle, self._layout, joined, self._tif.filehandle)
+        rewrite(handle, self._layout, pieces_of(self._tif.filehandle, self._layout), joined)
 
     def _joined(self, number: int, plane: np.ndarray) -> np.ndarray:
-        alpha = self._parts(number)[2] if self._has_alpha else None
-        return join(plane, self.plane_axes, alpha, self._stored_axes)
+        alpha = self._parts(number)[1] if self._has_alpha else None
+        return join(plane, self.plane_axes, alpha, self._key.axes)
 
     def close(self) -> None:
         """Close the file."""
@@ -332,25 +332,17 @@ def axes_of(path: Path, series: Any) -> str:
     return axes
 
 
-def split(
-    stored: np.ndarray, axes: str, extrasamples: tuple[int, ...]
-) -> tuple[np.ndarray, str, np.ndarray | None]:
+def split(stored: np.ndarray, axes: str, key: Any) -> tuple[np.ndarray, np.ndarray | None, str]:
     """Separate the alpha sample, if the last sample is declared as one."""
-    if "S" not in axes or not extrasamples or int(extrasamples[-1]) not in (1, 2):
-        return stored, axes, None
-    position = axes.index("S")
-    alpha = np.ascontiguousarray(np.take(stored, -1, axis=position))
-    data = np.delete(stored, -1, axis=position)
-    if data.shape[position] == 1:
-        data, axes = np.take(data, 0, axis=position), axes.replace("S", "")
-    return np.ascontiguousarray(data), axes, alpha
+    has_alpha = "S" in axes and key.extrasamples and int(key.extrasamples[-1]) in (1, 2)
+    return split_last(stored, axes) if has_alpha else (stored, None, axes)
 
 
 def join(data: np.ndarray, axes: str, alpha: np.ndarray | None, stored_axes: str) -> np.ndarray:
     """Put alpha back as the last sample."""
     if alpha is None:
         return data
-    position = stored_axes.index("S") if "S" in stored_axes else data.ndim
+    position = stored_axes.index("S")
     data = data if "S" in axes else np.expand_dims(data, position)
     return np.concatenate([data, np.expand_dims(alpha, position)], axis=position)
 

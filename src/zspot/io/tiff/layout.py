@@ -4,6 +4,7 @@ Strips and tiles go where the old ones were, or to the end of the file, and thei
 """
 
 import itertools
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from zspot.core.errors import FileError
 from zspot.io.checks import damaged
-from zspot.io.tiff.ifd import LONG, SHORT, Entry, Flavour, even
+from zspot.io.tiff.ifd import IFD, LONG, LONG8, SHORT, SIZES, TOO_LARGE, Entry, Flavour, even
 
 COMPRESSION = 259
 _BITS, _PHOTOMETRIC, _FILL_ORDER, _PREDICTOR = 258, 262, 266, 317
@@ -30,12 +31,15 @@ _ENCODERS: dict[int, Callable[[bytes], Any]] = {
     50000: imagecodecs.zstd_encode,
     34925: lambda raw: imagecodecs.lzma_encode(raw),
 }
+_INTEGERS = {1: "B", SHORT: "H", LONG: "I", IFD: "I", LONG8: "Q"}
 _BLOCK = 2**24  # bytes copied at once
 _OFFSETS, _COUNTS = (324, 273), (325, 279)  # of tiles, of strips
 # Gaps tried before the fullest one is given up; more would only save a few bytes.
 _TRIED = 8
 # JPEG tables and YCbCr sampling: wrong once the pixels are no longer coded as JPEG.
 _JPEG_TAGS = (347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 530, 531, 532)
+
+Pieces = Iterable[tuple[int, bytes]]  # offsets and bytes of what is not pixels
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,6 @@ class Layout:
     coding: Coding
     size: int  # bytes of the file
     ranges: tuple[tuple[int, int], ...]  # (offset, count) of what is not pixels
-    pieces: tuple[tuple[int, bytes], ...]  # the same with its bytes; empty if they stay in the file
     pages: tuple[Page, ...]  # empty where the pixels are contiguous
     contiguous: int | None  # offset of all pixels, where they lie in one run
     shape: tuple[int, int, int, int]  # samples in planes, rows, columns, interleaved samples
@@ -124,10 +127,8 @@ class Layout:
     tiled: bool
 
 
-def capture(
-    path: Path, tif: Any, series: Any, *, in_memory: bool = True
-) -> tuple[Layout, list[str]]:
-    """Keep the open file but for the pixels of `series`, or its places alone; add notes."""
+def capture(path: Path, tif: Any, series: Any) -> tuple[Layout, list[str]]:
+    """Return where an open file keeps the pixels of `series` and all else, and notes."""
     key = series.keyframe
     if key.imagedepth > 1:
         raise FileError(f"{path} is a rare kind of TIFF (volumetric tiles); convert it")
@@ -144,15 +145,13 @@ def capture(
         holes = [(contiguous, int(np.prod(series.shape, dtype=object)) * key.dtype.itemsize)]
     size = tif.filehandle.size
     _check_holes(path, holes, size)
-    ranges = tuple(_ranges(holes, size))
     separate, _, rows, columns, samples = key.shaped
     strip = max(1, min(key.rowsperstrip, rows)), columns
     layout = Layout(
         flavour=flavour,
         coding=coding,
         size=size,
-        pieces=tuple(pieces_of(tif.filehandle, ranges)) if in_memory else (),
-        ranges=ranges,
+        ranges=tuple(_ranges(holes, size)),
         pages=pages,
         contiguous=contiguous,
         shape=(separate, rows, columns, samples),
@@ -204,43 +203,38 @@ def _ranges(holes: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]
         position = max(position, offset + count)
 
 
-def pieces_of(handle: Any, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
-    """Read ranges of a file, a block at a time."""
-    for offset, count in ranges:
+def pieces_of(handle: Any, layout: Layout) -> Pieces:
+    """Read what is not pixels in the open file, a block at a time; yield (offset, bytes)."""
+    for offset, count in layout.ranges:
         for start in range(offset, offset + count, _BLOCK):
             handle.seek(start)
             yield start, handle.read(min(_BLOCK, offset + count - start))
 
 
-def rewrite(
-    handle: BinaryIO, layout: Layout, planes: Iterable[np.ndarray], source: Any = None
-) -> None:
-    """Write the file around new pixels; `source` is open where its bytes are not in memory.
+def rewrite(handle: BinaryIO, layout: Layout, pieces: Pieces, planes: Iterable[np.ndarray]) -> None:
+    """Write the file around new pixels from its pieces as of `pieces_of`.
 
     The planes come in the order in which they were read, all samples included: one for each page,
     or any parts that follow each other where the pixels are contiguous.
     """
-    pieces = layout.pieces if source is None else pieces_of(source, layout.ranges)
     for offset, piece in pieces:
         handle.seek(offset)
         handle.write(piece)
     if layout.contiguous is not None:
-        place = layout.contiguous
+        handle.seek(layout.contiguous)
         for plane in planes:
-            handle.seek(place)
-            place += handle.write(np.ascontiguousarray(plane, dtype=layout.coding.dtype).data)
+            handle.write(np.ascontiguousarray(plane, dtype=layout.coding.dtype).data)
         return
-    room = _Room(layout)
+    pages = _Pages(handle, layout)
     for page, plane in zip(layout.pages, planes, strict=True):
-        _write_page(handle, layout, page, plane.reshape(layout.shape), room)
+        pages.write(page, plane.reshape(layout.shape))
 
 
-class _Room:
-    """Places for strips and tiles: the gaps that the old ones left, then the end of the file."""
+class _Pages:
+    """Writes strips and tiles into the gaps that the old ones left, then to the end of the file."""
 
-    def __init__(self, layout: Layout):
-        self.end = layout.size
-        self._fixed = layout.coding.compression == 1
+    def __init__(self, handle: BinaryIO, layout: Layout) -> None:
+        self._handle, self._layout, self._end = handle, layout, layout.size
         self._used: set[int] = set()
         self._gaps: list[list[int]] = []
         for start, count in sorted(s for page in layout.pages for s in page.segments):
@@ -249,9 +243,36 @@ class _Room:
             elif count:
                 self._gaps.append([start, start + count])
 
-    def place(self, size: int, old: tuple[int, int]) -> int:
+    def write(self, page: Page, plane: np.ndarray) -> None:
+        """Write the pixels and the directory of a page."""
+        coding = self._layout.coding
+        places, counts = [list(column) for column in zip(*page.segments, strict=True)]
+        for number, block in enumerate(_blocks(plane, self._layout)):
+            coded = coding.encode(block)
+            places[number] = self._place(len(coded), page.segments[number])
+            counts[number] = len(coded)
+            self._put(places[number], coded)
+        entries = dict(page.entries)
+        for codes, values in ((_OFFSETS, places), (_COUNTS, counts)):
+            code = next((code for code in codes if code in entries), None)
+            if code is not None:
+                entries[code] = self._store(entries[code], values)
+        for code, value in coding.patches.items():
+            old = entries.get(code)
+            if old is not None and old.kind in (SHORT, LONG):
+                entries[code] = self._store(old, [value] * old.count)
+        if COMPRESSION in coding.patches:
+            # Removing tags shortens the directory, so that it still fits its place.
+            entries = {code: entry for code, entry in entries.items() if code not in _JPEG_TAGS}
+        self._put(page.offset, self._layout.flavour.pack(entries, page.following))
+
+    def _put(self, place: int, raw: bytes) -> None:
+        self._handle.seek(place)
+        self._handle.write(raw)
+
+    def _place(self, size: int, old: tuple[int, int]) -> int:
         """Return where to write `size` bytes in place of an old offset and count."""
-        if self._fixed:
+        if self._layout.coding.compression == 1:
             # Pages may share a strip until their pixels differ: each needs its own now.
             if size <= old[1] and old[0] not in self._used:
                 self._used.add(old[0])
@@ -266,36 +287,23 @@ class _Room:
         return self._append(size)
 
     def _append(self, size: int) -> int:
-        start = even(self.end)
-        self.end = start + size
+        start = even(self._end)
+        self._end = start + size
         return start
 
-
-def _write_page(
-    handle: BinaryIO, layout: Layout, page: Page, plane: np.ndarray, room: _Room
-) -> None:
-    flavour, patches = layout.flavour, layout.coding.patches
-    places, counts = [list(column) for column in zip(*page.segments, strict=True)]
-    for number, block in enumerate(_blocks(plane, layout)):
-        coded = layout.coding.encode(block)
-        places[number] = room.place(len(coded), page.segments[number])
-        counts[number] = len(coded)
-        handle.seek(places[number])
-        handle.write(coded)
-    entries = dict(page.entries)
-    for codes, values in ((_OFFSETS, places), (_COUNTS, counts)):
-        code = next((code for code in codes if code in entries), None)
-        if code is not None:
-            entries[code], room.end = flavour.store(handle, entries[code], values, room.end)
-    for code, value in patches.items():
-        old = entries.get(code)
-        if old is not None and old.kind in (SHORT, LONG):
-            entries[code], room.end = flavour.store(handle, old, [value] * old.count, room.end)
-    if COMPRESSION in patches:
-        # Removing tags shortens the directory, so that it still fits its place.
-        entries = {code: entry for code, entry in entries.items() if code not in _JPEG_TAGS}
-    handle.seek(page.offset)
-    handle.write(flavour.pack(entries, page.following))
+    def _store(self, old: Entry, values: list[int]) -> Entry:
+        """Store integers in place of old ones or at the end."""
+        flavour, kind = self._layout.flavour, old.kind
+        if max(values) >= 1 << 8 * SIZES[kind]:
+            kind = LONG8 if flavour.big else LONG
+            if max(values) >= 1 << 8 * SIZES[kind]:
+                raise FileError(TOO_LARGE)
+        raw = struct.pack(f"{flavour.order}{len(values)}{_INTEGERS[kind]}", *values)
+        if len(raw) <= flavour.inline:
+            return Entry(kind, len(values), raw.ljust(flavour.inline, b"\0"))
+        place = flavour.offset(old.field) if old.size >= len(raw) else self._append(len(raw))
+        self._put(place, raw)
+        return Entry(kind, len(values), flavour.pointer(place))
 
 
 def _blocks(plane: np.ndarray, layout: Layout) -> Iterator[np.ndarray]:
