@@ -42,11 +42,11 @@ def denoise_store(source: Path, target: Path, planes: PlaneRunner, overwrite: bo
             before = fingerprint(source)
             job = {**planes.options.to_job(), "input": before}
             with contextlib.closing(_Noted(place / _NOTED, job)) as noted:
-                if not (target.is_dir() and noted.has(_identity(target))):
+                if not (target.is_dir() and noted.has(*_identity(target))):
                     _grow(source, place / _STORE, found, planes, noted)
                     if fingerprint(source) != before:
                         raise FileError(f"{source} changed while it was read; run again")
-                    noted.add(_identity(place / _STORE))
+                    noted.add(*_identity(place / _STORE))
                     _take_place(place, target, overwrite)
             _clear(place)
     except OSError as error:
@@ -138,45 +138,49 @@ class _Noted:
     """Which blocks are done, for one job on one input."""
 
     def __init__(self, path: Path, job: dict[str, Any]) -> None:
-        self._path, self._job = path, {"zspot": __version__, **job}
+        self._path = path
+        self._head = json.dumps({"zspot": __version__, **job}, sort_keys=True).encode() + b"\n"
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        self.fresh = lines[:1] != [_line(self._job)]
+        self.fresh = not lines or lines[0] != self._head
         self._done = set() if self.fresh else {line for line in lines[1:] if line.endswith(b"\n")}
         self._handle: Any = None if self.fresh else path.open("ab", buffering=0)
 
     def begin(self) -> None:
         """Start over: the copy of everything but the pixels is complete."""
         self._handle = self._path.open("wb", buffering=0)
-        self.add(self._job)
+        self._write(self._head)
 
-    def has(self, key: Any) -> bool:
+    def has(self, *key: Any) -> bool:
         """Say whether a block is done."""
-        return _line(key) in self._done
+        return self._line(key) in self._done
 
-    def add(self, key: Any) -> None:
+    def add(self, *key: Any) -> None:
         """Note that a block is on the disk."""
-        self._handle.write(_line(key))
-        os.fsync(self._handle.fileno())
+        self._write(self._line(key))
 
     def close(self) -> None:
         """Close the file."""
         if self._handle is not None:
             self._handle.close()
 
+    @staticmethod
+    def _line(key: tuple[Any, ...]) -> bytes:
+        return json.dumps(key).encode() + b"\n"
 
-def _line(key: Any) -> bytes:
-    return json.dumps(key, sort_keys=True).encode() + b"\n"
+    def _write(self, line: bytes) -> None:
+        self._handle.write(line)
+        os.fsync(self._handle.fileno())
 
 
 def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) -> None:
     """Denoise the full size of a picture, then make its reduced copies."""
     planes.begin_stack(picture.axes, picture.levels[0].shape)
-    left = any(not noted.has((picture.levels[0].name, b)) for b in picture.levels[0].blocks())
+    left = any(not noted.has(picture.levels[0].name, b) for b in picture.levels[0].blocks())
     for number, level in enumerate(picture.levels):
         old, fresh = level.open("r"), level.open("r+", new)
         above = picture.levels[number - 1].open("r", new) if number else None
         for block in level.blocks():
-            if noted.has((level.name, block)):
+            if noted.has(level.name, block):
                 if above is None:
                     _pass_over(picture, block, old, planes, left)
                 continue
@@ -185,7 +189,7 @@ def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) ->
             else:
                 values = level.reduced(block, above)
             level.store(block, fresh, values)
-            noted.add((level.name, block))
+            noted.add(level.name, block)
 
 
 def _planes(picture: Picture, block: Block, old: Any, planes: PlaneRunner) -> np.ndarray:

@@ -58,11 +58,9 @@ class BioStack(Stack):
             self.notes += (f"Only the first of {scenes} scenes is denoised and written.",)
 
     def _read(self, number: int) -> np.ndarray:
-        t, c, z = np.unravel_index(number, self.shape[:3])
-        plane = self._image.get_image_dask_data(
-            self.plane_axes, T=int(t), C=int(c), Z=int(z)
-        ).compute(scheduler="synchronous")
-        return np.ascontiguousarray(plane)
+        place = dict(zip("TCZ", map(int, np.unravel_index(number, self.shape[:3])), strict=True))
+        plane = self._image.get_image_dask_data(self.plane_axes, **place)
+        return np.ascontiguousarray(plane.compute(scheduler="synchronous"))
 
     def _write(self, handle: BinaryIO, planes: Iterator[np.ndarray]) -> None:
         with tifffile.TiffWriter(handle, bigtiff=True, ome=True) as writer:

@@ -72,7 +72,9 @@ def _decoded(path: Path, content: bytes, colours: str, **options: Any) -> tuple[
         return simplejpeg.decode_jpeg(content, colours, **options), ""
     except ValueError as error:
         wrong = first_line(error)
-    if _torn(wrong):
+    spare = re.search(r"(\d+) extraneous bytes before marker 0xd9", wrong)
+    few = spare is not None and int(spare[1]) <= _SPARE
+    if re.match("Corrupt JPEG data|Premature end", wrong) and not few:
         raise FileError(f"{path} is damaged ({wrong}); copy it again, or save it anew")
     return simplejpeg.decode_jpeg(content, colours, strict=False, **options), wrong
 
@@ -81,13 +83,6 @@ def check_part(path: Path, content: bytes) -> None:
     """Refuse a JPEG inside another file of which much is missing; it is decoded small."""
     with contextlib.suppress(ValueError):  # of codings that only its reader knows
         _decoded(path, content, "GRAY", min_factor=8)
-
-
-def _torn(warning: str) -> bool:
-    """Say whether a warning of libjpeg is about more than a few bytes."""
-    about = re.match("Corrupt JPEG data|Premature end", warning)
-    spare = re.search(r"(\d+) extraneous bytes before marker 0xd9", warning)
-    return about is not None and not (spare and int(spare[1]) <= _SPARE)
 
 
 def _unfinished(scans: _Segments, components: list) -> bool:
@@ -163,7 +158,9 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     pixels = interleaved(image)
     own = image.metadata.get("jpeg")
     if own is None:
-        pillow.encode(pixels, handle, "JPEG", **_converted(image))
+        dpi = {key: tuple(map(round, dpi)) for key, dpi in pillow.dots_per_inch(image).items()}
+        options = {"quality": 95, "subsampling": 0, **pillow.blocks_of(image), **dpi}
+        pillow.encode(pixels, handle, "JPEG", **options)
         return
     buffer = io.BytesIO()
     pillow.encode(pixels, buffer, "JPEG", **own["coding"])
@@ -174,8 +171,3 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     for marker, payload in own["segments"]:
         handle.write(bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2, "big") + payload)
     handle.write(encoded[2 + body :])
-
-
-def _converted(image: ImageFile) -> dict[str, Any]:
-    dpi = {key: tuple(map(round, dpi)) for key, dpi in pillow.dots_per_inch(image).items()}
-    return {"quality": 95, "subsampling": 0, **pillow.blocks_of(image), **dpi}

@@ -1,10 +1,9 @@
 """`read`, `write`, `open_stack`, `check_target`: choosing the format by name and content."""
 
-import contextlib
 import importlib
 import os
 import re
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,10 +13,7 @@ from zspot.io.checks import MAX_PIXELS, Limit, first_line, one_kind_of_error
 from zspot.io.image_file import ImageFile, Stack
 
 Name = str | os.PathLike[str]
-_RAW_SUFFIXES = (
-    *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf"),
-    *(".rw2", ".pef", ".srw", ".3fr", ".erf", ".iiq", ".mrw"),
-)
+_RAW = ".dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .srf .raf .orf .rw2 .pef .srw .3fr .erf .iiq .mrw"
 _TIFF = rb"II[*+]\0(?!....CR)|MM\0[*+]"  # not CR2, of which only the preview would be read
 
 
@@ -47,7 +43,7 @@ FORMATS = {
     "dicom": Format((".dcm",), rb".{128}DICM", "dicom", "", "pydicom"),
     "exr": Format((".exr",), rb"\x76\x2f\x31\x01", "exr", "", "OpenEXR"),
     # each maker's RAW files begin otherwise
-    "raw": Format(_RAW_SUFFIXES, rb"(?!)", "raw", ".tif", "rawpy"),
+    "raw": Format(tuple(_RAW.split()), rb"(?!)", "raw", ".tif", "rawpy"),
     "nd2": Format((".nd2",), rb"\xda\xce\xbe\x0a", "bioio", ".ome.tif", "bioio bioio_nd2"),
     "czi": Format((".czi",), rb"ZISRAWFILE", "bioio", ".ome.tif", "bioio bioio_czi"),
 }
@@ -78,24 +74,20 @@ def read(
         return _module(_identify(path), path).read(path, Limit(max_pixels, max_memory))
 
 
-@contextlib.contextmanager
 def open_stack(
     path: Name, target: Name, *, max_pixels: int = MAX_PIXELS, max_memory: int | str | None = None
-) -> Iterator[Stack | None]:
+) -> AbstractContextManager[Stack | None]:
     """Open a file whose planes can be read and written one by one: TIFF, ND2 or CZI.
 
     Arguments and errors are those of `read`, limits those of one plane; `target` is the file to be
-    written. Yields None where the file must be read and written whole (`read`, `write`).
+    written. None where the file must be read and written whole (`read`, `write`).
     """
-    path = Path(path)
-    stack = None
+    path, stack = Path(path), None
     with one_kind_of_error(path):
-        name = _identify(path)
-        module = _module(name, path)
+        module = _module(_identify(path), path)
         if hasattr(module, "open_stack") and _BY_SUFFIX.get(Path(target).suffix.lower()) == "tiff":
             stack = module.open_stack(path, Limit(max_pixels, max_memory))
-    with contextlib.nullcontext() if stack is None else contextlib.closing(stack):
-        yield stack
+    return nullcontext() if stack is None else closing(stack)
 
 
 def write(path: Name, image: ImageFile, *, overwrite: bool = False) -> None:
@@ -146,8 +138,8 @@ def check_target(path: Name, overwrite: bool = False, source: ImageFile | None =
     except (OSError, ValueError) as error:
         reason = os_reason(error) if isinstance(error, OSError) else first_line(error)
         raise FileError(f"{path} cannot be written: {reason}") from error
-    module = _module(name, path)
-    reason = module.refusal(source) if source is not None else None
+    refusal = getattr(_module(name, path), "refusal", None)  # TIFF holds everything
+    reason = refusal(source) if source is not None and refusal else None
     if reason:
         raise FileError(f"{path}: {reason}")
 

@@ -83,13 +83,6 @@ class Flavour:
         packed = [entry.pack(code, tag.kind, tag.count, tag.field) for code, tag in tags]
         return head.pack(len(entries)) + b"".join(packed) + following
 
-    def values(self, handle: BinaryIO, entry: Entry) -> bytes:
-        """Read the values of a tag as they are stored."""
-        if entry.size <= self.inline:
-            return entry.field[: entry.size]
-        handle.seek(self.offset(entry.field))
-        return handle.read(entry.size)
-
 
 def even(offset: int) -> int:
     """Round an offset up to a word boundary, where TIFF wants values and directories."""
@@ -174,10 +167,12 @@ def _copied(
     """Copy the values of tags to the end of the file."""
     copied = {}
     for code, entry in tags.items():
-        raw = flavour.values(source, entry)
         if entry.size <= flavour.inline:
             copied[code] = entry
-        elif len(raw) == entry.size:  # else the block is damaged here
+            continue
+        source.seek(flavour.offset(entry.field))
+        raw = source.read(entry.size)
+        if len(raw) == entry.size:  # else the block is damaged here
             copied[code] = replace(entry, field=_append(handle, flavour, raw))
     return copied
 

@@ -87,11 +87,6 @@ def _metadata(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
     return found if nodata is None else found | {"nodata": nodata}
 
 
-def refusal(image: ImageFile) -> str | None:
-    """Say why TIFF cannot hold the image, or None: it holds all supported ones."""
-    return None
-
-
 def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write the source file around the new pixels, or convert another format.
 

@@ -70,11 +70,9 @@ class Coding:
             raw = imagecodecs.delta_encode(block, axis=-2).astype(self.dtype).tobytes()
         else:
             raw = block.astype(self.dtype).tobytes()
-        if self.compression == _PACKBITS:
-            # PackBits must not run across rows.
-            size = len(raw) // block.shape[0]
-            lines = (raw[i : i + size] for i in range(0, len(raw), size))
-            return b"".join(bytes(imagecodecs.packbits_encode(line)) for line in lines)
+        if self.compression == _PACKBITS:  # which must not run across rows
+            rows = np.frombuffer(raw, np.uint8).reshape(block.shape[0], -1)
+            return bytes(imagecodecs.packbits_encode(rows, axis=-1))
         return bytes(_ENCODERS[self.compression](bytes(raw)))
 
 
@@ -145,20 +143,11 @@ def capture(path: Path, tif: Any, series: Any) -> tuple[Layout, list[str]]:
         holes = [(contiguous, int(np.prod(series.shape, dtype=object)) * key.dtype.itemsize)]
     size = tif.filehandle.size
     _check_holes(path, holes, size)
-    separate, _, rows, columns, samples = key.shaped
-    strip = max(1, min(key.rowsperstrip, rows)), columns
-    layout = Layout(
-        flavour=flavour,
-        coding=coding,
-        size=size,
-        ranges=tuple(_ranges(holes, size)),
-        pages=pages,
-        contiguous=contiguous,
-        shape=(separate, rows, columns, samples),
-        chunk=(key.tilelength, key.tilewidth) if key.is_tiled else strip,
-        tiled=bool(key.is_tiled),
-    )
-    return layout, notes
+    separate, _, *shape = key.shaped  # rows, columns, samples
+    strip = max(1, min(key.rowsperstrip, shape[0])), shape[1]
+    chunk, tiled = (key.tilelength, key.tilewidth) if key.is_tiled else strip, bool(key.is_tiled)
+    ranges, shape = tuple(_ranges(holes, size)), (separate, *shape)
+    return Layout(flavour, coding, size, ranges, pages, contiguous, shape, chunk, tiled), notes
 
 
 def _check_holes(path: Path, holes: list[tuple[int, int]], size: int) -> None:
