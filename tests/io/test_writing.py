@@ -94,7 +94,8 @@ def test_interrupted_writing_changes_nothing(tmp_path, monkeypatch, suffix, exis
     if exists:
         target.write_bytes(b"the old file")
     before = sorted(p.name for p in tmp_path.iterdir())
-    name = {".jpg": "jpeg", ".tif": "tiff.image"}.get(suffix, suffix[1:])
+    names = {".jpg": "jpeg", ".tif": "tiff.image", ".webp": "pillow.Plain", ".bmp": "pillow.Plain"}
+    name = names.get(suffix, suffix[1:])
     monkeypatch.setattr(f"zspot.io.{name}.write", _Interrupted(error))
     expected = FileError if isinstance(error, (RuntimeError, OSError)) else type(error)
     with pytest.raises(expected) as caught:

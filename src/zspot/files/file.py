@@ -124,9 +124,14 @@ def _denoise_whole(
         image = replace(image, data=data, alpha=None)
     check_target(target, overwrite=overwrite, source=image)
     _check_count(axes, source, image.data.shape, image.axes)
-    other = None if second is None else _same_layout(image, source, second, most)
+    other = None if second is None else read(second, max_memory=most)
+    if other and (other.axes, other.data.shape) != (image.axes, image.data.shape):
+        raise FileError(
+            f"{second}: has shape {other.data.shape} ({other.axes}) and {source} has "
+            f"{image.data.shape} ({image.axes}): both must show the same scene pixel by pixel"
+        )
     out = np.empty_like(image.data)
-    for place, result in planes.results_of(image, axes, other):
+    for place, result in planes.results_of(image, axes, other and other.data):
         out[place] = planes.options.blend(result)
     write(target, image.replace(out), overwrite=overwrite)
     return image.notes + _hints(axes or image.axes, image.data.shape, image.alpha)
@@ -163,19 +168,6 @@ def _hints(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -
             f"as near infrared, use --axes {axes.replace('S', 'C')} to denoise each alone."
         )
     return tuple(hints)
-
-
-def _same_layout(
-    first: ImageFile, source: Path, second: Path, most: int | str | None
-) -> np.ndarray:
-    """Return the pixels of a second file, which must hold the same planes as the first."""
-    other = read(second, max_memory=most)
-    if (other.axes, other.data.shape) != (first.axes, first.data.shape):
-        raise FileError(
-            f"{second}: has shape {other.data.shape} ({other.axes}) and {source} has "
-            f"{first.data.shape} ({first.axes}): both must show the same scene pixel by pixel"
-        )
-    return other.data
 
 
 def _splits(axes: str | None, stack: Stack) -> bool:

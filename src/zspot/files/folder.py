@@ -108,47 +108,9 @@ def denoise_many(
     except OSError as error:
         raise FileError(f"{out} cannot be made: {os_reason(error)}") from error
     with Journal(out) as journal:
-        run = _Run(items, asked, journal, overwrite, _Meter(items, progress), ended)
+        run = _Run(items, asked, journal, overwrite, progress, ended)
         run.go(scheduler, workers)
     return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), others)
-
-
-class _Meter:
-    """Progress over all files from what the workers tell, and the time left."""
-
-    def __init__(self, items: tuple[Item, ...], report: Report | None) -> None:
-        self._sizes = [item.size for item in items]
-        self._shares: dict[int, float] = {}
-        self._ended: set[int] = set()
-        self._skipped = 0
-        self._report = report
-        self._started = time.perf_counter()
-
-    def hear(self, event: tuple[float, Any]) -> None:
-        """Take a worker's word on how far a file is."""
-        number, share = event[1]
-        if number not in self._ended:
-            self._shares[number] = share
-            self._tell()
-
-    def end(self, number: int, *, worked: bool) -> None:
-        """Count a file as ended."""
-        self._ended.add(number)
-        self._shares[number] = 1.0
-        if not worked:
-            self._skipped += self._sizes[number]
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._report is None:
-            return
-        total = sum(self._sizes)
-        done = sum(self._sizes[number] * share for number, share in list(self._shares.items()))
-        worked = done - self._skipped
-        elapsed = time.perf_counter() - self._started
-        left = elapsed / worked * (total - done) if worked > 0 else None
-        stage = f"{len(self._ended)} of {len(self._sizes)} files"
-        self._report(Progress(stage, done, total, left))
 
 
 @dataclass
@@ -159,10 +121,13 @@ class _Run:
     options: Options
     journal: Journal
     overwrite: bool
-    meter: _Meter
+    progress: Report | None
     ended: Callable[[Outcome], None] | None
     begun: list[Path] = field(default_factory=list)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
+    shares: dict[int, float] = field(default_factory=dict)  # of each file that is done
+    passed: int = 0  # bytes of files that were not worked on
+    started: float = field(default_factory=time.perf_counter)
 
     def go(self, scheduler: str | None, workers: int | None) -> None:
         """Work through all files; a cluster is started only if there is something to do."""
@@ -220,7 +185,7 @@ class _Run:
         from distributed import as_completed
 
         tag = f"zspot-{secrets.token_hex(6)}"
-        client.subscribe_topic(tag, self.meter.hear)
+        client.subscribe_topic(tag, self._hear)
         pending = as_completed(loop=client.loop)
         running: dict[Any, tuple[int, str]] = {}
         while True:
@@ -266,9 +231,30 @@ class _Run:
             self._note(item, state, mark, **details)
         outcome = Outcome(item, state, error, tuple(notes), details.get("seconds", 0.0))
         self.outcomes[number] = outcome
-        self.meter.end(number, worked=bool(mark))
+        self.shares[number] = 1.0
+        self.passed += 0 if mark else item.size
+        self._tell()
         if self.ended is not None:
             self.ended(outcome)
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        """Take a worker's word on how far a file is."""
+        number, share = event[1]
+        if number not in self.outcomes:
+            self.shares[number] = share
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell the progress over all files and the time left."""
+        if self.progress is None:
+            return
+        total = sum(item.size for item in self.items)
+        done = sum(self.items[number].size * share for number, share in list(self.shares.items()))
+        worked = done - self.passed
+        elapsed = time.perf_counter() - self.started
+        left = elapsed / worked * (total - done) if worked > 0 else None
+        stage = f"{len(self.outcomes)} of {len(self.items)} files"
+        self.progress(Progress(stage, done, total, left))
 
     def _note(self, item: Item, state: str, mark: str, **details: Any) -> None:
         last, job = self.journal.last(item.name), self.options.to_job()

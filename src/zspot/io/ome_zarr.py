@@ -98,10 +98,15 @@ class Level:
             limit.check(self.path, part, self.dtype.itemsize, math.prod(part) * self.dtype.itemsize)
 
     def read(self, block: tuple[int, ...], array: Any) -> np.ndarray:
-        """Read a block of the open `array`."""
-        self._check_chunks(block, array)
+        """Read a block of the open `array`; refuse chunks that do not fit or are next to nothing."""
+        region, stored = self.region(block), 0
+        for path in self._chunk_files(block, array):
+            _check_chunk(path, array.metadata, self.chunks, self.dtype.itemsize)
+            stored += path.stat().st_size
+        shape = tuple(part.stop - part.start for part in region)
+        Limit().check(self.path, shape, self.dtype.itemsize, stored)
         with one_kind_of_error(self.path):
-            values = np.asarray(array[self.region(block)])
+            values = np.asarray(array[region])
         for _ in self._chunk_files(block, array):  # one that vanished meanwhile was read as nothing
             pass
         return values
@@ -135,15 +140,6 @@ class Level:
             sizes = np.diff(edges).reshape([-1 if a == axis else 1 for a in range(values.ndim)])
             values = np.add.reduceat(values, edges[:-1], axis=axis) / sizes
         return (np.rint(values) if self.dtype.kind in "iu" else values).astype(self.dtype)
-
-    def _check_chunks(self, block: tuple[int, ...], array: Any) -> None:
-        """Refuse chunks of a block that do not fit, and a block of next to nothing."""
-        stored = 0
-        for path in self._chunk_files(block, array):
-            _check_chunk(path, array.metadata, self.chunks, self.dtype.itemsize)
-            stored += path.stat().st_size
-        shape = tuple(part.stop - part.start for part in self.region(block))
-        Limit().check(self.path, shape, self.dtype.itemsize, stored)
 
     def _chunk_files(self, block: tuple[int, ...], array: Any) -> Iterator[Path]:
         for index in self._listed[block]:

@@ -142,20 +142,15 @@ def capture(path: Path, tif: Any, series: Any) -> tuple[Layout, list[str]]:
     else:
         holes = [(contiguous, int(np.prod(series.shape, dtype=object)) * key.dtype.itemsize)]
     size = tif.filehandle.size
-    _check_holes(path, holes, size)
+    if any(offset + count > size for offset, count in holes):
+        raise FileError(f"{path} is truncated: its pixels end early; copy the file again")
+    if holes and holes[0][0] < 8:  # they are sorted
+        raise damaged(path, "its pixels overlap its header")
     separate, _, *shape = key.shaped  # rows, columns, samples
     strip = max(1, min(key.rowsperstrip, shape[0])), shape[1]
     chunk, tiled = (key.tilelength, key.tilewidth) if key.is_tiled else strip, bool(key.is_tiled)
     ranges, shape = tuple(_ranges(holes, size)), (separate, *shape)
     return Layout(flavour, coding, size, ranges, pages, contiguous, shape, chunk, tiled), notes
-
-
-def _check_holes(path: Path, holes: list[tuple[int, int]], size: int) -> None:
-    if any(offset + count > size for offset, count in holes):
-        raise FileError(f"{path} is truncated: its pixels end early; copy the file again")
-    # Holes are sorted: the first is the only one that can reach into the file's header.
-    if holes and holes[0][0] < 8:
-        raise damaged(path, "its pixels overlap its header")
 
 
 def _gaps(path: Path, holes: list[tuple[int, int]], empty: int, *, sparse: bool) -> list[str]:
