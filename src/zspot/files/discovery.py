@@ -37,8 +37,9 @@ def find(source: str | os.PathLike[str], out: Path) -> tuple[tuple[Item, ...], i
     by a pattern, as in a shell or with `**`, is taken whatever its suffix: a wrong one is reported.
     """
     out = Path(os.path.realpath(out))
-    pattern = not Path(source).is_dir()
-    base = _base(os.fspath(source)) if pattern else Path(source)
+    pattern, parts = not Path(source).is_dir(), Path(source).parts
+    first = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
+    base = Path(*parts[:first]) if pattern else Path(source)
     if Path(os.path.realpath(base)) == out:
         raise FileError(f"{out} holds the inputs; name another output folder")
     paths = base.glob(str(Path(source).relative_to(base))) if pattern else _walk(base)
@@ -55,13 +56,6 @@ def find(source: str | os.PathLike[str], out: Path) -> tuple[tuple[Item, ...], i
     if not chosen:
         raise FileError(f"{source}: there is no image; zspot takes {', '.join(sorted(SUFFIXES))}")
     return _items(sorted(chosen, key=lambda p: p.parts), base, out), others
-
-
-def _base(pattern: str) -> Path:
-    """Return the folder part of a pattern before its first wildcard."""
-    parts = Path(pattern).parts
-    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-    return Path(*parts[:first]) if first else Path()
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -212,13 +212,21 @@ class _Run:
 
     def _take(self, future: Any, number: int, mark: str) -> None:
         """Book what a worker hands back, or that it died over the file again and again."""
+        from distributed import KilledWorker
+
         if future.status in ("cancelled", "lost"):
             raise ClusterError(LOST)
         if future.status == "finished":
             state, details = future.result()
         else:
-            lost = f"{self.items[number].source}: {_worker_lost(future.exception())}"
-            state, details = "failed", {"error": lost}
+            error = future.exception()
+            why = f"the worker failed: {error_in_words(error)}"
+            if isinstance(error, KilledWorker):
+                why = (
+                    "the worker died over it again and again, most likely for lack of memory; use "
+                    "fewer workers or cut the image into parts"
+                )
+            state, details = "failed", {"error": f"{self.items[number].source}: {why}"}
         self._settle(number, state, mark, **details)
 
     def _settle(
@@ -271,17 +279,6 @@ def _wait(client: Any, pending: Any) -> None:
             if not client.nthreads():
                 raise ClusterError(ALONE)
             seen = time.monotonic()
-
-
-def _worker_lost(error: BaseException | None) -> str:
-    from distributed import KilledWorker
-
-    if isinstance(error, KilledWorker):
-        return (
-            "the worker died over it again and again, most likely for lack of memory; use fewer "
-            "workers or cut the image into parts"
-        )
-    return "the worker failed" if error is None else f"the worker failed: {error_in_words(error)}"
 
 
 def cores() -> int:

@@ -98,7 +98,7 @@ class Level:
             limit.check(self.path, part, self.dtype.itemsize, math.prod(part) * self.dtype.itemsize)
 
     def read(self, block: tuple[int, ...], array: Any) -> np.ndarray:
-        """Read a block of the open `array`; refuse chunks that do not fit or are next to nothing."""
+        """Read a block of the open `array`; refuse chunks that do not fit or hold too little."""
         region, stored = self.region(block), 0
         for path in self._chunk_files(block, array):
             _check_chunk(path, array.metadata, self.chunks, self.dtype.itemsize)

@@ -74,8 +74,7 @@ def _chunks(path: Path, content: bytes) -> Iterator[tuple[bytes, bytes]]:
         if len(check) < 4:
             raise FileError(f"{path} is truncated: its data end early; copy the file again")
         if zlib.crc32(name + payload) != int.from_bytes(check, "big"):
-            label = name.decode("latin-1")
-            raise damaged(path, f"wrong checksum of chunk {label!r}")
+            raise damaged(path, f"wrong checksum of chunk {name.decode('latin-1')!r}")
         yield name, payload
         position = end + 4
 

@@ -160,20 +160,18 @@ class TiffStack(Stack):
     def __init__(self, path: Path, tif: tifffile.TiffFile, notes: list[str], limit: Limit) -> None:
         series = tif.series[0]
         key = series.keyframe
-        self.path, self._tif = path, tif
-        self._stored_plane: tuple[int, ...] = tuple(key.shape)
-        check(path, tif, series, self._stored_plane, limit)
+        self.path, self._tif, self._key = path, tif, key
+        check(path, tif, series, tuple(key.shape), limit)
         self._layout, more = capture(path, tif, series)
         self._pages: list[Any] = [] if self._layout.contiguous is not None else list(series.pages)
-        self._key = key
         # The last plane is kept, as its transparency is asked for after its samples.
         self._parts = functools.lru_cache(maxsize=1)(self._decoded)
-        leading = len(series.shape) - len(self._stored_plane)
-        probe = np.broadcast_to(np.zeros((), key.dtype), self._stored_plane)
+        leading = len(series.shape) - len(key.shape)
+        probe = np.broadcast_to(np.zeros((), key.dtype), key.shape)
         plane, _, self.plane_axes = split(probe, key.axes, key)
         self.axes = axes_of(path, series)[:leading] + self.plane_axes
         self.shape = (*series.shape[:leading], *plane.shape)
-        self._has_alpha = plane.shape != self._stored_plane
+        self._has_alpha = plane.shape != tuple(key.shape)
         self.notes = (*notes, *more, *other_notes(tif, series))
         self.nodata = nodata_of(key)
         if not self._layout.contiguous and len(self._pages) != len(self):
@@ -193,15 +191,15 @@ class TiffStack(Stack):
         if start is None:
             check_parts(self.path, self._tif, self._pages[number], self._key)
             plane = np.asarray(self._pages[number].asarray(maxworkers=1))
-            plane = plane.reshape(self._stored_plane)
         else:
             dtype = self._layout.coding.dtype
-            count = int(np.prod(self._stored_plane))
-            self._tif.filehandle.seek(start + number * count * dtype.itemsize)
-            content = self._tif.filehandle.read(count * dtype.itemsize)
-            if len(content) < count * dtype.itemsize:
+            size = math.prod(self._key.shape) * dtype.itemsize
+            self._tif.filehandle.seek(start + number * size)
+            content = self._tif.filehandle.read(size)
+            if len(content) < size:
                 raise FileError(f"{self.path} changed while it was read; run again")
-            plane = np.frombuffer(content, dtype).reshape(self._stored_plane)
+            plane = np.frombuffer(content, dtype)
+        plane = plane.reshape(self._key.shape)
         plane = plane.astype(plane.dtype.newbyteorder("="), copy=False)
         return split(plane, self._key.axes, self._key)
 
