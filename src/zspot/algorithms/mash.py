@@ -75,18 +75,13 @@ def _denoise(
         levels.append(float((plane - done.mean).std()))
     recipe = choose(common, (levels[1] - levels[0]) / unit, settings)
     done = run(recipe, plane, report=within(report, 2, _RUNS), **more)
-    return done.explained(_in_words(recipe, [level / unit for level in levels]))
-
-
-def _in_words(recipe: Recipe, levels: list[float]) -> str:
-    """Say what the probes found, in 255ths of the image's range, and what follows."""
     found = " and ".join(
-        f"{level:.2f} by one that keeps {keep:.0%}"
+        f"{level / unit:.2f} by one that keeps {keep:.0%}"
         for level, keep in zip(levels, PROBES, strict=True)
     )
     assert isinstance(recipe.mask, Bernoulli)
     shuffled = " and shuffles flat tiles" if isinstance(recipe.target, Shuffled) else ""
-    return (
+    return done.explained(
         f"hides {1 - recipe.mask.keep:.0%} of the pixels{shuffled}; two probes find a noise level "
         f"of {found} (255ths of the range)"
     )

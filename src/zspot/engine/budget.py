@@ -35,7 +35,11 @@ def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[
         if least <= memory:
             break
     check(least, memory, shape, recipe.method)
-    return smaller, _told(smaller, memory) if smaller != usual else ""
+    if smaller == usual:
+        return usual, ""
+    sizes = {"crops": smaller.fit.crop, "tiles": smaller.predict.tile}
+    parts = " and ".join(f"{name} of {size}" for name, size in sizes.items() if size)
+    return smaller, f"{parts} pixels, to stay under {in_words(memory)}"
 
 
 def check(least: float, memory: int | None, shape: torch.Size, method: str) -> None:
@@ -97,12 +101,6 @@ def _at_most(recipe: Recipe, crop: int, side: int, shape: torch.Size) -> Recipe:
     if tiled and max(shape[1:]) > side and (recipe.predict.tile or SIDE) > side:
         recipe = replace(recipe, predict=replace(recipe.predict, tile=side))
     return recipe
-
-
-def _told(recipe: Recipe, memory: int) -> str:
-    sizes = {"crops": recipe.fit.crop, "tiles": recipe.predict.tile}
-    parts = " and ".join(f"{name} of {size}" for name, size in sizes.items() if size)
-    return f"{parts} pixels, to stay under {in_words(memory)}"
 
 
 def denoise_within(

@@ -11,12 +11,14 @@ _LARGEST = 2.0  # no brightness counts as noisier than this many times the media
 
 
 class LocalMean:
-    """Gaussian mean of images like `like`; the deviation of its window is in cells of pixels."""
+    """Gaussian mean of images like `like`, of this deviation in pixels; if `coarse`, of cells."""
 
-    def __init__(self, like: Tensor, window: float, cell: int = 1) -> None:
-        height, width = like.shape[-2:]
+    def __init__(self, like: Tensor, window: float, coarse: bool = False) -> None:
+        # A mean varies no faster than its window: a coarse grid of it may be enough.
+        self._cell = cell = max(1, int(window // 6)) if coarse else 1
+        self._height, self._width = height, width = like.shape[-2:]
         self._pad = (0, -width % cell, 0, -height % cell)
-        self._cell = cell
+        window /= cell
         reach = max(1, round(3 * window))
         x = torch.arange(-reach, reach + 1, dtype=like.dtype, device=like.device)
         self._kernel = torch.exp(-0.5 * (x / window) ** 2)
@@ -25,6 +27,11 @@ class LocalMean:
     def __call__(self, image: Tensor) -> Tensor:
         """Average (H, W) to (ceil(H / cell), ceil(W / cell))."""
         return self._blur(image) / self._weight
+
+    def whole(self, cells: Tensor) -> Tensor:
+        """Bring values of cells back to pixels, (H, W)."""
+        fine = F.interpolate(cells[None, None], scale_factor=self._cell, mode="bilinear")
+        return fine[0, 0, : self._height, : self._width]
 
     def _blur(self, image: Tensor) -> Tensor:
         """Average cells, then in Gaussian windows that count 0 beyond the image."""
@@ -66,33 +73,22 @@ def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
     A tone curve or a cut at black and white moves the mean of noise, which networks return, not its
     median. It is where the share of smaller values in a Gaussian window crosses one half.
     """
-    return estimate + torch.stack([_local_median(c, window) for c in noisy - estimate])
+    average = LocalMean(noisy, window, coarse=True)
+    return estimate + torch.stack([_local_median(c, average) for c in noisy - estimate])
 
 
 def to_local_mean(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
     """Add the local mean of `noisy - estimate` to `estimate`: that of photon noise is zero."""
-    moved = estimate + torch.stack([_local_mean(c, window) for c in noisy - estimate])
+    average = LocalMean(noisy, window, coarse=True)
+    moved = estimate + torch.stack([average.whole(average(c)) for c in noisy - estimate])
     return moved + (noisy - moved).mean((1, 2), keepdim=True)
 
 
-def _local_mean(removed: Tensor, window: float) -> Tensor:
-    cell = max(1, int(window // 6))  # it varies no faster than the window, either
-    return _upsampled(LocalMean(removed, window / cell, cell)(removed), cell, removed)
-
-
-def _upsampled(coarse: Tensor, cell: int, like: Tensor) -> Tensor:
-    fine = F.interpolate(coarse[None, None], scale_factor=cell, mode="bilinear")
-    return fine[0, 0, : like.shape[0], : like.shape[1]]
-
-
-def _local_median(removed: Tensor, window: float) -> Tensor:
+def _local_median(removed: Tensor, average: LocalMean) -> Tensor:
     """Return the local median of (H, W), which lies between the global 20 and 80 % quantiles."""
-    # The median varies no faster than the window: a coarse grid of it is enough.
-    cell = max(1, int(window // 6))
     sample = removed.flatten()[:: max(1, removed.numel() // 2**20)]
     low, high = torch.quantile(sample, torch.tensor([0.2, 0.8], device=removed.device)).tolist()
     step = (high - low) / (_LEVELS - 1)
-    average = LocalMean(removed, window / cell, cell)
     previous = average((removed < low).to(removed.dtype))
     median = torch.full_like(previous, low)
     for index in range(1, _LEVELS):
@@ -101,4 +97,4 @@ def _local_median(removed: Tensor, window: float) -> Tensor:
         part = (0.5 - previous) / (share - previous).clamp(min=1e-6)
         median += step * part.clamp(0, 1)
         previous = share
-    return _upsampled(median, cell, removed)
+    return average.whole(median)

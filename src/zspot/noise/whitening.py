@@ -98,15 +98,12 @@ class Measured:
         drawn.normal_(generator=generator)
         added = F.conv2d(drawn, kernels[:, None].to(image), groups=len(values))
         added = torch.einsum("cd,ndhw->nchw", vectors.to(image), added)
-        return added * self._relative(image[0])
-
-    def _relative(self, image: Tensor) -> Tensor:
-        """Return the deviation at the local brightness over the usual one, (C, H, W)."""
+        # At the local brightness its deviation is this times the usual one.
         average = LocalMean(image, _SMOOTH)
-        signal = torch.stack([average(channel) for channel in image])
+        signal = torch.stack([average(channel) for channel in image[0]])
         slope = self.slope / self.channels.diagonal().clamp(min=torch.finfo(image.dtype).tiny)
         above = signal - self.level[:, None, None]
-        return (1 + slope[:, None, None] * above).clamp(min=_LEAST).sqrt()
+        return added * (1 + slope[:, None, None] * above).clamp(min=_LEAST).sqrt()
 
 
 def _is_straight(report: NoiseReport, image: Tensor) -> bool:

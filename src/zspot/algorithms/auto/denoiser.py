@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -28,26 +29,22 @@ class Auto:
 
     effort: str
 
-    def __call__(
-        self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
-    ) -> Denoised:
+    def __call__(self, plane: Tensor, *, report: Report | None = None, **more: Any) -> Denoised:
         """Denoise a standardised plane (C, H, W)."""
         started = time.perf_counter()
-        choice = self._choose(plane, seed, looking(report), memory)
+        choice = self._choose(plane, looking(report), **more)
         looked = time.perf_counter() - started
-        done = run(choice.recipe, plane, seed=seed, report=report, memory=memory)
+        done = run(choice.recipe, plane, report=report, **more)
         first = choice.evidence.share * plane.square().mean()
         removed = (plane - done.mean).square().mean()
         if choice.recipe.fit.steps and removed < THRESHOLDS.kept * first:
             choice = replace(choose(choice.evidence, plane.shape, "fast"), found=_KEPT)
-            done = run(choice.recipe, plane, seed=seed, report=report, memory=memory)
+            done = run(choice.recipe, plane, report=report, **more)
         return replace(done.explained(reason(choice)), timings={"look": looked, **done.timings})
 
-    def _choose(
-        self, plane: Tensor, seed: int, report: Report | None, memory: int | None
-    ) -> Choice:
+    def _choose(self, plane: Tensor, report: Report | None, **more: Any) -> Choice:
         sample = spread(plane)
-        first = run(pretrained_estimate("fast"), sample, seed=seed, report=report, memory=memory)
+        first = run(pretrained_estimate("fast"), sample, report=report, **more)
         evidence = examine(sample, first.mean)
         choice = choose(evidence, plane.shape, self.effort)
         noise = Measured.of(samples(plane, _MEASURED)[0])
