@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from zspot.filters.local import LocalMean
-from zspot.noise.report import NoiseReport, measure, rms
+from zspot.noise.report import measure, rms
 
 _SIDE = 31  # of the filter that shapes what is added, pixels
 _TOP = 0.9  # quantile of the noise's spectrum up to which it is filled
@@ -47,8 +47,12 @@ class Measured:
         values = (channels, report.autocorrelation, slope, level)
         covariance, lags, slope, level = (torch.from_numpy(v).to(image) for v in values)
         certain = rms(report.level) > _CERTAIN * rms(report.level_uncertainty)
-        white, straight = report.is_white, _is_straight(report, image)
-        return cls(covariance, lags, slope, level, certain, white, straight)
+        lowest, highest = (extreme((1, 2)).cpu().numpy() for extreme in (image.amin, image.amax))
+        above = report.intensity - report.black[:, None]
+        line = report.read_noise[:, None] ** 2 + report.gain[:, None] * above
+        bent = (report.variance > _BENT * line)[:, line.shape[1] // 2 :].any()
+        straight = not (bent or (report.black - lowest > _DARK * (highest - lowest)).any())
+        return cls(covariance, lags, slope, level, certain, report.is_white, straight)
 
     @property
     def grows(self) -> bool:
@@ -104,14 +108,3 @@ class Measured:
         slope = self.slope / self.channels.diagonal().clamp(min=torch.finfo(image.dtype).tiny)
         above = signal - self.level[:, None, None]
         return added * (1 + slope[:, None, None] * above).clamp(min=_LEAST).sqrt()
-
-
-def _is_straight(report: NoiseReport, image: Tensor) -> bool:
-    """Say whether the line of a report describes the noise of its image (C, H, W)."""
-    lowest, highest = (extreme((1, 2)).cpu().numpy() for extreme in (image.amin, image.amax))
-    if (report.black - lowest > _DARK * (highest - lowest)).any():
-        return False
-    above = report.intensity - report.black[:, None]
-    line = report.read_noise[:, None] ** 2 + report.gain[:, None] * above
-    bright = line.shape[1] // 2
-    return not (report.variance[:, bright:] > _BENT * line[:, bright:]).any()
