@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,9 +171,9 @@ def test_values_out_of_range_are_refused_in_python():
 @pytest.mark.parametrize(
     "options", [Options(), Options(RECIPE, axes="ZYX", threads=2, share_fit=True, strength=0.5)]
 )
-def test_a_job_holds_the_options(options):
-    job = json.loads(json.dumps(options.to_job()))
-    assert Options.from_job(job) == options
+def test_options_come_to_a_worker_and_into_a_journal_as_they_are(options):
+    assert pickle.loads(pickle.dumps(options)) == options
+    assert json.loads(json.dumps(options.to_job())) == options.to_job()
 
 
 def test_a_folder_redoes_when_it_changes_and_skips_when_not(folder, capsys, scheduler, one_thread):

@@ -136,7 +136,9 @@ class _Run:
         if first is None:
             return
         if workers is None and scheduler is None:
-            workers = max(1, cores() // self.options.threads)
+            here = hasattr(os, "sched_getaffinity")
+            cores = len(os.sched_getaffinity(0)) if here else os.cpu_count() or 1
+            workers = max(1, cores // self.options.threads)
         if workers is not None and self.options.max_memory is None:
             self.options = replace(self.options, max_memory=half_of_free() // workers)
         try:
@@ -279,13 +281,6 @@ def _wait(client: Any, pending: Any) -> None:
             if not client.nthreads():
                 raise ClusterError(ALONE)
             seen = time.monotonic()
-
-
-def cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def work(number: int, item: Item, options: Options, tag: str) -> tuple[str, dict[str, Any]]:

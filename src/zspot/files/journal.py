@@ -123,8 +123,7 @@ def _load(path: Path) -> dict[str, Entry]:
             if not all(isinstance(getattr(entry, n), kind) for n, kind in _KINDS.items()):
                 raise TypeError
         except (ValueError, TypeError, RecursionError):
-            raise FileError(
-                f"{path} is damaged in line {number}; move it away to start over"
-            ) from None
+            where = f"{path} is damaged in line {number}"
+            raise FileError(f"{where}; move it away to start over") from None
         entries[entry.source] = entry
     return entries

@@ -1,7 +1,6 @@
 """What is asked of a run over the planes of files, as one value."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,16 +88,6 @@ class Options:
             **self._less,
             **{name: value for name, value in later.items() if value != getattr(Options, name)},
         }
-
-    @classmethod
-    def from_job(cls, job: Mapping[str, Any]) -> "Options":
-        """Return the options of a job."""
-        values = {**job, "effort": job["effort"] or cls.effort}
-        if values.get("mask"):
-            values["mask"] = Path(values["mask"])
-        recipe = values.pop("recipe")
-        options = cls(**values)
-        return replace(options, method=Recipe.from_dict(recipe)) if recipe else options
 
     def blend(self, result: Result) -> np.ndarray:
         """Return what is wanted of a result."""

@@ -113,9 +113,8 @@ def one_kind_of_error(path: Path) -> Iterator[None]:
     except Exception as error:  # decoders raise what they like, OSError too, on damaged files
         if isinstance(error, OSError) and error.errno is not None:
             raise FileError(f"{path} cannot be read: {os_reason(error)}") from error
-        raise FileError(
-            f"{path} cannot be decoded ({first_line(error)}); it is damaged, copy it again"
-        ) from error
+        why = f"cannot be decoded ({first_line(error)})"
+        raise FileError(f"{path} {why}; it is damaged, copy it again") from error
 
 
 def first_line(error: Exception) -> str:

@@ -39,8 +39,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
     kinds = {pixels[name].dtype for name in names}
     if len(kinds) > 1:
         raise FileError(f"{path} has channels of several types; convert them to one")
-    data = np.stack([pixels[name] for name in names])
-    axes = "CYX"
+    data, axes = np.stack([pixels[name] for name in names]), "CYX"
     if len(names) == 1:
         data, axes = data[0], "YX"
     elif names == ["R", "G", "B"]:

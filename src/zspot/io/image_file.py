@@ -56,10 +56,8 @@ class ImageFile:
         """Return the same file with other pixel values, whose shape and dtype must be the same."""
         data = np.asarray(data)
         if data.shape != self.data.shape or data.dtype != self.data.dtype:
-            raise ValueError(
-                f"new pixels are {data.dtype} {data.shape}, "
-                f"the file holds {self.data.dtype} {self.data.shape}"
-            )
+            own = f"the file holds {self.data.dtype} {self.data.shape}"
+            raise ValueError(f"new pixels are {data.dtype} {data.shape}, {own}")
         return replace(self, data=data)
 
 
@@ -158,10 +156,8 @@ class Stack(ABC):
         try:
             with atomic_write(target, overwrite=overwrite) as handle:
                 self._write(handle, watched())
-        except (FileError, MemoryError):
-            raise
         except Exception as error:
-            if error in foreign:
+            if isinstance(error, FileError | MemoryError) or error in foreign:
                 raise
             raise FileError(f"{target} cannot be written ({first_line(error)})") from error
 

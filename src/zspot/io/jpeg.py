@@ -146,11 +146,11 @@ def _coding(components: list, picture: Any) -> tuple[dict, list[str]]:
     # Two tables where the chroma share one, as encoders do.
     if len(chosen) == 3 and chosen[1] == chosen[2]:
         chosen = chosen[:2]
-    # The rule that all decoders share, RGB instead of YCbCr.
+    # Whether the file stores RGB and not YCbCr, by the rule that all decoders share.
     adobe, names = picture.info.get("adobe_transform"), bytes(c[0] for c in components)
     rgb = "jfif" not in picture.info and (names == b"RGB" if adobe is None else adobe == 0)
-    rgb &= len(components) == 3
-    return {"qtables": chosen, "subsampling": subsampling, "keep_rgb": rgb}, notes
+    keep = rgb and len(components) == 3
+    return {"qtables": chosen, "subsampling": subsampling, "keep_rgb": keep}, notes
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:

@@ -106,16 +106,14 @@ def write(path: Name, image: ImageFile, *, overwrite: bool = False) -> None:
     try:
         with atomic_write(path, overwrite=overwrite) as handle:
             module.write(handle, image)
-    except FileError as error:
-        if str(path) in str(error):
-            raise
-        raise FileError(f"{path} cannot be written: {error}") from error
     except MemoryError:
         raise
     except Exception as error:
-        raise FileError(
-            f"{path} cannot be written ({first_line(error)}); try a .tif file"
-        ) from error
+        known = isinstance(error, FileError)
+        if known and str(path) in str(error):
+            raise
+        why = f": {error}" if known else f" ({first_line(error)}); try a .tif file"
+        raise FileError(f"{path} cannot be written{why}") from error
 
 
 def check_target(path: Name, overwrite: bool = False, source: ImageFile | None = None) -> None:
@@ -139,8 +137,7 @@ def check_target(path: Name, overwrite: bool = False, source: ImageFile | None =
         reason = os_reason(error) if isinstance(error, OSError) else first_line(error)
         raise FileError(f"{path} cannot be written: {reason}") from error
     refusal = getattr(_module(name, path), "refusal", None)  # TIFF holds everything
-    reason = refusal(source) if source is not None and refusal else None
-    if reason:
+    if source is not None and refusal and (reason := refusal(source)):
         raise FileError(f"{path}: {reason}")
 
 

@@ -32,7 +32,7 @@ _JPEG = (6, 7)
 _JPEG_XL = (50002, 52546)
 _CHECKED = (34933, 34934, *_JPEG_XL)  # PNG and JPEG XL have checksums or the like
 _PICTURES = (33003, 33004, 33005, 34712, 50001, *_CHECKED)  # JPEG 2000, WebP: with a header
-_SPARE = 2**20  # pixels
+_SPARE = 2**20  # pixels, which may be blank
 _ADVICE = {
     _PALETTE: "has palette colours; convert it to RGB",
     _MASK: "is a mask, nothing to denoise; convert it to 8-bit grey",
@@ -41,7 +41,6 @@ _ADVICE = {
 }
 _NDPI = "Only the largest image of the NDPI file is denoised and written."
 _COUNTS = ("PlaneCount", "NumPlanes", "IFD")  # of OME-XML
-_BLANK = 2**20  # values of pictures that are blank
 _CLASSIC_LIMIT = 2**32 - 2**25  # above, offsets overflow classic TIFF; the rest is room for tags
 
 
@@ -88,11 +87,7 @@ def _metadata(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:
-    """Write the source file around the new pixels, or convert another format.
-
-    A converted file is deflate-compressed and carries ICC profile, XMP, resolution, alpha and EXIF
-    (without maker notes, whose internal offsets would break). Pages of a stack carry no axis names.
-    """
+    """Write the source around the new pixels, or convert another format with deflate."""
     own = image.metadata.get("tiff")
     if own is not None:
         layout = own["layout"]
@@ -261,7 +256,7 @@ def _misfit(xml: str | None, pages: int, path: Path) -> str | None:
             start, end, step = (float(element.get(key, 1)) for key in ("Start", "End", "Step"))
             most = max(most, abs((end - start) / step))
         most = max(most, *(int(element.get(count, 0)) for count in _COUNTS))
-    if most <= pages and values <= DENSEST * path.stat().st_size + _BLANK:
+    if most <= pages and values <= DENSEST * path.stat().st_size + _SPARE:
         return None
     return f"lists more than the {pages} planes of the file: its axes are not used"
 
