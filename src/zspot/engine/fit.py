@@ -57,8 +57,7 @@ def _views(session: Session) -> tuple[Tensor, Tensor | None, Windows]:
     """Return random crops and turns of the image, the same of its guide, and where they are."""
     spec, places = session.recipe.fit, session.places
     turn = int(torch.randint(DIHEDRAL, (1,), generator=places)) if spec.turns else 0
-    grid = session.recipe.target.grid
-    shape = session.image.shape[2:]
+    shape, grid = session.image.shape[2:], session.recipe.target.grid
     windows = crops(shape, spec.crop, spec.batch, places, grid) if spec.crop else WHOLE
 
     def view(whole: Tensor) -> Tensor:

@@ -100,8 +100,7 @@ class PriorModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        padded = _pad_to_multiple(x, _UNIT)
-        noise = F.pixel_shuffle(self._noise(F.pixel_unshuffle(padded, 2)), 2)
+        noise = F.pixel_shuffle(self._noise(F.pixel_unshuffle(_padded(x), 2)), 2)
         return x - noise[..., :height, :width]
 
     def _noise(self, x: Tensor) -> Tensor:
@@ -123,9 +122,9 @@ def _stage(width: int, blocks: int) -> nn.Sequential:
     return nn.Sequential(*(Residual(width) for _ in range(blocks)))
 
 
-def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+def _padded(x: Tensor) -> Tensor:
     """Mirror the right and lower border: repeated, its noise would look like a picture's lines."""
-    down, right = (-size % multiple for size in x.shape[-2:])
+    down, right = (-size % _UNIT for size in x.shape[-2:])
     if down:
         x = F.pad(x, (0, 0, 0, down), mode="reflect" if x.shape[-2] > down else "replicate")
     if right:
