@@ -62,7 +62,7 @@ def run(
     require(not wants or second is not None, "target second needs a second noisy image: pass one")
     require(wants or second is None, "a second image is only used by target second (method n2n)")
     recipe, told = budget.plan(recipe, plane.shape, memory)
-    session = Session(recipe, plane[None], seed, None if second is None else second[None])
+    session, scale, offset = _session(recipe, plane, seed, second)
     if start is not None:
         session.learned.load_state_dict(start)
     coarse = _coarse(recipe, plane, seed, looking(report), memory)
@@ -72,6 +72,8 @@ def run(
     times.append(time.perf_counter())
     mean, deviation = (running.result[0], None) if running else predict(session, clock)
     times.append(time.perf_counter())
+    if recipe.fit.unit_range:
+        mean, deviation = mean * scale + offset, None if deviation is None else deviation * scale
     check_sane(mean, plane, recipe.method)
     mean = recipe.finish.apply(mean, plane, clock)
     mean = mean if coarse is None else joined(mean, coarse)
@@ -81,6 +83,19 @@ def run(
     learned = session.learned.state_dict() if recipe.fit.steps else None
     weights = None if learned is None else {name: value.cpu() for name, value in learned.items()}
     return Denoised(mean, deviation, losses, timings, told, recipe, weights)
+
+
+def _session(
+    recipe: Recipe, plane: Tensor, seed: int, second: Tensor | None
+) -> tuple[Session, float, float]:
+    """Return the recipe at work, and the scale and offset of its intensities in the plane's."""
+    image, other = plane[None], None if second is None else second[None]
+    if not recipe.fit.unit_range:
+        return Session(recipe, image, seed, other), 1.0, 0.0
+    offset, scale = float(plane.amin()), float((plane.amax() - plane.amin()).clamp(min=1e-6))
+    target = recipe.target.in_units(1 / scale, [offset] * len(plane))
+    image, other = (None if x is None else (x - offset) / scale for x in (image, other))
+    return Session(replace(recipe, target=target), image, seed, other), scale, offset
 
 
 def _coarse(

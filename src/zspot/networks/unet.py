@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from zspot.core.ranges import Range
+from zspot.core.ranges import OneOf, Range
 from zspot.core.rng import dropout
 from zspot.networks.base import LEVELS, Network, ReceptiveField, decoder, join_phases, split_phases
 
@@ -26,13 +26,20 @@ class UNet(Network):
     dilation : {1, 2}
         Dilation of every convolution but the last.
     dropout : float
-        Dropout after each encoder block, in [0, 1); stays on in prediction.
+        Rate of the dropout, in [0, 1); stays on in prediction.
+    dropped : {"encoder", "all"}
+        Dropout after each of the five encoder blocks, or as released with BSN-INS in eleven
+        places: after the bottom and each decoder block, too.
+    init : {"he", "torch"}
+        Initial weights: those of He et al., which keep the variance, or PyTorch's usual ones.
     """
 
     kind = "unet"
     width: Annotated[int, Range(1, 1024)] = 48
     dilation: Annotated[int, Range(1, 2)] = 2
     dropout: Annotated[float, Range(0, 1, "[)")] = 0.5
+    dropped: Annotated[str, OneOf(("encoder", "all"))] = "encoder"
+    init: Annotated[str, OneOf(("he", "torch"))] = "he"
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         return UNetModule(self, channels, generator)
@@ -48,7 +55,8 @@ class UNetModule(nn.Module):
     def __init__(self, spec: UNet, channels: int, generator: Generator) -> None:
         super().__init__()
         self.dilation, self.p, w = spec.dilation, spec.dropout, spec.width
-        conv = partial(_conv, generator=generator)
+        self.late = spec.dropout if spec.dropped == "all" else 0.0  # rate past the encoder
+        conv = partial(_conv, generator=generator, init=spec.init)
         self.entry = conv(channels, w)
         self.encoder = nn.ModuleList([conv(w, w) for _ in range(LEVELS)])
         self.bottom = conv(w, w)
@@ -75,23 +83,28 @@ class UNetModule(nn.Module):
             h = F.leaky_relu(pool(conv(h)), _SLOPE)
             h = split(dropout(h, self.p, generator))
             skips.append(h)
-        h = join(_act(self.bottom(skips.pop())))
+        h = dropout(join(_act(self.bottom(skips.pop()))), self.late, generator)
         # Upsampled by repetition, of which every phase is the image itself.
         for first, second in self.decoder:  # type: ignore[misc]
             skip = skips.pop()
             h = F.interpolate(h, skip.shape[-2:]) if self.dilation == 1 else h.repeat(4, 1, 1, 1)
             h = torch.cat([h, skip], dim=1)
-            h = join(_act(second(_act(first(h)))))
+            h = dropout(join(_act(second(_act(first(h))))), self.late, generator)
         return self.exit(h)[..., :height, :width]
 
 
-def _conv(fan_in: int, fan_out: int, generator: Generator) -> nn.Conv2d:
-    """Return a 3x3 convolution with He initialisation from `generator` alone."""
+def _conv(fan_in: int, fan_out: int, generator: Generator, init: str) -> nn.Conv2d:
+    """Return a 3x3 convolution with weights from `generator` alone."""
     # Made without memory first: the usual constructor would draw from the global generator.
     conv = nn.Conv2d(fan_in, fan_out, 3, padding=1, device="meta").to_empty(device="cpu")
     assert conv.bias is not None
-    nn.init.kaiming_normal_(conv.weight, a=_SLOPE, generator=generator)
-    nn.init.zeros_(conv.bias)
+    if init == "he":
+        nn.init.kaiming_normal_(conv.weight, a=_SLOPE, generator=generator)
+        nn.init.zeros_(conv.bias)
+    else:
+        bound = (9 * fan_in) ** -0.5
+        nn.init.uniform_(conv.weight, -bound, bound, generator=generator)
+        nn.init.uniform_(conv.bias, -bound, bound, generator=generator)
     return conv
 
 

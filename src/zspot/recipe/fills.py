@@ -77,6 +77,7 @@ class Inr(Fill):
     bands: Annotated[int, Range(1, 24)] = 10
     dropout: tuple[float, ...] = (0.35, 0.45, 0.55, 0.65, 0.75)  #: after each sine layer
     trained: bool = True  #: False leaves the INR as initialised, as the published demo does
+    mixed: bool = False  #: mix the colours of the phases, as the demo's plain reshape does
     lr: Annotated[float, POSITIVE] = 1e-5  #: learning rate of Adam
     every: Annotated[int, Range(1, 10**9)] = 5  #: steps of the network for one of the INR
     fit_weight: float = 1.0  #: of the loss on visible pixels
@@ -229,7 +230,16 @@ class InrFill(RunningFill):
         self._adam = torch.optim.Adam(self.inr.parameters(), lr=spec.lr) if spec.trained else None
 
     def _phase(self, index: int, windows: Windows) -> Tensor:
-        return torch.cat([self.inr.phase(*self._size, index, self._draws, w) for w in windows])
+        def phases(*chosen: int) -> list[Tensor]:
+            return [
+                torch.cat([self.inr.phase(*self._size, i, self._draws, w) for w in windows])
+                for i in chosen
+            ]
+
+        if not self.spec.mixed:
+            return phases(index)[0]
+        colours = torch.stack(phases(*range(PHASES)), 2)  # (N, C, phase, H, W), cut across
+        return colours.flatten(1, 2).chunk(PHASES, 1)[index]
 
     def _random_phase(self, windows: Windows) -> Tensor:
         index = int(torch.randint(PHASES, (1,), generator=self._phases))

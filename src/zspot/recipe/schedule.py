@@ -39,6 +39,8 @@ class Fit(Part):
     #: Largest norm of the gradient of a step, longer ones are shortened; 0 is off. A small crop
     #: with strong contrast can throw a high learning rate off for good.
     clip: Annotated[float, Range(0, 10**6)] = 0.0
+    #: learn on intensities from 0 to 1, the range of the image, in place of standardised ones
+    unit_range: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
