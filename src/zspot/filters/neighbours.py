@@ -1,0 +1,90 @@
+"""Average a noisy plane with those beside it in a stack, where they show the same."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from zspot.filters.local import LocalMean
+from zspot.filters.motion import box_mean, motion, moved
+
+_SIDE, _NOISE_SIDE = 9, 17  # of squares that are compared, in which noise is measured, pixels
+_BROAD = 8.0  # deviation of the window whose mean always is that of the plane itself, pixels
+# Two estimates of one picture differ by at most this share of the noise's variance where it is
+# flat, and this much more where it is busy; `_HALF` is the picture's variance for half of that.
+_FLAT, _BUSY, _HALF = 0.035, 0.6, 0.6
+_STEEP = 3.0  # how fast a larger difference loses its weight
+_AROUND, _ALONE, _SURE = 33, 0.4, 0.3  # squares; weight in them that counts nothing, ramp to all
+_FEW, _ENOUGH = 0.25, 0.25  # the same for the weight of a whole plane
+_SAME, _LARGEST = 0.05, 2.5  # contrast: changes that are none, and that are another picture
+
+
+class Averaged(NamedTuple):
+    """A plane among its neighbours."""
+
+    plane: Tensor  # (C, H, W), with noise of one strength everywhere
+    share: Tensor  # (H, W), 0 where no neighbour helps, 1 where all do
+    count: float  # planes that are averaged, the mean over all pixels
+
+
+def averaged(
+    noisy: Tensor, estimate: Tensor, others: Sequence[tuple[Tensor, Tensor, Tensor]]
+) -> Averaged:
+    """Average a plane (C, H, W) with others: each noisy, its estimate, where it holds a picture.
+
+    Parts that move are followed. Brightness that changes over large areas, of lamps that flicker,
+    stays that of the plane.
+    """
+    level = box_mean((noisy - estimate).square().mean(0, keepdim=True), _NOISE_SIDE)[0]
+    level = level.clamp(min=1e-12)
+    allowed = level * (_FLAT + _BUSY * _busy(estimate, level))
+    broad = _Broad(noisy)
+    total, weight = noisy.clone(), torch.ones_like(level)
+    square = weight.clone()
+    for there, guess, valid in others:
+        gain = _contrast(estimate - broad(estimate), guess - broad(guess))
+        there, guess = gain * there, gain * guess
+        flow = motion(estimate, guess + broad(estimate - guess), allowed)
+        there, guess = moved(there, flow, "bicubic"), moved(guess, flow, "bicubic")
+        guess = guess + broad(estimate - guess)
+        fits = _weight(estimate, guess, allowed) / gain**2
+        fits = torch.where(moved(valid[None].to(flow.dtype), flow)[0] == 1, fits, 0.0)
+        total += fits * (there + broad(noisy - there))
+        weight += fits
+        square += fits.square()
+    count, most = weight.square() / square, 1 + len(others)
+    # Where fewer were averaged more noise is left: the rest is weakened to the same.
+    plane = estimate + (total / weight - estimate) * (count / most).sqrt()
+    return Averaged(plane, ((count - 1) / max(1, most - 1)).clamp(0, 1), float(count.mean()))
+
+
+def _busy(estimate: Tensor, level: Tensor) -> Tensor:
+    """Return how much goes on in a picture beside its noise, from 0 to 1."""
+    variance = box_mean(estimate.square(), _SIDE) - box_mean(estimate, _SIDE).square()
+    busy = variance.mean(0).clamp(min=0) / level
+    return busy / (busy + _HALF)
+
+
+def _weight(estimate: Tensor, guess: Tensor, allowed: Tensor) -> Tensor:
+    """Return the weight (H, W) of a plane by how its estimate differs; none to lone matches."""
+    difference = box_mean((estimate - guess).square().mean(0, keepdim=True), _SIDE)[0]
+    weight = torch.exp(-_STEEP * (difference / allowed - 1).clamp(min=0))
+    weight = weight * ((box_mean(weight[None], _AROUND)[0] - _ALONE) / _SURE).clamp(0, 1)
+    return weight * ((weight.mean() - _FEW) / _ENOUGH).clamp(0, 1)
+
+
+def _contrast(fine: Tensor, other: Tensor) -> float:
+    """Return what another plane's contrast must be multiplied by; 1 if it is another picture."""
+    ratio = float((fine.square().mean() / other.square().mean().clamp(min=1e-12)).sqrt())
+    return ratio if abs(ratio - 1) > _SAME and 1 / _LARGEST < ratio < _LARGEST else 1.0
+
+
+class _Broad:
+    """The mean of (C, H, W) over broad windows."""
+
+    def __init__(self, like: Tensor) -> None:
+        self._mean = LocalMean(like, _BROAD)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        return torch.stack([self._mean(channel) for channel in image])
