@@ -31,6 +31,7 @@ _NOTHING_REMOVED, _ONE_COUNT = 0.05, 1.6  # units of noise, between which roundi
 _FEW_COUNTS = 20  # units that nearly all values of an image of few counts lie within
 
 MOST_SEEDS = 2**63
+MOST_NEIGHBOURS = 16  # planes to each side
 DTYPES = ("float32", "same")  # with fractions, or that of the image whatever rounding loses
 
 
@@ -53,6 +54,8 @@ class Keywords(Common, total=False):
     progress: Report | bool | None
     second: np.ndarray | None
     mask: np.ndarray | None
+    axes: str | None
+    neighbours: int
 
 
 class RunKeywords(Keywords, total=False):
@@ -78,6 +81,8 @@ class Request:
     mask: np.ndarray | None = None
     keep_outliers: bool = False
     dtype: str | None = None
+    axes: str | None = None
+    neighbours: int = 0
 
     def __post_init__(self) -> None:
         # the method's name, what is to run, and why, in words
@@ -90,6 +95,9 @@ class Request:
         self.asked = self.method, None if isinstance(self.method, Recipe) else self.effort
         self.seed, self.where = check_seed(self.seed), check_device(self.device)
         check_dtype(self.dtype)
+        check_neighbours(self.neighbours, self.after is not None, self.second is not None)
+        if self.axes is None and self.neighbours:
+            raise OptionError('neighbours are those of a stack: name its axes, as in axes="ZYX"')
         self.mask = None if self.mask is None else np.asarray(self.mask) != 0
         self.fitted = None if self.after is None else self.after.fitted
 
@@ -190,6 +198,16 @@ def check_seed(seed: int) -> int:
     if not (whole and 0 <= seed < MOST_SEEDS):
         raise OptionError(f"seed={shown(seed)}: must be an integer from 0 to {MOST_SEEDS - 1}")
     return int(seed)
+
+
+def check_neighbours(count: int, shared: bool, second: bool) -> None:
+    """Raise OptionError if planes cannot be helped by so many to each side."""
+    whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+    if not (whole and 0 <= count <= MOST_NEIGHBOURS):
+        raise OptionError(f"neighbours={shown(count)}: must be from 0 to {MOST_NEIGHBOURS}")
+    if count and (shared or second):
+        other = "a shared fit (--share-fit)" if shared else "a second image"
+        raise OptionError(f"neighbours do not go with {other}: leave out one of them")
 
 
 def check_dtype(dtype: str | None) -> None:

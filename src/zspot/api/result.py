@@ -6,7 +6,7 @@ import io
 import os
 import platform
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from zspot.api.pictures import compared
 from zspot.api.preparation import Preparation
 from zspot.api.requests import Request, check_rounding
 from zspot.api.trust import Trust, assess_images
+from zspot.core.axes import iter_planes
 from zspot.core.errors import ImageError, OptionError
 from zspot.core.plane import Plane
 from zspot.engine import Denoised
@@ -58,6 +59,7 @@ class Result:
     #: what `run` can start from with a neighbouring plane, see `zspot.engine.shared_fit`; None
     #: where nothing can be shared
     fitted: Fitted | None = None
+    axes: str | None = None  #: letters of the axes of a stack, as they were passed
     told: tuple[str, ...] = ()  #: of `reason`: what was left out, repaired or left as it was
 
     @classmethod
@@ -110,8 +112,22 @@ class Result:
         )
 
     @cached_property
+    def middle(self) -> "Result":
+        """The plane in the middle of a stack; of one image the result itself."""
+        if self.axes is None:
+            return self
+        places = list(iter_planes(self.image.shape, self.axes))
+        place, axis = places[len(places) // 2]
+        spread = None if self.uncertainty is None else self.uncertainty[place]
+        source = None if self.source is None else self.source[place]
+        plane: Any = {"image": self.image[place], "uncertainty": spread, "source": source}
+        return replace(self, **plane, channel_axis=axis, axes=None)
+
+    @cached_property
     def trust(self) -> Trust:
         """The verdict of `zspot.assess`, on the middle megapixel; `trust.summary` is a sentence."""
+        if self.axes is not None:
+            return self.middle.trust
         axis = self.channel_axis
         first = [max(0, (n - _JUDGED) // 2) for n in self.image.shape]
         middle = [slice(at, at + _JUDGED) for at in first]
@@ -127,14 +143,16 @@ class Result:
         return self._input().astype(precise) - self.image.astype(precise)
 
     def plot(self) -> Image.Image:
-        """Return a picture of before, after and what was removed; notebooks show it."""
-        return compared(self._input(), self.image, self.channel_axis)
+        """Return before, after and what was removed, of a stack's middle plane, as a picture."""
+        one = self.middle
+        return compared(one._input(), one.image, one.channel_axis)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write `image` to a file, whose suffix chooses the format; see `zspot.io.write`."""
         axis = self.channel_axis
         data = self.image if axis is None else np.moveaxis(self.image, axis, -1)
-        write(path, ImageFile(data, "YX" if axis is None else "YXS"), overwrite=overwrite)
+        letters = self.axes or ("YX" if axis is None else "YXS")
+        write(path, ImageFile(data, letters), overwrite=overwrite)
 
     def __repr__(self) -> str:
         size = " x ".join(map(str, self.image.shape))
@@ -168,7 +186,12 @@ class Result:
 
         ImageError: if the result does not hold the input.
         """
-        return removed_detail(self._input(), self.image, self.channel_axis)
+        if self.axes is None:
+            return removed_detail(self._input(), self.image, self.channel_axis)
+        detail = np.empty(self.image.shape)
+        for place, axis in iter_planes(self.image.shape, self.axes):
+            detail[place] = removed_detail(self._input()[place], self.image[place], axis)
+        return detail
 
     def blend(self, strength: float = 1.0, keep_detail: float = 0.0) -> np.ndarray:
         """Return less than the full result, without running anything again.

@@ -3,16 +3,19 @@
 import math
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from zspot.core.axes import PLANE, iter_planes, letters_of
+from zspot.core.axes import PLANE, check_letters, letters_by_place, stack_axis
 from zspot.core.errors import ImageError
 
-PlaneDenoiser = Callable[[np.ndarray, int | None], np.ndarray]  # of a plane and its channel axis
+# Of an array and the letters of its axes; None for one plane, as it is passed.
+Denoise = Callable[[np.ndarray, str | None], np.ndarray]
+_TOGETHER = 16  # planes of a chunk at least, where those beside them help
 
 
 def is_foreign(image: Any) -> bool:
@@ -25,17 +28,35 @@ def is_lazy(image: Any) -> bool:
     return _is_dask(image.data if _is_xarray(image) else image)
 
 
-def denoise_foreign(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> Any:
+def letters_of(image: Any, axes: str | None, channel_axis: int | None) -> str | None:
+    """Name the axes of an array: as told, as a DataArray's dims begin, or by their places."""
+    if axes is not None:
+        check_letters(axes, image.shape)
+    if axes is not None or isinstance(image, Tensor):
+        return axes
+    named = "".join(str(dim)[:1].upper() for dim in image.dims) if _is_xarray(image) else ""
+    if (
+        channel_axis is None
+        and {"Y", "X"} <= {*named} <= {*"TZCYX"}
+        and len({*named}) == len(named)
+    ):
+        return named
+    return letters_by_place(image.shape, channel_axis)
+
+
+def denoise_foreign(image: Any, letters: str | None, denoise: Denoise, neighbours: int = 0) -> Any:
     """Denoise a tensor, a dask array or an xarray DataArray into one of its kind, shape and dtype.
 
-    A tensor stays on its device, without gradient; a dask array is lazy, in one chunk for each
-    plane; a DataArray keeps dims, coords, attrs and name. The last two may have more axes in front.
+    A tensor stays on its device, without gradient; a dask array is lazy, in chunks of whole planes;
+    a DataArray keeps dims, coords, attrs and name.
     """
     if isinstance(image, Tensor):
-        return _tensor(image, channel_axis, denoise)
+        return _tensor(image, letters, denoise)
     inner = image.data if _is_xarray(image) else image
-    work = _dask if _is_dask(inner) else _planes
-    out = work(inner, channel_axis, denoise)
+    lazy = _is_dask(inner)
+    out = (
+        _dask(inner, letters, denoise, neighbours) if lazy else denoise(np.asarray(inner), letters)
+    )
     return image.copy(data=out) if _is_xarray(image) else out
 
 
@@ -47,27 +68,31 @@ def _is_xarray(image: Any) -> bool:
     return "xarray" in sys.modules and isinstance(image, sys.modules["xarray"].DataArray)
 
 
-def _tensor(image: Tensor, channel_axis: int | None, denoise: PlaneDenoiser) -> Tensor:
+def _tensor(image: Tensor, letters: str | None, denoise: Denoise) -> Tensor:
     values = image.detach().cpu()
     if values.dtype == torch.bfloat16:  # which NumPy does not know; float32 holds it exactly
         values = values.float()
-    out = torch.from_numpy(denoise(values.numpy(), channel_axis))
+    out = torch.from_numpy(denoise(values.numpy(), letters))
     return out.to(device=image.device, dtype=image.dtype)
 
 
-def _dask(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> Any:
-    letters = letters_of(image.shape, channel_axis)
+def _dask(image: Any, letters: str | None, denoise: Denoise, neighbours: int) -> Any:
+    assert letters is not None
     if any(math.isnan(size) for size in image.shape):
         raise ImageError("image has chunks of unknown size: call compute_chunk_sizes() first")
     chunks = {axis: -1 if letter in PLANE else 1 for axis, letter in enumerate(letters)}
+    along = stack_axis(letters, image.shape) if neighbours else None
+    beside = {}
+    if along is not None:
+        chunks[along], beside = max(_TOGETHER, neighbours), {along: neighbours}
     nothing = np.empty((0,) * image.ndim, dtype=image.dtype)  # keeps dask from trying it out
     cut = image.rechunk(chunks)
-    return cut.map_blocks(_planes, channel_axis, denoise, dtype=image.dtype, meta=nothing)
+    whole = partial(_block, denoise, letters)
+    kind: Any = {"dtype": image.dtype, "meta": nothing}
+    if not beside:
+        return cut.map_blocks(whole, **kind)
+    return cut.map_overlap(whole, depth=beside, boundary="none", **kind)
 
 
-def _planes(image: Any, channel_axis: int | None, denoise: PlaneDenoiser) -> np.ndarray:
-    image = np.asarray(image)
-    out = np.empty_like(image)
-    for place, inner in iter_planes(image.shape, letters_of(image.shape, channel_axis)):
-        out[place] = denoise(image[place], inner)
-    return out
+def _block(denoise: Denoise, letters: str, block: np.ndarray) -> np.ndarray:
+    return denoise(np.asarray(block), letters)

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from zspot.core.errors import ImageError
+from zspot.core.errors import ImageError, OptionError
 
 PLANE = "YXS"  # letters of the axes of a plane
 
@@ -25,7 +25,33 @@ def iter_planes(shape: Sequence[int], letters: str) -> Iterator[tuple[Place, int
         yield place, colours
 
 
-def letters_of(shape: Sequence[int], channel_axis: int | None) -> str:
+def place_of(index: Sequence[int], letters: str) -> Place:
+    """Return the place of a plane from its numbers along the axes that count planes."""
+    numbers = iter(index)
+    return tuple(slice(None) if letter in PLANE else next(numbers) for letter in letters)
+
+
+def stack_axis(letters: str, shape: Sequence[int]) -> int | None:
+    """Return the axis along which planes are beside each other: T, else Z, else Q."""
+    able = (axis for x in "TZQ" for axis, letter in enumerate(letters) if letter == x)
+    return next((axis for axis in able if shape[axis] > 1), None)
+
+
+def check_letters(letters: str, shape: Sequence[int] | None = None) -> None:
+    """Raise OptionError if letters do not name the axes of a stack, of this shape if given."""
+    known = isinstance(letters, str) and {*letters} <= {*"TZCYXSQ"}
+    once = [letter for letter in letters if letter != "Q"] if known else []
+    if not known or len({*once}) != len(once) or not {"Y", "X"} <= {*once}:
+        raise OptionError(
+            f"axes {letters}: give each axis a letter of T, Z, C, Y, X, S (colours), Q (any "
+            "stack), Y and X among them, such as TZCYX"
+        )
+    if shape is not None and len(letters) != len(shape):
+        sizes = " x ".join(map(str, shape))
+        raise OptionError(f"axes {letters}: the array has {len(shape)} axes, of sizes {sizes}")
+
+
+def letters_by_place(shape: Sequence[int], channel_axis: int | None) -> str:
     """Name the axes of an array: the last two but channels are a plane's, others count planes."""
     ndim = len(shape)
     needed = 2 if channel_axis is None else 3

@@ -88,7 +88,8 @@ def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
         if image.ndim != 2:
             raise ImageError(
                 f"image has {image.ndim} axes (shape {image.shape}): pass a 2-D image, "
-                "or channel_axis=-1 if the last axis holds the colours"
+                "channel_axis=-1 if the last axis holds the colours, or the letters of a stack's "
+                'axes, as in axes="ZYX"'
             )
     elif image.ndim != 3 or not -3 <= channel_axis < 3:
         raise ImageError(

@@ -9,11 +9,12 @@ import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result
 from zspot.api.requests import lists
+from zspot.api.stacks import Index
 from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError, OptionError
 from zspot.core.progress import Report
 from zspot.files.options import Keywords, Options
-from zspot.files.planes import Notes, PlaneRunner, series
+from zspot.files.planes import Notes, PlaneRunner
 from zspot.files.store import denoise_store
 from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
 from zspot.recipe import Recipe
@@ -48,6 +49,8 @@ def denoise_file(
     axes : str or None
         Names the axes of the source in place of what the file says: one letter each of TZC for
         time, z and channel, Q for another stack, YX for rows and columns, S for colours.
+    neighbours : int
+        As in `zspot.denoise`.
     overwrite : bool
         Replace an existing target; otherwise that is an error.
     progress : True or callable, optional
@@ -98,13 +101,19 @@ def _denoise_stack(stack: Stack, target: Path, planes: PlaneRunner, overwrite: b
     """Denoise a file of which one plane at a time is in memory; return notes."""
     axes = planes.options.axes or stack.axes
     check_target(target, overwrite=overwrite)
-    planes.begin_stack(axes, stack.shape)
+    leading = stack.shape[: len(stack.shape) - len(stack.plane_axes)]
+
+    def load(index: Index) -> tuple[np.ndarray, np.ndarray | None]:
+        number = int(np.ravel_multi_index(index, leading))
+        return stack.read(number), stack.valid(number)
+
+    planes.begin_stack(axes, stack.shape, load)
     planes.count, planes.nodata = len(stack), stack.nodata
     colours = channel_axis(stack.plane_axes)
-    leading = stack.shape[: len(stack.shape) - len(stack.plane_axes)]
     done = (
-        planes(stack.read(number), colours, series(axes, place), stack.valid(number))
-        for number, place in enumerate(np.ndindex(leading))
+        planes(plane, colours, index, valid)
+        for index in np.ndindex(leading)
+        for plane, valid in [load(index)]
     )
     stack.write(target, done, overwrite=overwrite)
     return stack.notes + _hints(axes, stack.shape)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result, check_device, choose
-from zspot.api.requests import Common, check_dtype, check_seed, check_sharing
+from zspot.api.requests import Common, check_dtype, check_neighbours, check_seed, check_sharing
 from zspot.api.result import check_share
+from zspot.core.axes import check_letters
 from zspot.core.errors import OptionError, shown
 from zspot.core.memory import limit_of
 from zspot.core.ranges import AT_ONCE
@@ -19,6 +20,7 @@ class Keywords(Common, total=False):
     """What `zspot.denoise_file` takes by keyword for every plane."""
 
     axes: str | None
+    neighbours: int
     share_fit: bool
     strength: float
     keep_detail: float
@@ -49,6 +51,7 @@ class Options:
     mask: Path | None = None
     keep_outliers: bool = False
     dtype: str | None = None
+    neighbours: int = 0
 
     def checked(self, *, here: bool = True) -> "Options":
         """Refuse what is wrong before a file is read; `here`: this machine must have the device."""
@@ -59,7 +62,9 @@ class Options:
         if not 1 <= self.threads <= AT_ONCE:
             raise OptionError(f"threads={shown(self.threads)}: must be from 1 to {AT_ONCE}")
         limit_of(self.max_memory)
-        _check_letters(self.axes)
+        if self.axes is not None:
+            check_letters(self.axes)
+        check_neighbours(self.neighbours, self.share_fit, False)
         check_dtype(self.dtype)
         check_device(self.device, here=here)
         if self.share_fit:
@@ -78,7 +83,9 @@ class Options:
         """
         recipe = self.method if isinstance(self.method, Recipe) else None
         known = ("seed", "device", "axes", "threads", "share_fit")
-        later = {name: getattr(self, name) for name in ("nodata", "keep_outliers", "dtype")}
+        later = {
+            name: getattr(self, name) for name in ("nodata", "keep_outliers", "dtype", "neighbours")
+        }
         later["mask"] = None if self.mask is None else str(self.mask)
         return {
             "method": self.method if recipe is None else recipe.method,
@@ -103,14 +110,3 @@ class Options:
     def _less(self) -> dict[str, float]:
         values = {"strength": float(self.strength), "keep_detail": float(self.keep_detail)}
         return {name: value for name, value in values.items() if value != getattr(Options, name)}
-
-
-def _check_letters(axes: str | None) -> None:
-    if axes is None:
-        return
-    named = axes.replace("Q", "")
-    if not {*axes} <= {*"TZCYXSQ"} or len({*named}) != len(named) or not {"Y", "X"} <= {*axes}:
-        raise OptionError(
-            f"--axes {axes}: give each axis a letter of T, Z, C, Y, X, S (colours), Q (any stack), "
-            "Y and X among them, such as TZCYX"
-        )

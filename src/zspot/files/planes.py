@@ -3,17 +3,18 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from zspot.api import Result, check_device, choose, run, versions
-from zspot.core.axes import Place, iter_planes
+from zspot.api.stacks import Index, Load, Neighbours
+from zspot.core.axes import PLANE, Place, iter_planes, place_of
 from zspot.core.errors import ImageError
 from zspot.core.plane import MAX_CHANNELS
 from zspot.core.progress import Report, within
 from zspot.files.options import Options
 from zspot.io import ImageFile, read
+from zspot.recipe import Recipe
 
 Notes = tuple[str, ...]  # sentences on a file
 
@@ -40,22 +41,28 @@ class PlaneRunner:
         self._seconds = 0.0
         self._last: Result | None = None
 
-    def begin_stack(self, axes: str, shape: Sequence[int]) -> None:
-        """Take the planes that follow as those of one stack, which may share a fit."""
+    def begin_stack(self, axes: str, shape: Sequence[int], load: Load) -> None:
+        """Take the planes that follow as those of one stack; `load` gives any, by its index."""
         colours = shape[axes.index("S")] if "S" in axes else 1
         if colours > MAX_CHANNELS:
             raise ImageError(
                 f"{self._of} has {colours} colours: up to {MAX_CHANNELS} are denoised together; "
                 f"--axes {axes.replace('S', 'C')} denoises each channel alone"
             )
+        self._near = Neighbours(self.options.neighbours, axes, shape, load)
+        self._channel = "".join(letter for letter in axes if letter not in PLANE).find("C")
         if self._firsts is not None:
             self._firsts.clear()
             sizes = (n for letter, n in zip(axes, shape, strict=True) if letter not in "CYXS")
             self._alone = math.prod(sizes) == 1
 
-    def needs_first(self, series: int) -> bool:
-        """Say whether the next plane of a series is the one whose fit the others start from."""
-        return self._firsts is not None and series not in self._firsts
+    def needs_first(self, index: Index) -> bool:
+        """Say whether a plane's fit is the one that the others of its channel start from."""
+        return self._firsts is not None and self._series(index) not in self._firsts
+
+    def _series(self, index: Index) -> int:
+        """Return which planes share a fit: those of one channel."""
+        return 0 if self._channel < 0 else index[self._channel]
 
     def results_of(
         self, image: ImageFile, axes: str | None = None, second: np.ndarray | None = None
@@ -77,38 +84,55 @@ class PlaneRunner:
         `axes` has a letter for each axis, `second` the shape of `data`; `valid`, where there is
         picture, that shape without colours (axis S).
         """
-        self.begin_stack(axes, data.shape)
+        grey = axes.replace("S", "")
+
+        def load(index: Index) -> tuple[np.ndarray, np.ndarray | None]:
+            there = None if valid is None else valid[place_of(index, grey)]
+            return data[place_of(index, axes)], there
+
+        self.begin_stack(axes, data.shape, load)
         places = list(iter_planes(data.shape, axes))
         self.count = len(places)
         for place, channel_axis in places:
             other = None if second is None else second[place]
-            grey = tuple(at for at, axis in zip(place, axes, strict=True) if axis != "S")
-            there = None if valid is None else valid[grey]
-            yield place, self.run(data[place], channel_axis, series(axes, place), other, there)
+            index = tuple(at for at in place if isinstance(at, int))
+            plane, there = load(index)
+            yield place, self.run(plane, channel_axis, index, other, there)
 
     def run(
         self,
         plane: np.ndarray,
         channel_axis: int | None,
-        series: int = 0,
+        index: Index,
         second: np.ndarray | None = None,
         valid: np.ndarray | None = None,
     ) -> Result:
-        """Denoise the next plane; those of a series may share a fit. Errors name file and plane."""
-        options, firsts, mask = self.options, self._firsts, self.mask
-        if valid is not None:
-            mask = valid if mask is None else mask & valid
-        try:
-            result = run(
+        """Denoise the next plane, by its index in the stack. Errors name file and plane."""
+        options, firsts = self.options, self._firsts
+
+        def denoise(
+            plane: np.ndarray,
+            recipe: Recipe | None,
+            valid: np.ndarray | None,
+            report: Report | None,
+        ) -> Result:
+            mask = self.mask
+            if valid is not None:
+                mask = valid if mask is None else mask & valid
+            return run(
                 plane,
-                options.method,
+                recipe or options.method,
                 channel_axis=channel_axis,
-                progress=within(self._progress, self._number, self.count),
+                progress=report,
                 second=second,
-                after=None if firsts is None else firsts.get(series),
+                after=None if firsts is None else firsts.get(self._series(index)),
                 mask=mask,
                 **options.common(self.nodata),
             )
+
+        told = within(self._progress, self._number, self.count)
+        try:
+            result = self._near.run(index, plane, valid, denoise, told)
         except ImageError as error:
             which = f", plane {self._number + 1} of {self.count}" if self.count > 1 else ""
             said = f"{self._of}{which}: {error}" if self._of else str(error)
@@ -116,20 +140,20 @@ class PlaneRunner:
         self._number += 1
         self._seconds += result.timings["total"]
         self._last = replace(result, uncertainty=None)
-        if self.needs_first(series) and firsts is not None and not self._alone and result.fitted:
+        if self.needs_first(index) and firsts is not None and not self._alone and result.fitted:
             slim = {"image": np.empty(0), "source": None, "uncertainty": None, "losses": ()}
-            firsts[series] = replace(result, **slim)
+            firsts[self._series(index)] = replace(result, **slim)
         return result
 
     def __call__(
         self,
         plane: np.ndarray,
         channel_axis: int | None,
-        series: int = 0,
+        index: Index,
         valid: np.ndarray | None = None,
     ) -> np.ndarray:
         """Denoise the next plane and return as much of the result as is wanted."""
-        return self.options.blend(self.run(plane, channel_axis, series, valid=valid))
+        return self.options.blend(self.run(plane, channel_axis, index, valid=valid))
 
     def skip(self, count: int) -> None:
         """Count planes that an earlier run has done."""
@@ -158,8 +182,3 @@ class PlaneRunner:
             device=str(check_device(self.options.device)),
             versions=versions(),
         )
-
-
-def series(axes: str, place: Sequence[Any]) -> int:
-    """Return which planes share a fit, those of one channel, from axes and an index."""
-    return place[axes.index("C")] if "C" in axes else 0

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from zspot._version import __version__
+from zspot.api.stacks import Index
 from zspot.core.axes import Place, channel_axis, iter_planes
 from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
-from zspot.files.planes import Notes, PlaneRunner, series
+from zspot.files.planes import Notes, PlaneRunner
 from zspot.io.atomic import check_free, lock, sync_folder, taken
 from zspot.io.checks import Limit
 from zspot.io.ome_zarr import Picture, copy_all_but_pixels, pictures
@@ -174,8 +175,10 @@ class _Noted:
 
 def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) -> None:
     """Denoise the full size of a picture, then make its reduced copies."""
-    planes.begin_stack(picture.axes, picture.levels[0].shape)
-    left = any(not noted.has(picture.levels[0].name, b) for b in picture.levels[0].blocks())
+    full = picture.levels[0]
+    source = full.open("r")
+    planes.begin_stack(picture.axes, full.shape, lambda index: (full.plane(index, source), None))
+    left = any(not noted.has(full.name, b) for b in full.blocks())
     for number, level in enumerate(picture.levels):
         old, fresh = level.open("r"), level.open("r+", new)
         above = picture.levels[number - 1].open("r", new) if number else None
@@ -196,29 +199,29 @@ def _planes(picture: Picture, block: Block, old: Any, planes: PlaneRunner) -> np
     """Return a block of the full size, denoised."""
     data = picture.levels[0].read(block, old)
     values = np.empty_like(data)
-    for place, channel in _places(picture, block):
-        values[place] = planes(data[place], channel_axis(picture.axes), channel)
+    for place, index in _places(picture, block):
+        values[place] = planes(data[place], channel_axis(picture.axes), index)
     return values
 
 
 def _pass_over(picture: Picture, block: Block, old: Any, planes: PlaneRunner, left: bool) -> None:
     """Pass over a block that is done; denoise again what the planes that are `left` start from."""
     data = None
-    for place, channel in _places(picture, block):
-        if left and planes.needs_first(channel):
+    for place, index in _places(picture, block):
+        if left and planes.needs_first(index):
             data = picture.levels[0].read(block, old) if data is None else data
-            planes(data[place], channel_axis(picture.axes), channel)
+            planes(data[place], channel_axis(picture.axes), index)
         else:
             planes.skip(1)
 
 
-def _places(picture: Picture, block: Block) -> Iterator[tuple[Place, int]]:
-    """Yield (index of a plane inside a block, which series it belongs to)."""
+def _places(picture: Picture, block: Block) -> Iterator[tuple[Place, Index]]:
+    """Yield the place of each plane inside a block, and its index in the picture."""
     region = picture.levels[0].region(block)
     shape = [part.stop - part.start for part in region]
-    first = series(picture.axes, [part.start for part in region])
     for place, _ in iter_planes(shape, picture.axes):
-        yield place, first + series(picture.axes, place)
+        pairs = zip(place, region, strict=True)
+        yield place, tuple(at + part.start for at, part in pairs if isinstance(at, int))
 
 
 def _take_place(place: Path, target: Path, overwrite: bool) -> None:

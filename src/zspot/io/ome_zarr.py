@@ -111,6 +111,14 @@ class Level:
             pass
         return values
 
+    def plane(self, index: tuple[int, ...], array: Any) -> np.ndarray:
+        """Read the plane at an index of the axes that count planes."""
+        block = tuple(at // self.chunks[axis] for axis, at in zip(self.leading, index, strict=True))
+        inside = [slice(None)] * len(self.shape)
+        for axis, at in zip(self.leading, index, strict=True):
+            inside[axis] = at % self.chunks[axis]
+        return self.read(block, array)[tuple(inside)]
+
     def store(self, block: tuple[int, ...], array: Any, values: np.ndarray) -> None:
         """Write a block of the open `array`, in another copy of the store, onto the disk."""
         try:

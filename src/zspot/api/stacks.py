@@ -1,0 +1,169 @@
+"""Stacks: where their planes are, and planes denoised with the help of those beside them."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+
+from zspot.api.result import Result
+from zspot.core.axes import PLANE, iter_planes, place_of, stack_axis
+from zspot.core.errors import ImageError
+from zspot.core.plane import Plane, cast, channels_first
+from zspot.core.progress import Report, within
+from zspot.filters.impulses import without_impulses
+from zspot.filters.neighbours import averaged
+from zspot.recipe import Recipe
+
+_HELPS = 1.05  # planes that are averaged, from which a second result is worth its time
+
+Index = tuple[int, ...]  # of a plane in its stack: a number for each axis that counts planes
+Load = Callable[[Index], tuple[np.ndarray, np.ndarray | None]]  # a plane, and where it is picture
+# Denoises a plane by a method, None for that of the run, and says how far it is.
+Denoise = Callable[[np.ndarray, Recipe | None, np.ndarray | None, Report | None], Result]
+
+
+class Neighbours:
+    """Denoises planes with the help of up to `count` to each side, along T, else Z, else Q.
+
+    Every plane is denoised by itself first; what other planes need of that is kept.
+    """
+
+    def __init__(self, count: int, axes: str, shape: Sequence[int], load: Load) -> None:
+        along = stack_axis(axes, shape) if count else None
+        sizes = [n for letter, n in zip(axes, shape, strict=True) if letter not in PLANE]
+        # of the numbers of an index, that along the stack
+        self._at = None if along is None else sum(x not in PLANE for x in axes[:along])
+        self._size = 1 if self._at is None else sizes[self._at]
+        between = 1 if self._at is None else prod(sizes[self._at + 1 :])
+        self._count, self._load, self._most = count, load, (2 * count + 1) * between
+        self._done: OrderedDict[Index, tuple[np.ndarray, Result]] = OrderedDict()
+
+    def run(
+        self,
+        index: Index,
+        plane: np.ndarray,
+        valid: np.ndarray | None,
+        denoise: Denoise,
+        report: Report | None,
+    ) -> Result:
+        """Return the result for the plane at an index of the stack."""
+        if self._at is None:
+            return denoise(plane, None, valid, report)
+        here = index[self._at]
+        reach = range(max(0, here - self._count), min(self._size, here + self._count + 1))
+        near = [(*index[: self._at], at, *index[self._at + 1 :]) for at in reach]
+        missing = [one for one in near if one not in self._done]
+        for number, one in enumerate(missing):
+            values, picture = (plane, valid) if one == index else self._load(one)
+            told = within(report, number, len(missing) + 1)
+            self._done[one] = (values, denoise(values, None, picture, told))
+        while len(self._done) > max(self._most, len(near)):
+            self._done.popitem(last=False)
+        others = [self._done[one] for one in near if one != index]
+        told = within(report, len(missing), len(missing) + 1)
+        return _helped(*self._done[index], others, denoise, told)
+
+
+def run_stack(
+    image: np.ndarray,
+    axes: str,
+    neighbours: int,
+    denoise: Callable[..., Result],
+    *,
+    second: np.ndarray | None = None,
+    progress: Report | None = None,
+    **options: Any,
+) -> Result:
+    """Denoise every plane of an array by `denoise(plane, recipe, **options)`; return one result."""
+    if second is not None and np.shape(second) != image.shape:
+        raise ImageError(f"second has shape {np.shape(second)} and the image {image.shape}")
+    places = list(iter_planes(image.shape, axes))
+    near = Neighbours(neighbours, axes, image.shape, lambda i: (image[place_of(i, axes)], None))
+    out, spread, seconds, result = None, None, 0.0, None
+    for number, (place, colours) in enumerate(places):
+        given = {**options, "channel_axis": colours}
+        if second is not None:
+            given["second"] = np.asarray(second)[place]
+        index = tuple(at for at in place if isinstance(at, int))
+        told = within(progress, number, len(places))
+        result = near.run(index, image[place], None, partial(_plain, denoise, given), told)
+        out = np.empty(image.shape, result.image.dtype) if out is None else out
+        out[place] = result.image
+        if result.uncertainty is not None:
+            spread = np.zeros(image.shape, result.uncertainty.dtype) if spread is None else spread
+            spread[place] = result.uncertainty
+        seconds += result.timings["total"]
+    if result is None or out is None:
+        raise ImageError(f"image is empty (shape {image.shape}): nothing to denoise")
+    stack: Any = {"image": out, "uncertainty": spread, "source": image, "axes": axes}
+    timings = {**result.timings, "total": seconds}
+    return replace(result, **stack, channel_axis=None, valid=None, fitted=None, timings=timings)
+
+
+def _plain(
+    denoise: Callable[..., Result],
+    options: dict[str, Any],
+    plane: np.ndarray,
+    recipe: Recipe | None,
+    _: np.ndarray | None,
+    report: Report | None,
+) -> Result:
+    return denoise(plane, recipe, progress=report, **options)
+
+
+def _helped(
+    plane: np.ndarray,
+    first: Result,
+    others: list[tuple[np.ndarray, Result]],
+    denoise: Denoise,
+    report: Report | None,
+) -> Result:
+    """Return the result for a plane from its mean with others, where they show the same."""
+    if first.recipe is None and first.method.startswith("auto"):
+        return first  # nothing to remove
+    noisy, estimate, _ = _tensors(plane, first)
+    made = averaged(noisy, estimate, [_tensors(*other) for other in others])
+    if made.count < _HELPS:
+        return replace(first, reason=f"{first.reason}; no plane beside it shows the same")
+    axis = first.channel_axis
+    mean = made.plane.numpy()
+    even = mean[0] if axis is None else np.moveaxis(mean, 0, axis)
+    recipe = _weaker(first, plane, even, made.count)
+    second = denoise(even, recipe, first.valid, report)
+    share = made.share.numpy() if axis is None else np.expand_dims(made.share.numpy(), axis)
+    if first.valid is not None:
+        share = share * first.valid.reshape(share.shape)
+    blend = first.image + share * (second.image.astype(np.float64) - first.image)
+    image = np.where(share > 0, cast(blend, first.image.dtype), first.image)
+    why = f"planes beside it helped: its noise is that of the mean of {made.count:.1f} planes"
+    timings = {**first.timings, "total": first.timings["total"] + second.timings["total"]}
+    return replace(first, image=image, reason=f"{first.reason}; {why}", timings=timings)
+
+
+def _weaker(first: Result, plane: np.ndarray, mean: np.ndarray, count: float) -> Recipe | None:
+    """Return the recipe for a mean, if the plane's was told how strong its white noise is."""
+    recipe = first.recipe
+    if recipe is None or not recipe.finish.noise:
+        return None
+    scales = (Plane.of(channels_first(x, first.channel_axis)).scale for x in (plane, mean))
+    ratio = next(scales) / next(scales) / count**0.5
+    still = (0.0,) * round(len(recipe.finish.noise) ** 0.5)
+    target = recipe.target.in_units(ratio, still)
+    return replace(recipe, finish=recipe.finish.in_units(ratio), target=target)
+
+
+def _tensors(plane: np.ndarray, result: Result) -> tuple[torch.Tensor, ...]:
+    """Return a plane without outliers and its estimate, (C, H, W), and where it is picture."""
+    valid = np.ones(1, bool) if result.valid is None else result.valid
+    there, guess = (
+        np.where(valid, channels_first(x, result.channel_axis).astype(np.float32), 0)
+        for x in (plane, result.image)
+    )
+    there = without_impulses(there)[0]
+    whole = np.broadcast_to(valid, there.shape[1:])
+    return tuple(torch.from_numpy(np.ascontiguousarray(x)) for x in (there, guess, whole))
