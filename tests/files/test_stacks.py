@@ -174,3 +174,39 @@ def test_a_damaged_microscope_file_is_a_line(tmp_path, monkeypatch, name, head):
     monkeypatch.setitem(sys.modules, "bioio", None)
     with pytest.raises(FileError, match=r'pip install "bioio'):
         denoise_file(tmp_path / name, tmp_path / "b.tif", RECIPE)
+
+
+def agreeing(count: int = 6, *lead: int) -> np.ndarray:
+    """Planes of one smooth picture, each with its own noise."""
+    rows, columns = np.indices((40, 48))
+    picture = 1500 + 800 * np.sin(rows / 7) * np.cos(columns / 9)
+    rng = np.random.default_rng(3)
+    return (picture + rng.normal(0, 200, (*lead, count, 40, 48))).astype("uint16")
+
+
+def test_neighbours_give_the_same_from_arrays_streamed_files_and_stores(tmp_path):
+    pytest.importorskip("zarr")
+    from tests.store_help import ome
+
+    data = agreeing(6, 2)
+    expected = zspot.denoise(data, axes="TZYX", neighbours=1, effort="fast")
+    alone = zspot.denoise(data, axes="TZYX", effort="fast")
+    assert not np.array_equal(expected, alone)
+    tifffile.imwrite(tmp_path / "a.ome.tif", data, metadata={"axes": "TZYX"})
+    options = {"neighbours": 1, "effort": "fast"}
+    result, _ = denoise_file(tmp_path / "a.ome.tif", tmp_path / "b.ome.tif", **options)
+    assert np.array_equal(read(tmp_path / "b.ome.tif").data, expected)
+    assert "planes beside it helped" in "; ".join(result.told)
+    ome(tmp_path / "a.zarr", 2, data, (1, 4, 40, 48), levels=1)
+    denoise_file(tmp_path / "a.zarr", tmp_path / "b.zarr", **options)
+    import zarr
+
+    assert np.array_equal(zarr.open_array(tmp_path / "b.zarr/0", mode="r")[:], expected)
+
+
+def test_neighbours_of_a_single_image_are_told_to_do_nothing(tmp_path):
+    iio.imwrite(tmp_path / "a.png", noise(24, 30))
+    result, _ = denoise_file(tmp_path / "a.png", tmp_path / "b.png", effort="fast", neighbours=2)
+    assert any("no plane is beside another" in told for told in result.told)
+    with pytest.raises(OptionError, match="shared fit"):
+        denoise_file(tmp_path / "a.png", tmp_path / "c.png", "n2v", share_fit=True, neighbours=1)

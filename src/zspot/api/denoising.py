@@ -6,7 +6,15 @@ from typing import Any, TypeVar, Unpack
 import numpy as np
 import torch
 
-from zspot.api.requests import DEFAULT_METHOD, Keywords, Request, RunKeywords, choose, lists
+from zspot.api.requests import (
+    DEFAULT_METHOD,
+    Keywords,
+    Request,
+    RunKeywords,
+    check_neighbours,
+    choose,
+    lists,
+)
 from zspot.api.result import Result, check_share
 from zspot.api.stacks import run_stack
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy, letters_of
@@ -78,10 +86,10 @@ def denoise(
         Names each axis of a stack, in place of `channel_axis`: T, Z, Q (time, depth, another
         stack), C (channels to denoise one by one), Y, X, S (colours), such as "TCYX". Of a
         DataArray whose dims begin with these letters they are known.
-    neighbours : int
+    neighbours : int or "auto"
         Planes to each side, along T, else Z, else Q, that help to denoise a plane where they show
-        the same. What moves is followed, and scene cuts are no harm. It takes up to twice and a
-        half the time.
+        the same; "auto" is 2. What moves is followed, and scene cuts are no harm. It takes about
+        twice the time.
 
     Returns
     -------
@@ -116,7 +124,8 @@ def denoise(
         if options.get("progress") is not None:
             raise OptionError("progress of a lazy array is told by dask.diagnostics.ProgressBar")
     letters = letters_of(image, options.get("axes"), options.get("channel_axis"))
-    return denoise_foreign(image, letters, denoised, options.get("neighbours", 0))
+    count = check_neighbours(options.get("neighbours", 0), False, False)
+    return denoise_foreign(image, letters, denoised, count)
 
 
 @lists(Request, RunKeywords)
@@ -168,7 +177,8 @@ def run(
 
 def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) -> Result:
     """Do what `run` does on each plane of an array with named axes."""
-    axes, count = options.pop("axes") or "", options.pop("neighbours", 0)
+    axes = options.pop("axes") or ""
+    count = check_neighbours(options.pop("neighbours", 0), False, False)
     check_letters(axes, image.shape)
     if options.get("channel_axis") is not None or options.get("after") is not None:
         raise OptionError(

@@ -31,7 +31,7 @@ _NOTHING_REMOVED, _ONE_COUNT = 0.05, 1.6  # units of noise, between which roundi
 _FEW_COUNTS = 20  # units that nearly all values of an image of few counts lie within
 
 MOST_SEEDS = 2**63
-MOST_NEIGHBOURS = 16  # planes to each side
+MOST_NEIGHBOURS, USUAL_NEIGHBOURS = 16, 2  # planes to each side, and for "auto"
 DTYPES = ("float32", "same")  # with fractions, or that of the image whatever rounding loses
 
 
@@ -55,7 +55,7 @@ class Keywords(Common, total=False):
     second: np.ndarray | None
     mask: np.ndarray | None
     axes: str | None
-    neighbours: int
+    neighbours: int | str
 
 
 class RunKeywords(Keywords, total=False):
@@ -82,7 +82,7 @@ class Request:
     keep_outliers: bool = False
     dtype: str | None = None
     axes: str | None = None
-    neighbours: int = 0
+    neighbours: int | str = 0
 
     def __post_init__(self) -> None:
         # the method's name, what is to run, and why, in words
@@ -95,7 +95,8 @@ class Request:
         self.asked = self.method, None if isinstance(self.method, Recipe) else self.effort
         self.seed, self.where = check_seed(self.seed), check_device(self.device)
         check_dtype(self.dtype)
-        check_neighbours(self.neighbours, self.after is not None, self.second is not None)
+        shared, second = self.after is not None, self.second is not None
+        self.neighbours = check_neighbours(self.neighbours, shared, second)
         if self.axes is None and self.neighbours:
             raise OptionError('neighbours are those of a stack: name its axes, as in axes="ZYX"')
         self.mask = None if self.mask is None else np.asarray(self.mask) != 0
@@ -200,14 +201,17 @@ def check_seed(seed: int) -> int:
     return int(seed)
 
 
-def check_neighbours(count: int, shared: bool, second: bool) -> None:
-    """Raise OptionError if planes cannot be helped by so many to each side."""
+def check_neighbours(asked: int | str, shared: bool, second: bool) -> int:
+    """Return how many planes to each side help; raise OptionError if they cannot."""
+    count = USUAL_NEIGHBOURS if asked == "auto" else asked
     whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
-    if not (whole and 0 <= count <= MOST_NEIGHBOURS):
-        raise OptionError(f"neighbours={shown(count)}: must be from 0 to {MOST_NEIGHBOURS}")
+    if not whole or not 0 <= count <= MOST_NEIGHBOURS:
+        most = f'must be from 0 to {MOST_NEIGHBOURS}, or "auto"'
+        raise OptionError(f"neighbours={shown(asked)}: {most}")
     if count and (shared or second):
         other = "a shared fit (--share-fit)" if shared else "a second image"
         raise OptionError(f"neighbours do not go with {other}: leave out one of them")
+    return int(count)
 
 
 def check_dtype(dtype: str | None) -> None:

@@ -43,6 +43,11 @@ class Neighbours:
         self._count, self._load, self._most = count, load, (2 * count + 1) * between
         self._done: OrderedDict[Index, tuple[np.ndarray, Result]] = OrderedDict()
 
+    @property
+    def has_any(self) -> bool:
+        """Whether planes are beside each other at all."""
+        return self._at is not None
+
     def run(
         self,
         index: Index,
@@ -129,7 +134,7 @@ def _helped(
     noisy, estimate, _ = _tensors(plane, first)
     made = averaged(noisy, estimate, [_tensors(*other) for other in others])
     if made.count < _HELPS:
-        return replace(first, reason=f"{first.reason}; no plane beside it shows the same")
+        return _telling(first, "no plane beside it shows the same")
     axis = first.channel_axis
     mean = made.plane.numpy()
     even = mean[0] if axis is None else np.moveaxis(mean, 0, axis)
@@ -140,9 +145,13 @@ def _helped(
         share = share * first.valid.reshape(share.shape)
     blend = first.image + share * (second.image.astype(np.float64) - first.image)
     image = np.where(share > 0, cast(blend, first.image.dtype), first.image)
-    why = f"planes beside it helped: its noise is that of the mean of {made.count:.1f} planes"
     timings = {**first.timings, "total": first.timings["total"] + second.timings["total"]}
-    return replace(first, image=image, reason=f"{first.reason}; {why}", timings=timings)
+    done = replace(first, image=image, timings=timings)
+    return _telling(done, f"planes beside it helped as the mean of {made.count:.1f} planes would")
+
+
+def _telling(result: Result, why: str) -> Result:
+    return replace(result, reason=f"{result.reason}; {why}", told=(*result.told, why))
 
 
 def _weaker(first: Result, plane: np.ndarray, mean: np.ndarray, count: float) -> Recipe | None:
@@ -166,4 +175,4 @@ def _tensors(plane: np.ndarray, result: Result) -> tuple[torch.Tensor, ...]:
     )
     there = without_impulses(there)[0]
     whole = np.broadcast_to(valid, there.shape[1:])
-    return tuple(torch.from_numpy(np.ascontiguousarray(x)) for x in (there, guess, whole))
+    return tuple(torch.from_numpy(np.array(x)) for x in (there, guess, whole))

@@ -20,7 +20,7 @@ class Keywords(Common, total=False):
     """What `zspot.denoise_file` takes by keyword for every plane."""
 
     axes: str | None
-    neighbours: int
+    neighbours: int | str
     share_fit: bool
     strength: float
     keep_detail: float
@@ -51,7 +51,7 @@ class Options:
     mask: Path | None = None
     keep_outliers: bool = False
     dtype: str | None = None
-    neighbours: int = 0
+    neighbours: int | str = 0
 
     def checked(self, *, here: bool = True) -> "Options":
         """Refuse what is wrong before a file is read; `here`: this machine must have the device."""

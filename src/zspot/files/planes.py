@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from zspot.api import Result, check_device, choose, run, versions
+from zspot.api.requests import check_neighbours
 from zspot.api.stacks import Index, Load, Neighbours
 from zspot.core.axes import PLANE, Place, iter_planes, place_of
 from zspot.core.errors import ImageError
@@ -49,7 +50,8 @@ class PlaneRunner:
                 f"{self._of} has {colours} colours: up to {MAX_CHANNELS} are denoised together; "
                 f"--axes {axes.replace('S', 'C')} denoises each channel alone"
             )
-        self._near = Neighbours(self.options.neighbours, axes, shape, load)
+        count = check_neighbours(self.options.neighbours, False, False)
+        self._near = Neighbours(count, axes, shape, load)
         self._channel = "".join(letter for letter in axes if letter not in PLANE).find("C")
         if self._firsts is not None:
             self._firsts.clear()
@@ -164,6 +166,9 @@ class PlaneRunner:
         result = self._last or self._nothing()
         shares_none = self._last is not None and self._firsts is not None and self._alone
         alone = "a single plane has nothing to share its fit with" if shares_none else ""
+        if self._last is not None and self.options.neighbours and not self._near.has_any:
+            alone = "no plane is beside another: --neighbours did nothing"
+            result = replace(result, told=(*result.told, alone))
         reason = "; ".join(filter(None, (result.reason, alone, self.options.blending)))
         timings = {**result.timings, "total": self._seconds}
         return replace(result, reason=reason, timings=timings)

@@ -100,6 +100,9 @@ class Asked:
         str | None,
         Option(metavar="TZCYX", help="Name the axes of a stack, S for colours, Q for any."),
     ] = None
+    neighbours: Annotated[
+        str, Option(metavar="N|auto", help="Planes to each side of a stack that help a plane.")
+    ] = "0"
     share_fit: Annotated[
         bool, Option("--share-fit", help="Fit a stack once: its planes start from the first.")
     ] = False
@@ -218,7 +221,9 @@ class Asked:
         from zspot.files.options import Keywords
 
         shared = {name: getattr(self, name) for name in (*Keywords.__annotations__, "overwrite")}
-        return {**shared, "effort": (self.effort or Effort.balanced).value}
+        shared["effort"] = (self.effort or Effort.balanced).value
+        count = self.neighbours
+        return {**shared, "neighbours": int(count) if count.isdecimal() else count}
 
 
 def _with_parameters_of(kind: type[Asked]) -> Callable[..., Callable[..., None]]:
