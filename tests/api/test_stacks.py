@@ -24,7 +24,7 @@ def scene(seed: int = 0) -> np.ndarray:
     rows, columns = np.indices((SIDE + 40, SIDE + 40))
     out = 0.4 + 0.1 * np.sin(rows / 3.0) * (columns > SIDE / 2)
     for _ in range(25):
-        y, x, r = rng.uniform(0, SIDE + 40, 2).tolist() + [rng.uniform(3, 12)]
+        y, x, r = *rng.uniform(0, SIDE + 40, 2).tolist(), rng.uniform(3, 12)
         out[(rows - y) ** 2 + (columns - x) ** 2 < r**2] += rng.uniform(-0.3, 0.3)
     return np.clip(out, 0.05, 0.95)
 

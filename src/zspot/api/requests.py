@@ -204,8 +204,7 @@ def check_seed(seed: int) -> int:
 def check_neighbours(asked: int | str, shared: bool, second: bool) -> int:
     """Return how many planes to each side help; raise OptionError if they cannot."""
     count = USUAL_NEIGHBOURS if asked == "auto" else asked
-    whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
-    if not whole or not 0 <= count <= MOST_NEIGHBOURS:
+    if isinstance(count, (str, bool)) or count not in range(MOST_NEIGHBOURS + 1):
         most = f'must be from 0 to {MOST_NEIGHBOURS}, or "auto"'
         raise OptionError(f"neighbours={shown(asked)}: {most}")
     if count and (shared or second):

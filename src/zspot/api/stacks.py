@@ -13,7 +13,7 @@ import torch
 from zspot.api.result import Result
 from zspot.core.axes import PLANE, iter_planes, place_of, stack_axis
 from zspot.core.errors import ImageError
-from zspot.core.plane import Plane, cast, channels_first
+from zspot.core.plane import cast, channels_first
 from zspot.core.progress import Report, within
 from zspot.filters.impulses import without_impulses
 from zspot.filters.neighbours import averaged
@@ -131,14 +131,14 @@ def _helped(
     """Return the result for a plane from its mean with others, where they show the same."""
     if first.recipe is None and first.method.startswith("auto"):
         return first  # nothing to remove
-    noisy, estimate, _ = _tensors(plane, first)
+    noisy, estimate, there = _tensors(plane, first)
     made = averaged(noisy, estimate, [_tensors(*other) for other in others])
-    if made.count < _HELPS:
+    if made.planes < _HELPS:
         return _telling(first, "no plane beside it shows the same")
     axis = first.channel_axis
     mean = made.plane.numpy()
     even = mean[0] if axis is None else np.moveaxis(mean, 0, axis)
-    recipe = _weaker(first, plane, even, made.count)
+    recipe = _weaker(first.recipe, noisy[:, there], made.plane[:, there], made.planes)
     second = denoise(even, recipe, first.valid, report)
     share = made.share.numpy() if axis is None else np.expand_dims(made.share.numpy(), axis)
     if first.valid is not None:
@@ -147,26 +147,26 @@ def _helped(
     image = np.where(share > 0, cast(blend, first.image.dtype), first.image)
     timings = {**first.timings, "total": first.timings["total"] + second.timings["total"]}
     done = replace(first, image=image, timings=timings)
-    return _telling(done, f"planes beside it helped as the mean of {made.count:.1f} planes would")
+    return _telling(done, f"planes beside it helped as the mean of {made.planes:.1f} planes would")
 
 
 def _telling(result: Result, why: str) -> Result:
     return replace(result, reason=f"{result.reason}; {why}", told=(*result.told, why))
 
 
-def _weaker(first: Result, plane: np.ndarray, mean: np.ndarray, count: float) -> Recipe | None:
-    """Return the recipe for a mean, if the plane's was told how strong its white noise is."""
-    recipe = first.recipe
+def _weaker(
+    recipe: Recipe | None, plane: torch.Tensor, mean: torch.Tensor, count: float
+) -> Recipe | None:
+    """Return a plane's recipe for a mean, if it was told how strong white noise is: (C, pixels)."""
     if recipe is None or not recipe.finish.noise:
         return None
-    scales = (Plane.of(channels_first(x, first.channel_axis)).scale for x in (plane, mean))
-    ratio = next(scales) / next(scales) / count**0.5
+    ratio = float((plane.var(1).mean() / mean.var(1).mean() / count).sqrt())
     still = (0.0,) * round(len(recipe.finish.noise) ** 0.5)
     target = recipe.target.in_units(ratio, still)
     return replace(recipe, finish=recipe.finish.in_units(ratio), target=target)
 
 
-def _tensors(plane: np.ndarray, result: Result) -> tuple[torch.Tensor, ...]:
+def _tensors(plane: np.ndarray, result: Result) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return a plane without outliers and its estimate, (C, H, W), and where it is picture."""
     valid = np.ones(1, bool) if result.valid is None else result.valid
     there, guess = (
@@ -174,5 +174,5 @@ def _tensors(plane: np.ndarray, result: Result) -> tuple[torch.Tensor, ...]:
         for x in (plane, result.image)
     )
     there = without_impulses(there)[0]
-    whole = np.broadcast_to(valid, there.shape[1:])
-    return tuple(torch.from_numpy(np.array(x)) for x in (there, guess, whole))
+    whole = np.broadcast_to(valid, there.shape[1:]).copy()
+    return torch.from_numpy(there), torch.from_numpy(guess), torch.from_numpy(whole)

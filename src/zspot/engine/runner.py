@@ -94,8 +94,9 @@ def _session(
         return Session(recipe, image, seed, other), 1.0, 0.0
     offset, scale = float(plane.amin()), float((plane.amax() - plane.amin()).clamp(min=1e-6))
     target = recipe.target.in_units(1 / scale, [offset] * len(plane))
-    image, other = (None if x is None else (x - offset) / scale for x in (image, other))
-    return Session(replace(recipe, target=target), image, seed, other), scale, offset
+    other = None if other is None else (other - offset) / scale
+    recipe = replace(recipe, target=target)
+    return Session(recipe, (image - offset) / scale, seed, other), scale, offset
 
 
 def _coarse(

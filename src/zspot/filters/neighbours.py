@@ -25,7 +25,7 @@ class Averaged(NamedTuple):
 
     plane: Tensor  # (C, H, W), with noise of one strength everywhere
     share: Tensor  # (H, W), 0 where no neighbour helps, 1 where all do
-    count: float  # planes that are averaged, the mean over all pixels
+    planes: float  # that are averaged, the mean over all pixels
 
 
 def averaged(
