@@ -177,18 +177,18 @@ def run(
 
 def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) -> Result:
     """Do what `run` does on each plane of an array with named axes."""
-    axes = options.pop("axes") or ""
-    count = check_neighbours(options.pop("neighbours", 0), False, False)
+    given: Any = dict(options)
+    axes, count = given.pop("axes"), check_neighbours(given.pop("neighbours", 0), False, False)
     check_letters(axes, image.shape)
     if options.get("channel_axis") is not None or options.get("after") is not None:
         raise OptionError(
             "axes name the colours (S), and every plane: leave out channel_axis, after"
         )
 
-    def denoise(plane: np.ndarray, recipe: Recipe | None, **given: Any) -> Result:
-        return run(plane, recipe or method, **given)
+    def denoise(plane: np.ndarray, recipe: Recipe | None, **others: Any) -> Result:
+        return run(plane, recipe or method, **others)
 
-    return run_stack(image, axes, count, denoise, **options)
+    return run_stack(image, axes, count, denoise, **given)
 
 
 def _nothing_to_do(plane: Plane) -> str:

@@ -131,12 +131,15 @@ def _helped(
     """Return the result for a plane from its mean with others, where they show the same."""
     if first.recipe is None and first.method.startswith("auto"):
         return first  # nothing to remove
-    noisy, estimate, there = _tensors(plane, first)
-    made = averaged(noisy, estimate, [_tensors(*other) for other in others])
+    offset, scale = float(np.nanmean(first.image)), float(np.nanstd(first.image)) or 1.0
+    (noisy, estimate, there), *rest = (
+        _tensors(*one, offset, scale) for one in ((plane, first), *others)
+    )
+    made = averaged(noisy, estimate, rest)
     if made.planes < _HELPS:
         return _telling(first, "no plane beside it shows the same")
     axis = first.channel_axis
-    mean = made.plane.numpy()
+    mean = made.plane.numpy().astype(np.float64) * scale + offset
     even = mean[0] if axis is None else np.moveaxis(mean, 0, axis)
     recipe = _weaker(first.recipe, noisy[:, there], made.plane[:, there], made.planes)
     second = denoise(even, recipe, first.valid, report)
@@ -166,13 +169,15 @@ def _weaker(
     return replace(recipe, finish=recipe.finish.in_units(ratio), target=target)
 
 
-def _tensors(plane: np.ndarray, result: Result) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _tensors(
+    plane: np.ndarray, result: Result, offset: float, scale: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return a plane without outliers and its estimate, (C, H, W), and where it is picture."""
     valid = np.ones(1, bool) if result.valid is None else result.valid
     there, guess = (
-        np.where(valid, channels_first(x, result.channel_axis).astype(np.float32), 0)
+        np.where(valid, (channels_first(x, result.channel_axis) - offset) / scale, 0)
         for x in (plane, result.image)
     )
-    there = without_impulses(there)[0]
+    there, guess = without_impulses(there)[0].astype(np.float32), guess.astype(np.float32)
     whole = np.broadcast_to(valid, there.shape[1:]).copy()
     return torch.from_numpy(there), torch.from_numpy(guess), torch.from_numpy(whole)
