@@ -131,7 +131,7 @@ def test_pixels_without_picture_come_back_bit_for_bit_and_help_nobody():
 def test_a_result_of_a_stack_tells_what_helped_and_saves_all_of_it(tmp_path):
     stack = noisy([cut(scene())] * 3)
     result = zspot.run(stack, axes="ZYX", neighbours=1, effort="fast")
-    assert "planes beside it helped" in result.told[-1]
+    assert "neighbouring planes helped" in result.told[-1]
     assert result.image.shape == result.source.shape == stack.shape
     assert result.blend(0.0).tobytes() == stack.tobytes()
     assert result.blend(1.0, 0.5).shape == stack.shape

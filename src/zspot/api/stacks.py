@@ -137,7 +137,7 @@ def _helped(
     )
     made = averaged(noisy, estimate, rest)
     if made.planes < _HELPS:
-        return _telling(first, "no plane beside it shows the same")
+        return _telling(first, "no neighbouring plane shows the same")
     axis = first.channel_axis
     mean = made.plane.numpy().astype(np.float64) * scale + offset
     even = mean[0] if axis is None else np.moveaxis(mean, 0, axis)
@@ -150,7 +150,9 @@ def _helped(
     image = np.where(share > 0, cast(blend, first.image.dtype), first.image)
     timings = {**first.timings, "total": first.timings["total"] + second.timings["total"]}
     done = replace(first, image=image, timings=timings)
-    return _telling(done, f"planes beside it helped as the mean of {made.planes:.1f} planes would")
+    return _telling(
+        done, f"neighbouring planes helped: as little noise as in a mean of {made.planes:.1f}"
+    )
 
 
 def _telling(result: Result, why: str) -> Result:
