@@ -120,4 +120,4 @@ def one_kind_of_error(path: Path) -> Iterator[None]:
 def first_line(error: Exception) -> str:
     """Return the first line of an error's message, not too long."""
     lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+    return lines[0].partition(" <_io.")[0][:200] if lines else type(error).__name__

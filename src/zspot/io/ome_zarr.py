@@ -114,7 +114,7 @@ class Level:
     def plane(self, index: tuple[int, ...], array: Any) -> np.ndarray:
         """Read the plane at an index of the axes that count planes."""
         block = tuple(at // self.chunks[axis] for axis, at in zip(self.leading, index, strict=True))
-        inside = [slice(None)] * len(self.shape)
+        inside: list[int | slice] = [slice(None)] * len(self.shape)
         for axis, at in zip(self.leading, index, strict=True):
             inside[axis] = at % self.chunks[axis]
         return self.read(block, array)[tuple(inside)]

@@ -310,7 +310,7 @@ def _denoise_one(asked: Asked) -> None:
         write(asked.compare, sheet, overwrite=asked.overwrite)
     if not asked.quiet:
         name = asked.compare if asked.preview else target.name if piped else target
-        _tell_result(f"{name}", result, notes, asked.verbose, error=piped)
+        _tell_result(f"{name}", result, notes, asked, error=piped)
 
 
 def _preview(asked: Asked, window: str) -> None:
@@ -341,15 +341,18 @@ def _preview(asked: Asked, window: str) -> None:
 
 
 def _tell_result(
-    name: str, result: Result, notes: tuple[str, ...], verbose: bool, *, error: bool
+    name: str, result: Result, notes: tuple[str, ...], asked: Asked, *, error: bool
 ) -> None:
     """Say what became of an image in a sentence, what was noted, and where asked for the rest."""
     for note in (*notes, *result.told):
         tell(f"note: {note}", error=True)
-    seconds, device = result.timings["total"], result.device
+    from zspot.files import Options
+
+    less = Options(strength=asked.strength, keep_detail=asked.keep_detail).blending
+    seconds = f"{result.timings['total']:.1f} s on {result.device}"
     said = f"{result.reason}." if result.source is None else result.trust.summary
-    tell(f"{name}: {said} ({seconds:.1f} s on {device})", error=error)
-    if verbose:
+    tell(f"{name}: {said} ({'; '.join(filter(None, (seconds, less)))})", error=error)
+    if asked.verbose:
         tell(result.reason, error=error)
 
 
