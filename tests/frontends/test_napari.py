@@ -169,6 +169,16 @@ def test_a_stack_keeps_scale_units_and_metadata(viewer, widget):
     assert np.array_equal(source.data, before)
 
 
+def test_planes_of_a_layer_help_each_other(viewer, widget):
+    rows, columns = np.indices((40, 44))
+    stack = 1000 + 500 * np.sin(rows / 6) * np.cos(columns / 7) + RNG.normal(0, 90, (3, 40, 44))
+    viewer.add_image(stack.astype(np.float32), name="cells", axis_labels=("z", "y", "x"))
+    widget.beside.value = 1
+    run(widget)
+    expected = zspot.denoise(stack.astype(np.float32), RECIPE, axes="QYX", neighbours=1)
+    assert np.array_equal(viewer.layers["cells denoised"].data, expected)
+
+
 def test_the_current_plane_lies_where_it_was(viewer, widget):
     stack = RNG.integers(0, 200, (3, 20, 24)).astype(np.uint8)
     viewer.add_image(stack, name="s", scale=(2, 0.5, 0.5), translate=(10, 0, 0))

@@ -15,7 +15,6 @@ from zspot.core.axes import iter_planes
 from zspot.core.errors import ImageError
 from zspot.core.progress import Report
 from zspot.files import Options, PlaneRunner
-from zspot.recipe import Recipe
 
 _COLOURS = 3  # samples of an rgb layer that are denoised; a fourth is transparency
 
@@ -92,12 +91,10 @@ def _box(
     return box
 
 
-def denoise_part(
-    part: Part, method: str | Recipe, *, effort: str, seed: int, report: Report
-) -> tuple[np.ndarray, list[Result]]:
+def denoise_part(part: Part, options: Options, report: Report) -> tuple[np.ndarray, list[Result]]:
     """Denoise each plane of a part; return its noisy values and the results in order."""
     values = part.load()
-    planes = PlaneRunner(Options(method, effort, seed), progress=report)
+    planes = PlaneRunner(options, progress=report)
     return values, [result for _, result in planes.results(part.colours(values), part.axes)]
 
 

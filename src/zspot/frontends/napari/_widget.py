@@ -15,9 +15,11 @@ from napari.utils.notifications import show_error
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD, Result
+from zspot.api.requests import MOST_NEIGHBOURS
 from zspot.core.axes import iter_planes
 from zspot.core.errors import RecipeError, ZspotError, error_in_words
 from zspot.core.progress import Progress, left_in_words, stage_in_words
+from zspot.files import Options
 from zspot.frontends.job import Cancelled, Job
 from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
 from zspot.noise import analyze_noise
@@ -31,6 +33,7 @@ _TIPS = {
     "method": "auto looks at the noise and chooses; with a recipe file what it says is run",
     "effort": "Time against quality",
     "seed": "The same seed gives the same result",
+    "beside": "How many planes before and after help, where they show the same; of a whole layer",
     "noise": "Say what the noise of the shown plane is like",
     "stop": "Stop at the next step; nothing is changed",
     "strength": "0 is the noisy image, 1 the full result",
@@ -57,6 +60,7 @@ class DenoiseWidget(widgets.Container):
         self.recipe = widgets.FileEdit(label="Recipe", filter="*.toml", visible=False)
         self.effort = widgets.ComboBox(choices=list(EFFORTS), value="balanced", label="Effort")
         self.seed = widgets.SpinBox(value=0, min=0, max=2**31 - 1, label="Seed")
+        self.beside = widgets.SpinBox(value=0, min=0, max=MOST_NEIGHBOURS, label="Neighbours")
         self.noise = widgets.PushButton(text="Noise report")
         self.start = widgets.PushButton(text="Denoise")
         self.stop = widgets.PushButton(text="Cancel", enabled=False)
@@ -67,7 +71,7 @@ class DenoiseWidget(widgets.Container):
         self.removed = widgets.CheckBox(value=False, text="Show what was removed")
         self.text = widgets.TextEdit(value="", label="Report")
         parts = [self.layer, self.scope, self.method, self.recipe, self.effort, self.seed]
-        parts += [self.noise, self.start, self.stop, self.bar, self.status]
+        parts += [self.beside, self.noise, self.start, self.stop, self.bar, self.status]
         parts += [self.strength, self.keep, self.removed, self.text]
         super().__init__(widgets=parts)
         self.text.read_only = True
@@ -115,10 +119,9 @@ class DenoiseWidget(widgets.Container):
         except ZspotError as error:
             show_error(str(error))
             return
-        effort, seed = self.effort.value, self.seed.value
-        self._job = Job(
-            lambda report: denoise_part(part, method, effort=effort, seed=seed, report=report)
-        )
+        count = self.beside.value if what == STACK else 0
+        asked = Options(method, self.effort.value, self.seed.value, neighbours=count)
+        self._job = Job(lambda report: denoise_part(part, asked, report))
         self._docked = self.native.parent() is not None
         self._busy(True)
         self._after(False)

@@ -10,6 +10,7 @@ from gradio import themes
 
 from zspot.algorithms import EFFORTS, METHODS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD
+from zspot.api.requests import MOST_NEIGHBOURS
 from zspot.core.errors import FileError, ZspotError, error_in_words, one_line
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
@@ -100,6 +101,10 @@ class Page:
         self.seed = gr.Number(
             0, label="Seed", info="same seed, same result", precision=0, minimum=0
         )
+        self.beside = gr.Number(
+            0, label="Neighbours", info="planes of a stack to each side that help a plane",
+            precision=0, minimum=0, maximum=MOST_NEIGHBOURS,
+        )  # fmt: skip
         label = "Recipe (.toml), instead of method and effort"
         self.recipe = _file(label, [".toml"], 100, "zs-recipe")
 
@@ -132,7 +137,7 @@ class Page:
         self.file.change(self.open, [self.file], opened, queue=False, **quiet)
         for button, path in zip(self.tries, self.examples.values(), strict=True):
             button.click(lambda path=path: str(path), None, self.file, queue=False, **quiet)
-        options = [self.method, self.effort, self.seed, self.recipe]
+        options = [self.method, self.effort, self.seed, self.recipe, self.beside]
         prepared = [self.alert, self.status, self.start, self.stop]
         ran = [*prepared, self.viewer, self.trust, self.after, self.download]
         ran += [self.strength, self.keep]
@@ -172,14 +177,20 @@ class Page:
         }
 
     def prepare(
-        self, method: str, effort: str, seed: float, recipe: str | None, request: gr.Request
+        self,
+        method: str,
+        effort: str,
+        seed: float,
+        recipe: str | None,
+        beside: float,
+        request: gr.Request,
     ) -> Shown:
         """Set the run up; it may have to wait for a free core."""
         session = self.sessions.get(request.session_hash)
         try:
             if session.image is None:
                 raise FileError("choose an image first")
-            session.prepare(method, recipe, effort, seed or 0)
+            session.prepare(method, recipe, effort, seed or 0, int(beside or 0))
         except ZspotError as error:
             session.job = None
             return {self.alert: texts.alert(str(error)), self.status: ""}

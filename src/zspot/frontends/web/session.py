@@ -75,14 +75,17 @@ class Session:
         assert self.image is not None
         return list(iter_planes(self.image.data.shape, self.image.axes))
 
-    def prepare(self, method: str, recipe: str | None, effort: str, seed: float) -> None:
+    def prepare(
+        self, method: str, recipe: str | None, effort: str, seed: float, neighbours: int = 0
+    ) -> None:
         """Set up the run that `run` will start, so that it can be cancelled while it waits."""
         chosen: str | Recipe = method or DEFAULT_METHOD
         if recipe:
             self.uploads.add(Path(recipe))
             chosen = Recipe.load(recipe)
         whole = int(seed) if isinstance(seed, float) and seed.is_integer() else seed
-        options = Options(chosen, effort, whole).checked()  # type: ignore[arg-type]
+        asked = Options(chosen, effort, whole, neighbours=neighbours)  # type: ignore[arg-type]
+        options = asked.checked()
         self.results = []
         self.job = Job(lambda report: self._denoise(options, report))
 
