@@ -292,7 +292,7 @@ def test_the_command_line_shares_and_refuses(tmp_path, capsys):
     (tmp_path / "r.toml").write_text(RECIPE.to_toml())
     words = ["denoise", str(tmp_path / "a.tif"), str(tmp_path / "b.tif"), "--share-fit"]
     with pytest.raises(SystemExit) as ended:
-        cli.main([*words, "--recipe", str(tmp_path / "r.toml")])
+        cli.main([*words, "--verbose", "--recipe", str(tmp_path / "r.toml")])
     assert ended.value.code == 0
     assert "2 of 8 steps" in " ".join(capsys.readouterr().out.split())
     assert np.array_equal(tifffile.imread(tmp_path / "b.tif"), shared(data))

@@ -146,7 +146,10 @@ class ScoreDVI:
         per_pixel = _BYTES * settings.width * settings.components * settings.samples
         least = budget.resident() + per_pixel * plane[0].numel()
         budget.check(least, memory, plane.shape, "score-dvi")
-        prior = self.prior if callable(self.prior) else _as_prior(str(self.prior), y)
+        prior = self.prior
+        if not callable(prior):  # "score" learned colour: others get "grey"
+            name = "grey" if prior == "score" and y.shape[1] != COLOURS else str(prior)
+            prior = AnyChannels(load(name)).to(y.device)
         measured = noise_variance(y, prior)
         variance = max(settings.variance or measured, 1e-6)
         level = 255 * math.sqrt(measured) / float(y.max() - y.min())
@@ -197,9 +200,3 @@ def noise_variance(y: Tensor, prior: Prior) -> float:
     step = min(_PHASES, max(1, min(y.shape[2:]) // 16))
     phases = pixel_unshuffle(y, step)
     return float((phases - prior(phases)).square().mean())
-
-
-def _as_prior(weights: str, y: Tensor) -> Prior:
-    """Load a denoiser of images like `y`; "score" learned colour, so others get "grey"."""
-    grey = weights == "score" and y.shape[1] != COLOURS
-    return AnyChannels(load("grey" if grey else weights)).to(y.device)

@@ -22,6 +22,7 @@ from zspot.core.axes import check_letters
 from zspot.core.errors import OptionError
 from zspot.core.memory import limit_of
 from zspot.core.plane import Plane
+from zspot.core.progress import Report
 from zspot.engine import Denoised
 from zspot.engine.budget import denoise_within
 from zspot.engine.denoiser import check_sane
@@ -178,15 +179,17 @@ def run(
 def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) -> Result:
     """Do what `run` does on each plane of an array with named axes."""
     given: Any = dict(options)
-    axes, count = given.pop("axes"), check_neighbours(given.pop("neighbours", 0), False, False)
+    axes, count = given.pop("axes"), given.pop("neighbours", 0)
     check_letters(axes, image.shape)
     if options.get("channel_axis") is not None or options.get("after") is not None:
         raise OptionError(
             "axes name the colours (S), and every plane: leave out channel_axis, after"
         )
 
-    def denoise(plane: np.ndarray, recipe: Recipe | None, **others: Any) -> Result:
-        return run(plane, recipe or method, **others)
+    def denoise(
+        own: dict[str, Any], plane: np.ndarray, recipe: Recipe | None, _: Any, report: Report | None
+    ) -> Result:
+        return run(plane, recipe or method, progress=report, **own)
 
     return run_stack(image, axes, count, denoise, **given)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from zspot.api.requests import check_neighbours
 from zspot.api.result import Result
 from zspot.core.axes import PLANE, iter_planes, place_of, stack_axis
 from zspot.core.errors import ImageError
@@ -33,20 +34,17 @@ class Neighbours:
     Every plane is denoised by itself first; what other planes need of that is kept.
     """
 
-    def __init__(self, count: int, axes: str, shape: Sequence[int], load: Load) -> None:
+    def __init__(self, asked: int | str, axes: str, shape: Sequence[int], load: Load) -> None:
+        count = check_neighbours(asked, False, False)
         along = stack_axis(axes, shape) if count else None
         sizes = [n for letter, n in zip(axes, shape, strict=True) if letter not in PLANE]
         # of the numbers of an index, that along the stack
         self._at = None if along is None else sum(x not in PLANE for x in axes[:along])
+        self.has_any = self._at is not None  #: whether planes are beside each other at all
         self._size = 1 if self._at is None else sizes[self._at]
         between = 1 if self._at is None else prod(sizes[self._at + 1 :])
         self._count, self._load, self._most = count, load, (2 * count + 1) * between
         self._done: OrderedDict[Index, tuple[np.ndarray, Result]] = OrderedDict()
-
-    @property
-    def has_any(self) -> bool:
-        """Whether planes are beside each other at all."""
-        return self._at is not None
 
     def run(
         self,
@@ -77,14 +75,14 @@ class Neighbours:
 def run_stack(
     image: np.ndarray,
     axes: str,
-    neighbours: int,
+    neighbours: int | str,
     denoise: Callable[..., Result],
     *,
     second: np.ndarray | None = None,
     progress: Report | None = None,
     **options: Any,
 ) -> Result:
-    """Denoise every plane of an array by `denoise(plane, recipe, **options)`; return one result."""
+    """Denoise every plane by `denoise(options, ...)`, see `Denoise`; return one result for all."""
     if second is not None and np.shape(second) != image.shape:
         raise ImageError(f"second has shape {np.shape(second)} and the image {image.shape}")
     places = list(iter_planes(image.shape, axes))
@@ -96,7 +94,7 @@ def run_stack(
             given["second"] = np.asarray(second)[place]
         index = tuple(at for at in place if isinstance(at, int))
         told = within(progress, number, len(places))
-        result = near.run(index, image[place], None, partial(_plain, denoise, given), told)
+        result = near.run(index, image[place], None, partial(denoise, given), told)
         out = np.empty(image.shape, result.image.dtype) if out is None else out
         out[place] = result.image
         if result.uncertainty is not None:
@@ -108,17 +106,6 @@ def run_stack(
     stack: Any = {"image": out, "uncertainty": spread, "source": image, "axes": axes}
     timings = {**result.timings, "total": seconds}
     return replace(result, **stack, channel_axis=None, valid=None, fitted=None, timings=timings)
-
-
-def _plain(
-    denoise: Callable[..., Result],
-    options: dict[str, Any],
-    plane: np.ndarray,
-    recipe: Recipe | None,
-    _: np.ndarray | None,
-    report: Report | None,
-) -> Result:
-    return denoise(plane, recipe, progress=report, **options)
 
 
 def _helped(

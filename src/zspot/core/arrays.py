@@ -13,8 +13,7 @@ from torch import Tensor
 from zspot.core.axes import PLANE, check_letters, letters_by_place, stack_axis
 from zspot.core.errors import ImageError
 
-# Of an array and the letters of its axes; None for one plane, as it is passed.
-Denoise = Callable[[np.ndarray, str | None], np.ndarray]
+Denoise = Callable[..., np.ndarray]  # of an array, and the `letters` of its axes if they are told
 _TOGETHER = 16  # planes of a chunk at least, where those beside them help
 
 
@@ -87,12 +86,8 @@ def _dask(image: Any, letters: str | None, denoise: Denoise, neighbours: int) ->
         chunks[along], beside = max(_TOGETHER, neighbours), {along: neighbours}
     nothing = np.empty((0,) * image.ndim, dtype=image.dtype)  # keeps dask from trying it out
     cut = image.rechunk(chunks)
-    whole = partial(_block, denoise, letters)
+    whole = partial(denoise, letters=letters)
     kind: Any = {"dtype": image.dtype, "meta": nothing}
     if not beside:
         return cut.map_blocks(whole, **kind)
     return cut.map_overlap(whole, depth=beside, boundary="none", **kind)
-
-
-def _block(denoise: Denoise, letters: str, block: np.ndarray) -> np.ndarray:
-    return denoise(np.asarray(block), letters)

@@ -67,7 +67,7 @@ def find_valid(
     def leave_out(bad: Any, what: str) -> None:
         new = int((bad & valid).sum())
         if new:
-            told.append(f"{_share(new / size)} {what}")
+            told.append(f"{new / size:.{0 if new >= size / 100 else 2}%} {what}")
             valid[bad] = False
 
     if mask is not None:
@@ -81,10 +81,6 @@ def find_valid(
     for area, value in _constant_areas(channels, valid):
         leave_out(area, f"of the one value {value}")
     return Valid(valid, tuple(told))
-
-
-def _share(part: float) -> str:
-    return f"{part:.0%}" if part >= 0.01 else f"{part:.2%}"
 
 
 def _constant_areas(channels: np.ndarray, valid: np.ndarray) -> list[tuple[np.ndarray, str]]:

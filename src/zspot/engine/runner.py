@@ -30,26 +30,14 @@ def run(
     memory: int | None = None,
     start: Weights | None = None,
 ) -> Denoised:
-    """Fit `recipe` to one standardised plane and predict it.
+    """Fit `recipe` to one standardised plane, float32 (C, H, W) on its device, and predict it.
 
     Large images are learned from in crops and shown to the network in tiles, see
-    `zspot.engine.budget`; the recipe that is returned says so.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    plane : float32 tensor (C, H, W)
-        Noisy plane on the device to work on; mean 0 and standard deviation 1 are expected.
-    seed : int
-        Decides every random number; the global generators are not used.
-    report : callable, optional
-        Called with a `Progress` after each step and pass; what it raises stops the run.
-    second : float32 tensor (C, H, W), optional
-        Another noisy plane of the same scene, in the same units, for target "second".
-    memory : int, optional
-        Bytes that the process may take.
-    start : mapping of str to tensor, optional
-        Weights to start from, learned by the same recipe on another plane; by default random ones.
+    `zspot.engine.budget`; the recipe that is returned says so. `seed` decides every random number.
+    `report` is called with a `Progress` after each step and pass; what it raises stops the run.
+    `second` is another noisy plane of the scene in the same units, for target "second", `memory`
+    the bytes that the process may take, `start` weights that the same recipe learned on another
+    plane, to start from.
 
     Raises
     ------

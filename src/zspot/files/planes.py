@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from zspot.api import Result, check_device, choose, run, versions
-from zspot.api.requests import check_neighbours
 from zspot.api.stacks import Index, Load, Neighbours
 from zspot.core.axes import PLANE, Place, iter_planes, place_of
 from zspot.core.errors import ImageError
@@ -50,8 +50,7 @@ class PlaneRunner:
                 f"{self._of} has {colours} colours: up to {MAX_CHANNELS} are denoised together; "
                 f"--axes {axes.replace('S', 'C')} denoises each channel alone"
             )
-        count = check_neighbours(self.options.neighbours, False, False)
-        self._near = Neighbours(count, axes, shape, load)
+        self._near = Neighbours(self.options.neighbours, axes, shape, load)
         self._channel = "".join(letter for letter in axes if letter not in PLANE).find("C")
         if self._firsts is not None:
             self._firsts.clear()
@@ -175,15 +174,7 @@ class PlaneRunner:
 
     def _nothing(self) -> Result:
         """Return a result without pixels: an earlier run did all, or a store has no chunk."""
-        return Result(
-            np.empty((0, 0), np.uint8),
-            uncertainty=None,
-            method=choose(self.options.method, self.options.effort)[0],
-            recipe=None,
-            reason="there was nothing left to denoise",
-            losses=(),
-            timings={},
-            seed=self.options.seed,
-            device=str(check_device(self.options.device)),
-            versions=versions(),
-        )
+        name, device = choose(self.options.method, self.options.effort)[0], self.options.device
+        why, nothing = "there was nothing left to denoise", np.empty((0, 0), np.uint8)
+        done: Any = {"seed": self.options.seed, "device": str(check_device(device))}
+        return Result(nothing, None, name, None, why, (), {}, **done, versions=versions())

@@ -57,9 +57,8 @@ def _difference(a: Tensor, b: Tensor) -> Tensor:
 def _drift(image: Tensor, other: Tensor) -> Tensor:
     """Return the whole-pixel shift (2, 1, 1) of most of a picture, by phase correlation."""
     height, width = image.shape[1:]
-    window = image.new_ones(height, width)
-    for size, view in ((height, window), (width, window.T)):
-        view *= torch.hann_window(size, periodic=False, device=image.device)[:, None]
+    tapers = (torch.hann_window(n, False, device=image.device) for n in (height, width))
+    window = torch.outer(*tapers)
     grey = ((x - x.mean((1, 2), keepdim=True)).mean(0) for x in (image, other))
     a, b = (torch.fft.rfft2(window * x) for x in grey)
     cross = a.conj() * b

@@ -39,7 +39,11 @@ def averaged(
     level = box_mean((noisy - estimate).square().mean(0, keepdim=True), _NOISE_SIDE)[0]
     level = level.clamp(min=1e-12)
     allowed = level * (_FLAT + _BUSY * _busy(estimate, level))
-    broad = _Broad(noisy)
+    mean = LocalMean(noisy, _BROAD)
+
+    def broad(image: Tensor) -> Tensor:
+        return torch.stack([mean(channel) for channel in image])
+
     total, weight = noisy.clone(), torch.ones_like(level)
     square = weight.clone()
     for there, guess, valid in others:
@@ -78,13 +82,3 @@ def _contrast(fine: Tensor, other: Tensor) -> float:
     """Return what another plane's contrast must be multiplied by; 1 if it is another picture."""
     ratio = float((fine.square().mean() / other.square().mean().clamp(min=1e-12)).sqrt())
     return ratio if abs(ratio - 1) > _SAME and 1 / _LARGEST < ratio < _LARGEST else 1.0
-
-
-class _Broad:
-    """The mean of (C, H, W) over broad windows."""
-
-    def __init__(self, like: Tensor) -> None:
-        self._mean = LocalMean(like, _BROAD)
-
-    def __call__(self, image: Tensor) -> Tensor:
-        return torch.stack([self._mean(channel) for channel in image])

@@ -114,10 +114,11 @@ class Level:
     def plane(self, index: tuple[int, ...], array: Any) -> np.ndarray:
         """Read the plane at an index of the axes that count planes."""
         block = tuple(at // self.chunks[axis] for axis, at in zip(self.leading, index, strict=True))
-        inside: list[int | slice] = [slice(None)] * len(self.shape)
-        for axis, at in zip(self.leading, index, strict=True):
-            inside[axis] = at % self.chunks[axis]
-        return self.read(block, array)[tuple(inside)]
+        inside = {
+            axis: at % self.chunks[axis] for axis, at in zip(self.leading, index, strict=True)
+        }
+        place = tuple(inside.get(axis, slice(None)) for axis in range(len(self.shape)))
+        return self.read(block, array)[place]
 
     def store(self, block: tuple[int, ...], array: Any, values: np.ndarray) -> None:
         """Write a block of the open `array`, in another copy of the store, onto the disk."""

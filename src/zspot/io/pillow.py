@@ -149,10 +149,6 @@ def _webp(path: Path, content: bytes, limit: Limit) -> tuple[Image.Image, tuple[
     return picture, notes
 
 
-def _lossless(image: ImageFile) -> dict[str, Any]:
-    # exact=True keeps the colour of fully transparent pixels.
-    return {"lossless": True, "exact": True, **blocks_of(image)}
-
-
 BMP = Plain("BMP", (1, 3, 4), _bmp, dots_per_inch)
-WEBP = Plain("WebP", (1, 2, 3, 4), _webp, _lossless, largest=16383)
+_LOSSLESS = {"lossless": True, "exact": True}  # the colour of transparent pixels, too
+WEBP = Plain("WebP", (1, 2, 3, 4), _webp, lambda i: _LOSSLESS | blocks_of(i), largest=16383)

@@ -17,28 +17,18 @@ _SLOPE = 0.1
 
 @dataclass(frozen=True)
 class UNet(Network):
-    """The Noise2Noise U-Net with optional dilation and dropout.
-
-    Parameters
-    ----------
-    width : int
-        Filters of an encoder block; the decoder has twice as many.
-    dilation : {1, 2}
-        Dilation of every convolution but the last.
-    dropout : float
-        Rate of the dropout, in [0, 1); stays on in prediction.
-    dropped : {"encoder", "all"}
-        Dropout after each of the five encoder blocks, or as released with BSN-INS in eleven
-        places: after the bottom and each decoder block, too.
-    init : {"he", "torch"}
-        Initial weights: those of He et al., which keep the variance, or PyTorch's usual ones.
-    """
+    """The Noise2Noise U-Net with optional dilation and dropout."""
 
     kind = "unet"
+    #: filters of an encoder block; the decoder has twice as many
     width: Annotated[int, Range(1, 1024)] = 48
-    dilation: Annotated[int, Range(1, 2)] = 2
+    dilation: Annotated[int, Range(1, 2)] = 2  #: dilation of every convolution but the last
+    #: rate of the dropout, in [0, 1); stays on in prediction
     dropout: Annotated[float, Range(0, 1, "[)")] = 0.5
+    #: dropout after each of the five encoder blocks, or as released with BSN-INS in eleven places:
+    #: after the bottom and each decoder block, too
     dropped: Annotated[str, OneOf(("encoder", "all"))] = "encoder"
+    #: initial weights: those of He et al., which keep the variance, or PyTorch's usual ones
     init: Annotated[str, OneOf(("he", "torch"))] = "he"
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
@@ -72,7 +62,7 @@ class UNetModule(nn.Module):
             least = [min(2**LEVELS, 1 << (size - 1).bit_length()) for size in (height, width)]
         x = F.pad(x, (0, -width % least[1], 0, -height % least[0]), mode="replicate")
         # A convolution of dilation 2 is an ordinary one on each of the four phases: twice as fast.
-        split, pool, join = _same, _pool, _same
+        split, pool, join = nn.Identity(), _pool, nn.Identity()
         if self.dilation == 2:
             split, pool, join = split_phases, lambda x: x.unflatten(0, (4, -1)).amax(0), join_phases
         h = split(x)
@@ -114,7 +104,3 @@ def _pool(x: Tensor) -> Tensor:
 
 def _act(x: Tensor) -> Tensor:
     return F.leaky_relu_(x, _SLOPE)
-
-
-def _same(x: Tensor) -> Tensor:
-    return x

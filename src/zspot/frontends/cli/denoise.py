@@ -225,6 +225,13 @@ class Asked:
         count = self.neighbours
         return {**shared, "neighbours": int(count) if count.isdecimal() else count}
 
+    @property
+    def blending(self) -> str:
+        """What is wanted of the result in words, where it is not all."""
+        from zspot.files import Options
+
+        return Options(strength=self.strength, keep_detail=self.keep_detail).blending
+
 
 def _with_parameters_of(kind: type[Asked]) -> Callable[..., Callable[..., None]]:
     """Let a command that takes one value be called with the fields of that value, as typer does."""
@@ -346,26 +353,22 @@ def _tell_result(
     """Say what became of an image in a sentence, what was noted, and where asked for the rest."""
     for note in (*notes, *result.told):
         tell(f"note: {note}", error=True)
-    from zspot.files import Options
-
-    less = Options(strength=asked.strength, keep_detail=asked.keep_detail).blending
     seconds = f"{result.timings['total']:.1f} s on {result.device}"
     said = f"{result.reason}." if result.source is None else result.trust.summary
-    tell(f"{name}: {said} ({'; '.join(filter(None, (seconds, less)))})", error=error)
+    tell(f"{name}: {said} ({'; '.join(filter(None, (seconds, asked.blending)))})", error=error)
     if asked.verbose:
         tell(result.reason, error=error)
 
 
 def _save(path: Path, result: Result, asked: Asked) -> tuple[str, ...]:
     """Write the recipe that ran and return what it does not hold, as notes."""
-    from zspot.files import Options
     from zspot.io.atomic import atomic_write
 
     if result.recipe is None:
         raise OptionError(f"no recipe ran ({result.reason}): {path} is not written")
     with atomic_write(path, overwrite=asked.overwrite) as handle:
         handle.write(result.recipe.to_toml().encode())
-    words = Options(strength=asked.strength, keep_detail=asked.keep_detail).blending
+    words = asked.blending
     return (f"{path} does not hold {words}: give them again with --recipe",) if words else ()
 
 

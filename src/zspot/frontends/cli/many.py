@@ -3,7 +3,7 @@
 import typer
 
 from zspot.core.errors import StoppedError
-from zspot.files import Options, Outcome, Summary, denoise_many
+from zspot.files import Outcome, Summary, denoise_many
 from zspot.frontends.cli.console import FAILED, fail, progress_bar, tell
 from zspot.frontends.cli.denoise import Asked
 
@@ -30,8 +30,7 @@ def denoise_and_tell(asked: Asked) -> None:
         raise StoppedError(f"cancelled: {left}") from None
     if not asked.quiet:
         _tell_notes(summary)
-        asked_for = Options(strength=asked.strength, keep_detail=asked.keep_detail)
-        tell(_total(summary, asked_for.blending))
+        tell(_total(summary, asked.blending))
     failed = [outcome.error for outcome in summary.outcomes if outcome.state == "failed"]
     for error in failed:
         fail(error, FAILED)

@@ -17,10 +17,6 @@ _KEPT = 16  # pictures made for a result and its strengths
 _COLD_HOT = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], float)
 
 
-def _enlarged(picture: np.ndarray, times: int) -> np.ndarray:
-    return picture.repeat(times, axis=0).repeat(times, axis=1)
-
-
 def save(picture: np.ndarray, folder: Path, name: str) -> Path:
     """Write a picture; a large one as JPEG, so that it loads."""
     small = picture.shape[0] * picture.shape[1] <= _LOSSLESS_PIXELS
@@ -36,7 +32,7 @@ def noise(session: Session) -> str:
     assert session.noise is not None
     folder = session.source.parent
     mapped = colours(_COLD_HOT, (session.noise.autocorrelation + 1) / 2)
-    correlation = save(_enlarged(mapped, _LAG), folder, "correlation")
+    correlation = save(mapped.repeat(_LAG, 0).repeat(_LAG, 1), folder, "correlation")
     count = len(session.places)
     which = f" of the first of {count} planes" if count > 1 else ""
     return texts.noise_report(session.noise, correlation, which)
