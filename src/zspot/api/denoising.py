@@ -89,8 +89,8 @@ def denoise(
         DataArray whose dims begin with these letters they are known.
     neighbours : int or "auto"
         Planes to each side, along T, else Z, else Q, that help to denoise a plane where they show
-        the same; "auto" is 2. What moves is followed, and scene cuts are no harm. It takes about
-        twice the time.
+        the same; "auto" is 2. What moves is followed, and scene cuts are no harm. It takes two to
+        three times as long.
 
     Returns
     -------
