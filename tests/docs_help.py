@@ -99,8 +99,10 @@ def folder(tmp_path, monkeypatch) -> Path:
         path.parent.mkdir(exist_ok=True)
         io.write(path, io.ImageFile(values, axes))
 
-    for name in ("noisy.png", "other.png", "first.png", "photo.jpg", "night/0.png", "night/1.png"):
+    pictures = ("noisy", "other", "first", "night/0", "night/1", "export/0", "a", "b", "c")
+    for name in ("photo.jpg", "picture.tif", *(f"{picture}.png" for picture in pictures)):
         save(name, colour, "YXS")
+    save("large.tif", rng.normal(1000, 100, (560, 660)).astype(np.uint16), "YX")
     for name in ("cells.tif", "stack.tif"):
         tifffile.imwrite(tmp_path / name, stack, photometric="minisblack")
     tifffile.imwrite(tmp_path / "cells.ome.tif", stack, ome=True, metadata={"axes": "CYX"})

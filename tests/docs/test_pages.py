@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -55,15 +56,24 @@ def given() -> Iterator[dict[str, object]]:
         known.update(kept)
 
 
-def denoised(name: str) -> str:
-    """The name of an output that was not named."""
-    return f"{Path(name).stem}-denoised{Path(name).suffix}"
+def outputs(words: list[str]) -> list[str]:
+    """What `zspot denoise` makes, by the names of its inputs where no output is named."""
+    paths = list(takewhile(lambda word: word == "-" or not word.startswith("-"), words[2:]))
+    if paths[-1] == "-":
+        return []
+    if len(paths) > 1:
+        return [paths[-1]]
+    path = Path(paths[0])
+    return [
+        f"{path.stem}-preview.png" if "--preview" in words else f"{path.stem}-denoised{path.suffix}"
+    ]
 
 
 def run_shell(words: list[str], folder: Path, capsys) -> None:
     """Run one command through the command line's own entry; what it makes is made anew."""
-    made = [words[3] if words[3:] else denoised(words[2])] if words[1] == "denoise" else []
-    made += [words[i + 1] for i, word in enumerate(words) if word in ("--save-recipe", "--plot")]
+    written = ("--save-recipe", "--plot", "--compare")
+    made = outputs(words) if words[1] == "denoise" else []
+    made += [words[i + 1] for i, word in enumerate(words) if word in written]
     for name in made:
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -401,7 +401,9 @@ def test_several_files_beside_themselves_or_into_a_folder(folder, capsys, monkey
     assert (code, err.count("\n"), "none.png" in err) == (1, 1, True)
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "noisy.png"]
     assert Path("out/a.png").read_bytes() == made
-    code, _, err = zspot_cli(capsys, "denoise", "a.png", "b.png", "nowhere", *recipe)
+    assert zspot_cli(capsys, "denoise", "a.png", "b.png", "new/", *recipe) == (0, "", "")
+    assert sorted(path.name for path in Path("new").iterdir()) == ["a.png", "b.png"]
+    code, _, err = zspot_cli(capsys, "denoise", "a.png", "b.png", "no.png", *recipe)
     assert (code, "need a folder as OUTPUT" in err) == (2, True)
     code, _, err = zspot_cli(capsys, "denoise", *names, "--compare", "c.png", *recipe)
     assert (code, "--compare goes with one file" in err) == (2, True)

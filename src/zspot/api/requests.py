@@ -205,8 +205,7 @@ def check_neighbours(asked: int | str, shared: bool, second: bool) -> int:
     """Return how many planes to each side help; raise OptionError if they cannot."""
     count = USUAL_NEIGHBOURS if asked == "auto" else asked
     if isinstance(count, (str, bool)) or count not in range(MOST_NEIGHBOURS + 1):
-        most = f'must be from 0 to {MOST_NEIGHBOURS}, or "auto"'
-        raise OptionError(f"neighbours={shown(asked)}: {most}")
+        raise OptionError(f"neighbours={shown(asked)}: must be from 0 to {MOST_NEIGHBOURS} or auto")
     if count and (shared or second):
         other = "a shared fit (--share-fit)" if shared else "a second image"
         raise OptionError(f"neighbours do not go with {other}: leave out one of them")

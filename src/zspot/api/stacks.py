@@ -135,8 +135,8 @@ def _helped(
         share = share * first.valid.reshape(share.shape)
     blend = first.image + share * (second.image.astype(np.float64) - first.image)
     image = np.where(share > 0, cast(blend, first.image.dtype), first.image)
-    timings = {**first.timings, "total": first.timings["total"] + second.timings["total"]}
-    done = replace(first, image=image, timings=timings)
+    total = first.timings["total"] + second.timings["total"]
+    done = replace(first, image=image, timings={**first.timings, "total": total})
     return _telling(
         done, f"neighbouring planes helped: as little noise as in a mean of {made.planes:.1f}"
     )

@@ -69,9 +69,8 @@ def _drift(image: Tensor, other: Tensor) -> Tensor:
         for at, size in zip(divmod(peak, width), (height, width), strict=True)
     ]
     drift = image.new_tensor(shift)[:, None, None]
-    there = moved(other, drift.expand(2, height, width))
-    gained = (image - there).square().mean() < _BETTER * (image - other).square().mean()
-    return drift if gained else torch.zeros_like(drift)
+    rest = (image - moved(other, drift.expand(2, height, width))).square().mean()
+    return drift if rest < _BETTER * (image - other).square().mean() else torch.zeros_like(drift)
 
 
 def _simpler(

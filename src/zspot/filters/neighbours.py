@@ -44,8 +44,7 @@ def averaged(
     def broad(image: Tensor) -> Tensor:
         return torch.stack([mean(channel) for channel in image])
 
-    total, weight = noisy.clone(), torch.ones_like(level)
-    square = weight.clone()
+    total, weight, square = noisy.clone(), torch.ones_like(level), torch.ones_like(level)
     for there, guess, valid in others:
         gain = _contrast(estimate - broad(estimate), guess - broad(guess))
         there, guess = gain * there, gain * guess

@@ -138,9 +138,12 @@ class Asked:
     @property
     def inputs(self) -> list[Path]:
         """What is to be denoised: all but OUTPUT; all, where more than two files are there."""
-        several = len(self.paths) > 2 and not self.paths[-1].is_dir()
+        last = self.paths[-1]
+        several = (
+            len(self.paths) > 2 and (last.is_file() or bool(last.suffix)) and not last.is_dir()
+        )
         if several and not all(path.is_file() for path in self.paths):
-            raise OptionError(f"several files need a folder as OUTPUT: {self.paths[-1]} is none")
+            raise OptionError(f"several files need a folder as OUTPUT: {last} is none")
         return self.paths if several or len(self.paths) == 1 else self.paths[:-1]
 
     @property
@@ -274,16 +277,16 @@ def denoise(asked: Asked) -> None:
 def _denoise_each(asked: Asked) -> None:
     """Denoise several files; those that cannot be are told, and the others done."""
     failed = 0
+    if asked.target is not None:
+        asked.target.mkdir(exist_ok=True)
     for source in asked.inputs:
         try:
             _denoise_one(replace(asked, paths=[source, *filter(None, [asked.target])]))
         except (ZspotError, OSError) as error:
             failed = fail(error_in_words(error), FAILED)
         except KeyboardInterrupt:
-            place = asked.inputs.index(source)
-            raise StoppedError(
-                f"cancelled: {place} of {len(asked.inputs)} files are done"
-            ) from None
+            done = f"{asked.inputs.index(source)} of {len(asked.inputs)} files are done"
+            raise StoppedError(f"cancelled: {done}") from None
     if failed:
         raise Exit(failed)
 
