@@ -143,7 +143,7 @@ class _FittedError(Exception):
 def _moment(
     step: int, plane: Plane, values: Tensor, noisy: np.ndarray, clean: np.ndarray
 ) -> Moment:
-    image = np.moveaxis(plane.to_image(values.numpy()), 0, -1).reshape(noisy.shape)
+    image = np.moveaxis(plane.restore(values.numpy()), 0, -1).reshape(noisy.shape)
     return Moment(step, image, *correlations(image, noisy, clean))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -29,7 +30,8 @@ def _bad(value, plane, *, seed, report=None, memory=None) -> Denoised:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, -1e4])
 @pytest.mark.parametrize("name", ONE_IMAGE)
 def test_a_result_that_is_none_is_one_line_and_no_file(tmp_path, monkeypatch, name, value):
-    monkeypatch.setattr(type(METHODS[name].make), "__call__", lambda *_: partial(_bad, value))
+    bad = replace(METHODS[name], make=lambda _: partial(_bad, value))
+    monkeypatch.setitem(METHODS, name, bad)
     np.save(tmp_path / "a.npy", picture())
     with pytest.raises(ZspotError, match=r"a\.npy: method .* not finite or far outside") as told:
         denoise_file(tmp_path / "a.npy", tmp_path / "b.npy", name)

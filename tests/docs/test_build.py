@@ -56,7 +56,7 @@ def in_copy(copy: Path, *arguments: str, cwd: Path) -> str:
 
 
 def test_a_method_is_one_file_and_one_entry(extended, folder):
-    assert "Batson" in in_copy(extended, "-m", "zspot", "methods", cwd=folder)
+    assert "Batson" in in_copy(extended, "-m", "zspot", "methods", "--verbose", cwd=folder)
 
 
 @pytest.mark.slow

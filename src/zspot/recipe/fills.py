@@ -77,11 +77,11 @@ class Inr(Fill):
     bands: Annotated[int, Range(1, 24)] = 10
     dropout: tuple[float, ...] = (0.35, 0.45, 0.55, 0.65, 0.75)  #: after each sine layer
     trained: bool = True  #: False leaves the INR as initialised, as the published demo does
-    mixed: bool = False  #: mix the colours of the phases, as the demo's plain reshape does
     lr: Annotated[float, POSITIVE] = 1e-5  #: learning rate of Adam
     every: Annotated[int, Range(1, 10**9)] = 5  #: steps of the network for one of the INR
     fit_weight: float = 1.0  #: of the loss on visible pixels
     consistency_weight: float = 1.0  #: of the sub-pixel consistency loss
+    mixed: bool = False  #: mix the colours of the phases, as the demo's plain reshape does
 
     def __post_init__(self) -> None:
         super().__post_init__()
