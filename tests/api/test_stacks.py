@@ -12,6 +12,7 @@ from scipy.ndimage import shift
 import zspot
 from tests.images import psnr
 from zspot.core.errors import ImageError, OptionError
+from zspot.io import ImageFile, read, write
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 SIDE, SIGMA = 96, 0.1
@@ -116,6 +117,26 @@ def test_all_kinds_of_arrays_give_the_same_and_lazy_ones_stay_lazy():
     assert np.array_equal(out, expected)
     tensor = zspot.denoise(torch.from_numpy(stack), QUICK, axes="TYX", neighbours=1)
     assert np.array_equal(tensor.numpy(), expected)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_outliers_stay_or_go_as_without_neighbours(keep, tmp_path):
+    stack = noisy([cut(scene())] * 3, 0.02)
+    hot = [(0, 30, 40), (1, 50, 60), (1, 51, 20), (2, 50, 60)]
+    for place in hot:
+        stack[place] = 1.8
+    options = {"effort": "fast", "keep_outliers": keep}
+    alone = np.stack([zspot.denoise(plane, **options) for plane in stack])
+    helped = zspot.denoise(stack, axes="TYX", neighbours=1, **options)
+    write(tmp_path / "a.tif", ImageFile(stack, "ZYX"))
+    target = tmp_path / "b.tif"
+    zspot.denoise_file(tmp_path / "a.tif", target, neighbours=1, **options)
+    assert np.array_equal(read(target).data, helped)
+    assert not np.array_equal(helped, alone)
+    for place in hot:
+        assert (helped[place] > 1.2) == (alone[place] > 1.2) == keep
+        assert not keep or helped[place] == alone[place]
+    assert abs(helped[1, 30, 40] - cut(scene())[30, 40]) < 0.1  # what is hot beside it is not there
 
 
 def test_pixels_without_picture_come_back_bit_for_bit_and_help_nobody():

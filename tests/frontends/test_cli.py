@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -18,6 +17,7 @@ import pytest
 import tifffile
 
 import zspot
+from tests.cli_help import TINY, zspot_cli
 from tests.waiting import CEILING
 from zspot.algorithms import METHODS
 from zspot.core.errors import (
@@ -27,31 +27,8 @@ from zspot.core.errors import (
     MissingExtraError,
     StoppedError,
 )  # fmt: skip
-from zspot.frontends import cli
 from zspot.frontends.cli import stopping
 from zspot.recipe import Recipe
-
-TINY = """method = "bsn-ins"
-[fit]
-steps = 2
-[predict]
-passes = 2
-"""
-
-
-@pytest.fixture
-def folder(tmp_path):
-    rng = np.random.default_rng(0)
-    iio.imwrite(tmp_path / "noisy.png", rng.integers(0, 255, (30, 40, 3), dtype=np.uint8))
-    (tmp_path / "tiny.toml").write_text(TINY)
-    return tmp_path
-
-
-def zspot_cli(capsys, *arguments) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        cli.main([str(a) for a in arguments])
-    out, err = capsys.readouterr()
-    return int(stopped.value.code or 0), out, err
 
 
 def test_denoise_writes_what_the_api_returns(folder, capsys):
@@ -292,67 +269,6 @@ def test_a_bad_input_is_named_before_the_output(folder, capsys, target, content)
     code, _, err = zspot_cli(capsys, "denoise", folder / "bad.png", folder / target)
     assert code == 2
     assert err.startswith(f"zspot: {folder / 'bad.png'}")
-
-
-def _piped(folder, *arguments, content=b""):
-    command = [sys.executable, "-m", "zspot", "denoise", *arguments, "--recipe", "tiny.toml"]
-    return subprocess.run(command, cwd=folder, input=content, capture_output=True, timeout=CEILING)
-
-
-def test_standard_input_and_output(folder):
-    content = (folder / "noisy.png").read_bytes()
-    there = _piped(folder, "noisy.png", "out.png")
-    assert there.stdout.startswith(b"out.png: ")
-    made = (folder / "out.png").read_bytes()
-    through = _piped(folder, "-", "-", content=content)
-    assert through.stdout == made
-    assert through.stderr.startswith(b"standard-output.png: ")
-    tiff = _piped(folder, "noisy.png", "-", "--format", "tif", "--quiet")
-    assert tiff.stderr == b""
-    assert np.array_equal(iio.imread(tiff.stdout, extension=".tif"), iio.imread(made))
-    back = _piped(folder, "-", "back.png", content=tiff.stdout)
-    assert back.returncode == 0
-    assert iio.imread(folder / "back.png").shape == (30, 40, 3)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "content", "words"),
-    [
-        (("-", "-"), b"", b"standard input is empty"),
-        (("-", "-"), b"FUJIFILMCCD-RAW 0201", b"standard input is no image"),
-        (("-", "-"), b"\x89PNG\r\n\x1a\nbroken", b"zspot: standard-input.png is truncated"),
-        (("noisy.png", "-", "--format", "xyz"), b"", b"zspot: standard-output.xyz: cannot tell"),
-        (("noisy.png", "b.png", "--format", "tif"), b"", b"--format goes with -"),
-    ],
-)
-def test_what_cannot_be_piped_is_one_line(folder, arguments, content, words):
-    done = _piped(folder, *arguments, content=content)
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.count(b"\n") == 1
-    assert words in done.stderr
-
-
-def test_what_a_killed_pipe_left_is_removed_and_what_a_living_one_holds_is_not(tmp_path):
-    from zspot.io.atomic import lock, temporary_folder
-
-    prefix = f"zspot-pipe-{tmp_path.name}-"
-    dead, new, held = (Path(tempfile.mkdtemp(prefix=prefix)) for _ in range(3))
-    for path in (dead, held):
-        (path / "standard-input.png").write_bytes(b"private")
-    with lock(held / ".lock", "in use"):
-        for path in (dead, held):
-            os.utime(path, (0, 0))
-        with temporary_folder(prefix) as made:
-            assert [path.exists() for path in (dead, new, held, made)] == [False, True, True, True]
-    assert not made.exists()
-    for path in (new, held):
-        shutil.rmtree(path)
-
-
-def test_nothing_binary_on_a_terminal(folder, capsys, monkeypatch):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    code, _, err = zspot_cli(capsys, "denoise", folder / "noisy.png", "-")
-    assert (code, "not written to a terminal" in err) == (2, True)
 
 
 def test_a_run_is_told_in_one_plain_sentence_and_details_when_asked(folder, capsys):

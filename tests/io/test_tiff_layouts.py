@@ -11,7 +11,8 @@ from PIL import Image
 
 from tests.io_help import copy_with_new_pixels, noise, opened
 from zspot.core.errors import FileError
-from zspot.io import read, write
+from zspot.io import open_stack, read, write
+from zspot.io.tiff.ifd import TOO_LARGE, Flavour
 
 
 def test_short_byte_counts_grow(tmp_path):
@@ -113,6 +114,22 @@ def test_refused(tmp_path):
         with pytest.raises(FileError, match=words) as caught:
             read(path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_would_outgrow_its_kind_is_named(tmp_path, monkeypatch):
+    source, target = tmp_path / "a.tif", tmp_path / "b.tif"
+    tifffile.imwrite(source, noise((5, 64, 64), "u2"), compression="zlib", rowsperstrip=8)
+
+    def past_the_end(flavour, offset):  # as at 4 GB, where offsets end
+        raise FileError(TOO_LARGE)
+
+    monkeypatch.setattr(Flavour, "pointer", past_the_end)
+    with open_stack(source, target) as stack:
+        planes = map(stack.read, range(5))
+        with pytest.raises(FileError, match="4 GB") as caught:
+            stack.write(target, planes, overwrite=False)
+    assert str(caught.value).startswith(str(target))
+    assert not target.exists()
 
 
 def test_damage_is_reported(tmp_path):

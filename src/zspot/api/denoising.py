@@ -125,7 +125,7 @@ def denoise(
         if options.get("progress") is not None:
             raise OptionError("progress of a lazy array is told by dask.diagnostics.ProgressBar")
     letters = letters_of(image, options.get("axes"), options.get("channel_axis"))
-    count = check_neighbours(options.get("neighbours", 0), False, False)
+    count = check_neighbours(options.get("neighbours", 0))
     return denoise_foreign(image, letters, denoised, count)
 
 

@@ -96,7 +96,7 @@ class Request:
         self.seed, self.where = check_seed(self.seed), check_device(self.device)
         check_dtype(self.dtype)
         shared, second = self.after is not None, self.second is not None
-        self.neighbours = check_neighbours(self.neighbours, shared, second)
+        self.neighbours = check_neighbours(self.neighbours, shared=shared, second=second)
         if self.axes is None and self.neighbours:
             raise OptionError('neighbours are those of a stack: name its axes, as in axes="ZYX"')
         self.mask = None if self.mask is None else np.asarray(self.mask) != 0
@@ -201,7 +201,7 @@ def check_seed(seed: int) -> int:
     return int(seed)
 
 
-def check_neighbours(asked: int | str, shared: bool, second: bool) -> int:
+def check_neighbours(asked: int | str, *, shared: bool = False, second: bool = False) -> int:
     """Return how many planes to each side help; raise OptionError if they cannot."""
     count = USUAL_NEIGHBOURS if asked == "auto" else asked
     if isinstance(count, (str, bool)) or count not in range(MOST_NEIGHBOURS + 1):

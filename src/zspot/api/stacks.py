@@ -5,14 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from zspot.api.requests import check_neighbours
 from zspot.api.result import Result
-from zspot.core.axes import PLANE, iter_planes, place_of, stack_axis
+from zspot.core.axes import PLANE, index_of, iter_planes, place_of, stack_axis
 from zspot.core.errors import ImageError
 from zspot.core.plane import cast, channels_first
 from zspot.core.progress import Report, within
@@ -34,8 +35,15 @@ class Neighbours:
     Every plane is denoised by itself first; what other planes need of that is kept.
     """
 
-    def __init__(self, asked: int | str, axes: str, shape: Sequence[int], load: Load) -> None:
-        count = check_neighbours(asked, False, False)
+    def __init__(
+        self,
+        asked: int | str,
+        axes: str,
+        shape: Sequence[int],
+        load: Load,
+        keep_outliers: bool = False,
+    ) -> None:
+        count = check_neighbours(asked)
         along = stack_axis(axes, shape) if count else None
         sizes = [n for letter, n in zip(axes, shape, strict=True) if letter not in PLANE]
         # of the numbers of an index, that along the stack
@@ -44,7 +52,8 @@ class Neighbours:
         self._size = 1 if self._at is None else sizes[self._at]
         between = 1 if self._at is None else prod(sizes[self._at + 1 :])
         self._count, self._load, self._most = count, load, (2 * count + 1) * between
-        self._done: OrderedDict[Index, tuple[np.ndarray, Result]] = OrderedDict()
+        self._keep_outliers = keep_outliers
+        self._done: OrderedDict[Index, _Alone] = OrderedDict()
 
     def run(
         self,
@@ -64,12 +73,13 @@ class Neighbours:
         for number, one in enumerate(missing):
             values, picture = (plane, valid) if one == index else self._load(one)
             told = within(report, number, len(missing) + 1)
-            self._done[one] = (values, denoise(values, None, picture, told))
+            alone = denoise(values, None, picture, told)
+            self._done[one] = _Alone.of(values, alone, self._keep_outliers)
         while len(self._done) > max(self._most, len(near)):
             self._done.popitem(last=False)
         others = [self._done[one] for one in near if one != index]
         told = within(report, len(missing), len(missing) + 1)
-        return _helped(*self._done[index], others, denoise, told)
+        return _helped(self._done[index], others, denoise, told)
 
 
 def run_stack(
@@ -86,15 +96,20 @@ def run_stack(
     if second is not None and np.shape(second) != image.shape:
         raise ImageError(f"second has shape {np.shape(second)} and the image {image.shape}")
     places = list(iter_planes(image.shape, axes))
-    near = Neighbours(neighbours, axes, image.shape, lambda i: (image[place_of(i, axes)], None))
+    near = Neighbours(
+        neighbours,
+        axes,
+        image.shape,
+        lambda index: (image[place_of(index, axes)], None),
+        options.get("keep_outliers", False),
+    )
     out, spread, seconds, result = None, None, 0.0, None
     for number, (place, colours) in enumerate(places):
         given = {**options, "channel_axis": colours}
         if second is not None:
             given["second"] = np.asarray(second)[place]
-        index = tuple(at for at in place if isinstance(at, int))
         told = within(progress, number, len(places))
-        result = near.run(index, image[place], None, partial(denoise, given), told)
+        result = near.run(index_of(place), image[place], None, partial(denoise, given), told)
         out = np.empty(image.shape, result.image.dtype) if out is None else out
         out[place] = result.image
         if result.uncertainty is not None:
@@ -108,20 +123,41 @@ def run_stack(
     return replace(result, **stack, channel_axis=None, valid=None, fitted=None, timings=timings)
 
 
-def _helped(
-    plane: np.ndarray,
-    first: Result,
-    others: list[tuple[np.ndarray, Result]],
-    denoise: Denoise,
-    report: Report | None,
-) -> Result:
+class _Alone(NamedTuple):
+    """A plane denoised by itself, and what its mean with others is made of."""
+
+    result: Result
+    plane: np.ndarray  # (C, H, W) without outliers
+    own: np.ndarray  # (H, W), where it holds an outlier to keep
+
+    @classmethod
+    def of(cls, values: np.ndarray, result: Result, keep_outliers: bool) -> "_Alone":
+        """Repair the outliers of a plane, and mark those to keep."""
+        channels = channels_first(values, result.channel_axis)
+        if result.valid is not None:
+            channels = np.where(result.valid, channels, np.nanmean(result.image))
+        mended = without_impulses(channels)[0]
+        own = (mended != channels).any(0) if keep_outliers else np.zeros(mended.shape[1:], bool)
+        return cls(result, mended, own)
+
+    def tensors(self, offset: float, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the plane and its estimate in these units, and where it is picture."""
+        valid = np.ones(1, bool) if self.result.valid is None else self.result.valid
+        guess = channels_first(self.result.image, self.result.channel_axis)
+        there, guess = (
+            np.where(valid, (x - offset) / scale, 0).astype(np.float32) for x in (self.plane, guess)
+        )
+        whole = np.broadcast_to(valid, there.shape[1:]).copy()
+        return torch.from_numpy(there), torch.from_numpy(guess), torch.from_numpy(whole)
+
+
+def _helped(alone: _Alone, others: list[_Alone], denoise: Denoise, report: Report | None) -> Result:
     """Return the result for a plane from its mean with others, where they show the same."""
+    first = alone.result
     if first.recipe is None and first.method.startswith("auto"):
         return first  # nothing to remove
     offset, scale = float(np.nanmean(first.image)), float(np.nanstd(first.image)) or 1.0
-    (noisy, estimate, there), *rest = (
-        _tensors(*one, offset, scale) for one in ((plane, first), *others)
-    )
+    (noisy, estimate, there), *rest = (one.tensors(offset, scale) for one in (alone, *others))
     made = averaged(noisy, estimate, rest)
     if made.planes < _HELPS:
         return _telling(first, "no neighbouring plane shows the same")
@@ -130,9 +166,10 @@ def _helped(
     even = mean[0] if axis is None else np.moveaxis(mean, 0, axis)
     recipe = _weaker(first.recipe, noisy[:, there], made.plane[:, there], made.planes)
     second = denoise(even, recipe, first.valid, report)
-    share = made.share.numpy() if axis is None else np.expand_dims(made.share.numpy(), axis)
+    share = np.where(alone.own, 0, made.share.numpy())
     if first.valid is not None:
-        share = share * first.valid.reshape(share.shape)
+        share = share * first.valid
+    share = share if axis is None else np.expand_dims(share, axis)
     blend = first.image + share * (second.image.astype(np.float64) - first.image)
     image = np.where(share > 0, cast(blend, first.image.dtype), first.image)
     total = first.timings["total"] + second.timings["total"]
@@ -146,9 +183,7 @@ def _telling(result: Result, why: str) -> Result:
     return replace(result, reason=f"{result.reason}; {why}", told=(*result.told, why))
 
 
-def _weaker(
-    recipe: Recipe | None, plane: torch.Tensor, mean: torch.Tensor, count: float
-) -> Recipe | None:
+def _weaker(recipe: Recipe | None, plane: Tensor, mean: Tensor, count: float) -> Recipe | None:
     """Return a plane's recipe for a mean, if it was told how strong white noise is: (C, pixels)."""
     if recipe is None or not recipe.finish.noise:
         return None
@@ -156,17 +191,3 @@ def _weaker(
     still = (0.0,) * round(len(recipe.finish.noise) ** 0.5)
     target = recipe.target.in_units(ratio, still)
     return replace(recipe, finish=recipe.finish.in_units(ratio), target=target)
-
-
-def _tensors(
-    plane: np.ndarray, result: Result, offset: float, scale: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return a plane without outliers and its estimate, (C, H, W), and where it is picture."""
-    valid = np.ones(1, bool) if result.valid is None else result.valid
-    there, guess = (
-        np.where(valid, (channels_first(x, result.channel_axis) - offset) / scale, 0)
-        for x in (plane, result.image)
-    )
-    there, guess = without_impulses(there)[0].astype(np.float32), guess.astype(np.float32)
-    whole = np.broadcast_to(valid, there.shape[1:]).copy()
-    return torch.from_numpy(there), torch.from_numpy(guess), torch.from_numpy(whole)

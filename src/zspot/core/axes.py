@@ -31,6 +31,11 @@ def place_of(index: Sequence[int], letters: str) -> Place:
     return tuple(slice(None) if letter in PLANE else next(numbers) for letter in letters)
 
 
+def index_of(place: Place) -> tuple[int, ...]:
+    """Return the numbers of a plane along the axes that count planes, from its place."""
+    return tuple(at for at in place if isinstance(at, int))
+
+
 def stack_axis(letters: str, shape: Sequence[int]) -> int | None:
     """Return the axis along which planes are beside each other: T, else Z, else Q."""
     able = (axis for x in "TZQ" for axis, letter in enumerate(letters) if letter == x)

@@ -64,7 +64,7 @@ class Options:
         limit_of(self.max_memory)
         if self.axes is not None:
             check_letters(self.axes)
-        check_neighbours(self.neighbours, self.share_fit, False)
+        check_neighbours(self.neighbours, shared=self.share_fit)
         check_dtype(self.dtype)
         check_device(self.device, here=here)
         if self.share_fit:

@@ -9,7 +9,7 @@ import numpy as np
 
 from zspot.api import Result, check_device, choose, run, versions
 from zspot.api.stacks import Index, Load, Neighbours
-from zspot.core.axes import PLANE, Place, iter_planes, place_of
+from zspot.core.axes import PLANE, Place, index_of, iter_planes, place_of
 from zspot.core.errors import ImageError
 from zspot.core.plane import MAX_CHANNELS
 from zspot.core.progress import Report, within
@@ -50,7 +50,9 @@ class PlaneRunner:
                 f"{self._of} has {colours} colours: up to {MAX_CHANNELS} are denoised together; "
                 f"--axes {axes.replace('S', 'C')} denoises each channel alone"
             )
-        self._near = Neighbours(self.options.neighbours, axes, shape, load)
+        self._near = Neighbours(
+            self.options.neighbours, axes, shape, load, self.options.keep_outliers
+        )
         self._channel = "".join(letter for letter in axes if letter not in PLANE).find("C")
         if self._firsts is not None:
             self._firsts.clear()
@@ -96,7 +98,7 @@ class PlaneRunner:
         self.count = len(places)
         for place, channel_axis in places:
             other = None if second is None else second[place]
-            index = tuple(at for at in place if isinstance(at, int))
+            index = index_of(place)
             plane, there = load(index)
             yield place, self.run(plane, channel_axis, index, other, there)
 

@@ -6,6 +6,7 @@ after block, each noted for a rerun, then the reduced copies. It takes its name 
 
 import contextlib
 import json
+import operator
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import numpy as np
 
 from zspot._version import __version__
 from zspot.api.stacks import Index
-from zspot.core.axes import Place, channel_axis, iter_planes
+from zspot.core.axes import PLANE, Place, channel_axis, index_of, iter_planes
 from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
 from zspot.files.planes import Notes, PlaneRunner
@@ -175,12 +176,13 @@ class _Noted:
 
 def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) -> None:
     """Denoise the full size of a picture, then make its reduced copies."""
-    full = picture.levels[0]
-    source = full.open("r")
-    planes.begin_stack(picture.axes, full.shape, lambda index: (full.plane(index, source), None))
+    full, sources = picture.levels[0], [level.open("r") for level in picture.levels]
+    planes.begin_stack(
+        picture.axes, full.shape, lambda index: (full.plane(index, sources[0]), None)
+    )
     left = any(not noted.has(full.name, b) for b in full.blocks())
     for number, level in enumerate(picture.levels):
-        old, fresh = level.open("r"), level.open("r+", new)
+        old, fresh = sources[number], level.open("r+", new)
         above = picture.levels[number - 1].open("r", new) if number else None
         for block in level.blocks():
             if noted.has(level.name, block):
@@ -219,9 +221,10 @@ def _places(picture: Picture, block: Block) -> Iterator[tuple[Place, Index]]:
     """Yield the place of each plane inside a block, and its index in the picture."""
     region = picture.levels[0].region(block)
     shape = [part.stop - part.start for part in region]
+    counted = zip(picture.axes, region, strict=True)
+    starts = [part.start for letter, part in counted if letter not in PLANE]
     for place, _ in iter_planes(shape, picture.axes):
-        pairs = zip(place, region, strict=True)
-        yield place, tuple(at + part.start for at, part in pairs if isinstance(at, int))
+        yield place, tuple(map(operator.add, index_of(place), starts))
 
 
 def _take_place(place: Path, target: Path, overwrite: bool) -> None:

@@ -157,7 +157,8 @@ class Stack(ABC):
             with atomic_write(target, overwrite=overwrite) as handle:
                 self._write(handle, watched())
         except Exception as error:
-            if isinstance(error, FileError | MemoryError) or error in foreign:
+            named = isinstance(error, FileError) and str(target) in str(error)
+            if named or isinstance(error, MemoryError) or error in foreign:
                 raise
             raise FileError(f"{target} cannot be written ({first_line(error)})") from error
 
