@@ -12,12 +12,6 @@ _EFFORTS = {
 def recipe(effort: str) -> Recipe:
     """Return the recipe of an effort: "fast", "balanced" or "best" (as published)."""
     network, fit = _EFFORTS[effort]
-    return Recipe(
-        method="ap-bsn",
-        mask=NoMask(),  # the network itself is blind
-        fill=Constant(),
-        network=network,
-        loss="l1",
-        fit=fit,
-        predict=Predict(passes=1, stride=2, refine=8, refine_share=0.16),
-    )
+    predict = Predict(passes=1, stride=2, refine=8, refine_share=0.16)
+    # Without a mask: the network itself is blind.
+    return Recipe("ap-bsn", NoMask(), Constant(), network=network, fit=fit, predict=predict)

@@ -12,7 +12,7 @@ from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.engine import Denoised, Denoiser, run
 from zspot.noise.pca_level import white_level
 from zspot.noise.whitening import Measured
-from zspot.recipe import Constant, Finish, Fit, NoMask, Predict, Recipe, UNet, independent
+from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Recipe, UNet, independent
 
 _TIMES = 0.7  # deviation of strong noise to that of what the network removed, some of it picture
 _WEAK = 0.1  # share of the image's variance; of weaker noise the network keeps too little picture
@@ -23,15 +23,10 @@ _SMALL = 192 * 192  # pixels; many steps on crops of fewer learn the noise
 
 def closed_form(**finish: Any) -> Recipe:
     """Return a recipe without a network: the non-local estimate of its finish is the result."""
-    return Recipe(
-        method="auto-scratch",
-        mask=NoMask(),
-        fill=Constant(),
-        network=UNet(1, 1, 0.0),  # not fitted; the non-local estimate takes its place
-        fit=Fit(steps=0),
-        predict=Predict(passes=1),
-        finish=Finish(similar=1.0, **finish),
-    )
+    # The network is not fitted; the non-local estimate takes its place.
+    parts = NoMask(), Constant(), Noisy(), UNet(1, 1, 0.0)
+    last = Finish(similar=1.0, **finish)
+    return Recipe("auto-scratch", *parts, fit=Fit(0), predict=Predict(passes=1), finish=last)
 
 
 def correlated(effort: str, pixels: int, weak: bool) -> Recipe:

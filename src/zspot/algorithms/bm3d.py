@@ -1,7 +1,5 @@
 """BM3D through the package `bm3d` (extra `bm3d`; its licence is non-commercial)."""
 
-from types import ModuleType
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,7 +25,13 @@ def _denoise(
     plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
 ) -> Denoised:
     """Denoise a standardised plane (C, H, W)."""
-    package = _package()
+    try:
+        import bm3d
+    except ImportError:
+        raise OptionError(
+            "method bm3d needs the package bm3d (non-commercial licence); "
+            f"{install('bm3d')}, or choose another method"
+        ) from None
     least = budget.resident() + _BYTES * plane.numel()
     budget.check(least, memory, plane.shape, "bm3d")
     together = len(plane) == _COLOURS
@@ -37,32 +41,18 @@ def _denoise(
     room = [(0, 0), *((0, max(0, _LEAST_SIDE - size)) for size in plane.shape[1:])]
     image = np.pad(plane.cpu().numpy().astype(np.float64), room, mode="symmetric")
     if together:
-        out = np.moveaxis(package.bm3d_rgb(np.moveaxis(image, 0, -1), list(levels)), -1, 0)
+        out = np.moveaxis(bm3d.bm3d_rgb(np.moveaxis(image, 0, -1), list(levels)), -1, 0)
         clock.tick("filter")
     else:
         out = np.empty_like(image)
         for index, level in enumerate(levels):
-            out[index] = np.asarray(package.bm3d(image[index], level)).reshape(out.shape[1:])
+            out[index] = np.asarray(bm3d.bm3d(image[index], level)).reshape(out.shape[1:])
             clock.tick("filter")
     height, width = plane.shape[1:]
     said = ", ".join(f"{level:.3f}" for level in levels)
-    return Denoised(
-        torch.from_numpy(out[:, :height, :width].astype(np.float32)),
-        reason=f"noise level estimated as {said} of the image's deviation; the package bm3d "
-        "has a non-commercial licence",
-    )
-
-
-def _package() -> ModuleType:
-    """Return the package, or say how to get it."""
-    try:
-        import bm3d
-    except ImportError:
-        raise OptionError(
-            "method bm3d needs the package bm3d (non-commercial licence); "
-            f"{install('bm3d')}, or choose another method"
-        ) from None
-    return bm3d
+    licence = "the package bm3d has a non-commercial licence"
+    why = f"noise level estimated as {said} of the image's deviation; {licence}"
+    return Denoised(torch.from_numpy(out[:, :height, :width].astype(np.float32)), reason=why)
 
 
 def _levels(plane: Tensor) -> tuple[float, ...]:

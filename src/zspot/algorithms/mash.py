@@ -37,15 +37,8 @@ PRINTED = Settings((1.5, 2.5), (0.2, 0.5, 0.8))
 def base(effort: str) -> Recipe:
     """Return what the probes and the final fit have in common."""
     network, fit = _EFFORTS[effort]
-    return Recipe(
-        method="mash",
-        mask=Bernoulli(keep=0.5, exclusion="none"),
-        fill=Constant("zero"),
-        network=network,
-        loss="l1",
-        fit=fit,
-        predict=Predict(passes=10),
-    )
+    parts = Bernoulli(keep=0.5, exclusion="none"), Constant("zero"), Noisy(), network
+    return Recipe("mash", *parts, fit=fit, predict=Predict(passes=10))
 
 
 def choose(common: Recipe, gap: float, settings: Settings) -> Recipe:
@@ -68,20 +61,17 @@ def _denoise(
 ) -> Denoised:
     """Probe a standardised plane (C, H, W) with a recipe, then run it as the gap asks for."""
     unit = float(plane.max() - plane.min()) / 255
-    levels = []
+    levels, found = [], []
     for number, keep in enumerate(PROBES):
         probe = replace(common, mask=replace(common.mask, keep=keep))
         done = run(probe, plane, report=within(report, number, _RUNS), **more)
         levels.append(float((plane - done.mean).std()))
+        found.append(f"{levels[-1] / unit:.2f} by one that keeps {keep:.0%}")
     recipe = choose(common, (levels[1] - levels[0]) / unit, settings)
     done = run(recipe, plane, report=within(report, 2, _RUNS), **more)
-    found = " and ".join(
-        f"{level / unit:.2f} by one that keeps {keep:.0%}"
-        for level, keep in zip(levels, PROBES, strict=True)
-    )
     assert isinstance(recipe.mask, Bernoulli)
     shuffled = " and shuffles flat tiles" if isinstance(recipe.target, Shuffled) else ""
     return done.explained(
         f"hides {1 - recipe.mask.keep:.0%} of the pixels{shuffled}; two probes find a noise level "
-        f"of {found} (255ths of the range)"
+        f"of {' and '.join(found)} (255ths of the range)"
     )

@@ -12,13 +12,5 @@ _EFFORTS = {
 def recipe(effort: str) -> Recipe:
     """Return the recipe of an effort: "fast", "balanced" or "best"."""
     network, fit = _EFFORTS[effort]
-    return Recipe(
-        method="n2n",
-        mask=NoMask(),
-        fill=Constant(),
-        target=Second(),
-        network=network,
-        loss="l2",
-        fit=fit,
-        predict=Predict(passes=1),
-    )
+    parts = NoMask(), Constant(), Second(), network
+    return Recipe("n2n", *parts, loss="l2", fit=fit, predict=Predict(passes=1))

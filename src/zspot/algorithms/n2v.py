@@ -1,6 +1,6 @@
 """Noise2Void on one image: hide few pixels, put random neighbours there, predict them."""
 
-from zspot.recipe import Fit, Neighbour, Predict, Recipe, Stratified, UNet
+from zspot.recipe import Fit, Neighbour, Noisy, Predict, Recipe, Stratified, UNet
 
 _EFFORTS = {
     "fast": (UNet(24, 1, 0.0), Fit(200, 2e-3, "one-cycle", crop=64, batch=4)),
@@ -12,12 +12,5 @@ _EFFORTS = {
 def recipe(effort: str) -> Recipe:
     """Return the recipe of an effort: "fast", "balanced" or "best" (as published)."""
     network, fit = _EFFORTS[effort]
-    return Recipe(
-        method="n2v",
-        mask=Stratified(8),
-        fill=Neighbour(5),
-        network=network,
-        loss="l2",
-        fit=fit,
-        predict=Predict(passes=1, masked=False),
-    )
+    parts = Stratified(8), Neighbour(5), Noisy(), network
+    return Recipe("n2v", *parts, loss="l2", fit=fit, predict=Predict(passes=1, masked=False))

@@ -1,6 +1,6 @@
 """Cross-scale pixel refilling: hidden pixels are filled from the image at half its size."""
 
-from zspot.recipe import Bernoulli, BlindSpot, Fit, Predict, Recipe, Refill
+from zspot.recipe import Bernoulli, BlindSpot, Fit, Noisy, Predict, Recipe, Refill
 
 _SIDE, _CLIP = 64, 0.5
 _EFFORTS = {
@@ -13,13 +13,6 @@ _EFFORTS = {
 def recipe(effort: str) -> Recipe:
     """Return the recipe of an effort: "fast", "balanced" or "best" (as published)."""
     network, fit = _EFFORTS[effort]
-    return Recipe(
-        method="refill",
-        mask=Bernoulli(keep=0.3, exclusion="none"),
-        fill=Refill(8, 2),
-        network=network,
-        loss="l1",
-        consistency=0.2,
-        fit=fit,
-        predict=Predict(passes=10, stride=2),
-    )
+    parts = Bernoulli(keep=0.3, exclusion="none"), Refill(8, 2), Noisy(), network
+    predict = Predict(passes=10, stride=2)
+    return Recipe("refill", *parts, consistency=0.2, fit=fit, predict=predict)

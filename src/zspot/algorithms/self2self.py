@@ -1,6 +1,6 @@
 """Self2Self: predict hidden pixels by partial convolutions with dropout that is always on."""
 
-from zspot.recipe import Bernoulli, Constant, Fit, PartialUNet, Predict, Recipe
+from zspot.recipe import Bernoulli, Constant, Fit, Noisy, PartialUNet, Predict, Recipe
 
 _SIDE, _CLIP = 64, 0.5
 _EFFORTS = {
@@ -21,12 +21,6 @@ _EFFORTS = {
 def recipe(effort: str) -> Recipe:
     """Return the recipe of an effort: "fast", "balanced" or "best"."""
     network, fit, predict = _EFFORTS[effort]
-    return Recipe(
-        method="self2self",
-        mask=Bernoulli(keep=0.7, exclusion="none"),
-        fill=Constant("mean"),  # partial convolutions do not look at it
-        network=network,
-        loss="l2",
-        fit=fit,
-        predict=predict,
-    )
+    # Partial convolutions do not look at the fill.
+    parts = Bernoulli(keep=0.7, exclusion="none"), Constant("mean"), Noisy(), network
+    return Recipe("self2self", *parts, loss="l2", fit=fit, predict=predict)

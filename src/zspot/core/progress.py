@@ -69,12 +69,8 @@ class Clock:
             first = next((stage for stage, (steps, _) in work.items() if steps), next(iter(work)))
             report(Progress(first, 0, self._total, None))
 
-    def tick(self, stage: str) -> None:
-        """Count one step of a stage and report; whatever the receiver raises stops the run."""
-        self.skip(stage, 1)
-
-    def skip(self, stage: str, steps: int) -> None:
-        """Count steps of a stage, done or no longer needed, and report."""
+    def tick(self, stage: str, steps: int = 1) -> None:
+        """Count steps, done or no longer needed; whatever the receiver raises stops the run."""
         if self._report is None or steps == 0:
             return
         self._done += self._cost[stage] * steps

@@ -24,7 +24,7 @@ def fit(session: Session, clock: Clock) -> tuple[tuple[float, ...], RunningMean 
         rates.step()
         clock.tick("fit")
         if running is not None and running.add(output):
-            clock.skip("fit", spec.steps - step - 1)
+            clock.tick("fit", spec.steps - step - 1)
             losses = losses[: step + 1]
             break
     return tuple(losses.tolist()), running

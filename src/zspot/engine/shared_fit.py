@@ -66,9 +66,8 @@ def begin(fitted: Fitted | None, plane: Plane) -> Start:
     whole = in_units(fitted.recipe, fitted.scale, fitted.offset, plane.scale, offset.tolist())
     fit = whole.fit.shortened(SHARE, RATE)
     recipe = replace(whole, target=whole.target.shortened(SHARE), fit=fit) if fit.steps else whole
-    if fitted.weights is None:
-        reason = "takes the recipe chosen for another plane; nothing is learned"
-    else:
+    reason = "takes the recipe chosen for another plane; nothing is learned"
+    if fitted.weights is not None:
         reason = (
             "starts from the recipe and the weights of another plane and learns on for "
             f"{recipe.fit.steps} of {whole.fit.steps} steps"
@@ -88,16 +87,8 @@ def fitted_to(
     recipe = start.whole if start is not None and start.whole is not None else done.recipe
     if recipe is None or recipe.fill.replaces_image:
         return None
-    return Fitted(
-        asked=asked,
-        shape=shape,
-        channel_axis=channel_axis,
-        recipe=recipe,
-        weights=done.weights,
-        scale=plane.scale,
-        offset=tuple(plane.offset[plane.varying].tolist()),
-        varying=tuple(plane.varying.tolist()),
-    )
+    offset, varying = tuple(plane.offset[plane.varying].tolist()), tuple(plane.varying.tolist())
+    return Fitted(asked, shape, channel_axis, recipe, done.weights, plane.scale, offset, varying)
 
 
 def in_units(

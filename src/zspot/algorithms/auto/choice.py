@@ -13,17 +13,8 @@ from zspot.algorithms.auto.crops import is_large
 from zspot.algorithms.auto.evidence import Evidence
 from zspot.algorithms.auto.strength import TIMES
 from zspot.algorithms.auto.thresholds import THRESHOLDS
-from zspot.recipe import (
-    Constant,
-    Finish,
-    Fit,
-    NoMask,
-    Predict,
-    Prior,
-    Recipe,
-    Recorrupted,
-    independent,
-)
+from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Prior, Recipe, Recorrupted
+from zspot.recipe.postprocess import independent
 
 SIMILAR = {"grey": 0.35, "colour": 0.65}  # weight of the non-local estimate for white noise
 GUARD = 1.5  # where more than this many times the usual was removed it was texture
@@ -82,15 +73,10 @@ class Choice:
 
 def pretrained_estimate(effort: str) -> Recipe:
     """Return the recipe that uses the pretrained network as it is."""
-    return Recipe(
-        method="auto",
-        mask=NoMask(),
-        fill=Constant("mean"),
-        network=Prior(),
-        loss="l2",
-        fit=Fit(steps=0, lr=2e-4, schedule="one-cycle"),
-        predict=Predict(passes=1, turns=effort not in ("fast", "large")),
-    )
+    parts = NoMask(), Constant("mean"), Noisy(), Prior()
+    fit = Fit(steps=0, lr=2e-4, schedule="one-cycle")
+    predict = Predict(passes=1, turns=effort not in ("fast", "large"))
+    return Recipe("auto", *parts, loss="l2", fit=fit, predict=predict)
 
 
 def choose(evidence: Evidence, shape: torch.Size, effort: str) -> Choice:
