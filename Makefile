@@ -3,14 +3,16 @@
 #   make test                     install, pass the tests
 # and a third builds the documentation site in docs/_build/html and the man page in docs/_build/man:
 #   make docs
-# Each makes the virtual environment .venv first if it is not there.
+# `make check-wheel PYTHONS="python3.11 python3.13"` tries the wheel in a fresh environment of each.
+# The others make the virtual environment .venv first if it is not there.
 
 PYTHON ?= python3
+PYTHONS ?= $(PYTHON)
 VENV := .venv
 IMAGE ?=
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-all lint docs clean
+.PHONY: demo test test-all lint docs check-wheel clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +43,9 @@ lint: $(VENV)/ready
 docs: $(VENV)/ready
 	$(RUN) -m sphinx -b html -W --keep-going -d docs/_build/doctrees docs docs/_build/html
 	$(RUN) -m sphinx -b man -q -W -d docs/_build/doctrees docs docs/_build/man
+
+check-wheel:
+	packaging/check_wheel.sh $(PYTHONS)
 
 clean:
 	rm -rf $(VENV) docs/_build docs/api docs/auto_gallery
