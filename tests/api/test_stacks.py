@@ -149,6 +149,25 @@ def test_pixels_without_picture_come_back_bit_for_bit_and_help_nobody():
     assert np.sqrt(np.mean((out[1, 50:60, 50:60] - clean) ** 2)) < SIGMA / 2
 
 
+@pytest.mark.parametrize(("hole", "neighbours"), [(np.inf, 0), (np.nan, 1), (-9999.0, 1)])
+def test_what_is_no_picture_counts_in_nothing_that_is_said_of_a_stack(hole, neighbours, tmp_path):
+    stack = noisy([cut(scene())[:64, :64]] * 3)
+    stack[:, 10:30, 10:30] = hole
+    stack[2] = hole  # a plane without any picture
+    options = {"effort": "fast", "neighbours": neighbours, "nodata": -9999.0}
+    result = zspot.run(stack, axes="TYX", **options)
+    left_out = np.broadcast_to(~np.isfinite(stack) | (stack == -9999), stack.shape)
+    assert result.image[left_out].tobytes() == stack[left_out].tobytes()
+    assert np.array_equal(~result.valid, left_out)
+    assert not result.removed[left_out].any()
+    assert 0.6 * SIGMA < result.trust.noise_level < 1.5 * SIGMA
+    shown = np.asarray(result.plot().convert("L"))[20:400, :380]
+    assert shown.std() > 20  # the scale is that of the picture
+    write(tmp_path / "a.tif", ImageFile(stack, "TYX"))
+    zspot.denoise_file(tmp_path / "a.tif", tmp_path / "b.tif", axes="TYX", **options)
+    assert read(tmp_path / "b.tif").data.tobytes() == result.image.tobytes()
+
+
 def test_a_result_of_a_stack_tells_what_helped_and_saves_all_of_it(tmp_path):
     stack = noisy([cut(scene())] * 3)
     result = zspot.run(stack, axes="ZYX", neighbours=1, effort="fast")

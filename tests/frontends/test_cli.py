@@ -17,7 +17,7 @@ import pytest
 import tifffile
 
 import zspot
-from tests.cli_help import TINY, zspot_cli
+from tests.cli_help import TINY, folder, zspot_cli
 from tests.waiting import CEILING
 from zspot.algorithms import METHODS
 from zspot.core.errors import (
@@ -29,6 +29,8 @@ from zspot.core.errors import (
 )  # fmt: skip
 from zspot.frontends.cli import stopping
 from zspot.recipe import Recipe
+
+__all__ = ["folder"]
 
 
 def test_denoise_writes_what_the_api_returns(folder, capsys):
@@ -344,6 +346,30 @@ def test_a_comparison_is_drawn_and_a_part_is_tried(folder, capsys, monkeypatch):
         options = ("--preview", window, "--overwrite", *recipe)
         code, _, err = zspot_cli(capsys, "denoise", "noisy.png", *options)
         assert (code, "40 x 30 pixels" in err) == (2, True)
+
+
+def test_noise_and_previews_leave_out_what_the_run_leaves_out(folder, capsys):
+    rng = np.random.default_rng(0)
+    stack = (100 + 5 * rng.normal(size=(2, 96, 96))).astype(np.float32)
+    hole = rng.uniform(size=(96, 96)) < 0.1
+    stack[:, hole] = -9999
+    path, target, part = folder / "a.tif", folder / "b.tif", folder / "part.npy"
+    options = {"extratags": [(42113, "s", 0, "-9999", False)], "photometric": "minisblack"}
+    tifffile.imwrite(path, stack, metadata=None, **options)
+    report = json.loads(zspot_cli(capsys, "noise", path, "--json")[1])
+    assert 4 < report["level"][0] < 6
+    known = ("--axes", "ZYX", "--neighbours", "1", "--effort", "fast")
+    said = zspot_cli(capsys, "denoise", path, target, *known)
+    tried = zspot_cli(capsys, "denoise", path, folder / "c.png", "--preview", "8,4,80,90", *known)
+    assert said[0] == tried[0] == 0
+    assert "nodata" in said[2]
+    assert "left as it was: 10%" in tried[2]
+    assert np.array_equal(tifffile.imread(target) == -9999, stack == -9999)
+    # the picture, not its holes, fills the scale of the sheet
+    assert 60 < iio.imread(folder / "c.png", mode="L")[20:200, 400:700].mean() < 190
+    np.save(part, hole.astype(np.uint8))
+    masked = ("--mask", part, "--preview", "8,4,80,90", "--overwrite", *known)
+    assert zspot_cli(capsys, "denoise", path, folder / "c.png", *masked)[0] == 0
 
 
 def test_the_time_of_each_method_for_an_image(folder, capsys):

@@ -223,6 +223,18 @@ def test_strength_after_the_run(viewer, widget):
     assert not widget.strength.enabled
 
 
+def test_what_was_removed_of_a_layer_with_holes(viewer, widget):
+    plane = np.random.default_rng(0).normal(0, 1, (32, 40)).astype(np.float32)
+    plane[:8], plane[20, 20] = np.nan, np.inf
+    viewer.add_image(plane, name="holes")
+    run(widget)
+    widget.removed.value = True
+    wait(lambda: "holes denoised removed" in viewer.layers)
+    removed = viewer.layers["holes denoised removed"]
+    assert np.isfinite(removed.contrast_limits).all()
+    assert not removed.data[:8].any()
+
+
 def test_the_result_is_seen_as_the_layer_was(viewer, widget):
     picture = RNG.integers(0, 200, (48, 64)).astype(np.uint16)
     viewer.add_image(picture, name="p", contrast_limits=(10, 150), gamma=0.7, blending="additive")

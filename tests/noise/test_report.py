@@ -321,3 +321,17 @@ def test_a_report_shows_itself():
     assert "units" in axes[0].get_ylabel()
     assert any("correlation" in axis.get_ylabel() for axis in axes)  # the colour bar
     assert report._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("way", ["nodata", "mask", "NaN"])
+def test_scattered_pixels_without_picture_do_not_count(way):
+    rng = np.random.default_rng(5)
+    rows = np.indices((128, 128))[0] / 128
+    clean = 100 + 40 * rows
+    image = (clean + rng.normal(0, 5, clean.shape)).astype(np.float32)
+    bad = rng.uniform(size=image.shape) < 0.2
+    image[bad] = np.nan if way == "NaN" else -9999
+    options = {"nodata": {"nodata": -9999}, "mask": {"mask": ~bad}, "NaN": {}}[way]
+    report = analyze_noise(image, **options)
+    assert 4.5 < float(report.level[0]) < 5.5
+    assert "without picture" in report.notes[0]

@@ -1,11 +1,13 @@
 """BSN-INS: zero-shot blind-spot denoising via implicit neural sampling."""
 
-from zspot.recipe import Fit, Predict, Recipe, UNet
+from zspot.recipe import Fit, Inr, Predict, Recipe, UNet
 
 # The shorter efforts learn on small crops: more steps in less time, which does not grow with the
 # image. Few steps cannot afford much dropout; with more, less of it learns the noise. Without the
 # clipping some fits diverge.
 _SIDE, _CLIP = 64, 0.5
+# As in the released demo: the INR stays as initialised, and its phases mix the colours.
+_UNTRAINED = Inr(trained=False, gamma=False, dropout=(0.75,) * 4 + (0.0,), mixed=True)
 _EFFORTS = {
     "fast": (
         UNet(dropout=0.2),
@@ -24,4 +26,5 @@ _EFFORTS = {
 def recipe(effort: str) -> Recipe:
     """Return the recipe of an effort: "fast", "balanced" or "best" (as printed)."""
     network, fit, predict = _EFFORTS[effort]
-    return Recipe(method="bsn-ins", network=network, fit=fit, predict=predict)
+    fill = Inr() if effort == "best" else _UNTRAINED
+    return Recipe(method="bsn-ins", fill=fill, network=network, fit=fit, predict=predict)

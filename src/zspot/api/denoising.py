@@ -16,7 +16,7 @@ from zspot.api.requests import (
     lists,
 )
 from zspot.api.result import Result, check_share
-from zspot.api.stacks import run_stack
+from zspot.api.stacks import both, run_stack
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy, letters_of
 from zspot.core.axes import check_letters
 from zspot.core.errors import OptionError
@@ -187,8 +187,13 @@ def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) ->
         )
 
     def denoise(
-        own: dict[str, Any], plane: np.ndarray, recipe: Recipe | None, _: Any, report: Report | None
+        own: dict[str, Any],
+        plane: np.ndarray,
+        recipe: Recipe | None,
+        valid: np.ndarray | None,
+        report: Report | None,
     ) -> Result:
+        own = {**own, "mask": both(own.get("mask"), valid)}
         return run(plane, recipe or method, progress=report, **own)
 
     return run_stack(image, axes, count, denoise, **given)

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from zspot.core.errors import plainly
+from zspot.core.plane import channels_first
 
 _DEVIATIONS = 4.0
 _HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], float)
@@ -11,14 +12,21 @@ _SIDE, _CROP, _LINE = 384, 96, 18  # pixels: of a picture, its crop, a line of t
 
 
 class Scale:
-    """How intensities become 0 to 255: fixed by the noisy image, so that pictures compare."""
+    """How intensities become 0 to 255: fixed by the noisy image, so that pictures compare.
 
-    def __init__(self, image: np.ndarray, channel_axis: int | None) -> None:
+    Pixels that are no picture, not `valid` (H, W) or not numbers, do not count, and are drawn dark.
+    """
+
+    def __init__(
+        self, image: np.ndarray, channel_axis: int | None, valid: np.ndarray | None = None
+    ) -> None:
         self._axis = channel_axis
         if image.dtype == np.uint8:
             self._low, self._high = 0.0, 255.0
         else:
-            low, high = np.percentile(image, (0.1, 99.9)).astype(float)
+            known = image if valid is None else channels_first(image, channel_axis)[:, valid]
+            known = known[np.isfinite(known)]
+            low, high = np.percentile(known, (0.1, 99.9)).astype(float) if known.size else (0, 1)
             self._low, self._high = low, high if high > low else low + 1.0
 
     def picture(self, image: np.ndarray) -> np.ndarray:
@@ -28,7 +36,7 @@ class Scale:
 
     def difference(self, before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, float]:
         """Return before - after around grey as uint8 (H, W, 3), and the value shown as white."""
-        change = before.astype(np.float64) - after.astype(np.float64)
+        change = removed(before, after)
         reach = _DEVIATIONS * float(np.sqrt(np.mean(change**2))) or 1.0
         return self._rgb(127.5 + 127.5 * change / reach), reach
 
@@ -36,11 +44,11 @@ class Scale:
         """Return magnitudes as colours from black (0) to yellow, and the value shown as yellow."""
         axis = self._axis
         flat = values if axis is None else np.sqrt(np.mean(np.square(values), axis=axis))
-        top = float(np.percentile(flat, 99.5)) or 1.0
+        top = float(np.percentile(flat[np.isfinite(flat)], 99.5)) or 1.0
         return colours(_HEAT, flat / top), top
 
     def _rgb(self, values: np.ndarray) -> np.ndarray:
-        values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+        values = np.nan_to_num(np.clip(np.rint(values), 0, 255)).astype(np.uint8)
         if self._axis is None:
             return np.repeat(values[..., None], 3, axis=2)
         last = np.moveaxis(values, self._axis, -1)
@@ -51,6 +59,13 @@ class Scale:
         return np.ascontiguousarray(last[..., :3])
 
 
+def removed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return before - after as floats, 0 where pixels are not numbers."""
+    precise = np.result_type(after.dtype, np.float32)
+    with np.errstate(invalid="ignore"):  # of infinite pixels, which stay
+        return np.nan_to_num(before.astype(precise) - after.astype(precise), copy=False)
+
+
 def colours(stops: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return colours for values 0 to 1 along evenly spaced stops, uint8 (H, W, 3)."""
     place = np.linspace(0, 1, len(stops))
@@ -58,9 +73,11 @@ def colours(stops: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.rint(np.stack(parts, axis=-1)).astype(np.uint8)
 
 
-def compared(noisy: np.ndarray, denoised: np.ndarray, channel_axis: int | None) -> Image.Image:
+def compared(
+    noisy: np.ndarray, denoised: np.ndarray, channel_axis: int | None, valid: np.ndarray | None
+) -> Image.Image:
     """Return before, after and what was removed in a row, and below each its busiest part."""
-    scale = Scale(noisy, channel_axis)
+    scale = Scale(noisy, channel_axis, valid)
     after = scale.picture(denoised)
     change, reach = scale.difference(noisy, denoised)
     limit = plainly(reach, 3)

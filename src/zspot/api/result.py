@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 
 from zspot._version import __version__
-from zspot.api.pictures import compared
+from zspot.api.pictures import compared, removed
 from zspot.api.preparation import Preparation
 from zspot.api.requests import Request, check_rounding
 from zspot.api.trust import Trust, assess_images
-from zspot.core.axes import iter_planes
+from zspot.core.axes import iter_planes, without_colours
 from zspot.core.errors import ImageError, OptionError
 from zspot.core.plane import Plane
 from zspot.engine import Denoised
@@ -121,6 +121,8 @@ class Result:
         spread = None if self.uncertainty is None else self.uncertainty[place]
         source = None if self.source is None else self.source[place]
         plane: Any = {"image": self.image[place], "uncertainty": spread, "source": source}
+        if self.valid is not None:
+            plane["valid"] = self.valid[without_colours(place, self.axes)]
         return replace(self, **plane, channel_axis=axis, axes=None)
 
     @cached_property
@@ -138,14 +140,13 @@ class Result:
 
     @property
     def removed(self) -> np.ndarray:
-        """What was removed, input - image, as floats."""
-        precise = np.result_type(self.image.dtype, np.float32)
-        return self._input().astype(precise) - self.image.astype(precise)
+        """What was removed, input - image, as floats; 0 where pixels are not numbers."""
+        return removed(self._input(), self.image)
 
     def plot(self) -> Image.Image:
         """Return before, after and what was removed, of a stack's middle plane, as a picture."""
         one = self.middle
-        return compared(one._input(), one.image, one.channel_axis)
+        return compared(one._input(), one.image, one.channel_axis, one.valid)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write `image` to a file, whose suffix chooses the format; see `zspot.io.write`."""

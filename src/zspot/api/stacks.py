@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zspot.api.requests import check_neighbours
 from zspot.api.result import Result
-from zspot.core.axes import PLANE, index_of, iter_planes, place_of, stack_axis
+from zspot.core.axes import PLANE, index_of, iter_planes, place_of, stack_axis, without_colours
 from zspot.core.errors import ImageError
 from zspot.core.plane import cast, channels_first
 from zspot.core.progress import Report, within
@@ -27,6 +27,11 @@ Index = tuple[int, ...]  # of a plane in its stack: a number for each axis that 
 Load = Callable[[Index], tuple[np.ndarray, np.ndarray | None]]  # a plane, and where it is picture
 # Denoises a plane by a method, None for that of the run, and says how far it is.
 Denoise = Callable[[np.ndarray, Recipe | None, np.ndarray | None, Report | None], Result]
+
+
+def both(mask: np.ndarray | None, valid: np.ndarray | None) -> np.ndarray | None:
+    """Return where a plane holds a picture by two masks, of which any may be missing."""
+    return valid if mask is None else mask if valid is None else mask & valid
 
 
 class Neighbours:
@@ -103,7 +108,7 @@ def run_stack(
         lambda index: (image[place_of(index, axes)], None),
         options.get("keep_outliers", False),
     )
-    out, spread, seconds, result = None, None, 0.0, None
+    out, spread, valid, seconds, result = None, None, None, 0.0, None
     for number, (place, colours) in enumerate(places):
         given = {**options, "channel_axis": colours}
         if second is not None:
@@ -115,12 +120,17 @@ def run_stack(
         if result.uncertainty is not None:
             spread = np.zeros(image.shape, result.uncertainty.dtype) if spread is None else spread
             spread[place] = result.uncertainty
+        if result.valid is not None:
+            sizes = [n for letter, n in zip(axes, image.shape, strict=True) if letter != "S"]
+            valid = np.ones(sizes, bool) if valid is None else valid
+            valid[without_colours(place, axes)] = result.valid
         seconds += result.timings["total"]
     if result is None or out is None:
         raise ImageError(f"image is empty (shape {image.shape}): nothing to denoise")
     stack: Any = {"image": out, "uncertainty": spread, "source": image, "axes": axes}
+    stack["valid"] = valid
     timings = {**result.timings, "total": seconds}
-    return replace(result, **stack, channel_axis=None, valid=None, fitted=None, timings=timings)
+    return replace(result, **stack, channel_axis=None, fitted=None, timings=timings)
 
 
 class _Alone(NamedTuple):
@@ -128,35 +138,45 @@ class _Alone(NamedTuple):
 
     result: Result
     plane: np.ndarray  # (C, H, W) without outliers
+    valid: np.ndarray  # (H, W), where it is picture
     own: np.ndarray  # (H, W), where it holds an outlier to keep
 
     @classmethod
     def of(cls, values: np.ndarray, result: Result, keep_outliers: bool) -> "_Alone":
         """Repair the outliers of a plane, and mark those to keep."""
         channels = channels_first(values, result.channel_axis)
-        if result.valid is not None:
-            channels = np.where(result.valid, channels, np.nanmean(result.image))
+        none = np.zeros(channels.shape[1:], bool)
+        valid = ~none if result.valid is None else result.valid
+        if not valid.all():
+            channels = np.where(
+                valid, channels, np.median(channels[:, valid]) if valid.any() else 0
+            )
         mended = without_impulses(channels)[0]
-        own = (mended != channels).any(0) if keep_outliers else np.zeros(mended.shape[1:], bool)
-        return cls(result, mended, own)
+        return cls(result, mended, valid, (mended != channels).any(0) if keep_outliers else none)
+
+    @property
+    def estimate(self) -> np.ndarray:
+        """The plane denoised by itself, (C, H, W)."""
+        return channels_first(self.result.image, self.result.channel_axis)
 
     def tensors(self, offset: float, scale: float) -> tuple[Tensor, Tensor, Tensor]:
         """Return the plane and its estimate in these units, and where it is picture."""
-        valid = np.ones(1, bool) if self.result.valid is None else self.result.valid
-        guess = channels_first(self.result.image, self.result.channel_axis)
         there, guess = (
-            np.where(valid, (x - offset) / scale, 0).astype(np.float32) for x in (self.plane, guess)
+            torch.from_numpy(
+                ((np.where(self.valid, x, offset) - offset) / scale).astype(np.float32)
+            )
+            for x in (self.plane, self.estimate)
         )
-        whole = np.broadcast_to(valid, there.shape[1:]).copy()
-        return torch.from_numpy(there), torch.from_numpy(guess), torch.from_numpy(whole)
+        return there, guess, torch.from_numpy(self.valid)
 
 
 def _helped(alone: _Alone, others: list[_Alone], denoise: Denoise, report: Report | None) -> Result:
     """Return the result for a plane from its mean with others, where they show the same."""
     first = alone.result
-    if first.recipe is None and first.method.startswith("auto"):
+    if (first.recipe is None and first.method.startswith("auto")) or not alone.valid.any():
         return first  # nothing to remove
-    offset, scale = float(np.nanmean(first.image)), float(np.nanstd(first.image)) or 1.0
+    picture = alone.estimate[:, alone.valid].astype(np.float64)
+    offset, scale = float(picture.mean()), float(picture.std()) or 1.0
     (noisy, estimate, there), *rest = (one.tensors(offset, scale) for one in (alone, *others))
     made = averaged(noisy, estimate, rest)
     if made.planes < _HELPS:
@@ -166,11 +186,10 @@ def _helped(alone: _Alone, others: list[_Alone], denoise: Denoise, report: Repor
     even = mean[0] if axis is None else np.moveaxis(mean, 0, axis)
     recipe = _weaker(first.recipe, noisy[:, there], made.plane[:, there], made.planes)
     second = denoise(even, recipe, first.valid, report)
-    share = np.where(alone.own, 0, made.share.numpy())
-    if first.valid is not None:
-        share = share * first.valid
+    share = np.where(alone.valid & ~alone.own, made.share.numpy(), 0)
     share = share if axis is None else np.expand_dims(share, axis)
-    blend = first.image + share * (second.image.astype(np.float64) - first.image)
+    before = np.where(share > 0, first.image, 0).astype(np.float64)
+    blend = before + share * (np.where(share > 0, second.image, 0) - before)
     image = np.where(share > 0, cast(blend, first.image.dtype), first.image)
     total = first.timings["total"] + second.timings["total"]
     done = replace(first, image=image, timings={**first.timings, "total": total})

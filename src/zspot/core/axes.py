@@ -31,6 +31,11 @@ def place_of(index: Sequence[int], letters: str) -> Place:
     return tuple(slice(None) if letter in PLANE else next(numbers) for letter in letters)
 
 
+def without_colours(place: Place, letters: str) -> Place:
+    """Return the place of a plane in an array that has no axis for colours."""
+    return tuple(at for at, letter in zip(place, letters, strict=True) if letter != "S")
+
+
 def index_of(place: Place) -> tuple[int, ...]:
     """Return the numbers of a plane along the axes that count planes, from its place."""
     return tuple(at for at in place if isinstance(at, int))

@@ -56,6 +56,12 @@ class Valid:
         return out
 
 
+def is_nodata(values: np.ndarray, nodata: float) -> np.ndarray:
+    """Say which values are the one that marks pixels without picture, written in decimals."""
+    known = np.float64(nodata).astype(values.dtype) if values.dtype.kind == "f" else nodata
+    return np.asarray(values == known)
+
+
 def find_valid(
     channels: np.ndarray, *, nodata: float | None = None, mask: np.ndarray | None = None
 ) -> Valid:
@@ -73,9 +79,7 @@ def find_valid(
     if mask is not None:
         leave_out(~mask, "outside the mask")
     if nodata is not None:
-        # written in decimals: as the dtype holds it
-        value = np.float64(nodata).astype(channels.dtype) if channels.dtype.kind == "f" else nodata
-        leave_out(np.any(channels == value, axis=0), f"nodata ({nodata:g})")
+        leave_out(np.any(is_nodata(channels, nodata), axis=0), f"nodata ({nodata:g})")
     if channels.dtype.kind == "f":
         leave_out(~np.isfinite(channels).all(axis=0), "NaN or infinite")
     for area, value in _constant_areas(channels, valid):

@@ -132,7 +132,7 @@ def _denoise_whole(
         data = np.concatenate([image.data, np.expand_dims(image.alpha, place)], axis=place)
         image = replace(image, data=data, alpha=None)
     check_target(target, overwrite=overwrite, source=image)
-    _check_count(axes, source, image.data.shape, image.axes)
+    check_count(axes, source, image.data.shape, image.axes)
     other = None if second is None else read(second, max_memory=most)
     if other and (other.axes, other.data.shape) != (image.axes, image.data.shape):
         raise FileError(
@@ -181,22 +181,24 @@ def _hints(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -
 
 def _splits(axes: str | None, stack: Stack) -> bool:
     """Say whether the planes of `axes` are those that the stack is stored in."""
-    _check_count(axes, stack.path, stack.shape, stack.axes)
+    check_count(axes, stack.path, stack.shape, stack.axes)
     if axes is None:
         return True
     leading = axes[: len(axes) - len(stack.plane_axes)]
     return axes.endswith(stack.plane_axes) and "S" not in leading
 
 
-def _check_count(axes: str | None, path: Path, shape: tuple[int, ...], letters: str) -> None:
+def check_count(axes: str | None, path: Path, shape: tuple[int, ...], letters: str) -> None:
+    """Refuse letters that do not name every axis of a file."""
     if axes is not None and len(axes) != len(shape):
         sizes = f"{len(shape)} axes, of sizes {' x '.join(map(str, shape))}"
         raise OptionError(f"--axes {axes}: {path} has {sizes} ({letters})")
 
 
-def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, str]:
-    """Return the first plane of a file, its channel axis and, for a stack, which one it is."""
+def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, np.ndarray | None, str]:
+    """Return the first plane of a file, its channel axis, where it is picture, and its name."""
     places = list(iter_planes(image.data.shape, image.axes))
     place, colours = places[0]
     name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
-    return image.data[place], colours, name
+    valid = image.valid_at(place)
+    return image.data[place], colours, valid, name

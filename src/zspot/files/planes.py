@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zspot.api import Result, check_device, choose, run, versions
-from zspot.api.stacks import Index, Load, Neighbours
+from zspot.api.stacks import Index, Load, Neighbours, both
 from zspot.core.axes import PLANE, Place, index_of, iter_planes, place_of
 from zspot.core.errors import ImageError
 from zspot.core.plane import MAX_CHANNELS
@@ -119,9 +119,6 @@ class PlaneRunner:
             valid: np.ndarray | None,
             report: Report | None,
         ) -> Result:
-            mask = self.mask
-            if valid is not None:
-                mask = valid if mask is None else mask & valid
             return run(
                 plane,
                 recipe or options.method,
@@ -129,7 +126,7 @@ class PlaneRunner:
                 progress=report,
                 second=second,
                 after=None if firsts is None else firsts.get(self._series(index)),
-                mask=mask,
+                mask=both(self.mask, valid),
                 **options.common(self.nodata),
             )
 

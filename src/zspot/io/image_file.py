@@ -9,7 +9,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from zspot.core.axes import Place, channel_axis, without_colours
 from zspot.core.errors import FileError
+from zspot.core.plane import channels_first
+from zspot.core.valid import is_nodata
 from zspot.io.atomic import atomic_write
 from zspot.io.checks import first_line, one_kind_of_error
 
@@ -51,6 +54,17 @@ class ImageFile:
     def channel_axis(self) -> int | None:
         """Index of the S or C axis in `data`, or None."""
         return next((i for i, letter in enumerate(self.axes) if letter in "SC"), None)
+
+    def valid_at(self, place: Place) -> np.ndarray | None:
+        """Say where a plane is a picture, (H, W), as the file tells; None: everywhere."""
+        grey, nodata = without_colours(place, self.axes), self.metadata.get("nodata")
+        known = self.metadata.get("valid") if self.alpha is None else self.alpha > 0
+        valid = None if known is None else known[grey]
+        if nodata is None:
+            return valid
+        channels = channels_first(self.data[place], channel_axis(self.axes))
+        bad = np.asarray(is_nodata(channels, nodata).any(axis=0))
+        return ~bad if valid is None else valid & ~bad
 
     def replace(self, data: np.ndarray) -> "ImageFile":
         """Return the same file with other pixel values, whose shape and dtype must be the same."""

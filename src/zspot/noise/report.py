@@ -137,7 +137,13 @@ class NoiseReport:
         return bool(much and (steadily or (self.gain > 2 * self.gain_uncertainty).any()))
 
 
-def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> NoiseReport:
+def analyze_noise(
+    image: np.ndarray,
+    *,
+    channel_axis: int | None = None,
+    nodata: float | None = None,
+    mask: np.ndarray | None = None,
+) -> NoiseReport:
     """Measure the noise of one image without a clean copy.
 
     Parameters
@@ -146,6 +152,8 @@ def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> Nois
         Any real dtype and range; not modified. Shifting or scaling it shifts or scales the report.
     channel_axis : int or None
         The axis of 1 to 4 channels; None for a grey image.
+    nodata, mask
+        Which pixels carry no picture, as in `zspot.denoise`.
 
     Returns
     -------
@@ -171,7 +179,7 @@ def analyze_noise(image: np.ndarray, *, channel_axis: int | None = None) -> Nois
     """
     image = np.asarray(image)
     channels = channels_first(image, check_image(image, channel_axis))
-    picture, mended, share = _picture(channels)
+    picture, mended, share = _picture(channels, nodata=nodata, mask=mask)
     report = _measured(picture, mended)
     told = _told(mended, left_out=picture is not channels, outliers=share)
     return replace(report, notes=(*told, *report.notes))
@@ -183,9 +191,9 @@ def measure(channels: np.ndarray) -> NoiseReport:
     return _measured(picture, mended)
 
 
-def _picture(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def _picture(channels: np.ndarray, **known: Any) -> tuple[np.ndarray, np.ndarray, float]:
     """Return what of an image is picture, the same without outliers, and their share."""
-    valid = find_valid(channels)
+    valid = find_valid(channels, **known)
     picture = channels if valid.is_all or not valid.mask.any() else valid.filled(channels)
     mended, share, _ = without_impulses(picture)
     return picture, mended, share

@@ -38,8 +38,8 @@ def noise(
 
     if plot is not None:
         check_free(plot, overwrite)
-    plane, channel_axis, name = first_plane(read(source))
-    report = analyze_noise(plane, channel_axis=channel_axis)
+    plane, channel_axis, valid, name = first_plane(read(source))
+    report = analyze_noise(plane, channel_axis=channel_axis, mask=valid)
     if as_json:
         typer.echo(json.dumps(report.to_dict()))
     else:

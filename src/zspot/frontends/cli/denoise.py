@@ -323,27 +323,37 @@ def _preview(asked: Asked, window: str) -> None:
     """Denoise a part of the first plane and draw what became of it."""
     import numpy as np
 
-    from zspot.files.file import first_plane
+    from zspot.api.stacks import both
+    from zspot.files.file import check_count, first_plane
     from zspot.io import ImageFile, check_target, output_name, read, write
     from zspot.io.atomic import temporary_folder
 
     target = asked.target or output_name(asked.source, "-preview").with_suffix(".png")
     check_target(target, asked.overwrite)
-    plane, axis, _ = first_plane(read(asked.source, max_memory=asked.max_memory))
+    image = read(asked.source, max_memory=asked.max_memory)
+    check_count(asked.axes, asked.source, image.data.shape, image.axes)
+    plane, axis, valid, _ = first_plane(replace(image, axes=asked.axes or image.axes))
+    if asked.mask is not None:
+        valid = both(read(asked.mask, max_memory=asked.max_memory).data != 0, valid)
     values = plane[..., None] if axis is None else np.moveaxis(plane, axis, -1)
     try:
         x, y, width, height = map(int, window.split(","))
     except ValueError:
         x = y = width = height = -1
-    part = values[max(0, y) : y + height, max(0, x) : x + width]
+    cut = np.s_[max(0, y) : y + height, max(0, x) : x + width]
+    part = values[cut]
     if part.shape[:2] != (height, width) or part.size == 0:
         size = f"{values.shape[1]} x {values.shape[0]}"
         raise OptionError(f"--preview {window}: give X,Y,W,H, a part of the {size} pixels")
     with temporary_folder("zspot-pipe-") as folder:
-        source, made = folder / "part.npy", folder / "denoised.npy"
+        source, made, mask = (folder / f"{name}.npy" for name in ("part", "denoised", "mask"))
         pixels, axes = (part[..., 0], "YX") if axis is None else (part, "YXS")
         write(source, ImageFile(np.ascontiguousarray(pixels), axes))
-        _denoise_one(replace(asked, paths=[source, made], compare=target))
+        if valid is not None:
+            write(mask, ImageFile(valid[cut].astype(np.uint8), "YX"))
+        there = None if valid is None else mask
+        alone = replace(asked, paths=[source, made], compare=target, mask=there, axes=None)
+        _denoise_one(replace(alone, neighbours="0"))
 
 
 def _tell_result(

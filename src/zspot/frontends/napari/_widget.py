@@ -15,6 +15,7 @@ from napari.utils.notifications import show_error
 
 from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
 from zspot.api import DEFAULT_METHOD, Result
+from zspot.api.pictures import removed as difference
 from zspot.api.requests import MOST_NEIGHBOURS
 from zspot.core.axes import iter_planes
 from zspot.core.errors import RecipeError, ZspotError, error_in_words
@@ -220,7 +221,7 @@ class DenoiseWidget(widgets.Container):
             if name in self._viewer.layers:
                 self._viewer.layers.remove(self._viewer.layers[name])
             return
-        change = values.astype(np.float32) - out.astype(np.float32)
+        change = difference(values, out)
         if made.rgb:
             change = change[..., :3].mean(axis=-1)
         if name in self._viewer.layers:

@@ -14,6 +14,7 @@ from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import FileError, OptionError
 from zspot.core.progress import Progress, Report
 from zspot.files import Options, PlaneRunner
+from zspot.files.file import first_plane
 from zspot.frontends.job import Job
 from zspot.io import ImageFile, output_name, read, write
 from zspot.noise import NoiseReport, analyze_noise
@@ -57,8 +58,8 @@ class Session:
             image = read(source, max_pixels=self._max_pixels)
         except FileError as error:
             raise FileError(str(error).replace(str(source), path.name)) from None
-        place, axis = next(iter_planes(image.data.shape, image.axes))
-        self.noise = analyze_noise(image.data[place], channel_axis=axis)
+        plane, axis, valid, _ = first_plane(image)
+        self.noise = analyze_noise(plane, channel_axis=axis, mask=valid)
         self.image = image
         return image
 

@@ -43,7 +43,8 @@ def pictures(session: Session, number: int, strength: float, keep: float) -> str
     assert session.image is not None
     place, axis = session.places[number]
     plane = session.image.data[place]
-    scale = Scale(plane, axis)
+    valid = session.results[number].valid if session.results else session.image.valid_at(place)
+    scale = Scale(plane, axis, valid)
     picture = scale.picture(plane)
     kind = texts.kind_of(session.image, session.source.name)
     made, notes = {"before": picture}, {"before": kind}
