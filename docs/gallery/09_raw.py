@@ -6,8 +6,8 @@ A RAW file holds what the sensor counted: one colour for each pixel, in a mosaic
 with the white balance of the camera and denoises the developed picture. This needs the extra
 ``raw``.
 
-**The RAW file is simulated**, since none may be passed on with zspot: a photograph that
-scikit-image carries becomes the mosaic of a sensor in the dark, and is written as a small DNG.
+**The RAW file is simulated**, because no real one comes with zspot or the packages that it uses. A
+photograph of scikit-image becomes the mosaic of a sensor in the dark, written as a small DNG.
 """
 
 import tempfile

@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -16,6 +18,38 @@ from tests.docs_help import ROOT, folder
 from zspot import io
 
 __all__ = ["folder"]
+
+
+class Page(HTMLParser):
+    """The links of a built page, and the places in it that links can lead to."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.links: list[str] = []
+        self.places: set[str] = set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        named = {key: value for key, value in attrs if value}
+        self.places |= {named[key] for key in ("id", "name") if key in named}
+        self.links += [named[key] for key in ("href", "src") if key in named]
+
+
+def dead_links(site: Path) -> list[str]:
+    """Return the links inside of a built site that lead to no file, or to no place in a page."""
+    made = (path for path in site.rglob("*.html") if "_static" not in path.parts)
+    pages = {path.resolve(): Page(path) for path in made}
+    dead = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            place = unquote(parts.fragment) if target in pages else ""
+            if not target.exists() or (place and place not in pages[target].places):
+                dead.append(f"{path.relative_to(site.resolve())}: {link}")
+    return dead
 
 
 @pytest.fixture(scope="module")
@@ -94,4 +128,5 @@ def test_the_site_builds_without_warnings(tmp_path):
         [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "site" / "auto_gallery" / "images").parent.is_dir()
+    assert (tmp_path / "site" / "auto_gallery" / "10_benchmark.html").exists()
+    assert dead_links(tmp_path / "site") == []
