@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from PIL import Image, PngImagePlugin
 
 from tests.images import tiny
@@ -83,8 +84,11 @@ def files(tmp_path) -> Path:
 
 
 def command_line(files: Path, *options: str) -> bytes:
-    target = files / "cli.png"
+    """What the command line writes with all cores, as the page does for one visitor."""
+    target, before = files / "cli.png", torch.get_num_threads()
+    options = ("--threads", str(os.cpu_count()), *options)
     arguments = ["denoise", files / "noisy.png", target, "--recipe", files / "tiny.toml", *options]
     with pytest.raises(SystemExit):
         cli.main([str(a) for a in [*arguments, "--quiet"]])
+    torch.set_num_threads(before)
     return target.read_bytes()

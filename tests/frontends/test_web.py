@@ -111,7 +111,8 @@ def test_the_schema_names_every_parameter(client):
     schema = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(schema) == {"/denoise", "/noise"}
     names = [p["parameter_name"] for p in schema["/denoise"]["parameters"]]
-    assert names == ["file", "method", "effort", "seed", "strength", "keep_detail", "recipe"]
+    blend = ["strength", "keep_detail"]
+    assert names == ["file", "method", "effort", "seed", *blend, "recipe", "neighbours", "axes"]
     assert all(p["label"] for p in schema["/denoise"]["parameters"])
 
 
@@ -168,12 +169,14 @@ def test_a_call_with_values_of_a_wrong_type_is_one_line(url, files):
     meta = {"meta": {"_type": "gradio.FileData"}}
     image = {"path": uploaded(url, files / "noisy.png")[0], **meta}
     recipe = {"path": uploaded(url, files / "tiny.toml")[0], **meta}
-    good = [image, "auto", "fast", 0, 1, 0, recipe]
+    good = [image, "auto", "fast", 0, 1, 0, recipe, 0, ""]
     bad = [
         [], [image], ["/etc/passwd", *good[1:]], [3, *good[1:]], [{"path": 7}, *good[1:]],
         [image, ["a"], *good[2:]], [image, "auto", {"a": 1}, *good[3:]],
-        *([image, "auto", "fast", seed, 1, 0, None] for seed in (1e300, "abc", None, -1, [])),
-        *([*good[:4], share, 0, recipe] for share in ("x", None, [], 2)), [*good[:6], "x"],
+        *([image, "auto", "fast", seed, 1, 0, None, 0, ""] for seed in (1e300, "abc", None, -1)),
+        *([*good[:4], share, 0, recipe, 0, ""] for share in ("x", None, [], 2)),
+        [*good[:6], "x", 0, ""], *([*good[:7], beside, ""] for beside in (-1, "x", 99)),
+        *([*good[:7], 0, axes] for axes in ("YX", "K", 7)),
     ]  # fmt: skip
     for values in bad:
         said = called(url, *values)
@@ -208,7 +211,7 @@ def test_stopped_during_a_job_it_ends_in_peace(files, name):
 def sessions(tmp_path, monkeypatch):
     session = pytest.importorskip("zspot.frontends.web.session")
     monkeypatch.setattr(session, "IDLE_SECONDS", 2.0)
-    made = session.Sessions(tmp_path, 10**8, 1)
+    made = session.Sessions(tmp_path, 10**8)
     yield made
     made.close_all()
 
@@ -218,8 +221,8 @@ def test_uploads_go_with_their_last_visitor_and_nobody_else(tmp_path, files, ses
     first, second = sessions.get("first"), sessions.get("second")
     first.stays = second.stays = True
     for path in uploads:
-        first.open(path)
-    second.open(uploads[1])
+        first.open([path])
+    second.open([uploads[1]])
     first.prepare("auto", str(files / "tiny.toml"), "fast", 0)
     sessions.close("first")
     assert [path.exists() for path in uploads] == [False, True]
@@ -233,7 +236,7 @@ def test_who_left_without_a_word_is_forgotten_but_not_who_waits_or_looks(files, 
     looking, working, gone = (sessions.get(name) for name in ("looking", "working", "gone"))
     looking.stays = True
     working.stays = True  # until it works: a busy machine may take longer to start
-    working.open(files / "noisy.png")
+    working.open([files / "noisy.png"])
     working.prepare("auto", str(files / "endless.toml"), "fast", 0)
     news = working.run()
     next(news)
@@ -251,7 +254,7 @@ set -eu
 path=$(curl -sf -F "files=@$IMAGE" "$URL/gradio_api/upload" | sed 's/^\["//; s/"\]$//')
 file="{\"path\": \"$path\", \"meta\": {\"_type\": \"gradio.FileData\"}}"
 event=$(curl -sf -H "Content-Type: application/json" \
-  -d "{\"data\": [$file, \"auto\", \"fast\", 0, 1, 0, null]}" \
+  -d "{\"data\": [$file, \"auto\", \"fast\", 0, 1, 0, null, 0, \"\"]}" \
   "$URL/gradio_api/call/denoise" | sed 's/.*"event_id": *"//; s/".*//')
 curl -sfN "$URL/gradio_api/call/denoise/$event" > answer.txt
 result=$(grep '^data: ' answer.txt | tail -1 | sed 's/.*"url": *"//; s/".*//')

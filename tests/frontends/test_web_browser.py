@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
 import urllib.error
 import urllib.request
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import zspot
 from tests.waiting import CEILING, until
-from tests.web_help import command_line, files, url
+from tests.web_help import TINY, command_line, files, url
 from zspot.io import read
+from zspot.recipe import Recipe
 
 __all__ = ["files", "url"]
 
@@ -139,6 +143,60 @@ def test_upload_run_compare_strength_download(page, files):
     zero, noisy = read(target), read(files / "noisy.png")
     assert np.array_equal(zero.data, noisy.data)
     assert zero.metadata["resolution"] == noisy.metadata["resolution"]
+
+
+def test_several_files_one_after_another_into_a_zip(page, files):
+    for number, axis in ((2, 0), (3, 1)):
+        shutil.copy(files / "noisy.png", files / f"noisy{number}.png")
+        flipped = np.flip(np.asarray(Image.open(files / "noisy.png")), axis)
+        Image.fromarray(flipped).save(files / f"noisy{number}.png")
+    names = ["noisy.png", "noisy2.png", "noisy3.png"]
+    page.locator("#zs-file input[type=file]").set_input_files([files / n for n in names])
+    choose_recipe(page, files / "tiny.toml")
+    start(page)
+    page.locator(".zs-trust").wait_for()
+    before = shown(page)["under"]
+    page.get_by_label("Look at").click()
+    page.get_by_role("option", name="noisy2.png").click()
+    page.wait_for_function(f"document.querySelector('.zv-under').src != {before!r}")
+    page.locator(".zs-trust").wait_for()
+    page.get_by_label("number input for Strength").fill("0")
+    page.get_by_label("range slider for Strength").press("Home")
+    page.get_by_text("strength 0", exact=False).first.wait_for()
+    with page.expect_download() as got:
+        page.locator("#zs-download").click()
+    assert got.value.suggested_filename == "denoised.zip"
+    with zipfile.ZipFile(got.value.path()) as packed:
+        made = {n: np.asarray(Image.open(io.BytesIO(packed.read(n)))) for n in packed.namelist()}
+    assert sorted(made) == [n.replace(".png", "-denoised.png") for n in names]
+    own = {n: np.asarray(Image.open(files / n)) for n in names}
+    assert np.array_equal(made["noisy2-denoised.png"], own["noisy2.png"])
+    alone = np.asarray(Image.open(io.BytesIO(command_line(files))))
+    assert np.array_equal(made["noisy-denoised.png"], alone)
+    # a second run beside the first, and the recipe that ran
+    start(page)
+    page.locator("#zs-used").wait_for()
+    page.get_by_text("Earlier / after", exact=True).click()
+    page.get_by_text("of the run before; right").wait_for()
+    with page.expect_download() as got:
+        page.locator("#zs-used").click()
+    assert Recipe.load(Path(got.value.path())) == TINY
+
+
+def test_axes_and_neighbours_as_through_the_other_doors(page, files):
+    stack = np.random.default_rng(0).integers(0, 255, (32, 3, 40), dtype=np.uint8)
+    np.save(files / "odd.npy", stack)
+    upload(page, files / "odd.npy")
+    choose_recipe(page, files / "tiny.toml")
+    page.get_by_label("Axes").fill("YTX")
+    page.get_by_label("Neighbours").fill("1")
+    start(page)
+    page.locator(".zs-trust").wait_for()
+    assert page.locator("#zs-plane input[type=range]").get_attribute("max") == "3"
+    with page.expect_download() as got:
+        page.locator("#zs-download").click()
+    expected = zspot.denoise(stack, TINY, axes="YTX", neighbours=1)
+    assert np.array_equal(np.load(got.value.path()), expected)
 
 
 def test_cancel_stops_and_a_bad_file_is_told(page, files):

@@ -66,6 +66,11 @@ class Job(Generic[T]):
         return bool(ended) and isinstance(self._outcome.exception(), Cancelled)
 
     @property
+    def ended(self) -> bool:
+        """Whether the work has ended, in whatever way."""
+        return self._outcome.done()
+
+    @property
     def result(self) -> T:
         """What the work returned, once `run` has ended without an error."""
         return self._outcome.result()

@@ -35,11 +35,13 @@ def add(sessions: Sessions, jobs: int) -> None:
         strength = gr.Slider(0, 1, 1, label="Strength: 0 the input, 1 the full result")
         keep = gr.Slider(0, 1, 0, label="Keep detail: share of removed detail to put back")
         recipe = gr.File(label="Recipe (.toml) that replaces method and effort", type="filepath")
+        beside = gr.Number(0, label="Planes of a stack to each side that help", precision=0)
+        axes = gr.Textbox("", label="Letters of the axes, such as TZCYX; empty: as the file says")
         result = gr.File(label="Denoised file")
         report = gr.JSON(label="Report")
         button = gr.Button("API")
     handlers = Endpoint(sessions)
-    inputs = [file, method, effort, seed, strength, keep, recipe]
+    inputs = [file, method, effort, seed, strength, keep, recipe, beside, axes]
     click = partial(button.click, concurrency_limit=jobs, concurrency_id="denoise")
     click(handlers.denoise, inputs, [result, report], api_name="denoise", api_description=_DENOISE)
     click(handlers.noise, [file], [report], api_name="noise", api_description=_NOISE)
@@ -60,6 +62,8 @@ class Endpoint:
         strength: float,
         keep_detail: float,
         recipe: str | None,
+        neighbours: float,
+        axes: str,
         request: gr.Request,
     ) -> Iterator[tuple[Any, dict[str, Any]]]:
         """Denoise a file; see the description that the schema gives."""
@@ -68,12 +72,12 @@ class Endpoint:
             check_share("strength", strength)
             check_share("keep_detail", keep_detail)
             _open(session, file)
-            session.prepare(method, recipe, effort, seed)
+            session.prepare(method, recipe, effort, seed, int(neighbours), axes)
             for news in session.run():
                 done = news.done / news.total if news.total else 0.0
                 yield None, {"state": "running", "done": done, "left": left_in_words(news)}
             path = session.blend(strength, keep_detail)
-            known = texts.report_of(session.results[0], session.seconds)
+            known = texts.report_of(session.current)
         yield str(path), {"state": "done", **known}
 
     def noise(self, file: str, request: gr.Request) -> dict[str, Any]:
@@ -81,14 +85,14 @@ class Endpoint:
         with _one_line_errors():
             session = self._sessions.get(request.session_hash)
             _open(session, file)
-        assert session.noise is not None
-        return session.noise.to_dict()
+        return session.current.noise.to_dict()
 
 
 def _open(session: Session, file: str | None) -> None:
     if not file:
         raise FileError("no image file was given")
-    session.open(Path(file))
+    for wrong in session.open([Path(file)]):
+        raise FileError(wrong)
 
 
 @contextmanager

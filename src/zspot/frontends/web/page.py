@@ -15,7 +15,7 @@ from zspot.core.errors import FileError, ZspotError, error_in_words, one_line
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
 from zspot.frontends.web import endpoint, texts, views
-from zspot.frontends.web.session import Sessions
+from zspot.frontends.web.session import Opened, Session, Sessions
 from zspot.io import SUFFIXES
 
 _HERE = Path(__file__).parent
@@ -74,7 +74,8 @@ class Page:
         return blocks
 
     def _inputs(self) -> None:
-        self.file = _file("Noisy image", sorted(SUFFIXES - {".zarr"}), 150, "zs-file")
+        kinds = sorted(SUFFIXES - {".zarr"})
+        self.file = _file("Noisy images", kinds, 150, "zs-file", file_count="multiple")
         gr.Markdown(texts.KINDS)
         with gr.Row():
             self.tries = [
@@ -105,10 +106,16 @@ class Page:
             0, label="Neighbours", info="planes of a stack to each side that help a plane",
             precision=0, minimum=0, maximum=MOST_NEIGHBOURS,
         )  # fmt: skip
+        self.axes = gr.Textbox(
+            "", label="Axes", max_lines=1, info="such as TZCYX, where the file is wrong"
+        )
         label = "Recipe (.toml), instead of method and effort"
         self.recipe = _file(label, [".toml"], 100, "zs-recipe")
 
     def _outputs(self) -> None:
+        self.which = gr.Dropdown(
+            [("", 0)], value=0, label="Look at", visible=False, elem_id="zs-which"
+        )
         self.plane = gr.Slider(
             1, 2, 1, step=1, label="Plane of the stack", visible=False, elem_id="zs-plane"
         )
@@ -124,7 +131,11 @@ class Page:
                 self.keep = _share(
                     0, "Keep detail", "puts back edges and texture found in what was removed"
                 )
-            self.download = gr.DownloadButton("Download", variant="primary", elem_id="zs-download")
+            with gr.Row():
+                self.download = gr.DownloadButton(
+                    "Download", variant="primary", elem_id="zs-download"
+                )
+                self.used = gr.DownloadButton("Recipe that ran", elem_id="zs-used")
         self.trust = gr.HTML(elem_id="zs-trust")
         self.noise = gr.HTML(texts.EMPTY, elem_id="zs-noise")
 
@@ -132,49 +143,70 @@ class Page:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         at_once: dict[str, Any] = {"concurrency_limit": None, **quiet}
         newest: dict[str, Any] = {"trigger_mode": "always_last", **at_once}
-        opened = [self.alert, self.noise, self.viewer, self.start, self.after, self.trust]
-        opened += [self.status, self.plane]
+        seen = [self.noise, self.viewer, self.after, self.trust, self.plane, self.download]
+        seen += [self.strength, self.keep, self.used]
+        opened = [self.alert, self.start, self.status, self.which, *seen]
         self.file.change(self.open, [self.file], opened, queue=False, **quiet)
         for button, path in zip(self.tries, self.examples.values(), strict=True):
-            button.click(lambda path=path: str(path), None, self.file, queue=False, **quiet)
-        options = [self.method, self.effort, self.seed, self.recipe, self.beside]
+            button.click(lambda path=path: [str(path)], None, self.file, queue=False, **quiet)
+        options = [self.method, self.effort, self.seed, self.recipe, self.beside, self.axes]
         prepared = [self.alert, self.status, self.start, self.stop]
-        ran = [*prepared, self.viewer, self.trust, self.after, self.download]
-        ran += [self.strength, self.keep]
         self.start.click(self.prepare, options, prepared, queue=False, **quiet).success(
-            self.run, [self.plane], ran, concurrency_limit=self.jobs, concurrency_id="denoise",
-            **quiet,
+            self.run, None, [*prepared, *seen], concurrency_limit=self.jobs,
+            concurrency_id="denoise", **quiet,
         )  # fmt: skip
         self.stop.click(self.cancel, None, [self.status, self.stop], **at_once)
         at = [self.strength, self.keep, self.plane]
         for slider in (self.strength, self.keep):
-            slider.input(self.blend, at, [self.viewer, self.download], **newest)
-        self.plane.input(self.look, at, [self.viewer, self.trust], **newest)
+            slider.input(self.blend, at, [self.viewer, self.download, self.trust], **newest)
+        self.plane.input(self.look, [self.plane], [self.viewer, self.trust], **newest)
+        self.which.input(self.turn_to, [self.which], seen, **newest)
         blocks.load(self.come, None, None, queue=False, **quiet)
         blocks.unload(self.leave)
 
-    def open(self, path: str | None, request: gr.Request) -> Shown:
-        """Read a file and show what its noise is like."""
+    def open(self, paths: list[str] | None, request: gr.Request) -> Shown:
+        """Read files and show what the noise of the first is like."""
         session = self.sessions.get(request.session_hash)
-        hidden = gr.update(visible=False)
-        shown: Shown = dict.fromkeys((self.alert, self.viewer, self.trust, self.status), "")
-        shown |= {self.noise: texts.EMPTY, self.start: gr.update(interactive=False)}
-        shown |= {self.after: hidden, self.plane: hidden}
-        if path is None:
+        wrong = session.open([Path(path) for path in paths or ()])
+        if not paths:
             session.cancel()
-            session.clear()
-            return shown
-        try:
-            session.open(Path(path))
-        except ZspotError as error:
-            return shown | {self.alert: texts.alert(str(error))}
-        count = len(session.places)
-        return shown | {
-            self.noise: views.noise(session),
-            self.viewer: views.pictures(session, 0, 1, 0),
-            self.start: gr.update(interactive=True),
-            self.plane: gr.update(visible=count > 1, maximum=max(2, count), value=1),
+        names = [(one.path.name, number) for number, one in enumerate(session.files)]
+        return {
+            self.status: "",
+            self.alert: texts.alert("; ".join(wrong)),
+            self.start: gr.update(interactive=bool(names)),
+            self.which: gr.update(visible=len(names) > 1, choices=names or [("", 0)], value=0),
+            **self._seen(session),
         }
+
+    def turn_to(self, number: int, request: gr.Request) -> Shown:
+        """Show another of the files."""
+        session = self.sessions.get(request.session_hash)
+        session.at = min(int(number), max(0, len(session.files) - 1))
+        return self._seen(session)
+
+    def _seen(self, session: Session) -> Shown:
+        """Return what is shown of the file that is looked at."""
+        hidden = gr.update(visible=False)
+        if not session.files:
+            shown: Shown = {self.viewer: "", self.trust: "", self.noise: texts.EMPTY}
+            return shown | {self.after: hidden, self.plane: hidden}
+        one, count = session.current, len(session.current.places)
+        shown = {
+            self.noise: views.noise(one),
+            self.viewer: views.pictures(one, 0),
+            self.trust: texts.trust_panel(one.blended(0)) if one.results else "",
+            self.after: gr.update(visible=bool(one.results)),
+            self.plane: gr.update(visible=count > 1, maximum=max(2, count), value=1),
+            self.strength: one.strength,
+            self.keep: one.keep_detail,
+        }
+        if one.results:
+            shown |= {
+                self.download: _download(session.blend(one.strength, one.keep_detail)),
+                self.used: _used(one),
+            }
+        return shown
 
     def prepare(
         self,
@@ -183,48 +215,46 @@ class Page:
         seed: float,
         recipe: str | None,
         beside: float,
+        axes: str,
         request: gr.Request,
     ) -> Shown:
         """Set the run up; it may have to wait for a free core."""
         session = self.sessions.get(request.session_hash)
         try:
-            if session.image is None:
+            if not session.files:
                 raise FileError("choose an image first")
-            session.prepare(method, recipe, effort, seed or 0, int(beside or 0))
+            session.prepare(method, recipe, effort, seed or 0, int(beside or 0), axes.strip())
         except ZspotError as error:
             session.job = None
             return {self.alert: texts.alert(str(error)), self.status: ""}
         return self._running(True) | {self.status: texts.status(texts.WAITING, 0)}
 
-    def run(self, plane: int, request: gr.Request) -> Iterator[Shown]:
+    def run(self, request: gr.Request) -> Iterator[Shown]:
         """Denoise, telling the progress, and show the result."""
         session = self.sessions.get(request.session_hash)
-        if session.job is None or session.results:
+        if session.job is None or session.job.ended:
             return  # `prepare` refused
         yield {self.status: texts.status(texts.LOOKING, 0)}
         idle = self._running(False)
         try:
             for news in session.run():
-                yield {self.status: texts.progress(news)}
-            path = session.blend(1, 0)
+                yield {self.status: texts.progress(news, session.doing)}
+            shown = self._seen(session)
         except Cancelled:
-            yield idle | {self.status: texts.status(texts.CANCELLED)}
+            done = sum(bool(one.results) for one in session.files)
+            said = f"Cancelled: {done} of {len(session.files)} files are done."
+            words = said if done else texts.CANCELLED
+            yield idle | {self.status: texts.status(words)} | (self._seen(session) if done else {})
             return
         except Exception as error:
             if not isinstance(error, ZspotError):
                 logging.getLogger(__name__).exception("a run failed")
             yield idle | {self.status: "", self.alert: texts.alert(error_in_words(error))}
             return
-        number = int(plane) - 1
-        yield idle | {
-            self.status: texts.status(texts.summary(session.results[number], session.seconds)),
-            self.viewer: views.pictures(session, number, 1, 0),
-            self.trust: texts.trust_panel(session.results[number]),
-            self.after: gr.update(visible=True),
-            self.download: _download(path),
-            self.strength: 1,
-            self.keep: 0,
-        }
+        one = session.current
+        seconds = sum(each.seconds for each in session.files)
+        words = texts.summary(one.results[0], seconds)
+        yield idle | shown | {self.status: texts.status(words)}
 
     def _running(self, on: bool) -> Shown:
         start, stop = gr.update(interactive=not on), gr.update(interactive=on)
@@ -243,21 +273,19 @@ class Page:
     def blend(self, strength: float, keep: float, plane: int, request: gr.Request) -> Shown:
         """Show and write the result at another strength."""
         session = self.sessions.get(request.session_hash)
-        if not session.results:
+        if not session.files or not session.current.results:
             return gr.skip()
         path = session.blend(strength, keep)
-        pictures = views.pictures(session, int(plane) - 1, strength, keep)
-        return {self.viewer: pictures, self.download: _download(path)}
+        return {self.download: _download(path), **self.look(plane, request)}
 
-    def look(self, strength: float, keep: float, plane: int, request: gr.Request) -> Shown:
+    def look(self, plane: int, request: gr.Request) -> Shown:
         """Show another plane of a stack."""
         session = self.sessions.get(request.session_hash)
-        if session.image is None:
+        if not session.files:
             return gr.skip()
-        number = int(plane) - 1
-        results = session.results
-        trust = texts.trust_panel(results[number]) if results else ""
-        return {self.viewer: views.pictures(session, number, strength, keep), self.trust: trust}
+        one, number = session.current, int(plane) - 1
+        trust = texts.trust_panel(one.blended(number)) if one.results else ""
+        return {self.viewer: views.pictures(one, number), self.trust: trust}
 
     def come(self, request: gr.Request) -> None:
         """Keep what a visitor has open until `leave`, however long the page is looked at."""
@@ -268,8 +296,19 @@ class Page:
         self.sessions.close(request.session_hash)
 
 
-def _file(label: str, types: list[str], height: int, name: str) -> gr.File:
-    return gr.File(label=label, file_types=types, type="filepath", height=height, elem_id=name)
+def _file(label: str, types: list[str], height: int, name: str, **more: Any) -> gr.File:
+    kind: dict[str, Any] = {"type": "filepath", "elem_id": name, **more}
+    return gr.File(label=label, file_types=types, height=height, **kind)
+
+
+def _used(opened: Opened) -> Shown:
+    """Offer the recipe that ran, of the first plane."""
+    recipe = opened.results[0].recipe
+    if recipe is None:
+        return gr.update(visible=False)
+    path = opened.path.parent / "recipe.toml"
+    path.write_text(recipe.to_toml())
+    return gr.update(visible=True, value=str(path))
 
 
 def _share(value: float, label: str, info: str) -> gr.Slider:

@@ -92,8 +92,7 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     from zspot.frontends.web.guard import Guard, check_password
     from zspot.frontends.web.session import Sessions
 
-    share = max(1, (os.cpu_count() or 1) // settings.at_once)  # of the cores, for each image
-    sessions = Sessions(folder, settings.max_pixels, share)
+    sessions = Sessions(folder, settings.max_pixels)
     blocks = Page(sessions, _write_examples(folder / "examples"), settings.at_once).build()
     blocks.queue(max_size=settings.queue)
     try:
@@ -109,6 +108,7 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
             show_error=True,
             footer_links=["api"],
             ssr_mode=False,
+            favicon_path=Path(__file__).with_name("icon.svg"),
             pwa=False,
             mcp_server=False,
             enable_monitoring=False,

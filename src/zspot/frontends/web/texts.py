@@ -8,6 +8,7 @@ from zspot.algorithms import Method
 from zspot.api import Result
 from zspot.core.errors import plainly
 from zspot.core.progress import Progress, left_in_words, stage_in_words
+from zspot.frontends.web.session import Opened
 from zspot.io import ImageFile
 from zspot.noise import NoiseReport
 from zspot.noise.words import explain
@@ -69,10 +70,10 @@ def status(words: str, done: float | None = None) -> str:
     return bar + text
 
 
-def progress(news: Progress) -> str:
-    """Return bar and words of a run's progress."""
+def progress(news: Progress, which: str = "") -> str:
+    """Return bar and words of a run's progress; `which` file of several comes first."""
     share = news.done / news.total if news.total else 0.0
-    return status(f"{stage_in_words(news)}: {left_in_words(news)}", share)
+    return status(f"{which}{stage_in_words(news)}: {left_in_words(news)}", share)
 
 
 def noise_report(report: NoiseReport, correlation: Path, plane: str) -> str:
@@ -136,8 +137,9 @@ def kind_of(image: ImageFile, name: str) -> str:
     return ". ".join([words, *image.notes])
 
 
-def report_of(result: Result, seconds: float) -> dict[str, object]:
+def report_of(opened: Opened) -> dict[str, object]:
     """Return what is known about a run as plain values."""
+    result, seconds = opened.results[0], opened.seconds
     names = ("method", "reason", "seed", "device", "versions")
     known = {name: getattr(result, name) for name in names}
     recipe = result.recipe.to_dict() if result.recipe is not None else None

@@ -2,7 +2,7 @@
 const state = { view: "compare", zoom: "fit", split: 50, value: null, gain: 0, gamma: 1 };
 const find = (selector) => element.querySelector(selector);
 const NAMES = {
-  before: "The noisy image", after: "The denoised image",
+  before: "The noisy image", earlier: "The result of the run before", after: "The denoised image",
   residual: "What was removed, around grey", uncertainty: "Where the method wavers",
 };
 
@@ -19,7 +19,7 @@ function tallest() {
 
 function divide() {
   const stage = find(".zv-stage"), over = find(".zv-over"), line = find(".zv-line");
-  const comparing = state.view === "compare" && Boolean(state.value.after);
+  const comparing = ["compare", "earlier"].includes(state.view) && Boolean(state.value.after);
   over.hidden = !comparing;
   line.style.display = comparing ? "" : "none";
   find(".zv-split").style.display = comparing ? "" : "none";
@@ -55,14 +55,14 @@ function show() {
   if (under.getAttribute("src") !== value[first]) under.src = value[first];
   under.alt = NAMES[first];
   if (value.after && over.getAttribute("src") !== value.after) over.src = value.after;
-  over.alt = view === "compare" ? NAMES.after : "";
+  over.alt = ["compare", "earlier"].includes(view) ? NAMES.after : "";
   const times = scale();
   find(".zv-stage").style.height = `${Math.min(tallest(), value.height * times)}px`;
   canvas.style.width = `${value.width * times}px`;
   canvas.style.height = `${value.height * times}px`;
   canvas.classList.toggle("zv-sharp", times >= 1.5);
   find(".zv-note").textContent = value.notes[view] || "";
-  tone(["before", "after", "compare"].includes(view));
+  tone(["before", "after", "compare", "earlier"].includes(view));
   divide();
   if (!there) state.view = kept;
 }
