@@ -73,7 +73,7 @@ class WatchedFill(InrFill):
     @torch.no_grad()
     def _keep(self, step: int) -> None:
         if step in self._watched.at:
-            self._watched.kept[step] = self.inr.phase(*self._size, 0, None)[0].clone()
+            self._watched.kept[step] = self.inr.phase(self._size, 0, None)[0].clone()
 
 
 def inr_figure(options: Options) -> list[Path]:

@@ -108,7 +108,7 @@ WITH_NOISE = Recipe(
 
 def test_noise_keeps_its_strength_in_the_units_of_the_image():
     scale, offset, new_scale, new_offset = 3.0, (10.0, 20.0), 7.0, (-4.0, 25.0)
-    moved = sharing.in_units(WITH_NOISE, scale, offset, new_scale, new_offset)
+    moved = sharing.in_units(WITH_NOISE, (scale, offset), (new_scale, new_offset))
     signal = torch.linspace(0, 40, 50, dtype=torch.float64).expand(1, 2, 5, 50).clone()
     was, now = (torch.tensor(o, dtype=torch.float64)[:, None, None] for o in (offset, new_offset))
     before = NOISE.deviation((signal - was) / scale) * scale
@@ -117,10 +117,10 @@ def test_noise_keeps_its_strength_in_the_units_of_the_image():
     assert np.array(moved.finish.noise) * new_scale**2 == pytest.approx(
         np.array(WITH_NOISE.finish.noise) * scale**2, rel=1e-14
     )
-    back = sharing.in_units(moved, new_scale, new_offset, scale, offset)
+    back = sharing.in_units(moved, (new_scale, new_offset), (scale, offset))
     for name in ("variance", "slope", "floor"):
         assert getattr(back.target, name) == pytest.approx(getattr(NOISE, name), rel=1e-12)
-    assert sharing.in_units(WITH_NOISE, scale, offset, scale, offset) == WITH_NOISE
+    assert sharing.in_units(WITH_NOISE, (scale, offset), (scale, offset)) == WITH_NOISE
 
 
 def test_scaled_and_shifted_planes_give_scaled_and_shifted_results(clean):

@@ -34,11 +34,8 @@ def letters_of(image: Any, axes: str | None, channel_axis: int | None) -> str | 
     if axes is not None or isinstance(image, Tensor):
         return axes
     named = "".join(str(dim)[:1].upper() for dim in image.dims) if _is_xarray(image) else ""
-    if (
-        channel_axis is None
-        and {"Y", "X"} <= {*named} <= {*"TZCYX"}
-        and len({*named}) == len(named)
-    ):
+    known = {"Y", "X"} <= {*named} <= {*"TZCYX"} and len({*named}) == len(named)
+    if known and channel_axis is None:
         return named
     return letters_by_place(image.shape, channel_axis)
 
@@ -51,12 +48,11 @@ def denoise_foreign(image: Any, letters: str | None, denoise: Denoise, neighbour
     """
     if isinstance(image, Tensor):
         return _tensor(image, letters, denoise)
-    inner = image.data if _is_xarray(image) else image
-    lazy = _is_dask(inner)
-    out = (
-        _dask(inner, letters, denoise, neighbours) if lazy else denoise(np.asarray(inner), letters)
-    )
-    return image.copy(data=out) if _is_xarray(image) else out
+    if _is_xarray(image):
+        return image.copy(data=denoise_foreign(image.data, letters, denoise, neighbours))
+    if _is_dask(image):
+        return _dask(image, letters, denoise, neighbours)
+    return denoise(np.asarray(image), letters)
 
 
 def _is_dask(image: Any) -> bool:

@@ -39,12 +39,8 @@ def run(
     the bytes that the process may take, `start` weights that the same recipe learned on another
     plane, to start from.
 
-    Raises
-    ------
-    RecipeError
-        If the target needs a second plane and there is none, or the other way round.
-    MemoryLimitError
-        If it takes more than `memory`.
+    RecipeError: if the target needs a second plane and there is none, or the other way round.
+    MemoryLimitError: if it takes more than `memory`.
     """
     wants = recipe.target.needs_second
     require(not wants or second is not None, "target second needs a second noisy image: pass one")

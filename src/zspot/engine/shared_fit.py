@@ -8,6 +8,7 @@ from zspot.core.plane import Plane
 from zspot.engine.denoiser import Denoised, Weights
 from zspot.recipe import Recipe
 
+Units = tuple[float, Sequence[float]]  # scale of standardised intensities, offset of each channel
 Asked = tuple[str | Recipe, str | None]  # method or recipe and effort; a recipe has none
 
 SHARE = 0.25  # of the steps, which a plane learns on from the weights of another (docs/tuning.md)
@@ -63,7 +64,8 @@ def begin(fitted: Fitted | None, plane: Plane) -> Start:
     if fitted.varying != tuple(plane.varying.tolist()):
         return Start("other channels are constant than in the plane to start from: fitted afresh")
     offset = plane.offset[plane.varying]
-    whole = in_units(fitted.recipe, fitted.scale, fitted.offset, plane.scale, offset.tolist())
+    units = plane.scale, offset.tolist()
+    whole = in_units(fitted.recipe, (fitted.scale, fitted.offset), units)
     fit = whole.fit.shortened(SHARE, RATE)
     recipe = replace(whole, target=whole.target.shortened(SHARE), fit=fit) if fit.steps else whole
     reason = "takes the recipe chosen for another plane; nothing is learned"
@@ -91,15 +93,9 @@ def fitted_to(
     return Fitted(asked, shape, channel_axis, recipe, done.weights, plane.scale, offset, varying)
 
 
-def in_units(
-    recipe: Recipe,
-    scale: float,
-    offset: Sequence[float],
-    new_scale: float,
-    new_offset: Sequence[float],
-) -> Recipe:
-    """Return the recipe for standardised x of other `scale` * x + `offset` (of each channel)."""
-    ratio = scale / new_scale
-    moved = [(new - old) / scale for old, new in zip(offset, new_offset, strict=True)]
+def in_units(recipe: Recipe, old: Units, new: Units) -> Recipe:
+    """Return the recipe for intensities that are standardised with a `new` scale and offset."""
+    ratio = old[0] / new[0]
+    moved = [(b - a) / old[0] for a, b in zip(old[1], new[1], strict=True)]
     target = recipe.target.in_units(ratio, moved)
     return replace(recipe, target=target, finish=recipe.finish.in_units(ratio))

@@ -10,7 +10,7 @@ import numpy as np
 from zspot.api import DEFAULT_METHOD, Result
 from zspot.api.requests import lists
 from zspot.api.stacks import Index
-from zspot.core.axes import channel_axis, iter_planes
+from zspot.core.axes import iter_planes
 from zspot.core.errors import FileError, OptionError
 from zspot.core.progress import Report
 from zspot.files.options import Keywords, Options
@@ -49,8 +49,6 @@ def denoise_file(
     axes : str or None
         Names the axes of the source in place of what the file says: one letter each of TZC for
         time, z and channel, Q for another stack, YX for rows and columns, S for colours.
-    neighbours : int
-        As in `zspot.denoise`.
     overwrite : bool
         Replace an existing target; otherwise that is an error.
     progress : True or callable, optional
@@ -62,7 +60,7 @@ def denoise_file(
         `zspot.engine.shared_fit`.
     strength, keep_detail : float in [0, 1]
         As in `zspot.Result.blend`, for every plane; by default the full result is written.
-    method, effort, seed, device, max_memory, nodata, keep_outliers, dtype
+    method, effort, seed, device, max_memory, nodata, keep_outliers, dtype, neighbours
         As in `zspot.denoise`. Without `nodata`, what a TIFF says of itself (GDAL_NODATA) is taken;
         transparent pixels are left out too.
     mask : Path, optional
@@ -107,14 +105,8 @@ def _denoise_stack(stack: Stack, target: Path, planes: PlaneRunner, overwrite: b
         number = int(np.ravel_multi_index(index, leading))
         return stack.read(number), stack.valid(number)
 
-    planes.begin_stack(axes, stack.shape, load)
-    planes.count, planes.nodata = len(stack), stack.nodata
-    colours = channel_axis(stack.plane_axes)
-    done = (
-        planes(plane, colours, index, valid)
-        for index in np.ndindex(leading)
-        for plane, valid in [load(index)]
-    )
+    planes.nodata = stack.nodata
+    done = (planes.options.blend(one) for _, one in planes.each(axes, stack.shape, load))
     stack.write(target, done, overwrite=overwrite)
     return stack.notes + _hints(axes, stack.shape)
 

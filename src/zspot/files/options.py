@@ -83,9 +83,7 @@ class Options:
         """
         recipe = self.method if isinstance(self.method, Recipe) else None
         known = ("seed", "device", "axes", "threads", "share_fit")
-        later = {
-            name: getattr(self, name) for name in ("nodata", "keep_outliers", "dtype", "neighbours")
-        }
+        later = {n: getattr(self, n) for n in ("nodata", "keep_outliers", "dtype", "neighbours")}
         later["mask"] = None if self.mask is None else str(self.mask)
         return {
             "method": self.method if recipe is None else recipe.method,

@@ -50,9 +50,8 @@ class PlaneRunner:
                 f"{self._of} has {colours} colours: up to {MAX_CHANNELS} are denoised together; "
                 f"--axes {axes.replace('S', 'C')} denoises each channel alone"
             )
-        self._near = Neighbours(
-            self.options.neighbours, axes, shape, load, self.options.keep_outliers
-        )
+        asked = self.options
+        self._near = Neighbours(asked.neighbours, axes, shape, load, asked.keep_outliers)
         self._channel = "".join(letter for letter in axes if letter not in PLANE).find("C")
         if self._firsts is not None:
             self._firsts.clear()
@@ -82,23 +81,24 @@ class PlaneRunner:
         second: np.ndarray | None = None,
         valid: np.ndarray | None = None,
     ) -> Iterator[tuple[Place, Result]]:
-        """Denoise every plane of an array; yield where it is and its result.
-
-        `axes` has a letter for each axis, `second` the shape of `data`; `valid`, where there is
-        picture, that shape without colours (axis S).
-        """
+        """Denoise every plane of an array; `valid`, where there is picture, has no colours (S)."""
         grey = axes.replace("S", "")
 
         def load(index: Index) -> tuple[np.ndarray, np.ndarray | None]:
             there = None if valid is None else valid[place_of(index, grey)]
             return data[place_of(index, axes)], there
 
-        self.begin_stack(axes, data.shape, load)
-        places = list(iter_planes(data.shape, axes))
+        return self.each(axes, data.shape, load, second)
+
+    def each(
+        self, axes: str, shape: Sequence[int], load: Load, second: np.ndarray | None = None
+    ) -> Iterator[tuple[Place, Result]]:
+        """Denoise every plane of a stack that `load` gives; yield where it is and its result."""
+        self.begin_stack(axes, shape, load)
+        places = list(iter_planes(shape, axes))
         self.count = len(places)
         for place, channel_axis in places:
-            other = None if second is None else second[place]
-            index = index_of(place)
+            other, index = None if second is None else second[place], index_of(place)
             plane, there = load(index)
             yield place, self.run(plane, channel_axis, index, other, there)
 
@@ -114,16 +114,13 @@ class PlaneRunner:
         options, firsts = self.options, self._firsts
 
         def denoise(
-            plane: np.ndarray,
-            recipe: Recipe | None,
-            valid: np.ndarray | None,
-            report: Report | None,
+            plane: np.ndarray, recipe: Recipe | None, valid: np.ndarray | None, tell: Report | None
         ) -> Result:
             return run(
                 plane,
                 recipe or options.method,
                 channel_axis=channel_axis,
-                progress=report,
+                progress=tell,
                 second=second,
                 after=None if firsts is None else firsts.get(self._series(index)),
                 mask=both(self.mask, valid),
@@ -145,15 +142,9 @@ class PlaneRunner:
             firsts[self._series(index)] = replace(result, **slim)
         return result
 
-    def __call__(
-        self,
-        plane: np.ndarray,
-        channel_axis: int | None,
-        index: Index,
-        valid: np.ndarray | None = None,
-    ) -> np.ndarray:
+    def __call__(self, plane: np.ndarray, channel_axis: int | None, index: Index) -> np.ndarray:
         """Denoise the next plane and return as much of the result as is wanted."""
-        return self.options.blend(self.run(plane, channel_axis, index, valid=valid))
+        return self.options.blend(self.run(plane, channel_axis, index))
 
     def skip(self, count: int) -> None:
         """Count planes that an earlier run has done."""

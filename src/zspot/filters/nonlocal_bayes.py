@@ -14,14 +14,13 @@ from torch import Tensor
 
 from zspot.filters.groups import Frame, GroupNoise, bayes, ridge
 from zspot.filters.patch_noise import PatchNoise
-from zspot.filters.patches import match, overlap_add, patch_rows, reflect_pad, search_steps
+from zspot.filters.patches import Box, match, overlap_add, patch_rows, reflect_pad, search_steps
 
 TILE_FLOATS = 1 << 25  # of the table of distances of one tile: 128 MiB
 TILE_WIDTH = 2048  # reference patches of a tile lie on no more columns than this
 CHUNK_FLOATS = 1 << 23  # floats of one gathered batch of groups: 32 MiB
 
 Tell = Callable[[float], None]  # called with the share of the work that is done
-Box = tuple[slice, slice]  # rows and columns
 _ESTIMATORS = {"bayes": bayes, "ridge": ridge}
 
 
@@ -77,7 +76,7 @@ def nl_bayes(
     tell = tick or (lambda share: None)
     for number, step in enumerate(passes):
         local = GroupNoise.of(noise, frame, step.patch, step.split)
-        guide = _Filter(step, local).whole(image, guide, _part(tell, number, len(passes)))
+        guide = _filtered(image, guide, step, local, _part(tell, number, len(passes)))
     assert guide is not None
     return frame.outward(guide)
 
@@ -87,53 +86,50 @@ def _part(tell: Tell, number: int, count: int) -> Tell:
     return lambda share: tell((number + share) / count)
 
 
-@dataclass(frozen=True, eq=False)
-class _Filter:
-    """One pass with the noise that it is to remove."""
+def _filtered(
+    image: Tensor, pilot: Tensor | None, step: Pass, noise: GroupNoise, tell: Tell
+) -> Tensor:
+    """Filter all groups of (C, H, W) once; statistics come from the pilot if there is one."""
+    # Tile by tile, for memory; what groups say is added up, so that tiles have no borders.
+    height, width = image.shape[1:]
+    noisy = reflect_pad(image, step.patch, step.stride)
+    guide = None if pilot is None else reflect_pad(pilot, step.patch, step.stride)
+    tiles = _tiles(_places(noisy, step), step)
+    total = torch.zeros_like(noisy)
+    mass = noisy.new_zeros(len(image) if step.split else 1, *noisy.shape[1:])
+    for number, (near, references) in enumerate(tiles):
+        at = (slice(None), *near)
+        seen = None if guide is None else guide[at]
+        told = _part(tell, number, len(tiles))
+        added, weight = _tile(noisy[at], seen, references, step, noise, told)
+        total[at] += added
+        mass[at] += weight
+    return (total / mass)[:, :height, :width]
 
-    step: Pass
-    noise: GroupNoise
 
-    def whole(self, image: Tensor, pilot: Tensor | None, tell: Tell) -> Tensor:
-        """Filter all groups of (C, H, W) once; statistics come from the pilot if there is one."""
-        # Tile by tile, for memory; what groups say is added up, so that tiles have no borders.
-        step, (height, width) = self.step, image.shape[1:]
-        noisy = reflect_pad(image, step.patch, step.stride)
-        guide = None if pilot is None else reflect_pad(pilot, step.patch, step.stride)
-        tiles = _tiles(_places(noisy, step), step)
-        total = torch.zeros_like(noisy)
-        mass = noisy.new_zeros(len(image) if step.split else 1, *noisy.shape[1:])
-        for number, (near, references) in enumerate(tiles):
-            at = (slice(None), *near)
-            seen = None if guide is None else guide[at]
-            added, weight = self._tile(noisy[at], seen, references, _part(tell, number, len(tiles)))
-            total[at] += added
-            mass[at] += weight
-        return (total / mass)[:, :height, :width]
-
-    def _tile(
-        self, noisy: Tensor, pilot: Tensor | None, references: Box, tell: Tell
-    ) -> tuple[Tensor, Tensor]:
-        """Filter the groups whose reference patches start in a box; return sum and weights."""
-        step, parts = self.step, len(noisy) if self.step.split else 1
-        # Without a pilot: the first opponent channel has most of the signal, a part of the noise.
-        seen = pilot if pilot is not None else noisy[:1] if step.split else noisy
-        steps = search_steps(_places(noisy, step), step.reach, step.dense)
-        places = match(seen, step.patch, step.stride, steps, step.members, references)
-        rows = patch_rows(noisy, step.patch)
-        models = None if pilot is None else patch_rows(pilot, step.patch)
-        total, weight = torch.zeros_like(rows), rows.new_zeros(len(rows), parts)
-        chunks = places.split(max(1, CHUNK_FLOATS // (places.shape[1] * rows.shape[1])))
-        for number, at in enumerate(chunks):
-            group = _gather(rows, at, parts)
-            model = group if models is None else _gather(models, at, parts)
-            found, trust = _ESTIMATORS[step.estimator](group, model, self.noise, models is None)
-            found = (found * trust[..., None]).transpose(1, 2)
-            flat = at.reshape(-1)
-            total.index_add_(0, flat, found.reshape(-1, rows.shape[1]))
-            weight.index_add_(0, flat, trust.transpose(1, 2).reshape(-1, parts))
-            tell((number + 1) / len(chunks))
-        return overlap_add(total, weight, noisy.shape, step.patch)
+def _tile(
+    noisy: Tensor, pilot: Tensor | None, references: Box, step: Pass, noise: GroupNoise, tell: Tell
+) -> tuple[Tensor, Tensor]:
+    """Filter the groups whose reference patches start in a box; return sum and weights."""
+    parts = len(noisy) if step.split else 1
+    # Without a pilot: the first opponent channel has most of the signal, a part of the noise.
+    seen = pilot if pilot is not None else noisy[:1] if step.split else noisy
+    steps = search_steps(_places(noisy, step), step.reach, step.dense)
+    places = match(seen, step.patch, step.stride, steps, step.members, references)
+    rows = patch_rows(noisy, step.patch)
+    models = None if pilot is None else patch_rows(pilot, step.patch)
+    total, weight = torch.zeros_like(rows), rows.new_zeros(len(rows), parts)
+    chunks = places.split(max(1, CHUNK_FLOATS // (places.shape[1] * rows.shape[1])))
+    for number, at in enumerate(chunks):
+        group = _gather(rows, at, parts)
+        model = group if models is None else _gather(models, at, parts)
+        found, trust = _ESTIMATORS[step.estimator](group, model, noise, models is None)
+        found = (found * trust[..., None]).transpose(1, 2)
+        flat = at.reshape(-1)
+        total.index_add_(0, flat, found.reshape(-1, rows.shape[1]))
+        weight.index_add_(0, flat, trust.transpose(1, 2).reshape(-1, parts))
+        tell((number + 1) / len(chunks))
+    return overlap_add(total, weight, noisy.shape, step.patch)
 
 
 def _places(image: Tensor, step: Pass) -> tuple[int, int]:

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+Steps = list[tuple[int, int]]  # down and right
+Box = tuple[slice, slice]  # rows and columns
+WHOLE: Box = (slice(None), slice(None))
 OUTSIDE = 1e6  # value beyond the image: a patch that reaches there is never similar
 # Of the search across scales:
 _CANDIDATES = 1 << 14  # of the pooled image; a larger one is searched in longer steps
@@ -29,12 +32,7 @@ def reflect_index(index: Tensor, size: int) -> Tensor:
 
 
 def match(
-    guide: Tensor,
-    patch: int,
-    stride: int,
-    steps: list[tuple[int, int]],
-    members: int,
-    within: tuple[slice, slice] = (slice(None), slice(None)),
+    guide: Tensor, patch: int, stride: int, steps: Steps, members: int, within: Box = WHOLE
 ) -> Tensor:
     """Find up to `members` patches of (M, H, W) nearest to each reference patch, itself too.
 
@@ -54,7 +52,7 @@ def match(
 
 
 def _distances(
-    guide: Tensor, patch: int, stride: int, steps: list[tuple[int, int]], rows: Tensor, cols: Tensor
+    guide: Tensor, patch: int, stride: int, steps: Steps, rows: Tensor, cols: Tensor
 ) -> Tensor:
     """Return mean squared distances, (steps, R), of patches that start at rows and columns."""
     up, side = (max(abs(step[axis]) for step in steps) for axis in (0, 1))
@@ -73,7 +71,7 @@ def _distances(
     return table
 
 
-def search_steps(size: tuple[int, int], reach: int, dense: int) -> list[tuple[int, int]]:
+def search_steps(size: tuple[int, int], reach: int, dense: int) -> Steps:
     """List steps (down, right) to where patches are looked for; beyond `dense` every second one."""
     up, side = (min(reach, count - 1) for count in size)
     return [

@@ -58,9 +58,8 @@ def read(path: Path, limit: Limit) -> ImageFile:
 
 def refusal(image: ImageFile) -> str | None:
     """Say why DICOM cannot hold the image, or None."""
-    if "dicom" in image.metadata:
-        return None
-    return "DICOM is written from DICOM only, as it needs a patient and a study; write a .tif file"
+    why = "DICOM is written from DICOM only, as it needs a patient and a study; write a .tif file"
+    return None if "dicom" in image.metadata else why
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:

@@ -60,9 +60,8 @@ def read(path: Path, limit: Limit) -> ImageFile:
 
 def refusal(image: ImageFile) -> str | None:
     """Say why OpenEXR cannot hold the image, or None."""
-    if "exr" in image.metadata:
-        return None
-    return plain_refusal(image, "OpenEXR", _DTYPES, (1, 2, 3, 4))
+    own = "exr" in image.metadata
+    return None if own else plain_refusal(image, "OpenEXR", _DTYPES, (1, 2, 3, 4))
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:

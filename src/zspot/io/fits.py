@@ -76,16 +76,14 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     """Write the source around the new pixels, or the pixels alone, colours as planes."""
     from astropy.io import fits
 
-    own = image.metadata.get("fits")
+    data, own = image.data, image.metadata.get("fits")
     if own is None:
-        data = image.data
         if "S" in image.axes:
             data = np.moveaxis(data, image.axes.index("S"), -3)
         made = io.BytesIO()
         fits.PrimaryHDU(np.ascontiguousarray(data)).writeto(made)
         handle.write(made.getbuffer())
         return
-    data = image.data
     if own["shift"]:
         data = data.astype(np.int64) - own["shift"]
     handle.write(own["before"])

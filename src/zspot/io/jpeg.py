@@ -26,8 +26,7 @@ _DHT, _COUNTS = 0xC4, 17  # bytes of a Huffman table before its symbols
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = 0xC2
 _CODED = {0xC0, 0xC1, _PROGRESSIVE}
-# Markers without a length: padding, restarts, start, TEM.
-_BARE = {0x00, 0x01, *range(0xD0, 0xD9)}
+_BARE = {0x00, 0x01, *range(0xD0, 0xD9)}  # Markers without a length: padding, restarts, start, TEM.
 _SPARE, _MOST_SCANS = 16, 100  # bytes that no picture needs; scans, each of which takes its time
 
 refusal = partial(plain_refusal, name="JPEG", dtypes=("uint8",), samples=(1, 3), largest=65535)

@@ -113,11 +113,10 @@ class Level:
 
     def plane(self, index: tuple[int, ...], array: Any) -> np.ndarray:
         """Read the plane at an index of the axes that count planes."""
-        block = tuple(at // self.chunks[axis] for axis, at in zip(self.leading, index, strict=True))
-        inside = {
-            axis: at % self.chunks[axis] for axis, at in zip(self.leading, index, strict=True)
-        }
-        place = tuple(inside.get(axis, slice(None)) for axis in range(len(self.shape)))
+        at = dict(zip(self.leading, index, strict=True))
+        block = tuple(number // self.chunks[axis] for axis, number in at.items())
+        whole = slice(None)
+        place = tuple(at[axis] % n if axis in at else whole for axis, n in enumerate(self.chunks))
         return self.read(block, array)[place]
 
     def store(self, block: tuple[int, ...], array: Any, values: np.ndarray) -> None:

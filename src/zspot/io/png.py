@@ -29,8 +29,7 @@ _LAYOUT = frozenset((b"bKGD", b"sBIT"))
 # Rebuilt, or made needless, by writing.
 _REPLACED = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"hIST"))
 _XMP = b"XML:com.adobe.xmp"
-# A colour profile is at most a few megabytes; more is an attack.
-_LARGEST_PROFILE = 2**26
+_LARGEST_PROFILE = 2**26  # a colour profile is at most a few megabytes; more is an attack
 
 refusal = partial(plain_refusal, name="PNG", dtypes=("uint8", "uint16"), samples=(1, 2, 3, 4))
 

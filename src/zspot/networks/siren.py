@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 
 from zspot.core.rng import dropout
 
+Window = tuple[slice, slice]  # rows and columns
 PHASES = 4
 _ALL = (slice(None), slice(None))
 _BAND = 1 << 18  # pixels at a time where no gradient is needed: hundreds of numbers for each
@@ -23,14 +25,13 @@ class Siren(nn.Module):
         channels: int,
         generator: Generator,
         features: int,
-        layers: int,
         w0: float,
         bands: int,
         dropout: Sequence[float],
     ) -> None:
         super().__init__()
         self.w0, self.bands, self.dropout = w0, bands, tuple(dropout)
-        sizes = [2 * (1 + 2 * bands), *[features] * (layers - 1), channels]
+        sizes = [2 * (1 + 2 * bands), *[features] * len(dropout), channels]
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
         for index, (fan_in, fan_out) in enumerate(pairwise(sizes)):
@@ -43,15 +44,13 @@ class Siren(nn.Module):
 
     def phase(
         self,
-        height: int,
-        width: int,
+        size: Sequence[int],
         index: int,
         generator: Generator | None = None,
-        window: tuple[slice, slice] = _ALL,
+        window: Window = _ALL,
     ) -> Tensor:
         """Evaluate a window of a phase of the fine grid, (1, C, H, W): dropout by the generator."""
-        rows = self._lift(_fine_axis(height, index // 2, self.weights[0])[window[0]])
-        cols = self._lift(_fine_axis(width, index % 2, self.weights[0])[window[1]])
+        rows, cols = map(self._lifted, size, divmod(index, 2), window)
         if torch.is_grad_enabled():
             return self._evaluate(rows, cols, generator)
         bands = rows.split(max(1, _BAND // len(cols)))
@@ -73,16 +72,11 @@ class Siren(nn.Module):
         x = F.linear(x, self.weights[-1], self.biases[-1])
         return x.reshape(1, height, width, -1).permute(0, 3, 1, 2)
 
-    def _lift(self, axis: Tensor) -> Tensor:
-        """Gamma(p) of one coordinate axis, (n,) -> (n, features)."""
+    def _lifted(self, size: int, offset: int, part: slice) -> Tensor:
+        """Gamma(p) of a part of every second coordinate of 2 * size in [-1, 1], (n, features)."""
+        like: Any = {"dtype": self.weights[0].dtype, "device": self.weights[0].device}
+        axis = torch.linspace(-1, 1, 2 * size, **like)[offset::2][part, None]
         if not self.bands:
-            return axis[:, None]
-        octaves = 2.0 ** torch.arange(self.bands, dtype=axis.dtype, device=axis.device)
-        angles = math.pi * axis[:, None] * octaves
-        return torch.cat([axis[:, None], angles.sin(), angles.cos()], dim=1)
-
-
-def _fine_axis(size: int, offset: int, like: Tensor) -> Tensor:
-    """Every second coordinate in [-1, 1] of an axis with 2 * size points."""
-    fine = torch.linspace(-1, 1, 2 * size, dtype=like.dtype, device=like.device)
-    return fine[offset::2]
+            return axis
+        angles = math.pi * axis * 2.0 ** torch.arange(self.bands, **like)
+        return torch.cat([axis, angles.sin(), angles.cos()], dim=1)

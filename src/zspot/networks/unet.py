@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -52,9 +52,7 @@ class UNetModule(nn.Module):
         self.bottom = conv(w, w)
         self.decoder, self.exit = decoder(conv, w, channels)
 
-    def forward(
-        self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, generator: Generator | None = None, *_: Any) -> Tensor:
         """Map (N, C, H, W) to the same shape; sizes that the levels do not divide are extended."""
         height, width = x.shape[-2:]
         least = 2 * [self.dilation * 2**LEVELS]

@@ -6,10 +6,11 @@ import numpy as np
 
 from zspot.noise.blocks import FREQUENCY, GROUPS, MAX_LAG, Blocks, Spectra, lag_operator, measure
 
+Cut = tuple[int, float]  # lowest trusted frequency and ridge of `lag_operator`
 _CUT, _BOLD, _TIMID = (5, 0.05), (4, 0.03), (9, 0.1)
-"""Lowest trusted frequency and ridge of `lag_operator`, which extrapolates correlations to the low
-frequencies, where signal hides noise; and two others, whose distance is a part of its doubt."""
-_CROSS = (5, 0.01)  # the same of the correlation between channels
+"""It extrapolates correlations to low frequencies, where signal hides noise; the distance of the
+two others is a part of its doubt."""
+_CROSS = (5, 0.01)  # of the correlation between channels
 _DRAWS = 40  # bootstrap draws
 _EXCESS = 2.0  # times the fitted line: a bin of more variance than that counts as texture
 _CORRELATED = 0.1  # autocorrelation above which a lag belongs to the correlation length
@@ -120,9 +121,8 @@ def _with_texture(best: Estimate, doubt: Estimate, spectra: Spectra) -> Estimate
 
 def _noise_power(power: np.ndarray, spectra: Spectra, rest: float) -> np.ndarray:
     """Return the noise power (B, C) of trusted frequencies, `rest` times the growth removed."""
-    own, grown = (
-        np.stack([p[..., b].sum(axis=2) for b in _BANDS]) for p in np.einsum("kbccf->kbcf", power)
-    )
+    powers = np.einsum("kbccf->kbcf", power)
+    own, grown = (np.stack([p[..., b].sum(axis=2) for b in _BANDS]) for p in powers)
     own = np.maximum(own, 1e-12)
     growth = np.maximum(grown / own - 1, 0)  # what is common to all is left: stronger noise
     wide = (own[::2] + own[1::2], grown[::2] + grown[1::2])
@@ -134,11 +134,7 @@ def _noise_power(power: np.ndarray, spectra: Spectra, rest: float) -> np.ndarray
 
 
 def _solve(
-    spectra: Spectra,
-    power: np.ndarray,
-    black: np.ndarray,
-    cut: tuple[int, float],
-    rest: float = _REST,
+    spectra: Spectra, power: np.ndarray, black: np.ndarray, cut: Cut, rest: float = _REST
 ) -> Estimate:
     """Read an estimate off the mean power (2, B, C, C, 64) of the spectra."""
     total = _noise_power(power, spectra, rest)
@@ -166,13 +162,11 @@ def _solve(
     )
 
 
-def _shape(
-    spectra: Spectra, power: np.ndarray, total: np.ndarray, fitted: np.ndarray
-) -> np.ndarray:
+def _shape(spectra: Spectra, power: np.ndarray, total: np.ndarray, line: np.ndarray) -> np.ndarray:
     """Return the spectrum (C, C, 64) of noise of power 1; bins with much texture count little."""
     raw = _noise_power(power, spectra, 0.0)
     alive = np.quantile(total, 0.75, axis=0)[:, None]
-    excess = total.T / np.maximum(fitted, 0.1 * alive)
+    excess = total.T / np.maximum(line, 0.1 * alive)
     trust = spectra.weight * spectra.share / np.maximum(1, excess.mean(axis=0)) ** 4
     trust *= (total.T / (total.T + 0.1 * alive)).min(axis=0)  # JPEG leaves some bins no noise
     trust = trust * (total / raw).mean(axis=1) ** 4
@@ -205,8 +199,7 @@ def _envelope(x: np.ndarray, variance: np.ndarray, spectra: Spectra) -> np.ndarr
         above = np.maximum(variance - fit, 0) / np.maximum(fit, 1e-12)
         weight = base / (fit**2 + floor**2) / (1 + (above / 0.15) ** 2)
         weight /= weight.sum()
-        # Weighted least squares.
-        mx, my = weight @ x, weight @ variance
+        mx, my = weight @ x, weight @ variance  # weighted least squares
         spread = weight @ (x - mx) ** 2
         rise = weight @ ((x - mx) * (variance - my))
         slope = max(0.0, rise / spread) if spread > 1e-12 else 0.0

@@ -158,17 +158,14 @@ def analyze_noise(
     Returns
     -------
     NoiseReport
-        Deterministic. Needs about 64 x 64 pixels for useful uncertainties.
+        Deterministic. Needs about 64 x 64 pixels for useful uncertainties. Its notes tell a colour
+        mosaic, offsets of rows or columns, and what was left out or repaired: areas without picture
+        (NaN, bars, padding, labels), isolated outliers.
 
     Raises
     ------
     ImageError
         For other numbers of axes or channels, empty arrays and dtypes that are not real numbers.
-
-    Notes
-    -----
-    Areas without picture (NaN, bars, padding, labels) are left out and isolated outliers repaired.
-    The notes of the report say so, and tell a colour mosaic and offsets of rows or columns.
 
     References
     ----------

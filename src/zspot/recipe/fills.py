@@ -172,9 +172,7 @@ class Refill(Fill):
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         image = cross_scale_image(y, self.patch, self.stride)
-        return DrawnFill(
-            lambda y, hidden, windows: torch.cat([image[..., r, c] for r, c in windows])
-        )
+        return DrawnFill(lambda y, _, windows: torch.cat([image[..., r, c] for r, c in windows]))
 
 
 FILLS = {part.kind: part for part in (Inr, Constant, Neighbour, Code, Refill)}
@@ -221,7 +219,7 @@ class InrFill(RunningFill):
     def __init__(self, spec: Inr, y: Tensor, init: Generator, draws: Generator) -> None:
         self.spec = spec
         bands = spec.bands if spec.gamma else 0
-        inr = Siren(y.shape[1], init, spec.features, spec.layers, spec.w0, bands, spec.dropout)
+        inr = Siren(y.shape[1], init, spec.features, spec.w0, bands, spec.dropout)
         self.inr = inr.to(y.device)
         self._size = (y.shape[2], y.shape[3])
         self._draws = draws
@@ -230,20 +228,17 @@ class InrFill(RunningFill):
         self._adam = torch.optim.Adam(self.inr.parameters(), lr=spec.lr) if spec.trained else None
 
     def _phase(self, index: int, windows: Windows) -> Tensor:
-        def phases(*chosen: int) -> list[Tensor]:
-            return [
-                torch.cat([self.inr.phase(*self._size, i, self._draws, w) for w in windows])
-                for i in chosen
-            ]
-
+        phases = [
+            torch.cat([self.inr.phase(self._size, i, self._draws, w) for w in windows])
+            for i in (range(PHASES) if self.spec.mixed else [index])
+        ]
         if not self.spec.mixed:
-            return phases(index)[0]
-        colours = torch.stack(phases(*range(PHASES)), 2)  # (N, C, phase, H, W), cut across
-        return colours.flatten(1, 2).chunk(PHASES, 1)[index]
+            return phases[0]
+        # (N, C, phase, H, W), cut across
+        return torch.stack(phases, 2).flatten(1, 2).chunk(PHASES, 1)[index]
 
     def _random_phase(self, windows: Windows) -> Tensor:
-        index = int(torch.randint(PHASES, (1,), generator=self._phases))
-        return self._phase(index, windows)
+        return self._phase(int(torch.randint(PHASES, (1,), generator=self._phases)), windows)
 
     @torch.no_grad()
     def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:

@@ -76,14 +76,12 @@ class Stratified(Mask):
 
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         n, _, h, w = shape
-        box = self.box
+        box, device = self.box, generator.device
         rows, cols = -(-h // box), -(-w // box)
-        chosen = torch.randint(
-            box * box, (n, 1, rows, 1, cols, 1), generator=generator, device=generator.device
-        )
-        inside = torch.arange(box * box, device=generator.device).view(box, 1, box)
-        cells = chosen == inside
-        hidden = cells.reshape(n, 1, rows * box, cols * box)[..., :h, :w].expand(shape)
+        cells = (n, 1, rows, 1, cols, 1)
+        chosen = torch.randint(box * box, cells, generator=generator, device=device)
+        inside = torch.arange(box * box, device=device).view(box, 1, box)
+        hidden = (chosen == inside).reshape(n, 1, rows * box, cols * box)[..., :h, :w].expand(shape)
         return MaskMaps(hidden, hidden)
 
 

@@ -5,14 +5,8 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from zspot.algorithms.auto.thresholds import THRESHOLDS
+from zspot.noise import residual
 from zspot.noise.pca_level import white_level
-from zspot.noise.residual import (
-    channel_correlation,
-    detail_correlation,
-    neighbour_correlation,
-    neighbour_correlations,
-    unevenness,
-)
 from zspot.recipe import Recorrupted
 
 _BINS = 16  # of brightness, in which the variance is measured
@@ -87,30 +81,30 @@ class Evidence:
 
 def examine(noisy: Tensor, estimate: Tensor) -> Evidence:
     """Measure the noise on the residual of an estimate, both (C, H, W)."""
-    residual = noisy - estimate
-    lines = [_line(s, r) for s, r in zip(estimate, residual, strict=True)]
+    removed = noisy - estimate
+    lines = [_line(s, r) for s, r in zip(estimate, removed, strict=True)]
     variance, slope, floor = zip(*lines, strict=True)
     noise = Recorrupted(variance, slope, floor)
     deviation = noise.deviation(estimate)
     darkest_to_brightest = deviation.flatten(1).amax(1) / deviation.flatten(1).amin(1)
-    unit = residual / deviation
+    unit = removed / deviation
     found = Evidence(
-        correlation=neighbour_correlation(unit),
-        directed=tuple(neighbour_correlations(unit)),
-        between=channel_correlation(residual),
-        share=float(residual.square().mean() / noisy.square().mean()),
+        correlation=residual.neighbour_correlation(unit),
+        directed=tuple(residual.neighbour_correlations(unit)),
+        between=residual.channel_correlation(removed),
+        share=float(removed.square().mean() / noisy.square().mean()),
         spread=float(darkest_to_brightest.max()),
         noise=noise,
-        level=tuple(residual.square().mean((1, 2)).sqrt().tolist()),
+        level=tuple(removed.square().mean((1, 2)).sqrt().tolist()),
     )
     if found.is_faint:
-        structure = detail_correlation(noisy, estimate, estimate)
-        found = replace(found, unevenness=unevenness(noisy, estimate), structure=structure)
+        structure = residual.detail_correlation(noisy, estimate, estimate)
+        found = replace(found, unevenness=residual.unevenness(noisy, estimate), structure=structure)
     if found.strength < 1 or not (found.is_white and found.is_even):
         return found  # the level would not be used, and takes as long as a prediction
     level = white_level(noisy) or found.level
     measured = sum(value**2 for value in level) / len(level)
-    agreement = float(residual.square().mean()) / max(measured, _LEAST)
+    agreement = float(removed.square().mean()) / max(measured, _LEAST)
     return replace(found, level=level, agreement=agreement)
 
 

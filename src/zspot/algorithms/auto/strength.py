@@ -76,16 +76,13 @@ def _in_grey(parts: list[_Part]) -> Strength:
     """Ask whether what a strength removes goes on with the rest, else whether it is detail."""
     strong, weak = TIMES[0], TIMES[-1]
     goes_on = fmean(
-        likeness(part.pilot - part.estimate(weak), part.estimate(weak) - part.estimate(strong))
-        for part in parts
+        likeness(p.pilot - p.estimate(weak), p.estimate(weak) - p.estimate(strong)) for p in parts
     )
     if goes_on > 0:
         words = f"what that removes in addition goes on with the rest ({goes_on:+.2f})"
         return strong, words
     for times in TIMES:
-        follows = fmean(
-            detail_correlation(part.noisy, part.estimate(times), part.pilot) for part in parts
-        )
+        follows = fmean(detail_correlation(p.noisy, p.estimate(times), p.pilot) for p in parts)
         if follows <= THRESHOLDS.no_detail:
             words = f"correlates by {follows:.2f} with the detail of the picture"
             return times, f"what is removed then {words}"

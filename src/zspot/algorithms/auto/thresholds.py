@@ -14,8 +14,7 @@ class Thresholds:
     white: tuple[float, float] = (-0.15, 0.03)
     # Mean correlation down and across from which noise, faint or not, may be a camera's.
     white_faint: float = 0.15
-    # Correlation between channels below which noise is white.
-    between: float = 0.15
+    between: float = 0.15  # correlation between channels below which noise is white
     # Largest over smallest deviation of the noise between dark and bright areas up to which it is
     # of one strength.
     even: float = 1.5
@@ -43,8 +42,7 @@ class Thresholds:
     removed_white: float = 0.4
     # Share of it that a better estimate removes in addition, not along detail, and in any case.
     more: tuple[float, float] = (0.035, 0.25)
-    # Correlation with detail up to which it does not.
-    follows: float = 0.35
+    follows: float = 0.35  # correlation with detail up to which it does not
     # Difference in correlation of neighbours up to which two noises are the same.
     finer: float = 0.3
     # What learning on must remove, over what the first estimate removes: less kept noise.

@@ -15,8 +15,7 @@ SHORT, LONG, IFD, LONG8 = 3, 4, 13, 16
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
 TOO_LARGE = "a TIFF file ends at 4 GB; convert the source to BigTIFF first"
-# More tags than this in one directory is damage, not data.
-_MOST_TAGS = 4096
+_MOST_TAGS = 4096  # more in one directory is damage, not data
 
 
 @dataclass(frozen=True)

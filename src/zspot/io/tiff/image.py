@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
 import numpy as np
-import tifffile
+from tifffile import TiffFile, TiffWriter
 
 from zspot.core.errors import FileError
 from zspot.io.checks import DENSEST, Limit, check_pixel_type, check_zeros, damaged
@@ -68,7 +68,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
     return ImageFile(data, axes, alpha, "tiff", metadata, path, tuple(dict.fromkeys(notes)))
 
 
-def _metadata(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
+def _metadata(tif: TiffFile, series: Any) -> dict[str, Any]:
     tags = series.keyframe.tags
     found: dict[str, Any] = {
         "icc": tags.valueof(ICC),
@@ -101,7 +101,7 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     samples = data.shape[-1]
     data = data[..., 0] if samples == 1 else data
     big = data.nbytes > _CLASSIC_LIMIT
-    with tifffile.TiffWriter(handle, bigtiff=big, byteorder=order, ome=False) as writer:
+    with TiffWriter(handle, bigtiff=big, byteorder=order, ome=False) as writer:
         writer.write(data, metadata=None, software=False, **_options(image, samples))
     if exif and not big:
         attach_exif(handle, exif)
@@ -152,7 +152,7 @@ def _pages_are_planes(series: Any) -> bool:
 class TiffStack(Stack):
     """The first series of an open TIFF file, which `close` closes."""
 
-    def __init__(self, path: Path, tif: tifffile.TiffFile, notes: list[str], limit: Limit) -> None:
+    def __init__(self, path: Path, tif: TiffFile, notes: list[str], limit: Limit) -> None:
         series = tif.series[0]
         key = series.keyframe
         self.path, self._tif, self._key = path, tif, key
@@ -177,7 +177,7 @@ class TiffStack(Stack):
 
     def valid(self, number: int) -> np.ndarray | None:
         """Return where a plane is not transparent, if it has transparency."""
-        alpha = self._parts(number)[1] if self._has_alpha else None
+        alpha = self._alpha(number)
         return None if alpha is None else alpha > 0
 
     def _decoded(self, number: int) -> tuple[np.ndarray, np.ndarray | None, str]:
@@ -199,12 +199,14 @@ class TiffStack(Stack):
         return split(plane, self._key.axes, self._key)
 
     def _write(self, handle: BinaryIO, planes: Iterator[np.ndarray]) -> None:
-        joined = (self._joined(number, plane) for number, plane in enumerate(planes))
+        joined = (
+            join(plane, self.plane_axes, self._alpha(number), self._key.axes)
+            for number, plane in enumerate(planes)
+        )
         rewrite(handle, self._layout, pieces_of(self._tif.filehandle, self._layout), joined)
 
-    def _joined(self, number: int, plane: np.ndarray) -> np.ndarray:
-        alpha = self._parts(number)[1] if self._has_alpha else None
-        return join(plane, self.plane_axes, alpha, self._key.axes)
+    def _alpha(self, number: int) -> np.ndarray | None:
+        return self._parts(number)[1] if self._has_alpha else None
 
     def close(self) -> None:
         """Close the file."""
@@ -212,10 +214,10 @@ class TiffStack(Stack):
         self._tif.close()
 
 
-def _opened(path: Path) -> tuple[tifffile.TiffFile, list[str]]:
+def _opened(path: Path) -> tuple[TiffFile, list[str]]:
     """Open a file without what its metadata may name beside it; note what is left out."""
     pages, cut = check_chain(path)
-    tif = tifffile.TiffFile(path, is_mmstack=False, is_ndtiff=False)
+    tif = TiffFile(path, is_mmstack=False, is_ndtiff=False)
     try:
         reason = _misfit(tif.ome_metadata, pages, path) if tif.is_ome else None
         if reason:
@@ -261,9 +263,7 @@ def _misfit(xml: str | None, pages: int, path: Path) -> str | None:
     return f"lists more than the {pages} planes of the file: its axes are not used"
 
 
-def check(
-    path: Path, tif: tifffile.TiffFile, series: Any, shape: tuple[int, ...], limit: Limit
-) -> None:
+def check(path: Path, tif: TiffFile, series: Any, shape: tuple[int, ...], limit: Limit) -> None:
     """Refuse what cannot be decoded into `shape` or written back, before decoding it."""
     key = series.keyframe
     photometric, compression = int(key.photometric), int(key.compression)
@@ -286,7 +286,7 @@ def check(
         raise FileError(f"{path} {reason}")
 
 
-def check_parts(path: Path, tif: tifffile.TiffFile, page: Any, key: Any) -> list[str]:
+def check_parts(path: Path, tif: TiffFile, page: Any, key: Any) -> list[str]:
     """Refuse torn strips or tiles, or note them, where a decoder would make up the rest."""
     notes: list[str] = []
     jpeg, tables = int(key.compression) in _JPEG, key.jpegtables or b""
@@ -343,7 +343,7 @@ def nodata_of(page: Any) -> float | None:
         return None
 
 
-def other_notes(tif: tifffile.TiffFile, series: Any) -> list[str]:
+def other_notes(tif: TiffFile, series: Any) -> list[str]:
     """Say what else the file holds."""
     notes = []
     if len(series.levels) > 1:

@@ -34,8 +34,7 @@ _ENCODERS: dict[int, Callable[[bytes], Any]] = {
 _INTEGERS = {1: "B", SHORT: "H", LONG: "I", IFD: "I", LONG8: "Q"}
 _BLOCK = 2**24  # bytes copied at once
 _OFFSETS, _COUNTS = (324, 273), (325, 279)  # of tiles, of strips
-# Gaps tried before the fullest one is given up; more would only save a few bytes.
-_TRIED = 8
+_TRIED = 8  # gaps, before the fullest one is given up; more would only save a few bytes
 # JPEG tables and YCbCr sampling: wrong once the pixels are no longer coded as JPEG.
 _JPEG_TAGS = (347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 530, 531, 532)
 
