@@ -1,6 +1,7 @@
 """Patches: padding, search for similar ones, across scales too, cutting out, putting back."""
 
 import math
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -74,12 +75,8 @@ def _distances(
 def search_steps(size: tuple[int, int], reach: int, dense: int) -> Steps:
     """List steps (down, right) to where patches are looked for; beyond `dense` every second one."""
     up, side = (min(reach, count - 1) for count in size)
-    return [
-        (dy, dx)
-        for dy in range(-up, up + 1)
-        for dx in range(-side, side + 1)
-        if max(abs(dy), abs(dx)) <= dense or (dy % 2 == 0 and dx % 2 == 0)
-    ]
+    steps = product(range(-up, up + 1), range(-side, side + 1))
+    return [(y, x) for y, x in steps if max(abs(y), abs(x)) <= dense or y % 2 == x % 2 == 0]
 
 
 def patch_rows(image: Tensor, patch: int, stride: int = 1) -> Tensor:

@@ -53,8 +53,7 @@ class BioStack(Stack):
         check_pixel_type(path, self.dtype)
         limit.check(path, self.shape[-len(self.plane_axes) :], self.dtype.itemsize)
         self.notes = ("The file is written as OME-TIFF with pixel sizes and channel names.",)
-        scenes = len(self._image.scenes)
-        if scenes > 1:
+        if (scenes := len(self._image.scenes)) > 1:
             self.notes += (f"Only the first of {scenes} scenes is denoised and written.",)
 
     def _read(self, number: int) -> np.ndarray:
@@ -63,15 +62,10 @@ class BioStack(Stack):
         return np.ascontiguousarray(plane.compute(scheduler="synchronous"))
 
     def _write(self, handle: BinaryIO, planes: Iterator[np.ndarray]) -> None:
+        form: Any = {"shape": self.shape, "dtype": self.dtype, "compression": "zlib"}
+        form["photometric"] = "rgb" if self.plane_axes == "YXS" else "minisblack"
         with tifffile.TiffWriter(handle, bigtiff=True, ome=True) as writer:
-            writer.write(
-                planes,
-                shape=self.shape,
-                dtype=self.dtype,
-                photometric="rgb" if self.plane_axes == "YXS" else "minisblack",
-                compression="zlib",
-                metadata=self._metadata(),
-            )
+            writer.write(planes, **form, metadata=self._metadata())
 
     def _metadata(self) -> dict[str, Any]:
         with self.path.open("rb") as handle:
@@ -82,8 +76,7 @@ class BioStack(Stack):
         found: dict[str, Any] = {"axes": self.axes, "UUID": identifier}
         sizes = self._image.physical_pixel_sizes
         for letter in "XYZ":
-            size = getattr(sizes, letter)
-            if size:
+            if size := getattr(sizes, letter):
                 found |= {f"PhysicalSize{letter}": float(size), f"PhysicalSize{letter}Unit": "µm"}
         names = [str(name) for name in self._image.channel_names or ()]
         if len(names) == self.shape[1]:
