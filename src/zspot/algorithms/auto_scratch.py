@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from zspot.algorithms import refill
+from zspot.algorithms.auto import thresholds
 from zspot.algorithms.auto.choice import MEAN_WINDOW, MEDIAN_WINDOW
-from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.engine import Denoised, Denoiser, run
 from zspot.noise.pca_level import white_level
 from zspot.noise.whitening import Measured
@@ -48,7 +48,6 @@ def make(effort: str) -> Denoiser:
 
 
 def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
-    """Denoise a standardised plane (C, H, W)."""
     found = Measured.of(plane)
     level = None if found.grows else white_level(plane)
     if found.is_white and level is not None and min(level) > 0:
@@ -58,7 +57,7 @@ def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
         recipe = closed_form(centre="mean", window=MEAN_WINDOW)
         why = f"the noise is white and grows with the brightness; made even, {_PATCHES}"
     elif len(plane) == 1 and found.is_certain:
-        scales = 2 if found.lag_one > THRESHOLDS.coarse else 1
+        scales = 2 if found.lag_one > thresholds.COARSE else 1
         recipe = closed_form(centre="mean", window=MEAN_WINDOW, scales=scales)
         sizes = ", at two sizes" if scales == 2 else ""
         why = f"the noise is well measured, so {_PATCHES}{sizes}"

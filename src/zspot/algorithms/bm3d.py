@@ -56,7 +56,6 @@ def _denoise(
 
 
 def _levels(plane: Tensor) -> tuple[float, ...]:
-    """Return the level of each channel's noise."""
     level = white_level(plane)
     if level is None:
         removed = plane - run(pretrained_estimate("fast"), plane).mean

@@ -64,12 +64,9 @@ def check_letters(letters: str, shape: Sequence[int] | None = None) -> None:
 def letters_by_place(shape: Sequence[int], channel_axis: int | None) -> str:
     """Name the axes of an array: the last two but channels are a plane's, others count planes."""
     ndim = len(shape)
-    needed = 2 if channel_axis is None else 3
-    if ndim < needed:
-        raise ImageError(
-            f"image has {ndim} axes (shape {tuple(shape)}): {needed} are needed"
-            + (" with channel_axis" if channel_axis is not None else "")
-        )
+    needed = "2 are needed" if channel_axis is None else "3 are needed with channel_axis"
+    if ndim < int(needed[0]):
+        raise ImageError(f"image has {ndim} axes (shape {tuple(shape)}): {needed}")
     if channel_axis is None:
         return "Q" * (ndim - 2) + "YX"
     if not -ndim <= channel_axis < ndim:

@@ -22,13 +22,10 @@ class Fitted:
     asked: Asked  # the method or recipe and the effort that were asked for
     shape: tuple[int, ...]  # of the image
     channel_axis: int | None  # counted from the front
-    # What ran, with all the steps of a fit from the start, in the plane's standardised intensities
-    recipe: Recipe
-    # Of the network and of an INR, on the CPU; None where nothing was learned
-    weights: Weights | None = field(repr=False)
+    recipe: Recipe  # that ran, with all steps of a fit from the start, for the plane's intensities
+    weights: Weights | None = field(repr=False)  # None where nothing was learned
     scale: float  # intensities of the image for one standardised intensity
-    # Intensity of the image at the standardised intensity 0, of each channel that varies
-    offset: tuple[float, ...]
+    offset: tuple[float, ...]  # those at the standardised intensity 0, of the channels that vary
     varying: tuple[bool, ...]  # which channels are not constant
 
 

@@ -28,8 +28,7 @@ _NOTHING = 1e-5  # of the power of the image: noise too weak for float32 to solv
 
 def independent(variances: tuple[float, ...]) -> tuple[float, ...]:
     """Return `Finish.noise` for channels whose noise is independent, of these variances."""
-    count = len(variances)
-    return tuple(variances[i] if i == j else 0.0 for i in range(count) for j in range(count))
+    return tuple(torch.tensor(variances, dtype=torch.float64).diag().flatten().tolist())
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import torch
 
+from zspot.algorithms.auto import thresholds
 from zspot.algorithms.auto.crops import is_large
 from zspot.algorithms.auto.evidence import Evidence
 from zspot.algorithms.auto.strength import TIMES
-from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Prior, Recipe, Recorrupted
 from zspot.recipe.postprocess import independent
 
@@ -105,7 +105,6 @@ def made_white(channels: int, effort: str, follows: bool) -> Recipe:
 
 
 def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
-    """Return the recipe for correlated noise."""
     recipe = pretrained_estimate(effort)
     if not evidence.is_of_camera:
         finish = _guided(effort, channels, removed=1.0, follows=not evidence.is_even)
@@ -119,7 +118,7 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
         window=MEDIAN_WINDOW if channels > 1 else MEAN_WINDOW,
         shift=1.0 if channels == 1 or evidence.is_weak else 0.5,
         strength=round(evidence.strength, 3),
-        scales=2 if channels == 1 and evidence.correlation > THRESHOLDS.coarse else 1,
+        scales=2 if channels == 1 and evidence.correlation > thresholds.COARSE else 1,
     )
     if channels == 1 or evidence.is_weak:
         recipe = replace(recipe, predict=replace(recipe.predict, phases=2))
@@ -127,13 +126,11 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
 
 
 def _for_uneven(channels: int, effort: str) -> Recipe:
-    """Return the recipe for white noise of changing strength."""
     finish = _guided(effort, channels, removed=UNEVEN_TIMES, follows=True)
     return replace(pretrained_estimate(effort), finish=finish)
 
 
 def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
-    """Return the recipe for white noise of one strength."""
     channels, height, width = shape
     variance = tuple(level**2 for level in evidence.level)
     noise = independent(variance)

@@ -6,12 +6,12 @@ from typing import Any
 
 from torch import Tensor
 
+from zspot.algorithms.auto import thresholds
 from zspot.algorithms.auto.choice import Choice, choose, made_white, pretrained_estimate
 from zspot.algorithms.auto.crops import samples, spread
 from zspot.algorithms.auto.evidence import examine
 from zspot.algorithms.auto.explain import reason
 from zspot.algorithms.auto.strength import SIDES, how_strong
-from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.core.progress import Report, looking
 from zspot.engine import Denoised, run
 from zspot.noise.residual import detail_correlation, neighbour_correlation
@@ -38,7 +38,7 @@ class Auto:
         done = run(choice.recipe, plane, report=report, **more)
         first = choice.evidence.share * plane.square().mean()
         removed = (plane - done.mean).square().mean()
-        if choice.recipe.fit.steps and removed < THRESHOLDS.kept * first:
+        if choice.recipe.fit.steps and removed < thresholds.KEPT * first:
             choice = replace(choose(choice.evidence, plane.shape, "fast"), found=_KEPT)
             done = run(choice.recipe, plane, report=report, **more)
         return replace(done.explained(reason(choice)), timings={"look": looked, **done.timings})
@@ -50,8 +50,8 @@ class Auto:
         choice = choose(evidence, plane.shape, self.effort)
         noise = Measured.of(samples(plane, _MEASURED)[0])
         share = float((sample - first.mean).square().mean()) / max(noise.variance, _LEAST)
-        few, many = THRESHOLDS.removed
-        camera = len(plane) > 1 and evidence.correlation > THRESHOLDS.camera[1]
+        few, many = thresholds.REMOVED
+        camera = len(plane) > 1 and evidence.correlation > thresholds.CAMERA[1]
         certain = noise.is_certain and noise.is_of_photons
         if certain and choice.route in ("uneven", "correlated"):
             choice = choice.stabilised(len(plane))
@@ -61,7 +61,7 @@ class Auto:
             else:
                 side = SIDES[self.effort]
                 choice = choice.after(*how_strong(choice.recipe, plane, side, report))
-        few = THRESHOLDS.removed_white if evidence.is_white else few
+        few = thresholds.REMOVED_WHITE if evidence.is_white else few
         if noise.is_certain and share <= few and not (camera and choice.times):
             choice = _unknown_noise(choice, plane, noise, report)
         return choice
@@ -80,11 +80,11 @@ def _unknown_noise(choice: Choice, plane: Tensor, noise: Measured, report: Repor
     more = run(usual.recipe, part, report=report).mean - other
     share = float(more.square().mean()) / noise.variance
     follows = detail_correlation(other + more, other, other)
-    bound, sure = THRESHOLDS.more
+    bound, sure = thresholds.MORE
     finer = noise.lag_one - neighbour_correlation(more / more.std().clamp(min=1e-9))
-    if choice.evidence.is_white and finer < -THRESHOLDS.finer / 2:
+    if choice.evidence.is_white and finer < -thresholds.FINER / 2:
         return choice  # white noise is not as coarse: that is texture
-    if share < bound or finer > THRESHOLDS.finer or (share < sure and follows > THRESHOLDS.follows):
+    if share < bound or finer > thresholds.FINER or (share < sure and follows > thresholds.FOLLOWS):
         return choice
     why = f"what that removes in addition is {share:.0%} of the noise that is measured"
     recipe = made_white(len(plane), choice.effort, noise.grows)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from zspot.algorithms.auto.thresholds import THRESHOLDS
+from zspot.algorithms.auto import thresholds
 from zspot.noise import residual
 from zspot.noise.pca_level import white_level
 from zspot.recipe import Recorrupted
@@ -33,19 +33,19 @@ class Evidence:
     @property
     def is_faint(self) -> bool:
         """Whether the residual may be texture as well as noise."""
-        return self.share < THRESHOLDS.faint
+        return self.share < thresholds.FAINT
 
     @property
     def is_weak(self) -> bool:
         """Whether there is little noise, as in good light."""
-        return self.share < THRESHOLDS.weak
+        return self.share < thresholds.WEAK
 
     @property
     def strength(self) -> float:
         """Share of what is removed that is taken as noise, 0 to 1; below 1 only if faint."""
-        camera = _along(self.correlation, THRESHOLDS.camera)
-        texture = _along(self.unevenness + self.structure, THRESHOLDS.texture)
-        broken = _along(self.unevenness, THRESHOLDS.broken)
+        camera = _along(self.correlation, thresholds.CAMERA)
+        texture = _along(self.unevenness + self.structure, thresholds.TEXTURE)
+        broken = _along(self.unevenness, thresholds.BROKEN)
         return camera * (1 - broken) + (1 - camera) * (1 - texture)
 
     @property
@@ -54,29 +54,29 @@ class Evidence:
 
         White noise varies as much in all directions of a patch; any other less in some.
         """
-        least, most = THRESHOLDS.white
+        least, most = thresholds.WHITE
         if self.is_faint:  # texture is correlated in some direction, and in all channels
-            return self.correlation < THRESHOLDS.white_faint
+            return self.correlation < thresholds.WHITE_FAINT
         return (
             all(least < value < most for value in (self.correlation, *self.directed))
-            and abs(self.between) < THRESHOLDS.between
-            and self.agreement < THRESHOLDS.agreed[1]
+            and abs(self.between) < thresholds.BETWEEN
+            and self.agreement < thresholds.AGREED[1]
         )
 
     @property
     def is_of_camera(self) -> bool:
         """Whether neighbours are as correlated as cameras and microscopes leave them."""
-        return self.is_faint or self.correlation > THRESHOLDS.white_faint
+        return self.is_faint or self.correlation > thresholds.WHITE_FAINT
 
     @property
     def is_even(self) -> bool:
         """Whether the noise is of one strength all over the image."""
-        return self.spread <= THRESHOLDS.even
+        return self.spread <= thresholds.EVEN
 
     @property
     def is_agreed(self) -> bool:
         """Whether the first estimate removes about as much as the image is measured to hold."""
-        return self.agreement >= THRESHOLDS.agreed[0]
+        return self.agreement >= thresholds.AGREED[0]
 
 
 def examine(noisy: Tensor, estimate: Tensor) -> Evidence:

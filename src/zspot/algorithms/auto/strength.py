@@ -11,8 +11,8 @@ from statistics import fmean
 
 from torch import Tensor
 
+from zspot.algorithms.auto import thresholds
 from zspot.algorithms.auto.crops import samples
-from zspot.algorithms.auto.thresholds import THRESHOLDS
 from zspot.core.progress import Clock, Report
 from zspot.engine import run
 from zspot.noise.residual import channel_correlation, coherence, detail_correlation, likeness
@@ -58,7 +58,7 @@ def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) 
 def _in_colour(parts: list[_Part]) -> Strength:
     """Ask whether what the greatest strength removes in addition has direction and colour."""
     strong, middle, weak = TIMES
-    noise, picture = THRESHOLDS.picture
+    noise, picture = thresholds.PICTURE
     more = [part.estimate(weak) - part.estimate(strong) for part in parts]
     removed = [part.noisy - part.estimate(weak) for part in parts]
     directed = fmean(map(coherence, more))
@@ -83,7 +83,7 @@ def _in_grey(parts: list[_Part]) -> Strength:
         return strong, words
     for times in TIMES:
         follows = fmean(detail_correlation(p.noisy, p.estimate(times), p.pilot) for p in parts)
-        if follows <= THRESHOLDS.no_detail:
+        if follows <= thresholds.NO_DETAIL:
             words = f"correlates by {follows:.2f} with the detail of the picture"
             return times, f"what is removed then {words}"
     return weak, "what is removed then still follows the detail of the picture, but least"
