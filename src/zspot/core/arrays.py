@@ -35,9 +35,7 @@ def letters_of(image: Any, axes: str | None, channel_axis: int | None) -> str | 
         return axes
     named = "".join(str(dim)[:1].upper() for dim in image.dims) if _is_xarray(image) else ""
     known = {"Y", "X"} <= {*named} <= {*"TZCYX"} and len({*named}) == len(named)
-    if known and channel_axis is None:
-        return named
-    return letters_by_place(image.shape, channel_axis)
+    return named if known and channel_axis is None else letters_by_place(image.shape, channel_axis)
 
 
 def denoise_foreign(image: Any, letters: str | None, denoise: Denoise, neighbours: int = 0) -> Any:

@@ -79,9 +79,8 @@ def channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:
 def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
     """Return the channel axis counted from the front; refuse images of another form or dtype."""
     if image.dtype.kind not in "uif":
-        raise ImageError(
-            f"image has dtype {image.dtype}: convert it to an integer or floating-point type"
-        )
+        advice = "convert it to an integer or floating-point type"
+        raise ImageError(f"image has dtype {image.dtype}: {advice}")
     if image.size == 0:
         raise ImageError(f"image is empty (shape {image.shape}): nothing to denoise")
     if channel_axis is None:

@@ -51,9 +51,7 @@ def within(report: Report | None, number: int, count: int) -> Report | None:
 
 def looking(report: Report | None) -> Report | None:
     """Turn the progress of a first look into a run that has not begun, which can be stopped."""
-    if report is None:
-        return None
-    return lambda _: report(Progress("look", 0.0, 1.0, None))
+    return None if report is None else lambda _: report(Progress("look", 0.0, 1.0, None))
 
 
 class Clock:

@@ -130,6 +130,5 @@ def denoise_within(
             if told:
                 told.append(f"run again on {where} with {in_words(limit)}")
             return done.explained(*told)
-    raise MemoryLimitError(
-        f"{', '.join(told)}: close other programs, cut the image, or choose method auto"
-    )
+    advice = "close other programs, cut the image, or choose method auto"
+    raise MemoryLimitError(f"{', '.join(told)}: {advice}")

@@ -49,9 +49,7 @@ def network_input(y: Tensor, hidden: Tensor, filling: Tensor) -> Tensor:
 
     A filling of other channels than the image's is a code that takes the place of all of it.
     """
-    if filling.shape[1] != y.shape[1]:
-        return filling
-    return torch.where(hidden, filling, y)
+    return filling if filling.shape[1] != y.shape[1] else torch.where(hidden, filling, y)
 
 
 def in_phases(

@@ -8,6 +8,7 @@ from zspot.core.plane import Plane
 from zspot.engine.denoiser import Denoised, Weights
 from zspot.recipe import Recipe
 
+Shape = tuple[int, ...]
 Units = tuple[float, Sequence[float]]  # scale of standardised intensities, offset of each channel
 Asked = tuple[str | Recipe, str | None]  # method or recipe and effort; a recipe has none
 
@@ -20,7 +21,7 @@ class Fitted:
     """What was fitted to a plane, for `zspot.run` to start from with another one."""
 
     asked: Asked  # the method or recipe and the effort that were asked for
-    shape: tuple[int, ...]  # of the image
+    shape: Shape  # of the image
     channel_axis: int | None  # counted from the front
     recipe: Recipe  # that ran, with all steps of a fit from the start, for the plane's intensities
     weights: Weights | None = field(repr=False)  # None where nothing was learned
@@ -67,27 +68,22 @@ def begin(fitted: Fitted | None, plane: Plane) -> Start:
     recipe = replace(whole, target=whole.target.shortened(SHARE), fit=fit) if fit.steps else whole
     reason = "takes the recipe chosen for another plane; nothing is learned"
     if fitted.weights is not None:
+        steps = f"{recipe.fit.steps} of {whole.fit.steps} steps"
         reason = (
-            "starts from the recipe and the weights of another plane and learns on for "
-            f"{recipe.fit.steps} of {whole.fit.steps} steps"
+            f"starts from the recipe and the weights of another plane and learns on for {steps}"
         )
     return Start(reason, recipe, whole, fitted.weights)
 
 
 def fitted_to(
-    plane: Plane,
-    done: Denoised,
-    start: Start | None,
-    asked: Asked,
-    shape: tuple[int, ...],
-    channel_axis: int | None,
+    plane: Plane, done: Denoised, start: Start | None, asked: Asked, shape: Shape, axis: int | None
 ) -> Fitted | None:
     """Return what can be shared of a fit that began at `start`; None if no recipe ran that can."""
     recipe = start.whole if start is not None and start.whole is not None else done.recipe
     if recipe is None or recipe.fill.replaces_image:
         return None
     offset, varying = tuple(plane.offset[plane.varying].tolist()), tuple(plane.varying.tolist())
-    return Fitted(asked, shape, channel_axis, recipe, done.weights, plane.scale, offset, varying)
+    return Fitted(asked, shape, axis, recipe, done.weights, plane.scale, offset, varying)
 
 
 def in_units(recipe: Recipe, old: Units, new: Units) -> Recipe:

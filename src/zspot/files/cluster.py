@@ -44,9 +44,8 @@ def _remote(distributed: Any, scheduler: str) -> Iterator[Any]:
     try:
         client = distributed.Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
-        raise ClusterError(
-            f"no Dask scheduler answers at {scheduler}; start one or leave --scheduler out"
-        ) from error
+        what = f"no Dask scheduler answers at {scheduler}"
+        raise ClusterError(f"{what}; start one or leave --scheduler out") from error
     try:
         yield client
     finally:
@@ -74,9 +73,8 @@ def _local(distributed: Any, workers: int | None) -> Iterator[Any]:
         try:
             client.wait_for_workers(1, timeout=START_SECONDS)
         except TimeoutError as error:
-            raise ClusterError(
-                f"no worker process started within {START_SECONDS} s; is the machine overloaded?"
-            ) from error
+            what = f"no worker process started within {START_SECONDS} s"
+            raise ClusterError(f"{what}; is the machine overloaded?") from error
         yield client
     except BaseException:
         # A worker in the middle of an image would keep a polite end waiting.

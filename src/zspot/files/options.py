@@ -77,10 +77,8 @@ class Options:
         return values if self.nodata is not None else values | {"nodata": nodata}
 
     def to_job(self) -> dict[str, Any]:
-        """Return what makes a rerun redo a file if it is another: values of JSON, for a journal.
-
-        Not `max_memory`; what earlier versions did not know only where it is not the default.
-        """
+        """Return what makes a rerun redo a file if it is another: values of JSON, for a journal."""
+        # Not `max_memory`; what earlier versions did not know only where it is not the default.
         recipe = self.method if isinstance(self.method, Recipe) else None
         known = ("seed", "device", "axes", "threads", "share_fit")
         later = {n: getattr(self, n) for n in ("nodata", "keep_outliers", "dtype", "neighbours")}

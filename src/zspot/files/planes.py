@@ -23,8 +23,7 @@ Notes = tuple[str, ...]  # sentences on a file
 class PlaneRunner:
     """Denoises planes, counts them, shares their fits and tells the progress of all.
 
-    `options` are checked ones, `of` is the name of the file, for what is wrong with a plane;
-    `progress` is called with a `Progress` over all planes.
+    `options` are checked ones; `of` is the name of the file, for what is wrong with a plane.
     """
 
     def __init__(self, options: Options, of: str = "", progress: Report | None = None) -> None:

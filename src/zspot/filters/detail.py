@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zspot.core.plane import channels_first
+
 SIDE = 8  # of a window, pixels
 _STRIDE = 2  # between windows, pixels
 _STANDS_OUT = 3.0  # times the noise's deviation; 0.3 % of normal noise exceeds it
@@ -21,10 +23,7 @@ _ROWS = 512  # of the image worked on at a time, which bounds the memory
 def blend(
     noisy: np.ndarray, image: np.ndarray, detail: np.ndarray | None, strength: float, keep: float
 ) -> np.ndarray:
-    """Return noisy + strength * (image - noisy + keep * detail), rounded for integers.
-
-    `detail` is as `removed_detail` returns it; None where `keep` is 0.
-    """
+    """Return noisy + strength * (image - noisy + keep * `removed_detail`), rounded for integers."""
     if strength == 0:
         return noisy.copy()
     if strength == 1 and (keep == 0 or detail is None):
@@ -45,7 +44,7 @@ def removed_detail(noisy: np.ndarray, image: np.ndarray, channel_axis: int | Non
     """Return structure in noisy - image, float64: image + detail lies between the two."""
     removed = -_difference(image, noisy)
     largest = float(np.abs(removed).max(initial=0.0))
-    channels = removed[None] if channel_axis is None else np.moveaxis(removed, channel_axis, 0)
+    channels = channels_first(removed, channel_axis)
     if largest == 0 or min(channels.shape[1:]) < SIDE:
         return np.zeros_like(removed)
     found = np.stack([_structure(c / largest) * largest for c in channels])
@@ -86,10 +85,8 @@ def _structure(removed: np.ndarray) -> np.ndarray:
 
 
 def _cosines() -> Tensor:
-    """Return a window's orthonormal cosines, (SIDE^2, 1, SIDE, SIDE), in float32 throughout.
-
-    In `cosine_basis` they are float64, and rounding decides which coefficients stand out.
-    """
+    """Return a window's orthonormal cosines, (SIDE^2, 1, SIDE, SIDE), in float32 throughout."""
+    # In `cosine_basis` they are float64, and rounding decides which coefficients stand out.
     n = torch.arange(SIDE, dtype=torch.float32)
     rows = torch.cos(math.pi * (n[None] + 0.5) * n[:, None] / SIDE) * math.sqrt(2 / SIDE)
     rows[0] /= math.sqrt(2)

@@ -83,10 +83,8 @@ class GroupNoise:
 
 
 def ridge(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[Tensor, Tensor]:
-    """Return least-risk linear combinations of each group's patches, and trust in each (B, G, k).
-
-    The clean patches' Gram matrix is that of the pilot's `model` or, `raw`, of noisy less noise.
-    """
+    """Return least-risk combinations of each group's patches, and trust in each (B, G, k)."""
+    # The clean patches' Gram matrix is that of the pilot's `model` or, `raw`, of noisy less noise.
     energy = noise.covariance.diagonal(dim1=1, dim2=2).sum(-1)[None, :, None]  # (1, G, 1)
     offset = group.mean((2, 3), keepdim=True)
     group, model = group - offset, model - offset

@@ -42,10 +42,8 @@ class LocalMean:
 
 
 def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor:
-    """Put back what was removed of (C, H, W) where its local strength stands out: texture.
-
-    From `tolerance` times the median strength at that brightness on, and all of it at twice that.
-    """
+    """Put back what was removed of (C, H, W) where its local strength stands out: texture."""
+    # From `tolerance` times the median strength at that brightness on, and all of it at twice that.
     removed = noisy - estimate
     average = LocalMean(noisy, _WINDOW)
     strength = average(removed.square().mean(0)).clamp(min=0).sqrt()
@@ -68,11 +66,9 @@ def bins(brightness: Tensor) -> tuple[Tensor, ...]:
 
 
 def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
-    """Add the local median of `noisy - estimate` to `estimate`, both (C, H, W).
-
-    A tone curve or a cut at black and white moves the mean of noise, which networks return, not its
-    median. It is where the share of smaller values in a Gaussian window crosses one half.
-    """
+    """Add the local median of `noisy - estimate` to `estimate`, both (C, H, W)."""
+    # A tone curve or a cut at black and white moves the mean of noise, which networks return, not
+    # its median. It is where the share of smaller values in a Gaussian window crosses one half.
     average = LocalMean(noisy, window, coarse=True)
     return estimate + torch.stack([_local_median(c, average) for c in noisy - estimate])
 

@@ -65,10 +65,8 @@ def nl_bayes(
     pilot: Tensor | None = None,
     tick: Tell | None = None,
 ) -> Tensor:
-    """Denoise a float32 image (C, H, W) with noise in its units, on groups of similar patches.
-
-    Without a first estimate, the `pilot`, the first pass learns from `y` alone.
-    """
+    """Denoise a float32 image (C, H, W) with noise in its units, on groups of similar patches."""
+    # Without a first estimate, the `pilot`, the first pass learns from `y` alone.
     if passes is None:
         passes = WHITE if noise.lags is None and noise.slope is None else CORRELATED
     frame = Frame.of(y, noise)

@@ -27,10 +27,8 @@ class PatchNoise:
     def measured(
         cls, noisy: Tensor, estimate: Tensor, times: float = 1.0, follows: bool = False
     ) -> "PatchNoise":
-        """Measure noise on what an estimate removed from a noisy image, both (C, H, W).
-
-        `times` scales its deviation; `follows` fits a line to its variance over the estimate.
-        """
+        """Measure noise on what an estimate removed from a noisy image, both (C, H, W)."""
+        # `times` scales its deviation; `follows` fits a line to its variance over the estimate.
         removed = noisy - estimate
         removed = removed - removed.mean((1, 2), keepdim=True)
         channels = removed.flatten(1) @ removed.flatten(1).T / removed[0].numel()

@@ -98,10 +98,8 @@ def overlap_add(
 
 
 def cross_scale_image(y: Tensor, patch: int, stride: int) -> Tensor:
-    """Replace every patch of (1, C, H, W) by the most similar one of the 2x average-pooled image.
-
-    After "Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling" (2025).
-    """
+    """Replace each patch of (1, C, H, W) by the most similar one of the 2x average-pooled image."""
+    # After "Zero-Shot Blind-Spot Image Denoising via Cross-Scale Non-Local Pixel Refilling" (2025).
     height, width = y.shape[2:]
     image = reflect_pad(y[0], patch, stride)
     pooled = reflect_pad(F.avg_pool2d(y, 2, ceil_mode=True)[0], patch, 1)

@@ -53,10 +53,8 @@ def check_free(path: Path, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def atomic_write(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
-    """Open a hidden file beside `path` that takes its name when the block ends well.
-
-    A symbolic link stays a link. Without `overwrite` a file that appears meanwhile is left alone.
-    """
+    """Open a hidden file beside `path` that takes its name when the block ends well."""
+    # A symbolic link stays a link. Without `overwrite` a file that appears meanwhile is left alone.
     target = Path(os.path.realpath(path))
     temporary, held = None, None
     try:

@@ -88,10 +88,8 @@ def check_pixel_type(path: Path, dtype: np.dtype) -> None:
 
 
 def check_zeros(path: Path, content: bytes, *others: bytes) -> tuple[str, ...]:
-    """Note zero bytes in a row in a coded picture, and refuse many: a copy that broke off.
-
-    Some decoders take them as picture. `others`: parts of `content` that are no picture.
-    """
+    """Note zero bytes in a row in a coded picture, and refuse many: a copy that broke off."""
+    # Some decoders take them as picture. `others`: parts of `content` that are no picture.
     for other in filter(None, others):
         content = content.replace(other, b"")
     longest = max(map(len, re.findall(rb"\0{64,}", content)), default=0)

@@ -19,11 +19,9 @@ _ENOUGH = 2000  # patches per pixel of a patch, from which texture makes up for 
 
 
 def white_level(y: Tensor) -> tuple[float, ...] | None:
-    """Estimate the standard deviation of white noise in each channel of (C, H, W), in its units.
-
-    None where the image is too small to tell. After Pyatykh, Hesser, Zheng, IEEE Trans. Image
-    Processing 22(2), 2013, and Chen, Zhu, Heng, ICCV 2015.
-    """
+    """Estimate the deviation of white noise in each channel of an image; None of a too small one."""
+    # After Pyatykh, Hesser, Zheng, IEEE Trans. Image Processing 22(2), 2013, and Chen, Zhu, Heng,
+    # ICCV 2015.
     _, height, width = y.shape
     count = (height - PATCH + 1) * (width - PATCH + 1)
     plenty = count / PATCH**2

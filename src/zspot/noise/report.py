@@ -1,8 +1,4 @@
-"""The noise of one image, measured from that image alone.
-
-How flat blocks are told from texture is in `zspot.noise.blocks`, what is derived from them in
-`zspot.noise.model`, what is read off the stored values in `zspot.noise.stored`.
-"""
+"""The noise of one image, measured from that image alone."""
 
 import io
 from dataclasses import dataclass, fields, replace
@@ -266,10 +262,8 @@ def _limits(disjoint: float, spectra: Spectra, variance: np.ndarray) -> list[str
         notes.append("Clipping is everywhere: the noise before clipping was stronger.")
     typical = np.quantile(variance, 0.75, axis=1, keepdims=True)
     if (variance < 0.02 * typical).mean() > 0.1:
-        notes.append(
-            "Flat areas of some brightnesses hold almost no noise (compression or smoothing): "
-            "the level may be too low."
-        )
+        what = "Flat areas of some brightnesses hold almost no noise (compression or smoothing)"
+        notes.append(f"{what}: the level may be too low.")
     return notes
 
 

@@ -35,10 +35,8 @@ def detail_correlation(noisy: Tensor, estimate: Tensor, guide: Tensor) -> float:
 
 
 def shared_detail(noisy: Tensor, estimate: Tensor) -> float:
-    """Correlate fine detail of an estimate with that of what was removed, where there is least.
-
-    About 0 to 0.3 for a good estimate, 1 where noise was kept, -1 where structure was invented.
-    """
+    """Correlate fine detail of an estimate with that of what was removed, where there is least."""
+    # About 0 to 0.3 for a good estimate, 1 where noise was kept, -1 where structure was invented.
     smooth, average = LocalMean(noisy, _FINE), LocalMean(noisy, _WINDOW)
     result, removed = (
         torch.stack([channel - smooth(channel) for channel in image])
@@ -50,10 +48,8 @@ def shared_detail(noisy: Tensor, estimate: Tensor) -> float:
 
 
 def unevenness(noisy: Tensor, estimate: Tensor) -> float:
-    """Say over what range the local power of what was removed varies at equal brightness.
-
-    From the lowest to the highest tenth of the pixels, natural logarithm; white noise gives 0.2.
-    """
+    """Say over what range the local power of what was removed varies at equal brightness."""
+    # From the lowest to the highest tenth of the pixels, natural logarithm; white noise gives 0.2.
     average = LocalMean(noisy, _WIDER)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
     for part in bins(average(estimate.mean(0))):

@@ -109,9 +109,7 @@ def _quantum(channel: np.ndarray) -> float:
 def _blockiness(values: np.ndarray) -> float:
     """Return how much JPEG's 8x8 grid stands out of `values` (C, H, W): 1 not at all, or NaN."""
     grey = values[:, :_WINDOW, :_WINDOW].mean(axis=0, dtype=np.float64)
-    if min(grey.shape) < 64:
-        return float("nan")
-    return (_grid(grey) + _grid(grey.T)) / 2
+    return float("nan") if min(grey.shape) < 64 else (_grid(grey) + _grid(grey.T)) / 2
 
 
 def _grid(grey: np.ndarray) -> float:

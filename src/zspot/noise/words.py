@@ -55,10 +55,8 @@ def explain(report: NoiseReport) -> list[str]:
     for clipped, where in ((report.clipped_low, "darkest"), (report.clipped_high, "brightest")):
         share = float(clipped.max())
         if share > _CLIPPED:
-            words.append(
-                f"{100 * share:.1f} % of the pixels are cut off at the {where} value: what was "
-                "there is lost."
-            )
+            cut = f"{100 * share:.1f} % of the pixels are cut off at the {where} value"
+            words.append(f"{cut}: what was there is lost.")
     return [*words, *report.notes]
 
 

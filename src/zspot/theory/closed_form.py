@@ -141,9 +141,8 @@ class BlindSpot:
         """Return the same setting pixel by pixel; needs plain numbers and a whole `visible`."""
         numbers = self._numbers()
         if any(x.ndim for x in numbers) or numbers[4] < 1 or numbers[4] % 1:
-            raise TheoryError(
-                f"visible={self.visible!r}: must be a whole number from 1 up, and all else numbers"
-            )
+            needed = "must be a whole number from 1 up, and all else numbers"
+            raise TheoryError(f"visible={self.visible!r}: {needed}")
         value, sigma, correlation, deviation, visible = (float(x) for x in numbers)
         every = np.ones(int(visible))
         return Neighbours(value, sigma, correlation * every, deviation * every, self.model)

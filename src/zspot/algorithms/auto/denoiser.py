@@ -68,11 +68,9 @@ class Auto:
 
 
 def _unknown_noise(choice: Choice, plane: Tensor, noise: Measured, report: Report | None) -> Choice:
-    """Return what to run on a plane (C, H, W) that holds more noise than was removed.
-
-    The network does not know that noise. It is made white first, if that proves the better way on a
-    part of the image; see docs/method/auto.md.
-    """
+    """Return what to run on a plane (C, H, W) that holds more noise than was removed."""
+    # The network does not know that noise. It is made white first, if that proves the better way on
+    # a part of the image; see docs/method/auto.md.
     part = samples(plane, _TRIED)[0]
     usual = choose(choice.evidence, part.shape, "fast")
     usual = usual.after(choice.times, choice.found) if choice.times else usual

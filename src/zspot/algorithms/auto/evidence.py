@@ -50,10 +50,8 @@ class Evidence:
 
     @property
     def is_white(self) -> bool:
-        """Whether neighbours are hardly correlated in any direction, nor channels.
-
-        White noise varies as much in all directions of a patch; any other less in some.
-        """
+        """Whether neighbours are hardly correlated in any direction, nor channels."""
+        # White noise varies as much in all directions of a patch; any other less in some.
         least, most = thresholds.WHITE
         if self.is_faint:  # texture is correlated in some direction, and in all channels
             return self.correlation < thresholds.WHITE_FAINT

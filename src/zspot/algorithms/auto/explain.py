@@ -20,10 +20,8 @@ def explain(choice: Choice) -> str:
         return f"what looks like noise may be texture, so {left}"
     if choice.route == "correlated":
         if strength < 1:
-            return (
-                "the noise is correlated between pixels and may be texture, so only "
-                f"{strength:.0%} of what is found is taken away"
-            )
+            some = f"only {strength:.0%} of what is found is taken away"
+            return f"the noise is correlated between pixels and may be texture, so {some}"
         return f"the noise is correlated between pixels, so {_SECOND}"
     if choice.route == "unknown":
         return (

@@ -195,11 +195,9 @@ def pieces_of(handle: Any, layout: Layout) -> Pieces:
 
 
 def rewrite(handle: BinaryIO, layout: Layout, pieces: Pieces, planes: Iterable[np.ndarray]) -> None:
-    """Write the file around new pixels from its pieces as of `pieces_of`.
-
-    The planes come in the order in which they were read, all samples included: one for each page,
-    or any parts that follow each other where the pixels are contiguous.
-    """
+    """Write the file around new pixels from its pieces as of `pieces_of`."""
+    # The planes come in the order in which they were read, all samples included: one for each page,
+    # or any parts that follow each other where the pixels are contiguous.
     for offset, piece in pieces:
         handle.seek(offset)
         handle.write(piece)
