@@ -70,10 +70,8 @@ def letters_by_place(shape: Sequence[int], channel_axis: int | None) -> str:
     if channel_axis is None:
         return "Q" * (ndim - 2) + "YX"
     if not -ndim <= channel_axis < ndim:
-        raise ImageError(
-            f"channel_axis={channel_axis} does not fit shape {tuple(shape)}: "
-            "pass the number of its channel axis"
-        )
+        advice = "pass the number of its channel axis"
+        raise ImageError(f"channel_axis={channel_axis} does not fit shape {tuple(shape)}: {advice}")
     letters = ["Q"] * (ndim - 3) + ["Y", "X"]
     letters.insert(channel_axis % ndim, "S")
     return "".join(letters)

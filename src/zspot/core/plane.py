@@ -24,10 +24,9 @@ class Plane:
         """Standardise an image (C, H, W) that `check_image` takes; refuse NaN and infinity."""
         finite = np.isfinite(image)
         if not finite.all():
-            raise ImageError(
-                f"image has {int(image.size - finite.sum())} NaN or infinite values: replace them "
-                "first, for instance with numpy.nan_to_num"
-            )
+            advice = "replace them first, for instance with numpy.nan_to_num"
+            bad = int(image.size - finite.sum())
+            raise ImageError(f"image has {bad} NaN or infinite values: {advice}")
         channels = image.astype(np.float64)
         # Dividing by the largest magnitude first keeps the squares of extreme values finite.
         largest = float(np.abs(channels).max()) or 1.0
@@ -91,10 +90,8 @@ def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
                 'axes, as in axes="ZYX"'
             )
     elif image.ndim != 3 or not -3 <= channel_axis < 3:
-        raise ImageError(
-            f"channel_axis={channel_axis} does not fit shape {image.shape}: "
-            "pass a 3-D image and the number of its channel axis"
-        )
+        advice = "pass a 3-D image and the number of its channel axis"
+        raise ImageError(f"channel_axis={channel_axis} does not fit shape {image.shape}: {advice}")
     elif image.shape[channel_axis] > MAX_CHANNELS:
         raise ImageError(
             f"axis {channel_axis} of shape {image.shape} has {image.shape[channel_axis]} "

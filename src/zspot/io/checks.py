@@ -81,10 +81,8 @@ def check_shape(path: Path, shape: tuple[int, ...]) -> None:
 def check_pixel_type(path: Path, dtype: np.dtype) -> None:
     """Refuse pixel types that have no noise to remove or cannot be written back."""
     if dtype.name not in PIXEL_TYPES:
-        raise FileError(
-            f"{path}: pixels of type {dtype.name} are not supported; convert them to 8-bit or "
-            "16-bit integers or to float32"
-        )
+        advice = "convert them to 8-bit or 16-bit integers or to float32"
+        raise FileError(f"{path}: pixels of type {dtype.name} are not supported; {advice}")
 
 
 def check_zeros(path: Path, content: bytes, *others: bytes) -> tuple[str, ...]:

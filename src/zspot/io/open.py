@@ -192,10 +192,8 @@ def _identify(path: Path) -> str:
         suffix = FORMATS[found].suffixes[0]
         raise FileError(f"{path} is a {_NAMES[found]} file; rename it to {path.stem}{suffix}")
     if expected is None:
-        raise FileError(
-            f"{path}: cannot tell the format from the name; it must end in {_suffixes()} "
-            "or the suffix of a camera RAW file"
-        )
+        ends = f"{_suffixes()} or the suffix of a camera RAW file"
+        raise FileError(f"{path}: cannot tell the format from the name; it must end in {ends}")
     if not head:
         raise FileError(f"{path} is empty (0 bytes); copy the file again")
     what = f"{path} is not a {_NAMES[expected]} file"

@@ -19,7 +19,7 @@ _ENOUGH = 2000  # patches per pixel of a patch, from which texture makes up for 
 
 
 def white_level(y: Tensor) -> tuple[float, ...] | None:
-    """Estimate the deviation of white noise in each channel of an image; None of a too small one."""
+    """Estimate the deviation of white noise, for each channel; None if the image is too small."""
     # After Pyatykh, Hesser, Zheng, IEEE Trans. Image Processing 22(2), 2013, and Chen, Zhu, Heng,
     # ICCV 2015.
     _, height, width = y.shape
