@@ -9,7 +9,7 @@ import numpy as np
 
 from zspot.api import Result, check_device, choose, run, versions
 from zspot.api.stacks import Index, Load, Neighbours, both
-from zspot.core.axes import PLANE, Place, index_of, iter_planes, place_of
+from zspot.core.axes import PLANE, Place, index_of, iter_planes, place_of, without_colours
 from zspot.core.errors import ImageError
 from zspot.core.plane import MAX_CHANNELS
 from zspot.core.progress import Report, within
@@ -81,11 +81,10 @@ class PlaneRunner:
         valid: np.ndarray | None = None,
     ) -> Iterator[tuple[Place, Result]]:
         """Denoise every plane of an array; `valid`, where there is picture, has no colours (S)."""
-        grey = axes.replace("S", "")
 
         def load(index: Index) -> tuple[np.ndarray, np.ndarray | None]:
-            there = None if valid is None else valid[place_of(index, grey)]
-            return data[place_of(index, axes)], there
+            place = place_of(index, axes)
+            return data[place], None if valid is None else valid[without_colours(place, axes)]
 
         return self.each(axes, data.shape, load, second)
 

@@ -86,10 +86,8 @@ class Finish(Part):
             f"finish.noise = {shown(self.noise)}: variances must lie between {_LEAST:g} and "
             f"{_MOST:g}, and covariances be no larger",
         )
-        require(
-            not (self.noise and self.removed),
-            "finish.noise and finish.removed both say what the noise is: give one of them, or none",
-        )
+        what = "finish.noise and finish.removed both say what the noise is"
+        require(not (self.noise and self.removed), f"{what}: give one of them, or none")
 
     def work(self, y: Tensor) -> tuple[int, float]:
         """Return how often `apply` ticks on a plane and what one tick costs, in fit steps."""

@@ -62,22 +62,14 @@ class Recipe:
             f"fill {fill.kind} describes the whole image: set fit.crop = 0, or choose fill "
             "constant",
         )
-        require(
-            not (fit.turns and fill.upright),
-            "this fill describes the whole image: set fit.turns = false, or choose fill constant",
-        )
-        require(
-            not fill.replaces_image or mask.hides_everything,
-            f"fill {fill.kind} takes the place of the whole image: choose mask everything",
-        )
-        require(
-            not (fit.turns and target.upright),
-            f"target {target.kind} looks at the image as it stands: set fit.turns = false",
-        )
-        require(
-            self.finish.scales == 1 or fit.steps == 0,
-            "finish.scales shows the network smaller images, too: set fit.steps = 0",
-        )
+        what = "this fill describes the whole image: set fit.turns = false, or choose fill constant"
+        require(not (fit.turns and fill.upright), what)
+        what = f"fill {fill.kind} takes the place of the whole image: choose mask everything"
+        require(not fill.replaces_image or mask.hides_everything, what)
+        what = f"target {target.kind} looks at the image as it stands: set fit.turns = false"
+        require(not (fit.turns and target.upright), what)
+        what = "finish.scales shows the network smaller images, too: set fit.steps = 0"
+        require(self.finish.scales == 1 or fit.steps == 0, what)
         require(
             self.consistency == 0 or fit.stride > 1 or target.halves,
             "consistency compares the whole image with its parts: set fit.stride above 1 or "

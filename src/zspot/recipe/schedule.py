@@ -105,10 +105,8 @@ class Predict(Part):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            self.window == 0 or self.tile == 0,
-            "predict.window: windows are shown one by one anyway; set predict.tile = 0",
-        )
+        what = "predict.window: windows are shown one by one anyway; set predict.tile = 0"
+        require(self.window == 0 or self.tile == 0, what)
 
     @property
     def strides(self) -> range:
