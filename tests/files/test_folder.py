@@ -105,7 +105,7 @@ def test_a_zarr_folder_is_one_file(folder, scheduler):
 
 
 def test_an_input_that_vanishes_or_changes_is_a_line(folder, scheduler, monkeypatch):
-    real = zspot.files.folder._Run._submit
+    real = zspot.files.folder.Run._submit
 
     def vanish(self, client, tag, number, mark):
         item = self.items[number]
@@ -113,7 +113,7 @@ def test_an_input_that_vanishes_or_changes_is_a_line(folder, scheduler, monkeypa
             item.source.unlink()
         return real(self, client, tag, number, mark)
 
-    monkeypatch.setattr(zspot.files.folder._Run, "_submit", vanish)
+    monkeypatch.setattr(zspot.files.folder.Run, "_submit", vanish)
     summary = denoise_many(folder / "in", folder / "out", RECIPE, scheduler=scheduler)
     assert "no such file" in summary.outcomes[0].error
     assert states(summary)["b.png"] == "done"

@@ -21,5 +21,5 @@ _EFFORTS = {
 def recipe(effort: str) -> Recipe:
     """Return the recipe of an effort: "fast", "balanced" or "best" (as printed)."""
     network, fit, predict = _EFFORTS[effort]
-    fill = Inr() if effort == "best" else _UNTRAINED
+    fill = _UNTRAINED if effort == "balanced" else Inr()
     return Recipe(method="bsn-ins", fill=fill, network=network, fit=fit, predict=predict)

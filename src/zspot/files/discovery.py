@@ -3,9 +3,11 @@
 import contextlib
 import glob
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zspot.core.errors import FileError
 from zspot.io import SUFFIXES, is_store, output_name
@@ -56,6 +58,24 @@ def find(source: str | os.PathLike[str], out: Path) -> tuple[tuple[Item, ...], i
     if not chosen:
         raise FileError(f"{source}: there is no image; zspot takes {', '.join(sorted(SUFFIXES))}")
     return _items(sorted(chosen, key=lambda p: p.parts), base, out), others
+
+
+def find_frames(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], out: Path
+) -> tuple[tuple[Item, ...], int]:
+    """Return what `find` returns, of a list of files, too, in natural order: 2 before 10."""
+    if isinstance(source, (str, os.PathLike)):
+        items, others = find(source, out)
+    else:
+        paths, others = [Path(path).absolute() for path in source], 0
+        base = Path(os.path.commonpath([path.parent for path in paths]))
+        items = _items(paths, base, out)
+
+    def natural(item: Item) -> list[Any]:
+        parts = re.split(r"(\d+)", item.name)
+        return [int(part) if number % 2 else part for number, part in enumerate(parts)]
+
+    return tuple(sorted(items, key=natural)), others
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -108,13 +108,13 @@ def denoise_many(
     except OSError as error:
         raise FileError(f"{out} cannot be made: {os_reason(error)}") from error
     with Journal(out) as journal:
-        run = _Run(items, asked, journal, overwrite, progress, ended)
+        run = Run(items, asked, journal, overwrite, progress, ended)
         run.go(scheduler, workers)
     return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), others)
 
 
 @dataclass
-class _Run:
+class Run:
     """The state of one run: what is handed out, what has ended, how far it is."""
 
     items: tuple[Item, ...]
@@ -168,7 +168,7 @@ class _Run:
         last = self.journal.last(item.name)
         if not item.source.is_dir():
             check_plain(item.source)
-        mark = fingerprint(item.source)
+        mark = self._fingerprint(item)
         there = os.path.lexists(item.target)
         known = last.output if last is not None and last.target == self._name(item) else ""
         same = there and known != "" and fingerprint(item.target) == known
@@ -179,6 +179,9 @@ class _Run:
             why = "changed since zspot wrote it" if known else "exists and zspot did not write it"
             raise FileError(f"{item.target} {why}; move it away, or pass --overwrite")
         return mark
+
+    def _fingerprint(self, item: Item) -> str:
+        return fingerprint(item.source)
 
     def _name(self, item: Item) -> str:
         return os.path.relpath(item.target, self.journal.path.parent)

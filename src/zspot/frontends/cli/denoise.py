@@ -99,6 +99,12 @@ class Asked:
     neighbours: Annotated[
         str, Option(metavar="N|auto", help="Planes to each side of a stack that help a plane.")
     ] = "0"
+    sequence: Annotated[
+        bool, Option("--sequence", help="Files are frames of one scene, which help each other.")
+    ] = False
+    burst: Annotated[
+        bool, Option("--burst", help="Files are shots of one scene, of which OUTPUT is made.")
+    ] = False
     share_fit: Annotated[
         bool, Option("--share-fit", help="Fit a stack once: its planes start from the first.")
     ] = False
@@ -135,6 +141,8 @@ class Asked:
     def inputs(self) -> list[Path]:
         """What is to be denoised: all but OUTPUT; all, where more than two files are there."""
         last = self.paths[-1]
+        if self.sequence or self.burst:
+            return self.paths[:-1] or self.paths
         several = (
             len(self.paths) > 2 and (last.is_file() or bool(last.suffix)) and not last.is_dir()
         )
@@ -167,6 +175,13 @@ class Asked:
                 )
                 for name in single
             },
+            "--sequence and --burst: give one of them": self.sequence and self.burst,
+            "--sequence and --burst need an OUTPUT: name it after the frames": (
+                (self.sequence or self.burst) and self.target is None
+            ),
+            "--sequence works in one process: leave --workers and --scheduler out": (
+                self.sequence and (remote or local)
+            ),
             "--preview writes no image: leave --second, --save-recipe and --compare out": (
                 self.preview is not None and any(getattr(self, name) for name in single[:3])
             ),
@@ -256,9 +271,11 @@ def denoise(asked: Asked) -> None:
     """
     from zspot.files.discovery import is_many
 
-    many = is_many(asked.source)
+    many = is_many(asked.source) and not asked.burst
     asked.check(many)
-    if many:
+    if asked.burst:
+        _denoise_burst(asked)
+    elif many or asked.sequence:
         from zspot.frontends.cli.many import denoise_and_tell
 
         denoise_and_tell(asked)
@@ -317,6 +334,18 @@ def _denoise_one(asked: Asked) -> None:
     if not asked.quiet:
         name = asked.compare if asked.preview else target.name if piped else target
         _tell_result(f"{name}", result, notes, asked, error=piped)
+
+
+def _denoise_burst(asked: Asked) -> None:
+    """Make one picture of several shots."""
+    from zspot.files import denoise_burst
+
+    shots = asked.inputs if len(asked.inputs) > 1 else asked.source
+    assert asked.target is not None
+    with progress_bar(asked.target.name, asked.quiet) as report:
+        done = denoise_burst(shots, asked.target, asked.chosen, progress=report, **asked.options)
+    if not asked.quiet:
+        _tell_result(str(asked.target), *done, asked, error=False)
 
 
 def _preview(asked: Asked, window: str) -> None:

@@ -1,9 +1,11 @@
 """`zspot denoise` with many files: a line for each, a summary, and what Ctrl-C left."""
 
+import os
+
 import typer
 
 from zspot.core.errors import StoppedError
-from zspot.files import Outcome, Summary, denoise_many
+from zspot.files import Outcome, Summary, denoise_many, denoise_sequence
 from zspot.frontends.cli.console import FAILED, fail, progress_bar, tell
 from zspot.frontends.cli.denoise import Asked
 
@@ -24,7 +26,17 @@ def denoise_and_tell(asked: Asked) -> None:
     chosen = asked.chosen
     try:
         with progress_bar(asked.source.name, asked.quiet) as report:
-            summary = denoise_many(asked.source, asked.output, chosen, progress=report, **options)
+            if asked.sequence:
+                frames = asked.inputs if len(asked.inputs) > 1 else asked.source
+                del options["scheduler"], options["workers"]
+                options["threads"] = asked.threads or os.cpu_count() or 1
+                summary = denoise_sequence(
+                    frames, asked.paths[-1], chosen, progress=report, **options
+                )
+            else:
+                summary = denoise_many(
+                    asked.source, asked.output, chosen, progress=report, **options
+                )
     except KeyboardInterrupt:
         left = f"{done} files are done in {asked.output}; the same command goes on from there"
         raise StoppedError(f"cancelled: {left}") from None
