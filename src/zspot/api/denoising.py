@@ -1,6 +1,5 @@
 """The two public verbs: `denoise` returns the image, `run` all that is known about it."""
 
-import time
 from typing import Any, TypeVar, Unpack
 
 import numpy as np
@@ -150,7 +149,6 @@ def run(
     OptionError
         Also if the method cannot share a fit, or `after` is of another method, effort or shape.
     """
-    started = time.perf_counter()
     request = Request(method, **options)
     if request.axes is not None:
         return _run_stack(np.asarray(image), method, options)
@@ -158,7 +156,7 @@ def run(
     plane = Plane.of(ready.image)
     unchanged = _nothing_to_do(plane)
     if unchanged:
-        return Result.unchanged(ready, request, unchanged, started)
+        return Result.unchanged(ready, request, unchanged)
     second = request.second
     other = None if second is None else plane.like(ready.like(np.asarray(second)))
     start = None if request.after is None else begin(request.fitted, plane)
@@ -173,7 +171,7 @@ def run(
         return done
 
     denoised = denoise_within(attempt, request.where, limit_of(request.max_memory))
-    return Result.of(ready, plane, denoised, request, start, started)
+    return Result.of(ready, plane, denoised, request, start)
 
 
 def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) -> Result:

@@ -1,6 +1,7 @@
 """What was asked of a run: all that can be refused before the work is refused here."""
 
 import inspect
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -85,6 +86,7 @@ class Request:
     neighbours: int | str = 0
 
     def __post_init__(self) -> None:
+        self.started = time.perf_counter()
         # the method's name, what is to run, and why, in words
         self.name, self.made, self.reason = choose(self.method, self.effort)
         _check_second(self.method, self.second is not None)

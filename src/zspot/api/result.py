@@ -64,15 +64,9 @@ class Result:
 
     @classmethod
     def of(
-        cls,
-        ready: Preparation,
-        plane: Plane,
-        done: Denoised,
-        request: Request,
-        start: Start | None,
-        started: float,
+        cls, ready: Preparation, plane: Plane, done: Denoised, request: Request, start: Start | None
     ) -> "Result":
-        """Return what is known of a plane, denoised since `started`, whose fit began at `start`."""
+        """Return what is known of a denoised plane, whose fit began at `start`."""
         mean, deviation = done.mean.cpu().numpy(), done.deviation
         if request.dtype is None:
             check_rounding(plane, mean)
@@ -88,16 +82,14 @@ class Result:
             recipe=done.recipe,
             reason="; ".join(filter(None, said)),
             losses=done.losses,
-            timings={**done.timings, "total": time.perf_counter() - started},
+            timings={**done.timings, "total": time.perf_counter() - request.started},
             fitted=fitted_to(plane, done, start, request.asked, shape, axis),
             told=tuple(ready.told),
             **_asked(ready, request),
         )
 
     @classmethod
-    def unchanged(
-        cls, ready: Preparation, request: Request, reason: str, started: float
-    ) -> "Result":
+    def unchanged(cls, ready: Preparation, request: Request, reason: str) -> "Result":
         """Return the image as it is, for a reason; the fit to start from is handed on."""
         return cls(
             ready.source.copy(),
@@ -105,7 +97,7 @@ class Result:
             recipe=None,
             reason="; ".join((reason, *ready.told)),
             losses=(),
-            timings={"total": time.perf_counter() - started},
+            timings={"total": time.perf_counter() - request.started},
             fitted=request.fitted,
             told=(reason, *ready.told),
             **_asked(ready, request),

@@ -132,7 +132,7 @@ def _denoise_whole(
             f"{image.data.shape} ({image.axes}): both must show the same scene pixel by pixel"
         )
     out = np.empty_like(image.data)
-    for place, result in planes.results_of(image, axes, other and other.data):
+    for place, result in planes.results(image, axes, other and other.data):
         out[place] = planes.options.blend(result)
     write(target, image.replace(out), overwrite=overwrite)
     return image.notes + _hints(axes or image.axes, image.data.shape, image.alpha)

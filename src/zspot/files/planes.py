@@ -65,28 +65,20 @@ class PlaneRunner:
         """Return which planes share a fit: those of one channel."""
         return 0 if self._channel < 0 else index[self._channel]
 
-    def results_of(
+    def results(
         self, image: ImageFile, axes: str | None = None, second: np.ndarray | None = None
     ) -> Iterator[tuple[Place, Result]]:
         """Denoise every plane of a file in memory, but what it says is no picture."""
+        letters = axes or image.axes
         self.nodata = image.metadata.get("nodata")
         valid = image.metadata.get("valid") if image.alpha is None else image.alpha > 0
-        return self.results(image.data, axes or image.axes, second, valid)
-
-    def results(
-        self,
-        data: np.ndarray,
-        axes: str,
-        second: np.ndarray | None = None,
-        valid: np.ndarray | None = None,
-    ) -> Iterator[tuple[Place, Result]]:
-        """Denoise every plane of an array; `valid`, where there is picture, has no colours (S)."""
 
         def load(index: Index) -> tuple[np.ndarray, np.ndarray | None]:
-            place = place_of(index, axes)
-            return data[place], None if valid is None else valid[without_colours(place, axes)]
+            place = place_of(index, letters)
+            there = None if valid is None else valid[without_colours(place, letters)]
+            return image.data[place], there
 
-        return self.each(axes, data.shape, load, second)
+        return self.each(letters, image.data.shape, load, second)
 
     def each(
         self, axes: str, shape: Sequence[int], load: Load, second: np.ndarray | None = None

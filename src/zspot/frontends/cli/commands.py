@@ -1,19 +1,20 @@
 """The commands beside `zspot denoise`: noise, methods, web."""
 
+# ruff: noqa: B008  (typer takes options as defaults)
 import contextlib
 import json
 import sys
 import time
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.markup import escape
 
 from zspot.core.progress import duration
 from zspot.core.ranges import AT_ONCE
-from zspot.frontends.cli.console import stdout, tell
+from zspot.frontends.cli.console import stdout, switch, tell, value
 
 if TYPE_CHECKING:
     from zspot.algorithms import Method
@@ -23,12 +24,10 @@ _COLUMNS = 80
 
 
 def noise(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Noisy image file.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw the report (extra `plot`).")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace the plot if it exists.")] = False,
+    source: Path = typer.Argument(metavar="INPUT", help="Noisy image file."),
+    as_json: bool = switch("Print every number as JSON.", "--json"),
+    plot: Path | None = value("FILE.png", "Draw the report (extra `plot`)."),
+    overwrite: bool = switch("Replace the plot if it exists."),
 ) -> None:
     """Say what the noise of INPUT is like: level, signal dependence, correlation."""
     from zspot.files.file import first_plane
@@ -50,11 +49,10 @@ def noise(
 
 
 def methods(
-    source: Annotated[
-        Path | None,
-        typer.Argument(metavar="INPUT", help="Image to say for how long each would take."),
-    ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name the papers, too.")] = False,
+    source: Path | None = typer.Argument(
+        None, metavar="INPUT", help="Image to say for how long each would take."
+    ),
+    verbose: bool = switch("Name the papers, too.", "--verbose", "-v"),
 ) -> None:
     """List the methods: what for, whether trained weights are used, licence, time on one core."""
     from rich.table import Table
@@ -93,27 +91,17 @@ def _seconds(method: "Method", pixels: int) -> float:
 
 
 def web(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
-    jobs: Annotated[
-        int,
-        typer.Option(min=0, max=AT_ONCE, help="Images denoised at a time; 0: one for each core."),
-    ] = 0,
-    max_megabytes: Annotated[int, typer.Option(min=1, help="Largest file accepted.")] = 500,
-    max_pixels: Annotated[
-        int, typer.Option(min=1, help="Largest image accepted, in values.")
-    ] = 200_000_000,
-    queue: Annotated[int, typer.Option(min=1, help="Runs that may wait.")] = 50,
-    auth: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Let in only those listed, as lines name:password."),
-    ] = None,
-    share: Annotated[
-        bool, typer.Option("--share", help="Ask gradio for a public address: anyone can use it.")
-    ] = False,
-    browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
-    allowed_host: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Other name of this computer.")
-    ] = None,
+    port: int = value(None, "0 takes a free one.", 7860, min=0, max=65535),
+    jobs: int = value(
+        None, "Images denoised at a time; 0: one for each core.", 0, min=0, max=AT_ONCE
+    ),
+    max_megabytes: int = value(None, "Largest file accepted.", 500, min=1),
+    max_pixels: int = value(None, "Largest image accepted, in values.", 200_000_000, min=1),
+    queue: int = value(None, "Runs that may wait.", 50, min=1),
+    auth: Path | None = value("FILE", "Let in only those listed, as lines name:password."),
+    share: bool = switch("Ask gradio for a public address: anyone can use it.", "--share"),
+    browser: bool = typer.Option(True, help="Open the page in your browser."),
+    allowed_host: list[str] | None = value("NAME", "Other name of this computer."),
 ) -> None:
     """Serve the web page on this computer (127.0.0.1) until Ctrl-C (extra `web`)."""
     from zspot.frontends.web import Settings, read_auth, serving

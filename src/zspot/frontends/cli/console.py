@@ -1,6 +1,7 @@
 """Lines on the terminal, and what the commands have in common."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -14,6 +15,16 @@ BAD_USE = 2
 
 stderr = Console(stderr=True)
 stdout = Console(soft_wrap=True)
+
+
+def value(shown: str | None, words: str, default: Any = None, **more: Any) -> Any:
+    """Return an option with a value, `shown` as that in the help."""
+    return typer.Option(default, metavar=shown, help=words, **more)
+
+
+def switch(words: str, *names: str) -> Any:
+    """Return an option without a value, which is off."""
+    return typer.Option(False, *names, help=words)
 
 
 def tell(line: str, *, error: bool = False) -> None:

@@ -1,20 +1,19 @@
 """`zspot denoise`: its options, and the run of single files. Folders are in `many`."""
 
+# ruff: noqa: RUF009  (typer replaces the defaults of `Asked`)
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from typer import Argument, Exit, Option
+from typer import Argument, Exit
 
 from zspot.core.errors import OptionError, StoppedError, ZspotError, error_in_words
 from zspot.core.ranges import AT_ONCE
-from zspot.frontends.cli.console import FAILED, examples, fail, progress_bar, tell
+from zspot.frontends.cli.console import FAILED, examples, fail, progress_bar, switch, tell, value
 from zspot.frontends.cli.piping import PIPE, places
 
 if TYPE_CHECKING:
@@ -45,97 +44,48 @@ Effort = StrEnum("Effort", ["fast", "balanced", "best"])  # how much time to spe
 class Asked:
     """What `zspot denoise` is asked for; the fields are the parameters of the command line."""
 
-    paths: Annotated[
-        list[Path],
-        Argument(
-            metavar="INPUT",
-            help="Noisy files, a folder or a pattern; - for standard input. Last comes OUTPUT: the "
-            "file to write, a folder for many, - for standard output. Without it, NAME-denoised "
-            "beside INPUT.",
-        ),
-    ]
-    method: Annotated[
-        str | None, Option(help="Method; `zspot methods` lists them.", show_default="auto")
-    ] = None
-    effort: Annotated[
-        Effort | None, Option(help="Time against quality.", show_default="balanced")
-    ] = None
-    recipe: Annotated[
-        Path | None, Option(metavar="FILE.toml", help="Run this recipe instead of a method.")
-    ] = None
-    save_recipe: Annotated[
-        Path | None,
-        Option(metavar="FILE.toml", help="Write the recipe that ran, to rerun it exactly."),
-    ] = None
-    second: Annotated[
-        Path | None, Option(metavar="FILE", help="Second noisy image of the scene, for method n2n.")
-    ] = None
-    strength: Annotated[
-        float, Option(metavar="0..1", help="How much of the result: 0 gives the input.")
-    ] = 1.0
-    keep_detail: Annotated[
-        float, Option(metavar="0..1", help="Share of the detail it removed to put back.")
-    ] = 0.0
-    nodata: Annotated[
-        float | None,
-        Option(metavar="VALUE", help="Value of pixels without picture.", show_default="none"),
-    ] = None
-    mask: Annotated[
-        Path | None, Option(metavar="FILE", help="Image that is 0 where there is no picture.")
-    ] = None
-    keep_outliers: Annotated[
-        bool, Option("--keep-outliers", help="Do not repair hot and dead pixels.")
-    ] = False
-    dtype: Annotated[
-        str | None,
-        Option(metavar="float32|same", help="Write fractions of counts, or round anyway."),
-    ] = None
-    seed: Annotated[int, Option(min=0, help="Same seed, same result on a CPU.")] = 0
-    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
-    axes: Annotated[
-        str | None,
-        Option(metavar="TZCYX", help="Name the axes of a stack, S for colours, Q for any."),
-    ] = None
-    neighbours: Annotated[
-        str, Option(metavar="N|auto", help="Planes to each side of a stack that help a plane.")
-    ] = "0"
-    sequence: Annotated[
-        bool, Option("--sequence", help="Files are frames of one scene, which help each other.")
-    ] = False
-    burst: Annotated[
-        bool, Option("--burst", help="Files are shots of one scene, of which OUTPUT is made.")
-    ] = False
-    share_fit: Annotated[
-        bool, Option("--share-fit", help="Fit a stack once: its planes start from the first.")
-    ] = False
-    max_memory: Annotated[
-        str | None,
-        Option(metavar="2GB", help="Memory to stay under.", show_default="half of the free"),
-    ] = None
-    threads: Annotated[
-        int | None, Option(min=1, max=AT_ONCE, help="CPU threads for an image; all, or 1 for many.")
-    ] = None
-    scheduler: Annotated[
-        str | None, Option(metavar="tcp://HOST:PORT", help="Running Dask cluster for many files.")
-    ] = None
-    workers: Annotated[
-        int | None, Option(min=1, max=AT_ONCE, help="Processes for many files; one for each core.")
-    ] = None
-    format: Annotated[
-        str | None,
-        Option(metavar="png", help="Format of standard output.", show_default="that of the input"),
-    ] = None
-    compare: Annotated[
-        Path | None,
-        Option(metavar="FILE.png", help="Draw before, after and what was removed side by side."),
-    ] = None
-    preview: Annotated[
-        str | None,
-        Option(metavar="X,Y,W,H", help="Denoise this part alone, to see what would be done."),
-    ] = None
-    verbose: Annotated[bool, Option("--verbose", "-v", help="Say what was measured, too.")] = False
-    quiet: Annotated[bool, Option("--quiet", "-q", help="Print errors only.")] = False
-    overwrite: Annotated[bool, Option(help="Replace OUTPUT if it exists.")] = False
+    paths: list[Path] = Argument(
+        metavar="INPUT",
+        help="Noisy files, a folder or a pattern; - for standard input. Last comes OUTPUT: the "
+        "file to write, a folder for many, - for standard output. Without it, NAME-denoised beside "
+        "INPUT.",
+    )
+    method: str | None = value(None, "Method; `zspot methods` lists them.", show_default="auto")
+    effort: Effort | None = value(None, "Time against quality.", show_default="balanced")
+    recipe: Path | None = value("FILE.toml", "Run this recipe instead of a method.")
+    save_recipe: Path | None = value("FILE.toml", "Write the recipe that ran, to rerun it exactly.")
+    second: Path | None = value("FILE", "Second noisy image of the scene, for method n2n.")
+    strength: float = value("0..1", "How much of the result: 0 gives the input.", 1.0)
+    keep_detail: float = value("0..1", "Share of the detail it removed to put back.", 0.0)
+    nodata: float | None = value("VALUE", "Value of pixels without picture.", show_default="none")
+    mask: Path | None = value("FILE", "Image that is 0 where there is no picture.")
+    keep_outliers: bool = switch("Do not repair hot and dead pixels.", "--keep-outliers")
+    dtype: str | None = value("float32|same", "Write fractions of counts, or round anyway.")
+    seed: int = value(None, "Same seed, same result on a CPU.", 0, min=0)
+    device: str = value(None, "auto, cpu, cuda, cuda:1 or mps.", "auto")
+    axes: str | None = value("TZCYX", "Name the axes of a stack, S for colours, Q for any.")
+    neighbours: str = value("N|auto", "Planes to each side of a stack that help a plane.", "0")
+    sequence: bool = switch("Files are frames of one scene, which help each other.", "--sequence")
+    burst: bool = switch("Files are shots of one scene, of which OUTPUT is made.", "--burst")
+    share_fit: bool = switch("Fit a stack once: its planes start from the first.", "--share-fit")
+    max_memory: str | None = value("2GB", "Memory to stay under.", show_default="half of the free")
+    threads: int | None = value(
+        None, "CPU threads for an image; all, or 1 for many.", min=1, max=AT_ONCE
+    )
+    scheduler: str | None = value("tcp://HOST:PORT", "Running Dask cluster for many files.")
+    workers: int | None = value(
+        None, "Processes for many files; one for each core.", min=1, max=AT_ONCE
+    )
+    format: str | None = value(
+        "png", "Format of standard output.", show_default="that of the input"
+    )
+    compare: Path | None = value(
+        "FILE.png", "Draw before, after and what was removed side by side."
+    )
+    preview: str | None = value("X,Y,W,H", "Denoise this part alone, to see what would be done.")
+    verbose: bool = switch("Say what was measured, too.", "--verbose", "-v")
+    quiet: bool = switch("Print errors only.", "--quiet", "-q")
+    overwrite: bool = switch("Replace OUTPUT if it exists.")
 
     @property
     def inputs(self) -> list[Path]:
@@ -247,23 +197,7 @@ class Asked:
         return Options(strength=self.strength, keep_detail=self.keep_detail).blending
 
 
-def _with_parameters_of(kind: type[Asked]) -> Callable[..., Callable[..., None]]:
-    """Let a command that takes one value be called with the fields of that value, as typer does."""
-
-    def decorate(command: Callable[[Asked], None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def called(**fields: Any) -> None:
-            command(kind(**fields))
-
-        called.__signature__ = inspect.signature(kind, eval_str=True)  # type: ignore[attr-defined]
-        called.__annotations__ = get_type_hints(kind, include_extras=True)
-        return called
-
-    return decorate
-
-
-@_with_parameters_of(Asked)
-def denoise(asked: Asked) -> None:
+def denoise(**fields: Any) -> None:
     """Denoise INPUT and write the same kind of file, only cleaner, to OUTPUT or beside INPUT.
 
     INPUT may be a folder, or a pattern in quotes; OUTPUT is then a folder, and a rerun goes on
@@ -271,6 +205,7 @@ def denoise(asked: Asked) -> None:
     """
     from zspot.files.discovery import is_many
 
+    asked = Asked(**fields)
     many = is_many(asked.source) and not asked.burst
     asked.check(many)
     if asked.burst:
@@ -285,6 +220,11 @@ def denoise(asked: Asked) -> None:
         _denoise_one(asked)
     else:
         _denoise_each(asked)
+
+
+# what typer reads of a command
+denoise.__signature__ = inspect.signature(Asked, eval_str=True)  # type: ignore[attr-defined]
+denoise.__annotations__ = get_type_hints(Asked)
 
 
 def _denoise_each(asked: Asked) -> None:

@@ -15,6 +15,7 @@ from zspot.core.axes import iter_planes
 from zspot.core.errors import ImageError
 from zspot.core.progress import Report
 from zspot.files import Options, PlaneRunner
+from zspot.io import ImageFile
 
 _COLOURS = 3  # samples of an rgb layer that are denoised; a fourth is transparency
 
@@ -94,8 +95,10 @@ def _box(
 def denoise_part(part: Part, options: Options, report: Report) -> tuple[np.ndarray, list[Result]]:
     """Denoise each plane of a part; return its noisy values and the results in order."""
     values = part.load()
-    planes = PlaneRunner(options, progress=report)
-    return values, [result for _, result in planes.results(part.colours(values), part.axes)]
+    planes = PlaneRunner(options, progress=report).results(
+        ImageFile(part.colours(values), part.axes)
+    )
+    return values, [result for _, result in planes]
 
 
 def blended(

@@ -156,7 +156,7 @@ class Session:
         for number, one in enumerate(files):
             self.doing = f"{number + 1} of {len(files)}, {one.path.name}: " if files[1:] else ""
             runner = PlaneRunner(options, one.path.name, within(report, number, len(files)))
-            one.results = [result for _, result in runner.results_of(one.image, options.axes)]
+            one.results = [result for _, result in runner.results(one.image, options.axes)]
 
     def run(self) -> Iterator[Progress]:
         """Denoise the files that are open; see `Job.run`."""

@@ -78,46 +78,35 @@ def progress(news: Progress, which: str = "") -> str:
 
 def noise_report(report: NoiseReport, correlation: Path, plane: str) -> str:
     """Return the report in plain words with a map."""
-    first, *more = explain(report)
-    sentences = "".join(f"<p>{html.escape(s)}</p>" for s in more)
-    lag = report.lag_one
-    return (
-        f'<section class="zs-noise" aria-label="Noise report"><h3>The noise{html.escape(plane)}'
-        f"</h3><p>{html.escape(first)}</p><details><summary>More</summary>"
-        f'<div class="zs-noise-row"><div>{sentences}</div>'
-        f'<figure><img src="{address(correlation)}" width="198" height="198" '
-        f'alt="Map of the noise correlation; {lag:.2f} with the next pixel">'
-        "<figcaption>How a pixel's noise (centre) agrees with its neighbours' up to 4 pixels away:"
-        " red alike, white unrelated, blue opposite</figcaption></figure></div></details></section>"
-    )
+    first, *more = map(html.escape, explain(report))
+    sentences = "".join(f"<p>{one}</p>" for one in more)
+    known = {"plane": html.escape(plane), "lag": report.lag_one, "map": address(correlation)}
+    return _template("noise.html").format(first=first, more=sentences, **known)
 
 
 def trust_panel(result: Result) -> str:
     """Return the verdict, its sentence, what else was done, and unfolding the rest."""
     trust = result.trust
-    levels = f"{plainly(trust.removed_level, 3)} / {plainly(trust.noise_level, 3)}"
-    white = f"{trust.whiteness:.2f}; noise in flat areas {1 - abs(trust.noise_correlation):.2f}"
-    hidden = "Loss on pixels hidden from the network"
-    fit = "nothing was fitted"
+    fitted, losses = "", "nothing was fitted"
     if trust.held_out_first is not None:
-        hidden += ", begin to end of the fit"
-        fit = f"{plainly(trust.held_out_first, 3)} to {plainly(trust.held_out_last or 0, 3)}"
-    rows = (
-        ("Removed, against the noise found", levels),
-        ("Whiteness of what was removed (1: neighbours unrelated)", white),
-        ("Picture detail in what was removed (0 or less: none)", f"{trust.structure:.2f}"),
-        ("Flat parts: noise kept (towards 1) or structure added (below 0)", f"{trust.shared:.2f}"),
-        ("Shift of colours or brightness, over the noise", f"{trust.shift:.2f}"),
-        (hidden, fit),
+        fitted = ", begin to end of the fit"
+        losses = f"{plainly(trust.held_out_first, 3)} to {plainly(trust.held_out_last or 0, 3)}"
+    return _template("trust.html").format(
+        trust=trust,
+        verdict=VERDICTS[trust.verdict],
+        said=html.escape(" ".join((trust.sentence, *map(sentence, result.told)))),
+        reason=html.escape(sentence(result.reason)),
+        removed=plainly(trust.removed_level, 3),
+        noise=plainly(trust.noise_level, 3),
+        flat=1 - abs(trust.noise_correlation),
+        fitted=fitted,
+        losses=losses,
     )
-    table = "".join(f"<tr><th scope='row'>{html.escape(a)}</th><td>{b}</td></tr>" for a, b in rows)
-    return (
-        f'<section class="zs-trust zs-{trust.verdict}" aria-label="Can it be trusted?">'
-        f"<h3>Can it be trusted? {VERDICTS[trust.verdict]}.</h3>"
-        f"<p>{html.escape(' '.join((trust.sentence, *map(sentence, result.told))))}</p>"
-        f"<details><summary>Details</summary><p>{html.escape(sentence(result.reason))}</p>"
-        f"<table>{table}</table></details></section>"
-    )
+
+
+def _template(name: str) -> str:
+    """Return a file beside this one without its line breaks."""
+    return Path(__file__).with_name(name).read_text("utf-8").replace("\n", "")
 
 
 def summary(result: Result, seconds: float) -> str:
