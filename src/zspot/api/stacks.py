@@ -18,7 +18,7 @@ from zspot.core.errors import ImageError
 from zspot.core.plane import cast, channels_first
 from zspot.core.progress import Report, within
 from zspot.filters.impulses import without_impulses
-from zspot.filters.neighbours import averaged
+from zspot.filters.neighbours import averaged, no_loss
 from zspot.recipe import Recipe
 
 _HELPS = 1.05  # planes that are averaged, from which a second result is worth its time
@@ -186,7 +186,9 @@ def _helped(alone: _Alone, others: list[_Alone], denoise: Denoise, report: Repor
     even = mean[0] if axis is None else np.moveaxis(mean, 0, axis)
     recipe = _weaker(first.recipe, noisy[:, there], made.plane[:, there], made.planes)
     second = denoise(even, recipe, first.valid, report)
-    share = np.where(alone.valid & ~alone.own, made.share.numpy(), 0)
+    helped = alone._replace(result=second).tensors(offset, scale)[1]
+    trusted = made.share * no_loss(noisy, estimate, helped)
+    share = np.where(alone.valid & ~alone.own, trusted.numpy(), 0)
     share = share if axis is None else np.expand_dims(share, axis)
     before = np.where(share > 0, first.image, 0).astype(np.float64)
     blend = before + share * (np.where(share > 0, second.image, 0) - before)

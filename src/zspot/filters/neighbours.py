@@ -17,6 +17,7 @@ _FLAT, _BUSY, _HALF = 0.035, 0.6, 0.6
 _STEEP = 3.0  # how fast a larger difference loses its weight
 _AROUND, _ALONE, _SURE = 33, 0.4, 0.3  # squares; weight in them that counts nothing, ramp to all
 _FEW, _ENOUGH = 0.25, 0.25  # the same for the weight of a whole plane
+_LOST, _DOUBT = 1.35, 0.1  # power of what is removed with help, to that without: lost picture
 _SAME, _LARGEST = 0.05, 2.5  # contrast: changes that are none, and that are another picture
 
 
@@ -60,6 +61,18 @@ def averaged(
     # Where fewer were averaged more noise is left: the rest is weakened to the same.
     plane = estimate + (total / weight - estimate) * (count / most).sqrt()
     return Averaged(plane, ((count - 1) / max(1, most - 1)).clamp(0, 1), float(count.mean()))
+
+
+def no_loss(noisy: Tensor, alone: Tensor, helped: Tensor) -> Tensor:
+    """Say from 0 to 1 where a result with help (C, H, W) lost nothing that one without has.
+
+    Lost picture is in what was removed, which is then stronger than what is removed without help.
+    """
+    before, after = (
+        box_mean((noisy - one).square().mean(0, keepdim=True), _AROUND)[0]
+        for one in (alone, helped)
+    )
+    return ((_LOST - after / before.clamp(min=1e-12)) / _DOUBT).clamp(0, 1)
 
 
 def _busy(estimate: Tensor, level: Tensor) -> Tensor:
