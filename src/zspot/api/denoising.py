@@ -1,5 +1,6 @@
 """The two public verbs: `denoise` returns the image, `run` all that is known about it."""
 
+from collections.abc import Iterator
 from typing import Any, TypeVar, Unpack
 
 import numpy as np
@@ -15,13 +16,13 @@ from zspot.api.requests import (
     lists,
 )
 from zspot.api.result import Result, check_share
-from zspot.api.stacks import both, run_stack
+from zspot.api.stacks import Index, Neighbours, together
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy, letters_of
-from zspot.core.axes import check_letters
-from zspot.core.errors import OptionError
+from zspot.core.axes import Place, check_letters, index_of, iter_planes, place_of
+from zspot.core.errors import ImageError, OptionError
 from zspot.core.memory import limit_of
 from zspot.core.plane import Plane
-from zspot.core.progress import Report
+from zspot.core.progress import Report, within
 from zspot.engine import Denoised
 from zspot.engine.budget import denoise_within
 from zspot.engine.denoiser import check_sane
@@ -175,26 +176,36 @@ def run(
 
 
 def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) -> Result:
-    """Do what `run` does on each plane of an array with named axes."""
-    given: Any = dict(options)
-    axes, count = given.pop("axes"), given.pop("neighbours", 0)
+    """Do what `run` does on each plane of an array with named axes; return one result for all."""
+    own: Any = {"neighbours": 0, **options}
+    of_all = ("axes", "neighbours", "second", "mask", "progress")
+    axes, count, second, mask, progress = (own.pop(name, None) for name in of_all)
     check_letters(axes, image.shape)
     if options.get("channel_axis") is not None or options.get("after") is not None:
         raise OptionError(
             "axes name the colours (S), and every plane: leave out channel_axis, after"
         )
+    if second is not None and np.shape(second) != image.shape:
+        raise ImageError(f"second has shape {np.shape(second)} and the image {image.shape}")
+
+    def load(index: Index) -> tuple[np.ndarray, np.ndarray | None]:
+        return image[place_of(index, axes)], mask
 
     def denoise(
-        own: dict[str, Any],
-        plane: np.ndarray,
-        recipe: Recipe | None,
-        valid: np.ndarray | None,
-        report: Report | None,
+        plane: np.ndarray, recipe: Recipe | None, valid: np.ndarray | None, report: Report | None
     ) -> Result:
-        own = {**own, "mask": both(own.get("mask"), valid)}
-        return run(plane, recipe or method, progress=report, **own)
+        return run(plane, recipe or method, progress=report, mask=valid, **own)
 
-    return run_stack(image, axes, count, denoise, **given)
+    def results() -> Iterator[tuple[Place, Result]]:
+        places = list(iter_planes(image.shape, axes))
+        for number, (place, colours) in enumerate(places):
+            own["channel_axis"] = colours
+            own["second"] = None if second is None else np.asarray(second)[place]
+            told = within(progress, number, len(places))
+            yield place, near.run(index_of(place), image[place], mask, denoise, told)
+
+    near = Neighbours(count, axes, image.shape, load, own.get("keep_outliers", False))
+    return together(image, axes, results())
 
 
 def _nothing_to_do(plane: Plane) -> str:

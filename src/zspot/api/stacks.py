@@ -1,9 +1,8 @@
 """Stacks: where their planes are, and planes denoised with the help of those beside them."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from zspot.api.requests import check_neighbours
 from zspot.api.result import Result
-from zspot.core.axes import PLANE, index_of, iter_planes, place_of, stack_axis, without_colours
+from zspot.core.axes import PLANE, Place, stack_axis, without_colours
 from zspot.core.errors import ImageError
 from zspot.core.plane import cast, channels_first
 from zspot.core.progress import Report, within
@@ -41,23 +40,18 @@ class Neighbours:
     """
 
     def __init__(
-        self,
-        asked: int | str,
-        axes: str,
-        shape: Sequence[int],
-        load: Load,
-        keep_outliers: bool = False,
+        self, asked: int | str, axes: str, shape: Sequence[int], load: Load, keep_outliers: bool
     ) -> None:
-        count = check_neighbours(asked)
-        along = stack_axis(axes, shape) if count else None
-        sizes = [n for letter, n in zip(axes, shape, strict=True) if letter not in PLANE]
+        self._count, self._load, self._keep_outliers = check_neighbours(asked), load, keep_outliers
+        counted = [pair for pair in zip(axes, shape, strict=True) if pair[0] not in PLANE]
+        letters, sizes = "".join(letter for letter, _ in counted), [size for _, size in counted]
         # of the numbers of an index, that along the stack
-        self._at = None if along is None else sum(x not in PLANE for x in axes[:along])
+        self._at = stack_axis(letters, sizes) if self._count else None
         self.has_any = self._at is not None  #: whether planes are beside each other at all
-        self._size = 1 if self._at is None else sizes[self._at]
-        between = 1 if self._at is None else prod(sizes[self._at + 1 :])
-        self._count, self._load, self._most = count, load, (2 * count + 1) * between
-        self._keep_outliers = keep_outliers
+        self._size, between = 1, 1
+        if self._at is not None:
+            self._size, between = sizes[self._at], prod(sizes[self._at + 1 :])
+        self._most = (2 * self._count + 1) * between
         self._done: OrderedDict[Index, _Alone] = OrderedDict()
 
     def run(
@@ -87,50 +81,24 @@ class Neighbours:
         return _helped(self._done[index], others, denoise, told)
 
 
-def run_stack(
-    image: np.ndarray,
-    axes: str,
-    neighbours: int | str,
-    denoise: Callable[..., Result],
-    *,
-    second: np.ndarray | None = None,
-    progress: Report | None = None,
-    **options: Any,
-) -> Result:
-    """Denoise every plane by `denoise(options, ...)`, see `Denoise`; return one result for all."""
-    if second is not None and np.shape(second) != image.shape:
-        raise ImageError(f"second has shape {np.shape(second)} and the image {image.shape}")
-    places = list(iter_planes(image.shape, axes))
-    near = Neighbours(
-        neighbours,
-        axes,
-        image.shape,
-        lambda index: (image[place_of(index, axes)], None),
-        options.get("keep_outliers", False),
-    )
-    out, spread, valid, seconds, result = None, None, None, 0.0, None
-    for number, (place, colours) in enumerate(places):
-        given = {**options, "channel_axis": colours}
-        if second is not None:
-            given["second"] = np.asarray(second)[place]
-        told = within(progress, number, len(places))
-        result = near.run(index_of(place), image[place], None, partial(denoise, given), told)
-        out = np.empty(image.shape, result.image.dtype) if out is None else out
-        out[place] = result.image
-        if result.uncertainty is not None:
-            spread = np.zeros(image.shape, result.uncertainty.dtype) if spread is None else spread
-            spread[place] = result.uncertainty
-        if result.valid is not None:
-            sizes = [n for letter, n in zip(axes, image.shape, strict=True) if letter != "S"]
-            valid = np.ones(sizes, bool) if valid is None else valid
-            valid[without_colours(place, axes)] = result.valid
+def together(image: np.ndarray, axes: str, results: Iterable[tuple[Place, Result]]) -> Result:
+    """Return the results of all planes of a stack as one."""
+    grey = [n for letter, n in zip(axes, image.shape, strict=True) if letter != "S"]
+    whole: Any = {"image": None, "uncertainty": None, "valid": None}
+    seconds, result = 0.0, None
+    for place, result in results:
+        for name in whole:
+            part, flat = getattr(result, name), name == "valid"  # which has no colours
+            if part is None:
+                continue
+            if whole[name] is None:
+                whole[name] = np.full(grey if flat else image.shape, flat, part.dtype)
+            whole[name][without_colours(place, axes) if flat else place] = part
         seconds += result.timings["total"]
-    if result is None or out is None:
+    if result is None:
         raise ImageError(f"image is empty (shape {image.shape}): nothing to denoise")
-    stack: Any = {"image": out, "uncertainty": spread, "source": image, "axes": axes}
-    stack["valid"] = valid
-    timings = {**result.timings, "total": seconds}
-    return replace(result, **stack, channel_axis=None, fitted=None, timings=timings)
+    whole |= {"source": image, "axes": axes, "channel_axis": None, "fitted": None}
+    return replace(result, **whole, timings={**result.timings, "total": seconds})
 
 
 class _Alone(NamedTuple):
