@@ -15,6 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.images import close
+from tests.theory.draws import monte_carlo
 from zspot.theory import (
     FORMS,
     MODELS,
@@ -104,7 +105,7 @@ def test_lemma_1_refuses_singular_matrices():
 )
 def test_monte_carlo_agrees_within_three_standard_errors(x, s, ln, lv, m, model):
     spot = BlindSpot(x, s, ln, lv, m, model)
-    seen = spot.neighbours().monte_carlo(150_000, rng=np.random.default_rng(7))
+    seen = monte_carlo(spot.neighbours(), 150_000, 7)
     assert abs(seen.risk - spot.risk()) < 3 * seen.risk_error
     assert abs(seen.loss - spot.loss()) < 3 * seen.loss_error
     assert seen.risk_error < 0.02 * seen.risk  # or agreeing would mean little
@@ -117,15 +118,9 @@ def test_monte_carlo_with_other_weights_and_unequal_pixels(model):
     moments = pixels.moments()
     for weights in (None, rng.normal(0.1, 0.2, 7)):
         used = moments.solve().weights if weights is None else weights
-        seen = pixels.monte_carlo(100_000, rng=rng, weights=weights)
+        seen = monte_carlo(pixels, 100_000, 12, weights)
         assert abs(seen.risk - moments.risk(used)) < 3 * seen.risk_error
         assert abs(seen.loss - moments.loss(used)) < 3 * seen.loss_error
-
-
-def test_same_seed_same_estimate():
-    pixels = BlindSpot(1, 1, 0.3, 0.2, 4).neighbours()
-    one, two = (pixels.monte_carlo(9000, rng=np.random.default_rng(5)) for _ in range(2))
-    assert one == two
 
 
 # --- which model is printed ---
@@ -153,9 +148,7 @@ def test_draws_tell_the_two_models_apart():
     x, s, ln, lv, m = 0.3, 0.5, 0.4, 3.0, 8
     stated = printed(x, s, ln, lv, m)
     seen = {
-        model: BlindSpot(x, s, ln, lv, m, model)
-        .neighbours()
-        .monte_carlo(150_000, rng=np.random.default_rng(11))
+        model: monte_carlo(BlindSpot(x, s, ln, lv, m, model).neighbours(), 150_000, 11)
         for model in MODELS
     }
     assert abs(seen["additive"].risk - stated) < 3 * seen["additive"].risk_error
@@ -292,12 +285,6 @@ def test_other_bad_use_is_an_error():
         BlindSpot(1.0, 1.0, 0.0, 0.0, 1, "both")
     with pytest.raises(TheoryError, match=r"\(M,\)"):
         Neighbours(1, 1, np.zeros(3), np.zeros(2))
-    with pytest.raises(TheoryError, match="samples"):
-        BlindSpot(1, 1, 0, 0, 1).neighbours().monte_carlo(1, rng=np.random.default_rng())
-    with pytest.raises(TheoryError, match="weights"):
-        BlindSpot(1, 1, 0, 0, 2).neighbours().monte_carlo(
-            9, rng=np.random.default_rng(), weights=np.ones(3)
-        )
     with pytest.raises(TheoryError, match="symmetric"):
         Moments(np.array([[1, 0], [1, 1]]), np.eye(2))
     with pytest.raises(TheoryError, match="shape"):

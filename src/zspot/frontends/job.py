@@ -66,9 +66,9 @@ class Job(Generic[T]):
         return bool(ended) and isinstance(self._outcome.exception(), Cancelled)
 
     @property
-    def ended(self) -> bool:
-        """Whether the work has ended, in whatever way."""
-        return self._outcome.done()
+    def works(self) -> bool:
+        """Whether the work has begun and not ended."""
+        return self._begun and not self._outcome.done()
 
     @property
     def result(self) -> T:

@@ -2,17 +2,9 @@
 
 from zspot.core.errors import TheoryError
 from zspot.theory.closed_form import FORMS, BlindSpot, Slopes, rank_one_inverse
-from zspot.theory.linear import (
-    MODELS,
-    Estimate,
-    MaskRisk,
-    Moments,
-    Neighbours,
-    Solution,
-    over_masks,
-)
+from zspot.theory.linear import MODELS, MaskRisk, Moments, Neighbours, Solution, over_masks
 
 __all__ = [
-    "FORMS", "MODELS", "BlindSpot", "Estimate", "MaskRisk", "Moments", "Neighbours", "Slopes",
+    "FORMS", "MODELS", "BlindSpot", "MaskRisk", "Moments", "Neighbours", "Slopes",
     "Solution", "TheoryError", "over_masks", "rank_one_inverse",
 ]  # fmt: skip

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from zspot.core.errors import TheoryError
 
 MODELS = ("additive", "multiplicative")
-_CHUNK = 8192  # samples drawn at a time, for memory
 _SINGULAR = 1e-12  # smallest singular value, relative to the largest, that counts as one
 
 
@@ -21,15 +20,6 @@ class Solution:
     weights: np.ndarray  #: (M,), of the visible pixels
     risk: float  #: mean squared error against the clean value, squared intensities
     loss: float  #: that against the noisy value, which was minimised
-
-
-class Estimate(NamedTuple):
-    """Risk and loss measured on random draws, each with its standard error; squared intensities."""
-
-    risk: float
-    risk_error: float
-    loss: float
-    loss_error: float
 
 
 @dataclass(frozen=True)
@@ -156,36 +146,6 @@ class Neighbours:
         noise = np.outer(with_hidden, with_hidden)
         np.fill_diagonal(noise, 1.0)
         return Moments(values, self.sigma**2 * noise)
-
-    def monte_carlo(
-        self, samples: int = 100_000, *, rng: np.random.Generator, weights: np.ndarray | None = None
-    ) -> Estimate:
-        """Draw hidden and visible pixels and measure risk and loss.
-
-        `samples`: draws, at least 2. Values and noise are normal; only their variances matter.
-        `weights` (M,): by default those that minimise the loss.
-        """
-        if samples < 2:
-            raise TheoryError(f"samples={samples}: must be at least 2")
-        m = len(self.noise_correlation)
-        if weights is not None and np.shape(weights) != (m,):
-            raise TheoryError(f"weights: shape {np.shape(weights)} must be ({m},)")
-        w = self.moments().solve().weights if weights is None else np.asarray(weights)
-        starts = range(0, samples, _CHUNK)
-        drawn = [self._errors(min(_CHUNK, samples - start), w, rng) for start in starts]
-        errors = np.concatenate(drawn, axis=1)
-        mean, error = errors.mean(axis=1), errors.std(axis=1, ddof=1) / np.sqrt(samples)
-        return Estimate(float(mean[0]), float(error[0]), float(mean[1]), float(error[1]))
-
-    def _errors(self, count: int, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw guesses; return their squared errors to clean and noisy value, (2, count)."""
-        size = (count, len(weights))
-        own = np.sqrt(1 - self.noise_correlation**2)
-        hidden = self.sigma * rng.standard_normal((count, 1))
-        noise = self.noise_correlation * hidden + self.sigma * own * rng.standard_normal(size)
-        visible = self.value + self._spread() * rng.standard_normal(size) + noise
-        error = visible @ weights - self.value
-        return np.stack([error**2, (error - hidden[:, 0]) ** 2])
 
 
 def over_masks(moments: Moments, masks: np.ndarray) -> MaskRisk:

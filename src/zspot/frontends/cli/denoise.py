@@ -101,6 +101,11 @@ class Asked:
         return self.paths if several or len(self.paths) == 1 else self.paths[:-1]
 
     @property
+    def shots(self) -> Path | list[Path]:
+        """What is to be denoised together: a folder or pattern, or several files."""
+        return self.inputs if self.inputs[1:] else self.source
+
+    @property
     def source(self) -> Path:
         """What is to be denoised, of several the first."""
         return self.inputs[0]
@@ -280,12 +285,11 @@ def _denoise_burst(asked: Asked) -> None:
     """Make one picture of several shots."""
     from zspot.files import denoise_burst
 
-    shots = asked.inputs if len(asked.inputs) > 1 else asked.source
-    assert asked.target is not None
-    with progress_bar(asked.target.name, asked.quiet) as report:
-        done = denoise_burst(shots, asked.target, asked.chosen, progress=report, **asked.options)
+    target, given = asked.paths[-1], asked.options
+    with progress_bar(target.name, asked.quiet) as report:
+        done = denoise_burst(asked.shots, target, asked.chosen, progress=report, **given)
     if not asked.quiet:
-        _tell_result(str(asked.target), *done, asked, error=False)
+        _tell_result(str(target), *done, asked, error=False)
 
 
 def _preview(asked: Asked, window: str) -> None:
@@ -321,8 +325,8 @@ def _preview(asked: Asked, window: str) -> None:
         if valid is not None:
             write(mask, ImageFile(valid[cut].astype(np.uint8), "YX"))
         there = None if valid is None else mask
-        alone = replace(asked, paths=[source, made], compare=target, mask=there, axes=None)
-        _denoise_one(replace(alone, neighbours="0"))
+        alone: Any = {"compare": target, "mask": there, "axes": None, "neighbours": "0"}
+        _denoise_one(replace(asked, paths=[source, made], **alone))
 
 
 def _tell_result(

@@ -1,6 +1,8 @@
 """`zspot denoise` with many files: a line for each, a summary, and what Ctrl-C left."""
 
 import os
+from functools import partial
+from typing import Any
 
 import typer
 
@@ -21,24 +23,16 @@ def denoise_and_tell(asked: Asked) -> None:
             if not asked.quiet:
                 tell(f"{outcome.item.target}: denoised in {outcome.seconds:.1f} s")
 
-    cluster = {"scheduler": asked.scheduler, "workers": asked.workers}
-    options = {**asked.options, **cluster, "threads": asked.threads or 1, "ended": ended}
-    chosen = asked.chosen
+    start: Any = partial(denoise_many, scheduler=asked.scheduler, workers=asked.workers)
+    out, threads, chosen = asked.output, asked.threads or 1, asked.chosen
+    if asked.sequence:
+        start, out, threads = denoise_sequence, asked.paths[-1], asked.threads or os.cpu_count()
+    options = {**asked.options, "threads": threads, "ended": ended}
     try:
         with progress_bar(asked.source.name, asked.quiet) as report:
-            if asked.sequence:
-                frames = asked.inputs if len(asked.inputs) > 1 else asked.source
-                del options["scheduler"], options["workers"]
-                options["threads"] = asked.threads or os.cpu_count() or 1
-                summary = denoise_sequence(
-                    frames, asked.paths[-1], chosen, progress=report, **options
-                )
-            else:
-                summary = denoise_many(
-                    asked.source, asked.output, chosen, progress=report, **options
-                )
+            summary = start(asked.shots, out, chosen, progress=report, **options)
     except KeyboardInterrupt:
-        left = f"{done} files are done in {asked.output}; the same command goes on from there"
+        left = f"{done} files are done in {out}; the same command goes on from there"
         raise StoppedError(f"cancelled: {left}") from None
     if not asked.quiet:
         _tell_notes(summary)

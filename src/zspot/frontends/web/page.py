@@ -168,8 +168,6 @@ class Page:
         """Read files and show what the noise of the first is like."""
         session = self.sessions.get(request.session_hash)
         wrong = session.open([Path(path) for path in paths or ()])
-        if not paths:
-            session.cancel()
         names = [(one.path.name, number) for number, one in enumerate(session.files)]
         return {
             self.status: "",
@@ -232,7 +230,7 @@ class Page:
     def run(self, request: gr.Request) -> Iterator[Shown]:
         """Denoise, telling the progress, and show the result."""
         session = self.sessions.get(request.session_hash)
-        if session.job is None or session.job.ended:
+        if session.job is None:
             return  # `prepare` refused
         yield {self.status: texts.status(texts.LOOKING, 0)}
         idle = self._running(False)
@@ -251,9 +249,8 @@ class Page:
                 logging.getLogger(__name__).exception("a run failed")
             yield idle | {self.status: "", self.alert: texts.alert(error_in_words(error))}
             return
-        one = session.current
-        seconds = sum(each.seconds for each in session.files)
-        words = texts.summary(one.results[0], seconds)
+        seconds = sum(one.seconds for one in session.files)
+        words = texts.summary(session.current.results[0], seconds)
         yield idle | shown | {self.status: texts.status(words)}
 
     def _running(self, on: bool) -> Shown:

@@ -80,7 +80,6 @@ class Session:
         self.stays = False  # whether it tells when it leaves, as a browser does
         self.uploads: set[Path] = set()  # where gradio put what was sent
         self.used = time.monotonic()
-        self.works = False
         self._max_pixels = max_pixels
         self._threads = threads
         self.clear()
@@ -161,13 +160,9 @@ class Session:
     def run(self) -> Iterator[Progress]:
         """Denoise the files that are open; see `Job.run`."""
         assert self.job is not None
-        self.works = True
-        try:
-            for news in self.job.run():
-                self.used = time.monotonic()
-                yield news
-        finally:
-            self.works = False
+        for news in self.job.run():
+            self.used = time.monotonic()
+            yield news
 
     def cancel(self) -> None:
         """Stop the run, if there is one."""
@@ -204,7 +199,6 @@ class Sessions:
         self._max_pixels = max_pixels
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._all: dict[str, Session] = {}
-
         threading.Thread(target=self._watch, daemon=True, name="zspot-sessions").start()
 
     def get(self, name: str | None) -> Session:
@@ -222,7 +216,7 @@ class Sessions:
     def _share(self) -> int:
         """Return how many of the cores an image gets: all where no other visitor works."""
         with self._lock:
-            working = sum(one.works for one in self._all.values())
+            working = sum(one.job is not None and one.job.works for one in self._all.values())
         return max(1, (os.cpu_count() or 1) // max(1, working))
 
     def _watch(self) -> None:

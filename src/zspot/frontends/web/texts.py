@@ -57,8 +57,6 @@ def alert(message: str) -> str:
 
 def status(words: str, done: float | None = None) -> str:
     """Say how far the run is; `done` from 0 to 1 adds a bar."""
-    if not words:
-        return ""
     text = f'<div class="zs-status" role="status">{html.escape(words)}</div>'
     if done is None:
         return text
