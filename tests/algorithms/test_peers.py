@@ -103,6 +103,7 @@ def test_each_gains_on_noise_of_its_own_kind(name, clean):
     assert psnr(clean, out) > psnr(clean, noisy) + gain
 
 
+@pytest.mark.slow
 def test_mash_hides_more_of_correlated_noise_and_gains(clean, monkeypatch):
     small = (UNet(16, 1, 0.0), Fit(120, 3e-3, "one-cycle"))
     monkeypatch.setitem(mash._EFFORTS, "fast", small)

@@ -57,8 +57,8 @@ def test_what_moves_is_followed(step):
     assert gain([cut(p) for p in moved]) > 1.0
 
 
-@pytest.mark.parametrize("seed", [5, 6])
-def test_a_picture_of_its_own_is_no_worse_than_alone(seed):
+def test_a_picture_of_its_own_is_no_worse_than_alone():
+    seed = 5
     other, own = cut(scene(seed))[::-1], cut(scene())
     assert gain([other, other, own, other, other]) > -0.05
     texture = np.random.default_rng(seed).uniform(0, 1, own.shape)  # in which nothing is found

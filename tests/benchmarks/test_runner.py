@@ -40,6 +40,7 @@ def count(out: Path) -> int:
         return 0
 
 
+@pytest.mark.slow
 def test_a_run_killed_twice_and_resumed_gives_the_same_table(sets, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     quiet = {"env": environment(), "cwd": ROOT, "stderr": subprocess.DEVNULL}

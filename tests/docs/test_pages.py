@@ -171,6 +171,7 @@ def examples() -> list[list[str]]:
     return [shlex.split(line) for line in found if line.startswith("zspot")]
 
 
+@pytest.mark.slow
 def test_examples_of_the_help_run(folder, capsys):
     assert len(examples()) >= 8
     for words in examples():

@@ -25,6 +25,7 @@ from zspot.files.journal import NAME
 from zspot.recipe import Fit, Predict, Recipe, UNet
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced(folder, scheduler, one_thread):
     """Kill each worker once, in the middle of its first file."""
     killed, begun = [], threading.Lock()

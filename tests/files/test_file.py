@@ -63,6 +63,7 @@ def test_alpha_is_untouched_and_does_not_count_as_a_colour(tmp_path):
     assert np.array_equal(out[~seen], rgba[~seen])  # colours that nobody sees stay, too
 
 
+@pytest.mark.slow
 def test_one_image_of_each_development_set(data, tmp_path):
     """`zspot denoise` takes every kind of file that the sets hold."""
     for folder in sorted(p for p in data.iterdir() if p.is_dir()):

@@ -168,7 +168,7 @@ def test_patterns_and_names_of_outputs(folder):
 
 @posix
 @pytest.mark.parametrize(
-    "name", ["SIGINT", "SIGTERM", pytest.param("SIGKILL", marks=pytest.mark.slow)]
+    "name", ["SIGINT", *(pytest.param(n, marks=pytest.mark.slow) for n in ("SIGTERM", "SIGKILL"))]
 )
 def test_stopped_in_the_middle_then_resumed(folder, scheduler, one_thread, name):
     """Stop a local cluster of two when the first file is done; finish on another cluster."""

@@ -210,6 +210,7 @@ def test_texture_does_not_raise_the_level(name):
     assert abs(report.level[0] - 25) < 2 * report.level_uncertainty[0]
 
 
+@pytest.mark.slow
 def test_large_images_keep_what_small_ones_show():
     small = data.astronaut()
     large = np.tile(small, (5, 5, 1))
