@@ -100,7 +100,14 @@ def folder(tmp_path, monkeypatch) -> Path:
         io.write(path, io.ImageFile(values, axes))
 
     pictures = ("noisy", "other", "first", "night/0", "night/1", "export/0", "a", "b", "c")
-    for name in ("photo.jpg", "picture.tif", *(f"{picture}.png" for picture in pictures)):
+    pictures += tuple(f"{kind}/{number}" for kind in ("burst", "frames") for number in range(2))
+    for name in (
+        "photo.jpg",
+        "shot1.jpg",
+        "shot2.jpg",
+        "picture.tif",
+        *(f"{picture}.png" for picture in pictures),
+    ):
         save(name, colour, "YXS")
     save("large.tif", rng.normal(1000, 100, (560, 660)).astype(np.uint16), "YX")
     for name in ("cells.tif", "stack.tif"):

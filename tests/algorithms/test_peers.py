@@ -94,7 +94,9 @@ SMALL = {
 WHOLE = ("self2self", "ap-bsn")  # they drop or leave out so much that they need more pixels
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in WHOLE)) for n in SMALL]
+)
 def test_each_gains_on_noise_of_its_own_kind(name, clean):
     kind, gain, changes = SMALL[name]
     clean = clean if name in WHOLE else part(clean)
@@ -354,7 +356,9 @@ def test_networks_depend_on_their_generator_alone(spec):
     assert first.shape == SHAPE
 
 
-@pytest.mark.parametrize(("kind", "gain"), [("white", 6), ("correlated", 2)])
+@pytest.mark.parametrize(
+    ("kind", "gain"), [("white", 6), pytest.param("correlated", 2, marks=pytest.mark.slow)]
+)
 def test_auto_without_weights_tells_white_from_correlated_noise(kind, gain, clean, monkeypatch):
     from zspot.algorithms import refill
 

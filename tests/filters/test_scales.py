@@ -63,7 +63,9 @@ def test_noise_of_photons_is_even_once_stabilised():
     assert deviations == pytest.approx([1.0] * 4, abs=0.08)
 
 
-@pytest.mark.parametrize(("method", "gain"), [("auto", 0.1), ("auto-scratch", 0.5)])
+@pytest.mark.parametrize(
+    ("method", "gain"), [("auto", 0.1), pytest.param("auto-scratch", 0.5, marks=pytest.mark.slow)]
+)
 def test_coarse_grain_of_a_microscope_is_removed_better_at_two_sizes(method, gain):
     clean = blobs(0)
     grain = gaussian_filter(np.random.default_rng(1).normal(size=clean.shape), 1.2)

@@ -187,7 +187,7 @@ def test_a_call_with_values_of_a_wrong_type_is_one_line(url, files):
     assert '"state": "done"' in called(url, *good)
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_stopped_during_a_job_it_ends_in_peace(files, name):
     from gradio_client import handle_file
 
