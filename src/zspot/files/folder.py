@@ -103,14 +103,19 @@ def denoise_many(
     asked = Options(method, **options).checked(here=scheduler is None)
     out = Path(out).absolute()
     items, others = find(source, out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{out} cannot be made: {os_reason(error)}") from error
+    make(out)
     with Journal(out) as journal:
         run = Run(items, asked, journal, overwrite, progress, ended)
         run.go(scheduler, workers)
     return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), others)
+
+
+def make(out: Path) -> None:
+    """Make an output folder if it is not there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{out} cannot be made: {os_reason(error)}") from error
 
 
 @dataclass

@@ -17,7 +17,7 @@ from zspot.core.axes import PLANE, channel_axis
 from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words
 from zspot.core.progress import Report
 from zspot.files.discovery import Item, find_frames
-from zspot.files.folder import Outcome, Run, Summary
+from zspot.files.folder import Outcome, Run, Summary, make
 from zspot.files.journal import Journal, fingerprint
 from zspot.files.options import Keywords, ManyKeywords, Options
 from zspot.files.planes import Notes, PlaneRunner
@@ -47,7 +47,7 @@ def denoise_sequence(
     asked = Options(method, **{**options, "neighbours": options.get("neighbours") or "auto"})
     asked, out = asked.checked(), Path(out).absolute()
     items, others = find_frames(source, out)
-    out.mkdir(parents=True, exist_ok=True)
+    make(out)
     with Journal(out) as journal:
         run = _Sequence(items, asked, journal, overwrite, progress, ended)
         run.go(None, None)
@@ -69,9 +69,8 @@ def denoise_burst(
     Returns the result and what the user should know. What moves is followed; parts that are found
     in no other frame are as if denoised alone. `source` is as in `denoise_sequence`.
     """
-    many = options.get("neighbours") or MOST_NEIGHBOURS
+    target, many = Path(target), options.get("neighbours") or MOST_NEIGHBOURS
     asked = Options(method, **{**options, "neighbours": many}).checked()
-    target = Path(target)
     items, _ = find_frames(source, target.with_suffix(".none"))
     frames = _Frames([item.source for item in items], asked, progress)
     path = frames.paths[len(frames.paths) // 2]
@@ -131,6 +130,7 @@ class _Sequence(Run):
 
     def go(self, scheduler: str | None, workers: int | None) -> None:
         """Work through all frames, one after another."""
+        self._hashed = lru_cache(None)(fingerprint)  # a frame is one of those beside several
         waiting = list(self._to_do())
         if not waiting:
             return
@@ -153,12 +153,12 @@ class _Sequence(Run):
             write(item.target, image.replace(self.options.blend(result)), overwrite=True)
         except (ZspotError, OSError) as error:
             return "failed", {"error": error_in_words(error)}
-        known = {"output": fingerprint(item.target), "versions": versions()}
-        return "done", {**known, "seconds": result.timings["total"], "notes": image.notes}
+        known: dict[str, Any] = {"versions": versions(), "seconds": result.timings["total"]}
+        return "done", {**known, "output": fingerprint(item.target), "notes": image.notes}
 
     def _fingerprint(self, item: Item) -> str:
         """Tell whether a frame or one of those that help it has changed."""
         count, at = check_neighbours(self.options.neighbours), self.items.index(item)
         near = self.items[max(0, at - count) : at + count + 1]
-        marks = ",".join(fingerprint(one.source) for one in near)
+        marks = ",".join(self._hashed(one.source) for one in near)
         return f"frames:{hashlib.sha256(marks.encode()).hexdigest()}"

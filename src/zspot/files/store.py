@@ -6,7 +6,6 @@ after block, each noted for a rerun, then the reduced copies. It takes its name 
 
 import contextlib
 import json
-import operator
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import numpy as np
 
 from zspot._version import __version__
 from zspot.api.stacks import Index
-from zspot.core.axes import PLANE, Place, channel_axis, index_of, iter_planes
+from zspot.core.axes import Place, channel_axis, iter_planes
 from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
 from zspot.files.planes import Notes, PlaneRunner
@@ -221,10 +220,9 @@ def _places(picture: Picture, block: Block) -> Iterator[tuple[Place, Index]]:
     """Yield the place of each plane inside a block, and its index in the picture."""
     region = picture.levels[0].region(block)
     shape = [part.stop - part.start for part in region]
-    counted = zip(picture.axes, region, strict=True)
-    starts = [part.start for letter, part in counted if letter not in PLANE]
     for place, _ in iter_planes(shape, picture.axes):
-        yield place, tuple(map(operator.add, index_of(place), starts))
+        pairs = zip(place, region, strict=True)
+        yield place, tuple(at + part.start for at, part in pairs if isinstance(at, int))
 
 
 def _take_place(place: Path, target: Path, overwrite: bool) -> None:

@@ -190,21 +190,23 @@ class Page:
             shown: Shown = {self.viewer: "", self.trust: "", self.noise: texts.EMPTY}
             return shown | {self.after: hidden, self.plane: hidden}
         one, count = session.current, len(session.current.places)
-        shown = {
+        shown = self._plane(one, 0) | {
             self.noise: views.noise(one),
-            self.viewer: views.pictures(one, 0),
-            self.trust: texts.trust_panel(one.blended(0)) if one.results else "",
             self.after: gr.update(visible=bool(one.results)),
             self.plane: gr.update(visible=count > 1, maximum=max(2, count), value=1),
             self.strength: one.strength,
             self.keep: one.keep_detail,
         }
         if one.results:
-            shown |= {
-                self.download: _download(session.blend(one.strength, one.keep_detail)),
-                self.used: _used(one),
-            }
+            path = session.blend(one.strength, one.keep_detail)
+            shown |= {self.download: _download(path), self.used: _used(one)}
         return shown
+
+    def _plane(self, one: Opened, number: int) -> Shown:
+        """Return what is shown of one plane."""
+        result = one.blended(number) if one.results else None
+        trust = texts.trust_panel(result) if result else ""
+        return {self.viewer: views.pictures(one, number, result), self.trust: trust}
 
     def prepare(
         self,
@@ -278,11 +280,7 @@ class Page:
     def look(self, plane: int, request: gr.Request) -> Shown:
         """Show another plane of a stack."""
         session = self.sessions.get(request.session_hash)
-        if not session.files:
-            return gr.skip()
-        one, number = session.current, int(plane) - 1
-        trust = texts.trust_panel(one.blended(number)) if one.results else ""
-        return {self.viewer: views.pictures(one, number), self.trust: trust}
+        return self._plane(session.current, int(plane) - 1) if session.files else gr.skip()
 
     def come(self, request: gr.Request) -> None:
         """Keep what a visitor has open until `leave`, however long the page is looked at."""

@@ -172,7 +172,8 @@ class Session:
     def blend(self, strength: float, keep_detail: float) -> Path:
         """Write the file that is looked at, at another strength; of several return all, zipped."""
         one = self.current
-        one.strength, one.keep_detail, one.written = strength, keep_detail, None
+        if (strength, keep_detail) != (one.strength, one.keep_detail):
+            one.strength, one.keep_detail, one.written = strength, keep_detail, None
         paths = [each.written or each.write() for each in self.files if each.results]
         if not self.files[1:]:
             return paths[0]

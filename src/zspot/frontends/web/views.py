@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from zspot.api import Result
 from zspot.api.pictures import Scale, colours
 from zspot.core.errors import plainly
 from zspot.frontends.web import texts
@@ -36,19 +37,16 @@ def noise(opened: Opened) -> str:
     return texts.noise_report(opened.noise, correlation, which)
 
 
-def pictures(opened: Opened, number: int) -> str:
-    """Return the viewer's value for one plane."""
+def pictures(opened: Opened, number: int, result: Result | None) -> str:
+    """Return the viewer's value for one plane and its result, if there is one."""
     place, axis = opened.places[number]
     plane = opened.image.data[place]
-    results = opened.results
-    scale = Scale(plane, axis, results[number].valid if results else opened.image.valid_at(place))
-    picture = scale.picture(plane)
+    scale = Scale(plane, axis, result.valid if result else opened.image.valid_at(place))
     kind = texts.kind_of(opened.image, opened.path.name)
-    made, notes = {"before": picture}, {"before": kind}
-    if results:
-        result, after = results[number], opened.blended(number).image
-        made["after"] = scale.picture(after)
-        made["residual"], reach = scale.difference(plane, after)
+    made, notes = {"before": scale.picture(plane)}, {"before": kind}
+    if result:
+        made["after"] = scale.picture(result.image)
+        made["residual"], reach = scale.difference(plane, result.image)
         notes["residual"] = texts.REMOVED.format(plainly(reach, 3))
         if result.uncertainty is not None:
             made["uncertainty"], top = scale.heat(result.uncertainty)
@@ -66,4 +64,4 @@ def pictures(opened: Opened, number: int) -> str:
     for old in views[: -_KEPT - len(opened.places)]:
         old.unlink(missing_ok=True)
     paths = {k: save(v, folder, f"view-{names[k]}") for k, v in made.items()}
-    return texts.viewer_value(paths, picture.shape[:2], notes)
+    return texts.viewer_value(paths, made["before"].shape[:2], notes)
