@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,8 @@ from zspot.core.progress import Clock
 from zspot.filters.groups import GroupNoise, bayes
 from zspot.filters.nonlocal_bayes import CORRELATED, GUIDED_CORRELATED, WHITE, Pass, nl_bayes
 from zspot.filters.patch_noise import PatchNoise
-from zspot.filters.patches import match, overlap_add, patch_rows, reflect_pad, search_steps
+from zspot.filters.patches import overlap_add, patch_rows, reflect_pad
+from zspot.filters.search import match
 from zspot.recipe import Finish
 
 SMALL = (Pass("bayes", 5, 3, 60), Pass("bayes", 6, 4, 16), Pass("ridge", 6, 4, 24))
@@ -124,12 +127,27 @@ def test_few_patches_give_the_same_bayes_estimate() -> None:
     assert torch.allclose(short, full, atol=1e-2)
 
 
-def test_match_finds_the_nearest() -> None:
-    image = torch.rand(1, 12, 13, generator=torch.Generator().manual_seed(0))
-    rows = patch_rows(image, 3)
-    places = match(image, 3, 2, search_steps((10, 11), 20, 20), 5)
-    corner = (rows - rows[0]).square().sum(1).topk(5, largest=False).indices
-    assert set(places[0].tolist()) == set(corner.tolist())
+@pytest.mark.parametrize(
+    ("stride", "reach", "dense"), [(2, 20, 20), (3, 6, 6), (3, 9, 4), (4, 9, 4)]
+)
+@pytest.mark.parametrize("shape", [(12, 13), (40, 29), (5, 60), (3, 3)])
+def test_match_finds_the_nearest(shape, stride: int, reach: int, dense: int) -> None:
+    """The same as by looking at each place, one after another."""
+    image = 1000 + torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
+    rows, places = patch_rows(image, 3), (shape[0] - 2, shape[1] - 2)
+    found = match(rows, places, stride, reach, dense, 5)
+    references = product(range(0, places[0], stride), range(0, places[1], stride))
+    for (y, x), group in zip(references, found.tolist(), strict=True):
+        near = [
+            i * places[1] + j
+            for i, j in product(*(range(n) for n in places))
+            if (far := max(abs(i - y), abs(j - x))) <= reach
+            and (far <= dense or (i - y) % 2 == (j - x) % 2 == 0)
+        ]
+        own = y * places[1] + x
+        best = (rows[near] - rows[own]).square().sum(1).topk(len(group), largest=False).indices
+        assert {near[k] for k in best} == set(group)
+        assert own in group
 
 
 def test_cut_and_put_back() -> None:

@@ -88,10 +88,12 @@ def ridge(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[T
     energy = noise.covariance.diagonal(dim1=1, dim2=2).sum(-1)[None, :, None]  # (1, G, 1)
     offset = group.mean((2, 3), keepdim=True)
     group, model = group - offset, model - offset
-    gram = model @ model.transpose(2, 3)
-    gram.diagonal(dim1=2, dim2=3).add_(energy * (_RIDGE if raw else 1.0))
-    theta = _inverse(gram) * -energy[..., None]
-    theta.diagonal(dim1=2, dim2=3).add_(1)
+    # M (M'M + e I)^-1 M' is the same as I - e (MM' + e I)^-1, with a smaller system.
+    share = _RIDGE if raw else 1.0
+    system = model.transpose(2, 3) @ model
+    system.diagonal(dim1=2, dim2=3).add_(energy * share)
+    theta = (model @ _inverse(system) @ model.transpose(2, 3)).div_(share)
+    theta.diagonal(dim1=2, dim2=3).add_(1 - 1 / share)
     # The noise left in a combination is the sum of its squared weights.
     trust = 1 / theta.square().sum(-1).clamp(1 / theta.shape[-1], 1)
     return theta @ group + offset, trust

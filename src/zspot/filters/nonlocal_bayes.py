@@ -14,9 +14,10 @@ from torch import Tensor
 
 from zspot.filters.groups import Frame, GroupNoise, bayes, ridge
 from zspot.filters.patch_noise import PatchNoise
-from zspot.filters.patches import Box, match, overlap_add, patch_rows, reflect_pad, search_steps
+from zspot.filters.patches import overlap_add, patch_rows, reflect_pad
+from zspot.filters.search import Box, match
 
-TILE_FLOATS = 1 << 25  # of the table of distances of one tile: 128 MiB
+TILE_FLOATS = 1 << 25  # of the patches that the groups of one tile reach: 128 MiB
 TILE_WIDTH = 2048  # reference patches of a tile lie on no more columns than this
 CHUNK_FLOATS = 1 << 23  # floats of one gathered batch of groups: 32 MiB
 
@@ -92,7 +93,7 @@ def _filtered(
     height, width = image.shape[1:]
     noisy = reflect_pad(image, step.patch, step.stride)
     guide = None if pilot is None else reflect_pad(pilot, step.patch, step.stride)
-    tiles = _tiles(_places(noisy, step), step)
+    tiles = _tiles(len(image), _places(noisy, step), step)
     total = torch.zeros_like(noisy)
     mass = noisy.new_zeros(len(image) if step.split else 1, *noisy.shape[1:])
     for number, (near, references) in enumerate(tiles):
@@ -110,12 +111,13 @@ def _tile(
 ) -> tuple[Tensor, Tensor]:
     """Filter the groups whose reference patches start in a box; return sum and weights."""
     parts = len(noisy) if step.split else 1
-    # Without a pilot: the first opponent channel has most of the signal, a part of the noise.
-    seen = pilot if pilot is not None else noisy[:1] if step.split else noisy
-    steps = search_steps(_places(noisy, step), step.reach, step.dense)
-    places = match(seen, step.patch, step.stride, steps, step.members, references)
     rows = patch_rows(noisy, step.patch)
     models = None if pilot is None else patch_rows(pilot, step.patch)
+    # Without a pilot: the first opponent channel has most of the signal, a part of the noise.
+    seen = rows[:, : step.patch**2] if step.split else rows
+    seen = seen.contiguous() if models is None else models
+    near = (step.stride, step.reach, step.dense, step.members)
+    places = match(seen, _places(noisy, step), *near, references)
     total, weight = torch.zeros_like(rows), rows.new_zeros(len(rows), parts)
     chunks = places.split(max(1, CHUNK_FLOATS // (places.shape[1] * rows.shape[1])))
     for number, at in enumerate(chunks):
@@ -135,12 +137,11 @@ def _places(image: Tensor, step: Pass) -> tuple[int, int]:
     return image.shape[1] - step.patch + 1, image.shape[2] - step.patch + 1
 
 
-def _tiles(places: tuple[int, int], step: Pass) -> list[tuple[Box, Box]]:
+def _tiles(channels: int, places: tuple[int, int], step: Pass) -> list[tuple[Box, Box]]:
     """Cut into tiles of bounded work: the pixels that groups reach, and in them the references."""
     columns = min(places[1], TILE_WIDTH // step.stride * step.stride)
-    side = 2 * step.reach + 1
-    looked = len(search_steps((side, side), step.reach, step.dense))
-    rows = max(1, TILE_FLOATS // (-(-columns // step.stride) * looked)) * step.stride
+    reached = TILE_FLOATS // (channels * step.patch**2 * (columns + 2 * step.reach))
+    rows = max(1, (reached - 2 * step.reach) // step.stride) * step.stride
     tiles = []
     for y in range(0, places[0], rows):
         for x in range(0, places[1], columns):

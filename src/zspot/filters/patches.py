@@ -1,4 +1,4 @@
-"""Patches: padding, search for similar ones, across scales too, cutting out, putting back."""
+"""Patches: padding, cutting out, putting back, the most similar ones of a smaller image."""
 
 import math
 from itertools import product
@@ -7,10 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Steps = list[tuple[int, int]]  # down and right
-Box = tuple[slice, slice]  # rows and columns
-WHOLE: Box = (slice(None), slice(None))
-OUTSIDE = 1e6  # value beyond the image: a patch that reaches there is never similar
 # Of the search across scales:
 _CANDIDATES = 1 << 14  # of the pooled image; a larger one is searched in longer steps
 _QUERIES = 1 << 11  # at a time: bounds the table of distances to 128 MiB
@@ -32,56 +28,10 @@ def reflect_index(index: Tensor, size: int) -> Tensor:
     return torch.where(index < size, index, 2 * size - 2 - index)
 
 
-def match(
-    guide: Tensor, patch: int, stride: int, steps: Steps, members: int, within: Box = WHOLE
-) -> Tensor:
-    """Find up to `members` patches of (M, H, W) nearest to each reference patch, itself too.
-
-    References start every `stride` pixels `within` rows and columns that are multiples of it.
-    Returns positions (R, k), row-major over the (H-patch+1) x (W-patch+1) corners.
-    """
-    tall, wide = guide.shape[1] - patch + 1, guide.shape[2] - patch + 1
-    rows = torch.arange(tall, device=guide.device)[within[0]][::stride]
-    cols = torch.arange(wide, device=guide.device)[within[1]][::stride]
-    table = _distances(guide, patch, stride, steps, rows, cols)
-    # Even a corner patch sees as many neighbours as lie down and to the right.
-    members = min(members, sum(dy >= 0 and dx >= 0 for dy, dx in steps))
-    nearest = table.T.contiguous().topk(members, dim=1, largest=False, sorted=False).indices
-    here = (rows[:, None] * wide + cols).reshape(-1, 1)
-    moves = torch.tensor([dy * wide + dx for dy, dx in steps], device=guide.device)
-    return here + moves[nearest]
-
-
-def _distances(
-    guide: Tensor, patch: int, stride: int, steps: Steps, rows: Tensor, cols: Tensor
-) -> Tensor:
-    """Return mean squared distances, (steps, R), of patches that start at rows and columns."""
-    up, side = (max(abs(step[axis]) for step in steps) for axis in (0, 1))
-    padded = F.pad(guide, (side, side, up, up), value=OUTSIDE)
-    top, left = int(rows[0]), int(cols[0])
-    tall, wide = int(rows[-1]) - top + patch, int(cols[-1]) - left + patch
-    own = guide[:, top : top + tall, left : left + wide]
-    table = guide.new_empty(len(steps), len(rows) * len(cols))
-    for distances, (dy, dx) in zip(table, steps, strict=True):
-        y, x = top + up + dy, left + side + dx
-        moved = padded[:, y : y + tall, x : x + wide]
-        square = (moved - own).square_().sum(0, keepdim=True)
-        distances.copy_(F.avg_pool2d(square, patch, stride).flatten())
-        if dy == 0 and dx == 0:
-            distances.fill_(-1)  # itself first, however many others are the same
-    return table
-
-
-def search_steps(size: tuple[int, int], reach: int, dense: int) -> Steps:
-    """List steps (down, right) to where patches are looked for; beyond `dense` every second one."""
-    up, side = (min(reach, count - 1) for count in size)
-    steps = product(range(-up, up + 1), range(-side, side + 1))
-    return [(y, x) for y, x in steps if max(abs(y), abs(x)) <= dense or y % 2 == x % 2 == 0]
-
-
 def patch_rows(image: Tensor, patch: int, stride: int = 1) -> Tensor:
     """Cut (C, H, W) into overlapping patches, (positions, C*patch^2), channel slowest."""
-    return F.unfold(image[None], patch, stride=stride)[0].T.contiguous()
+    cut = image.unfold(1, patch, stride).unfold(2, patch, stride).permute(1, 2, 0, 3, 4)
+    return cut.reshape(-1, len(image) * patch**2)
 
 
 def overlap_add(
@@ -91,10 +41,17 @@ def overlap_add(
 
     And their weights (positions, G), for G = C channels each or all at once, to (G, H, W).
     """
-    size = (shape[1], shape[2])
-    image = F.fold(total.T[None], size, patch, stride=stride)[0]
-    weights = weight.T.repeat_interleave(patch**2, 0)[None]
-    return image, F.fold(weights, size, patch, stride=stride)[0]
+    channels, height, width = shape
+    tall, wide = ((size - patch) // stride + 1 for size in (height, width))
+    parts = total.view(tall, wide, channels, patch, patch).permute(3, 4, 2, 0, 1)
+    weight = weight.T.reshape(-1, tall, wide)
+    image, weights = total.new_zeros(shape), total.new_zeros(len(weight), height, width)
+    for i, j in product(range(patch), range(patch)):
+        rows, cols = ((at, at + (n - 1) * stride + 1) for at, n in ((i, tall), (j, wide)))
+        at = (slice(None), slice(*rows, stride), slice(*cols, stride))
+        image[at] += parts[i, j]
+        weights[at] += weight
+    return image, weights
 
 
 def cross_scale_image(y: Tensor, patch: int, stride: int) -> Tensor:

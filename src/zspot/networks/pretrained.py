@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import torch
 from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from zspot.core.errors import FileError
@@ -100,8 +101,9 @@ class PriorModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        noise = F.pixel_shuffle(self._noise(F.pixel_unshuffle(_padded(x), 2)), 2)
-        return x - noise[..., :height, :width]
+        seen = F.pixel_unshuffle(_padded(x), 2).to(self.entry.weight.dtype)
+        noise = F.pixel_shuffle(self._noise(seen), 2)
+        return x - noise[..., :height, :width].to(x.dtype)
 
     def _noise(self, x: Tensor) -> Tensor:
         """Estimate the noise of the half-resolution input."""
@@ -164,7 +166,19 @@ class AnyChannels(nn.Module):
 
     def forward(self, x: Tensor, *_: Any) -> Tensor:
         if x.shape[1] == COLOURS:
-            return self.prior(x)
+            return self._denoised(x)
         # Grey pictures were trained on as three equal channels.
         grey = x.flatten(0, 1)[:, None].expand(-1, COLOURS, -1, -1)
-        return self.prior(grey).mean(1).view_as(x)
+        return self._denoised(grey).mean(1).view_as(x)
+
+    def _denoised(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu" or not _multiplies_tiles():
+            return self.prior(x)
+        # Weights are learned, and noise subtracted, in float32.
+        short = {name: value.bfloat16() for name, value in self.prior.named_parameters()}
+        return functional_call(self.prior, short, (x,))
+
+
+def _multiplies_tiles() -> bool:
+    """Return whether the processor multiplies bfloat16 matrices in hardware, 3 times as fast."""
+    return getattr(torch.cpu, "_is_amx_tile_supported", bool)()

@@ -40,6 +40,7 @@ def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) 
     predict = replace(recipe.predict, turns=False)
     first = replace(recipe, predict=predict, finish=Finish())
     plain = replace(recipe.finish, search="near", guard=0.0, centre="none", strength=1.0)
+    plain = replace(plain, points=False)
 
     def part(noisy: Tensor) -> _Part:
         pilot = run(first, noisy, report=report).mean
