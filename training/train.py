@@ -152,14 +152,13 @@ class State:
         self.step += 1
 
     def save(self, out: Path) -> None:
-        """Write the checkpoint and the averaged weights, as float16, each in one move."""
+        """Write the checkpoint and the averaged weights, in 8 bits, each in one move."""
         names = ("network", "average", "optimiser")
         parts = {name: getattr(self, name).state_dict() for name in names}
         part = out.with_suffix(".part")
         torch.save({**parts, "step": self.step, "elapsed": self.elapsed}, part)
         part.replace(out.with_suffix(".pt"))
-        average = self.average.state_dict().items()
-        save_file({name: value.half().cpu().contiguous() for name, value in average}, part)
+        save_file(packed(self.average.state_dict()), part)
         part.replace(out.with_suffix(".safetensors"))
 
     def load(self, out: Path, device: str) -> None:
@@ -169,6 +168,18 @@ class State:
             for name in ("network", "average", "optimiser"):
                 getattr(self, name).load_state_dict(parts[name])
             self.step, self.elapsed = int(parts["step"]), float(parts["elapsed"])
+
+
+def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights as 8 bits and a scale for each filter, float16, and biases as float16."""
+    out = {}
+    for name, value in weights.items():
+        if value.ndim > 1:
+            scale = (value.flatten(1).abs().amax(1).clamp(min=1e-4) / 127).half()
+            out[f"{name}.scale"] = scale.cpu()
+            value = (value / scale.float().view(-1, 1, 1, 1)).round().clamp(-127, 127)
+        out[name] = value.to(torch.int8 if value.ndim > 1 else torch.half).cpu().contiguous()
+    return out
 
 
 @contextlib.contextmanager

@@ -107,10 +107,15 @@ def spoilt(content: bytes) -> list[bytes]:
     beyond = {**header, first: {**header[first], "data_offsets": [0, 2**62]}}
     less = {name: value for name, value in header.items() if name != first}
     whole = {**header, first: {**header[first], "dtype": "I16"}}
+    biased = {
+        **header,
+        first: {**header[first], "dtype": "I8", "shape": [2, *header[first]["shape"]]},
+    }
     empty = {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}
     many = {**header, **{f"encoder.0.{n}.first.bias": empty for n in range(2000)}}
     return [
-        with_header(whole), with_header(many), content[:-200] + b"\xff" * 200,
+        with_header(whole), with_header(biased), with_header(many),
+        content[: 8 + length] + b"\xff" * 200 + content[208 + length :],
         b"", content[:5], content[:100], content[:-7], b"\xff" * 200,
         (2**63).to_bytes(8, "little"),
         with_header(other), with_header(beyond), with_header(less), with_header([]),

@@ -17,9 +17,10 @@ from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.patches import overlap_add, patch_rows, reflect_pad
 from zspot.filters.search import Box, match
 
-TILE_FLOATS = 1 << 25  # of the patches that the groups of one tile reach: 128 MiB
-TILE_WIDTH = 2048  # reference patches of a tile lie on no more columns than this
-CHUNK_FLOATS = 1 << 23  # floats of one gathered batch of groups: 32 MiB
+TILE_FLOATS = 1 << 24  # of the patches that the groups of one tile reach: 64 MiB
+TILE_WIDTH = 512  # reference patches of a tile lie on no more columns than this
+# Floats of one gathered batch of groups: 1 MiB, which a processor's cache holds, or 32.
+CHUNK_FLOATS = {"cpu": 1 << 18, "other": 1 << 23}
 
 Tell = Callable[[float], None]  # called with the share of the work that is done
 _ESTIMATORS = {"bayes": bayes, "ridge": ridge}
@@ -119,7 +120,8 @@ def _tile(
     near = (step.stride, step.reach, step.dense, step.members)
     places = match(seen, _places(noisy, step), *near, references)
     total, weight = torch.zeros_like(rows), rows.new_zeros(len(rows), parts)
-    chunks = places.split(max(1, CHUNK_FLOATS // (places.shape[1] * rows.shape[1])))
+    most = CHUNK_FLOATS.get(noisy.device.type, CHUNK_FLOATS["other"])
+    chunks = places.split(max(1, most // (places.shape[1] * rows.shape[1])))
     for number, at in enumerate(chunks):
         group = _gather(rows, at, parts)
         model = group if models is None else _gather(models, at, parts)
