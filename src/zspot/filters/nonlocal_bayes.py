@@ -12,13 +12,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from zspot.core.parallel import side_by_side
 from zspot.filters.groups import Frame, GroupNoise, bayes, ridge
 from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.patches import overlap_add, patch_rows, reflect_pad
 from zspot.filters.search import Box, match
 
-TILE_FLOATS = 1 << 24  # of the patches that the groups of one tile reach: 64 MiB
-TILE_WIDTH = 512  # reference patches of a tile lie on no more columns than this
+TILE = (96, 512)  # rows and columns of pixels, at most, on which reference patches of a tile lie
 # Floats of one gathered batch of groups: 1 MiB, which a processor's cache holds, or 32.
 CHUNK_FLOATS = {"cpu": 1 << 18, "other": 1 << 23}
 
@@ -94,21 +94,24 @@ def _filtered(
     height, width = image.shape[1:]
     noisy = reflect_pad(image, step.patch, step.stride)
     guide = None if pilot is None else reflect_pad(pilot, step.patch, step.stride)
-    tiles = _tiles(len(image), _places(noisy, step), step)
+    tiles = _tiles(_places(noisy, step), step)
     total = torch.zeros_like(noisy)
     mass = noisy.new_zeros(len(image) if step.split else 1, *noisy.shape[1:])
-    for number, (near, references) in enumerate(tiles):
-        at = (slice(None), *near)
-        seen = None if guide is None else guide[at]
-        told = _part(tell, number, len(tiles))
-        added, weight = _tile(noisy[at], seen, references, step, noise, told)
+
+    def work(tile: tuple[Box, Box]) -> tuple[Tensor, Tensor]:
+        at = (slice(None), *tile[0])
+        return _tile(noisy[at], None if guide is None else guide[at], tile[1], step, noise)
+
+    for number, (added, weight) in enumerate(side_by_side(work, tiles, image.device)):
+        at = (slice(None), *tiles[number][0])
         total[at] += added
         mass[at] += weight
+        tell((number + 1) / len(tiles))
     return (total / mass)[:, :height, :width]
 
 
 def _tile(
-    noisy: Tensor, pilot: Tensor | None, references: Box, step: Pass, noise: GroupNoise, tell: Tell
+    noisy: Tensor, pilot: Tensor | None, references: Box, step: Pass, noise: GroupNoise
 ) -> tuple[Tensor, Tensor]:
     """Filter the groups whose reference patches start in a box; return sum and weights."""
     parts = len(noisy) if step.split else 1
@@ -121,8 +124,7 @@ def _tile(
     places = match(seen, _places(noisy, step), *near, references)
     total, weight = torch.zeros_like(rows), rows.new_zeros(len(rows), parts)
     most = CHUNK_FLOATS.get(noisy.device.type, CHUNK_FLOATS["other"])
-    chunks = places.split(max(1, most // (places.shape[1] * rows.shape[1])))
-    for number, at in enumerate(chunks):
+    for at in places.split(max(1, most // (places.shape[1] * rows.shape[1]))):
         group = _gather(rows, at, parts)
         model = group if models is None else _gather(models, at, parts)
         found, trust = _ESTIMATORS[step.estimator](group, model, noise, models is None)
@@ -130,7 +132,6 @@ def _tile(
         flat = at.reshape(-1)
         total.index_add_(0, flat, found.reshape(-1, rows.shape[1]))
         weight.index_add_(0, flat, trust.transpose(1, 2).reshape(-1, parts))
-        tell((number + 1) / len(chunks))
     return overlap_add(total, weight, noisy.shape, step.patch)
 
 
@@ -139,11 +140,9 @@ def _places(image: Tensor, step: Pass) -> tuple[int, int]:
     return image.shape[1] - step.patch + 1, image.shape[2] - step.patch + 1
 
 
-def _tiles(channels: int, places: tuple[int, int], step: Pass) -> list[tuple[Box, Box]]:
+def _tiles(places: tuple[int, int], step: Pass) -> list[tuple[Box, Box]]:
     """Cut into tiles of bounded work: the pixels that groups reach, and in them the references."""
-    columns = min(places[1], TILE_WIDTH // step.stride * step.stride)
-    reached = TILE_FLOATS // (channels * step.patch**2 * (columns + 2 * step.reach))
-    rows = max(1, (reached - 2 * step.reach) // step.stride) * step.stride
+    rows, columns = (max(1, size // step.stride) * step.stride for size in TILE)
     tiles = []
     for y in range(0, places[0], rows):
         for x in range(0, places[1], columns):

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 Box = tuple[slice, slice]  # rows and columns
 WHOLE: Box = (slice(None), slice(None))
-_LEAST_SIDE = 4  # references along a side of a block, whose distances are one product of matrices
+_LEAST_SIDE = 8  # references along a side of a block, whose distances are one product of matrices
 
 
 def match(
