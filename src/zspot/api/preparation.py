@@ -15,6 +15,7 @@ from zspot.filters.impulses import without_impulses
 from zspot.filters.rows import offsets_along
 from zspot.noise.mosaic import MOSAIC, find_period, from_phases, to_phases
 
+_SAMPLE = 256  # pixels along a side that are looked at first, whether channels are one picture
 _ROUNDING = 1.01  # steps by which channels that are one picture differ at most, for rounding
 
 
@@ -155,20 +156,23 @@ def prepare(
     return made
 
 
-def _line(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def _line(channels: np.ndarray, slack: float = 1.0) -> tuple[np.ndarray, np.ndarray] | None:
     """Return factors and offsets by which channels are one picture; None where they are several."""
     if len(channels) == 1:
         return None
     if (channels == channels[:1]).all():
         return np.ones(len(channels)), np.zeros(len(channels))
+    down, right = (-(-size // _SAMPLE) for size in channels.shape[1:])
+    if max(down, right) > 1 and _line(channels[:, ::down, ::right], 2.0) is None:
+        return None
     values = channels.reshape(len(channels), -1).astype(np.float64)
     offset = values.mean(1)
     spread = values.std(1)
     first = int(np.argmax(spread))
     if not spread.any():
-        return None
+        return (spread, offset) if slack > 1 else None  # a part that is constant says nothing
     base = (values[first] - offset[first]) / spread[first]
     factor = (values - offset[:, None]) @ base / base.size
     left = np.abs(values - offset[:, None] - factor[:, None] * base).max()
     allowed = _ROUNDING if channels.dtype.kind in "ui" else 1e-5 * float(spread.max())
-    return (factor / factor[first], offset) if left <= allowed else None
+    return (factor / factor[first], offset) if left <= slack * allowed else None

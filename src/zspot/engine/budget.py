@@ -72,9 +72,7 @@ def _work(recipe: Recipe, shape: torch.Size) -> float:
         tile = min(pixels, max(AT_ONCE, recipe.predict.window**2))
     elif field:
         side = (recipe.predict.tile or SIDE) + 2 * field.reach
-        # Phases that fit into a tile each are shown to the network all at once.
-        phases = recipe.predict.strides[-1] ** 2
-        tile = min(pixels, min(side, height) * min(side, width) * phases)
+        tile = min(pixels, min(side, height) * min(side, width))
     fit, predict = recipe.network.bytes_per_pixel(channels)
     fit += _FLOAT * recipe.fill.numbers_per_pixel(recipe.fit.batch)
     if recipe.consistency:

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from zspot.core.plane import cast
 
+_STEPS = (-1, 0, 1)
 _AROUND = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 _FAR = 8.0  # usual local deviations from its neighbours that an impulse is away at least
 _TAIL = 5.0  # and of what nine pixels in ten are away, where noise itself has outliers
@@ -28,16 +29,20 @@ _MAD = 1.4826  # deviation of a normal variable over its median absolute deviati
 
 def without_impulses(channels: np.ndarray) -> tuple[np.ndarray, float, int]:
     """Return an image (C, H, W) without isolated outliers, their largest share and their number."""
-    values = channels.astype(np.float64)
-    found = [find_impulses(channel) for channel in values]
-    for number, bad in enumerate(found):
-        if _MANY < bad.mean() < _MOST:
-            found[number] = bad | find_impulses(repaired(values[number], bad), _EAGER)
+    found = [_found(channel.astype(np.float64)) for channel in channels]
     share = max(float(bad.mean()) for bad in found)
     if not 0 < share < _MOST:
         return channels, 0.0, 0
-    mended = np.stack([repaired(c, bad) for c, bad in zip(values, found, strict=True)])
-    return cast(mended, channels.dtype), share, sum(int(bad.sum()) for bad in found)
+    pairs = zip(channels, found, strict=True)
+    mended = [cast(repaired(c.astype(np.float64), bad), c.dtype) for c, bad in pairs]
+    return np.stack(mended), share, sum(int(bad.sum()) for bad in found)
+
+
+def _found(channel: np.ndarray) -> np.ndarray:
+    """Mark the isolated outliers of a channel; where there are many, others are likely."""
+    bad = find_impulses(channel)
+    many = _MANY < bad.mean() < _MOST
+    return bad | find_impulses(repaired(channel, bad), _EAGER) if many else bad
 
 
 def find_impulses(channel: np.ndarray, times: float = 1.0) -> np.ndarray:
@@ -76,15 +81,23 @@ def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray, least: int) 
     near: np.ndarray = ndimage.binary_dilation(away, np.ones((3, 3)))  # type: ignore[assignment]
     above = np.zeros(channel.shape)
     above[near] = channel[near] - _medians(channel, near, _WIDE)
-    high = ndimage.rank_filter(above, -least, footprint=_AROUND, mode="mirror")
-    low = ndimage.rank_filter(above, least - 1, footprint=_AROUND, mode="mirror")
-    size = np.abs(off)
-    shared = np.where(off > 0, high, -low) > _SPREAD / least * size
+    padded = np.pad(above, 1, mode="reflect" if min(above.shape) > 1 else "edge")
+    y, x = away.nonzero()
+    sides, corners = (
+        np.stack(
+            [padded[y + 1 + i, x + 1 + j] for i in _STEPS for j in _STEPS if abs(i) + abs(j) == n]
+        )
+        for n in (1, 2)
+    )
+    ordered = np.sort(np.concatenate([sides, corners]), axis=0)
+    sign, size, own = np.sign(off[away]), np.abs(off[away]), above[away]
+    most = np.where(sign > 0, ordered[-least], -ordered[least - 1])
     # A sharp point of light in the middle of its pixel: all four that touch it share a little.
-    four = np.stack([np.roll(above, by, axis) for by in (-1, 1) for axis in (0, 1)]) * np.sign(off)
-    among = above * np.sign(off) < size / 2
+    four = sides * sign
     lit = (four.min(0) > _TOUCHED * size) & (four.sum(0) > _SPREAD * size)
-    return away & (shared | among | lit)
+    shared = away.copy()
+    shared[away] = (most > _SPREAD / least * size) | (own * sign < size / 2) | lit
+    return shared
 
 
 def _medians(values: np.ndarray, where: np.ndarray, side: int) -> np.ndarray:

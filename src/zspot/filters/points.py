@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zspot.filters.local import filtered
+
 SCALES = (1.0, 1.5, 2.2)  # deviations of a point's profile, pixels
 _SURE = 7.0  # response over its deviation by noise, from which a maximum is a point
 _RING = 3.0  # distance in scales at which nothing of a point is left
@@ -72,8 +74,6 @@ def _response(image: Tensor, scale: float) -> Tensor:
 
 def _blurred(image: Tensor, scale: float) -> Tensor:
     reach = min(int(3 * scale + 0.5), *(n - 1 for n in image.shape))
-    at = torch.arange(-reach, reach + 1, device=image.device, dtype=image.dtype)
-    kernel = torch.exp(-(at**2) / (2 * scale**2))
-    kernel = kernel / kernel.sum()
-    padded = F.pad(image[None, None], (reach,) * 4, mode="reflect")
-    return F.conv2d(F.conv2d(padded, kernel[None, None, :, None]), kernel[None, None, None])[0, 0]
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * scale**2))
+    padded = F.pad(image[None, None], (reach,) * 4, mode="reflect")[0, 0]
+    return filtered(padded, kernel / kernel.sum())
