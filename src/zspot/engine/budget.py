@@ -17,7 +17,7 @@ _SIDES = (SIDE, 512, 256, 128)
 _CROPS = (CROP, 384, 256, 128)
 # Bytes here and in `_per_pixel` are from `benchmarks.robustness.trials` memory, rounded up.
 _PLANES = 13  # copies of the image at the same time, float32
-_SIMILAR = 1100e6  # of the non-local estimate's tiles
+_SIMILAR = 500e6  # of the tiles of the non-local estimate, two at a time
 _CONSISTENCY = 2.5  # the network runs on the whole beside its parts
 _FLOAT = 4
 _SHARES = (1, 2, 4)  # the limit is divided by these, one after the other, where memory runs out

@@ -3,6 +3,8 @@
 A point of light is spread over several pixels by any lens; what stands alone is not picture.
 """
 
+import math
+
 import numpy as np
 from scipy import ndimage
 
@@ -19,7 +21,8 @@ _WIDE = 7  # side of the window whose median a point of light does not move, pix
 _PILE = 5e-4  # share of isolated pixels at an end of the range that tells salt and pepper
 _FAR_AT_END = 3.0  # usual local deviations of salt and pepper
 _LOCAL = 9  # side of the window of the local deviation, pixels
-_EVERY = 5  # rows and columns between pixels at which the usual deviation is sought
+_EVERY = 5  # rows and columns between pixels at which the usual deviation is sought,
+_PLACES = 40_000  # or more, for so many of them
 _BATCH = 1 << 15  # windows at a time, which bounds the memory
 _SIDE = 5  # of the window whose other pixels replace an impulse
 _MANY, _EAGER = 2e-3, 0.6  # share from which others are likely, sought this many times as far away
@@ -58,7 +61,8 @@ def find_impulses(channel: np.ndarray, times: float = 1.0) -> np.ndarray:
         return size[where] / np.maximum(_MAD * _medians(size, where, _LOCAL), usual / 2)
 
     grid = none.copy()
-    grid[::_EVERY, ::_EVERY] = True
+    every = max(_EVERY, math.isqrt(channel.size // _PLACES))
+    grid[::every, ::every] = True
     far = times * max(_FAR, _TAIL * float(np.quantile(ratio(grid), 0.9)))
     if usual <= 2 * _quantum(channel):
         far = max(far, _COARSE_FAR)
