@@ -35,7 +35,7 @@ _SEEN = 4 + sum(
 _UNIT = 2 ** len(BLOCKS)  # pixels of the blocks in which the network pools
 _FIELD = ReceptiveField(-(-_SEEN // _UNIT) * _UNIT, _UNIT)
 _SLOPE = 0.1
-_WEAK = 0.03  # deviation of noise, standardised, below which 8 bits of a number are too few
+_WEAK = 0.075  # deviation of noise, standardised, below which 8 bits of a number are too few
 
 
 @dataclass(frozen=True)
