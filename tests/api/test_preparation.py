@@ -225,6 +225,19 @@ def test_a_tinted_picture_is_denoised_as_one():
     assert rms(result.image, clean) < 0.5 * rms(tint, clean)
 
 
+def test_a_few_pixels_decide_whether_channels_are_one_picture():
+    """Between the pixels that are looked at first there may be all that a picture has."""
+    draw = np.random.default_rng(0)
+    dark = draw.normal(120, 20, (600, 700)).round()
+    dark[::3, ::3] = 90
+    one = np.stack([dark, np.rint(dark * 0.5 + 3), np.rint(dark * 0.9)]).clip(0, 255)
+    assert "tinted" in prepare(one.astype(np.uint8), 0, keep_outliers=True).told[-1]
+    several = one.copy()
+    several[1, 130, 332] += 40
+    told = prepare(several.astype(np.uint8), 0, keep_outliers=True).told
+    assert not any("tinted" in line for line in told)
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_offsets_of_rows_are_removed(axis):
     clean = moon()

@@ -150,6 +150,41 @@ def test_match_finds_the_nearest(shape, stride: int, reach: int, dense: int) -> 
         assert own in group
 
 
+def test_any_number_of_threads_gives_the_same_bytes() -> None:
+    noisy = add_noise(scene(size=240))
+    threads = torch.get_num_threads()
+    try:
+        results = []
+        for number in (1, 3, 2):
+            torch.set_num_threads(number)
+            results.append(nl_bayes(noisy, white_noise(0.1, 3), passes=SMALL[:2]))
+            assert torch.get_num_threads() == number
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+def test_what_a_listener_raises_stops_the_work() -> None:
+    """It reaches the caller, whatever the other threads are at."""
+    heard: list[float] = []
+
+    def stop(share: float) -> None:
+        heard.append(share)
+        raise KeyboardInterrupt
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            nl_bayes(add_noise(scene(size=240)), white_noise(0.1, 3), passes=SMALL, tick=stop)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert len(heard) == 1
+    assert 0 < heard[0] < 0.5
+
+
 def test_cut_and_put_back() -> None:
     image = torch.rand(2, 9, 11, generator=torch.Generator().manual_seed(0))
     rows = patch_rows(image, 4)
