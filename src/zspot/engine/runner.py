@@ -105,8 +105,12 @@ def _work(recipe: Recipe, plane: Tensor) -> dict[str, tuple[int, float]]:
     """Return the number of steps of each stage and what one costs."""
     images = 2 if recipe.target.needs_second else 1
     shown = images * passes(recipe.predict) + recipe.predict.refine
+    pixels = plane[0].numel()
+    crops = recipe.fit.batch * recipe.fit.crop**2
+    whole = pixels / min(pixels, crops or pixels)  # steps that see as much as the image has
+    ticks, cost = recipe.finish.work(plane)
     return {
         "fit": (recipe.fit.steps, 1.0),
-        "predict": (0 if recipe.fit.average else shown, _PASS_COST),
-        "finish": recipe.finish.work(plane),
+        "predict": (0 if recipe.fit.average else shown, _PASS_COST * whole),
+        "finish": (ticks, cost * whole),
     }

@@ -20,8 +20,7 @@ from zspot.noise.whitening import Measured
 SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
 
 _TICKS = 50  # of the clock in a non-local estimate
-_COST = 1.3e-4  # of the non-local estimate, in fit steps per number of the image
-_GUIDED_COST = 4e-5
+_COST = 9.0  # of the non-local estimate without a guide, in fit steps on the whole, per channel
 _LEAST, _MOST = 1e-12, 1e6  # variances of noise, in standardised intensities
 _NOTHING = 1e-5  # of the power of the image: noise too weak for float32 to solve with
 
@@ -90,10 +89,11 @@ class Finish(Part):
         require(not (self.noise and self.removed), f"{what}: give one of them, or none")
 
     def work(self, y: Tensor) -> tuple[int, float]:
-        """Return how often `apply` ticks on a plane and what one tick costs, in fit steps."""
+        """Return how often `apply` ticks on a plane and what that costs, in fit steps on all."""
         if self.similar == 0:
             return 0, 0.0
-        return _TICKS, (_GUIDED_COST if self.guided else _COST) * y.numel() / _TICKS
+        fewer = 1 if not self.guided else 2 if not self.removed else 4
+        return _TICKS, _COST / fewer * len(y) / _TICKS
 
     def apply(self, estimate: Tensor, noisy: Tensor, clock: Clock) -> Tensor:
         """Return what becomes of an estimate (C, H, W), in standardised intensities.
