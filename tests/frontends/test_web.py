@@ -223,7 +223,7 @@ def test_uploads_go_with_their_last_visitor_and_nobody_else(tmp_path, files, ses
     for path in uploads:
         first.open([path])
     second.open([uploads[1]])
-    first.prepare("auto", str(files / "tiny.toml"), "fast", 0)
+    first.prepare("auto", str(files / "tiny.toml"), "fast", 0, 0, "")
     sessions.close("first")
     assert [path.exists() for path in uploads] == [False, True]
     assert not (files / "tiny.toml").exists()
@@ -237,7 +237,7 @@ def test_who_left_without_a_word_is_forgotten_but_not_who_waits_or_looks(files, 
     looking.stays = True
     working.stays = True  # until it works: a busy machine may take longer to start
     working.open([files / "noisy.png"])
-    working.prepare("auto", str(files / "endless.toml"), "fast", 0)
+    working.prepare("auto", str(files / "endless.toml"), "fast", 0, 0, "")
     news = working.run()
     next(news)
     working.stays = False

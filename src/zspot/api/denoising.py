@@ -16,7 +16,7 @@ from zspot.api.requests import (
     lists,
 )
 from zspot.api.result import Result, check_share
-from zspot.api.stacks import Index, Neighbours, together
+from zspot.api.stacks import Mask, Neighbours, together
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy, letters_of
 from zspot.core.axes import Place, check_letters, index_of, iter_planes, place_of
 from zspot.core.errors import ImageError, OptionError
@@ -155,15 +155,13 @@ def run(
         return _run_stack(np.asarray(image), method, options)
     ready = request.prepared(np.asarray(image))
     plane = Plane.of(ready.image)
-    unchanged = _nothing_to_do(plane)
-    if unchanged:
+    if unchanged := _nothing_to_do(plane):
         return Result.unchanged(ready, request, unchanged)
     second = request.second
     other = None if second is None else plane.like(ready.like(np.asarray(second)))
     start = None if request.after is None else begin(request.fitted, plane)
 
     def attempt(device: torch.device, memory: int) -> Denoised:
-        """Denoise the plane on a device in so many bytes."""
         given = None if other is None else torch.from_numpy(other).to(device)
         denoiser = request.denoiser(given, start)
         y = torch.from_numpy(plane.varying_values).to(device)
@@ -188,13 +186,8 @@ def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) ->
     if second is not None and np.shape(second) != image.shape:
         raise ImageError(f"second has shape {np.shape(second)} and the image {image.shape}")
 
-    def load(index: Index) -> tuple[np.ndarray, np.ndarray | None]:
-        return image[place_of(index, axes)], mask
-
-    def denoise(
-        plane: np.ndarray, recipe: Recipe | None, valid: np.ndarray | None, report: Report | None
-    ) -> Result:
-        return run(plane, recipe or method, progress=report, mask=valid, **own)
+    def alone(plane: np.ndarray, recipe: Recipe | None, valid: Mask, tell: Report | None) -> Result:
+        return run(plane, recipe or method, progress=tell, mask=valid, **own)
 
     def results() -> Iterator[tuple[Place, Result]]:
         places = list(iter_planes(image.shape, axes))
@@ -202,9 +195,12 @@ def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) ->
             own["channel_axis"] = colours
             own["second"] = None if second is None else np.asarray(second)[place]
             told = within(progress, number, len(places))
-            yield place, near.run(index_of(place), image[place], mask, denoise, told)
+            yield place, near.run(index_of(place), image[place], mask, alone, told)
 
-    near = Neighbours(count, axes, image.shape, load, own.get("keep_outliers", False))
+    keep = own.get("keep_outliers", False)
+    near = Neighbours(
+        count, axes, image.shape, lambda index: (image[place_of(index, axes)], mask), keep
+    )
     return together(image, axes, results())
 
 

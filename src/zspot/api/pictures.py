@@ -17,9 +17,7 @@ class Scale:
     Pixels that are no picture, not `valid` (H, W) or not numbers, do not count, and are drawn dark.
     """
 
-    def __init__(
-        self, image: np.ndarray, channel_axis: int | None, valid: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, image: np.ndarray, channel_axis: int | None, valid: np.ndarray | None):
         self._axis = channel_axis
         if image.dtype == np.uint8:
             self._low, self._high = 0.0, 255.0
@@ -31,8 +29,9 @@ class Scale:
 
     def picture(self, image: np.ndarray) -> np.ndarray:
         """Return uint8 (H, W, 3)."""
-        values = (image.astype(np.float64) - self._low) * (255.0 / (self._high - self._low))
-        return self._rgb(values)
+        return self._rgb(
+            (image.astype(np.float64) - self._low) * (255.0 / (self._high - self._low))
+        )
 
     def difference(self, before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, float]:
         """Return before - after around grey as uint8 (H, W, 3), and the value shown as white."""
@@ -49,9 +48,7 @@ class Scale:
 
     def _rgb(self, values: np.ndarray) -> np.ndarray:
         values = np.nan_to_num(np.clip(np.rint(values), 0, 255)).astype(np.uint8)
-        if self._axis is None:
-            return np.repeat(values[..., None], 3, axis=2)
-        last = np.moveaxis(values, self._axis, -1)
+        last = values[..., None] if self._axis is None else np.moveaxis(values, self._axis, -1)
         if last.shape[2] == 1:
             return np.repeat(last, 3, axis=2)
         if last.shape[2] == 2:  # two dyes: red and green

@@ -124,11 +124,7 @@ class Preparation:
             self.image = self.image.astype(np.float64) - offsets
             self._again.append(lambda channels, axis=axis: channels - offsets_along(channels, axis))
             self.told.append(f"offsets of {name} removed, of deviation {plainly(offsets.std(), 3)}")
-            self._undo.append(
-                lambda channels, deviation, dtype=dtype: (
-                    channels if deviation else cast(channels, dtype)
-                )
-            )
+            self._undo.append(lambda x, deviation, dtype=dtype: x if deviation else cast(x, dtype))
 
 
 def prepare(
@@ -166,8 +162,7 @@ def _line(channels: np.ndarray, slack: float = 1.0) -> tuple[np.ndarray, np.ndar
     if max(down, right) > 1 and _line(channels[:, ::down, ::right], 2.0) is None:
         return None
     values = channels.reshape(len(channels), -1).astype(np.float64)
-    offset = values.mean(1)
-    spread = values.std(1)
+    offset, spread = values.mean(1), values.std(1)
     first = int(np.argmax(spread))
     if not spread.any():
         return (spread, offset) if slack > 1 else None  # a part that is constant says nothing

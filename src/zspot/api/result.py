@@ -72,8 +72,7 @@ class Result:
             check_rounding(plane, mean)
         spread = None
         if deviation is not None:
-            spread = plane.restore_deviation(deviation.cpu().numpy())
-            spread = ready.undone(spread, deviation=True)
+            spread = ready.undone(plane.restore_deviation(deviation.cpu().numpy()), deviation=True)
         shape, axis = ready.source.shape, ready.channel_axis
         said = (done.reason, *ready.told, request.reason, "" if start is None else start.reason)
         return cls(

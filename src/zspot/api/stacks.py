@@ -23,12 +23,13 @@ from zspot.recipe import Recipe
 _HELPS = 1.05  # planes that are averaged, from which a second result is worth its time
 
 Index = tuple[int, ...]  # of a plane in its stack: a number for each axis that counts planes
-Load = Callable[[Index], tuple[np.ndarray, np.ndarray | None]]  # a plane, and where it is picture
+Mask = np.ndarray | None  # where a plane is picture; None: everywhere
+Load = Callable[[Index], tuple[np.ndarray, Mask]]  # a plane, and where it is picture
 # Denoises a plane by a method, None for that of the run, and says how far it is.
-Denoise = Callable[[np.ndarray, Recipe | None, np.ndarray | None, Report | None], Result]
+Denoise = Callable[[np.ndarray, Recipe | None, Mask, Report | None], Result]
 
 
-def both(mask: np.ndarray | None, valid: np.ndarray | None) -> np.ndarray | None:
+def both(mask: Mask, valid: Mask) -> Mask:
     """Return where a plane holds a picture by two masks, of which any may be missing."""
     return valid if mask is None else mask if valid is None else mask & valid
 
@@ -55,12 +56,7 @@ class Neighbours:
         self._done: OrderedDict[Index, _Alone] = OrderedDict()
 
     def run(
-        self,
-        index: Index,
-        plane: np.ndarray,
-        valid: np.ndarray | None,
-        denoise: Denoise,
-        report: Report | None,
+        self, index: Index, plane: np.ndarray, valid: Mask, denoise: Denoise, report: Report | None
     ) -> Result:
         """Return the result for the plane at an index of the stack."""
         if self._at is None:
@@ -71,8 +67,7 @@ class Neighbours:
         missing = [one for one in near if one not in self._done]
         for number, one in enumerate(missing):
             values, picture = (plane, valid) if one == index else self._load(one)
-            told = within(report, number, len(missing) + 1)
-            alone = denoise(values, None, picture, told)
+            alone = denoise(values, None, picture, within(report, number, len(missing) + 1))
             self._done[one] = _Alone.of(values, alone, self._keep_outliers)
         while len(self._done) > max(self._most, len(near)):
             self._done.popitem(last=False)
@@ -116,9 +111,8 @@ class _Alone(NamedTuple):
         none = np.zeros(channels.shape[1:], bool)
         valid = ~none if result.valid is None else result.valid
         if not valid.all():
-            channels = np.where(
-                valid, channels, np.median(channels[:, valid]) if valid.any() else 0
-            )
+            fill = np.median(channels[:, valid]) if valid.any() else 0
+            channels = np.where(valid, channels, fill)
         mended = without_impulses(channels)[0]
         return cls(result, mended, valid, (mended != channels).any(0) if keep_outliers else none)
 
@@ -129,12 +123,8 @@ class _Alone(NamedTuple):
 
     def tensors(self, offset: float, scale: float) -> tuple[Tensor, Tensor, Tensor]:
         """Return the plane and its estimate in these units, and where it is picture."""
-        there, guess = (
-            torch.from_numpy(
-                ((np.where(self.valid, x, offset) - offset) / scale).astype(np.float32)
-            )
-            for x in (self.plane, self.estimate)
-        )
+        pair = (np.where(self.valid, x, offset) for x in (self.plane, self.estimate))
+        there, guess = (torch.from_numpy(((x - offset) / scale).astype(np.float32)) for x in pair)
         return there, guess, torch.from_numpy(self.valid)
 
 
@@ -163,9 +153,8 @@ def _helped(alone: _Alone, others: list[_Alone], denoise: Denoise, report: Repor
     image = np.where(share > 0, cast(blend, first.image.dtype), first.image)
     total = first.timings["total"] + second.timings["total"]
     done = replace(first, image=image, timings={**first.timings, "total": total})
-    return _telling(
-        done, f"neighbouring planes helped: as little noise as in a mean of {made.planes:.1f}"
-    )
+    why = f"neighbouring planes helped: as little noise as in a mean of {made.planes:.1f}"
+    return _telling(done, why)
 
 
 def _telling(result: Result, why: str) -> Result:

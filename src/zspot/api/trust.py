@@ -83,13 +83,8 @@ def assess(result: "Result") -> Trust:
     """Judge a result of `zspot.run`. ImageError: if the result does not hold its input."""
     if result.source is None:
         raise ImageError("this result does not hold its input: nothing to judge it by")
-    return assess_images(
-        result.source,
-        result.image,
-        channel_axis=result.channel_axis,
-        losses=result.losses,
-        mask=result.valid,
-    )
+    axis, losses, mask = result.channel_axis, result.losses, result.valid
+    return assess_images(result.source, result.image, channel_axis=axis, losses=losses, mask=mask)
 
 
 def assess_images(

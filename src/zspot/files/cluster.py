@@ -102,7 +102,6 @@ def _loop_without_interrupts(distributed: Any) -> Any:
 
 
 def _kill(cluster: Any, before: set[Any]) -> None:
-    """End the worker processes of a local cluster at once."""
     if cluster is not None:
         cluster.shutdown_on_close = False  # Dask would try again when Python exits
         for nanny in cluster.workers.values():

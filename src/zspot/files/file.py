@@ -192,5 +192,4 @@ def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, np.ndarray | 
     places = list(iter_planes(image.data.shape, image.axes))
     place, colours = places[0]
     name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
-    valid = image.valid_at(place)
-    return image.data[place], colours, valid, name
+    return image.data[place], colours, image.valid_at(place), name

@@ -19,7 +19,7 @@ import torch
 from zspot._version import __version__
 from zspot.api import versions
 from zspot.api.requests import lists
-from zspot.core.errors import ClusterError, FileError, error_in_words, one_line, os_reason
+from zspot.core.errors import ClusterError, FileError, error_in_words, one_line
 from zspot.core.memory import half_of_free
 from zspot.core.progress import Progress, Report
 from zspot.files.cluster import ALONE, LOST, connect
@@ -103,19 +103,10 @@ def denoise_many(
     asked = Options(method, **options).checked(here=scheduler is None)
     out = Path(out).absolute()
     items, others = find(source, out)
-    make(out)
     with Journal(out) as journal:
         run = Run(items, asked, journal, overwrite, progress, ended)
         run.go(scheduler, workers)
     return Summary(tuple(run.outcomes[i] for i in sorted(run.outcomes)), others)
-
-
-def make(out: Path) -> None:
-    """Make an output folder if it is not there."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{out} cannot be made: {os_reason(error)}") from error
 
 
 @dataclass
@@ -263,7 +254,6 @@ class Run:
             self._tell()
 
     def _tell(self) -> None:
-        """Tell the progress over all files and the time left."""
         if self.progress is None:
             return
         total = sum(item.size for item in self.items)

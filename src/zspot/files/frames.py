@@ -17,7 +17,7 @@ from zspot.core.axes import PLANE, channel_axis
 from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words
 from zspot.core.progress import Report
 from zspot.files.discovery import Item, find_frames
-from zspot.files.folder import Outcome, Run, Summary, make
+from zspot.files.folder import Outcome, Run, Summary
 from zspot.files.journal import Journal, fingerprint
 from zspot.files.options import Keywords, ManyKeywords, Options
 from zspot.files.planes import Notes, PlaneRunner
@@ -47,7 +47,6 @@ def denoise_sequence(
     asked = Options(method, **{**options, "neighbours": options.get("neighbours") or "auto"})
     asked, out = asked.checked(), Path(out).absolute()
     items, others = find_frames(source, out)
-    make(out)
     with Journal(out) as journal:
         run = _Sequence(items, asked, journal, overwrite, progress, ended)
         run.go(None, None)

@@ -46,10 +46,14 @@ _KINDS |= {"job": dict, "versions": dict, "seconds": (int, float)}  # type: igno
 
 
 class Journal:
-    """The journal of an output folder that exists, held by one run at a time."""
+    """The journal of an output folder, which is made if need be, held by one run at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{folder} cannot be made: {os_reason(error)}") from error
         busy = f"{folder} is the output folder of another run; wait for its end"
         with contextlib.ExitStack() as held:
             try:

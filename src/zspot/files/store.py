@@ -152,7 +152,6 @@ class _Noted:
         self._write(self._head)
 
     def has(self, *key: Any) -> bool:
-        """Say whether a block is done."""
         return self._line(key) in self._done
 
     def add(self, *key: Any) -> None:
@@ -160,7 +159,6 @@ class _Noted:
         self._write(self._line(key))
 
     def close(self) -> None:
-        """Close the file."""
         if self._handle is not None:
             self._handle.close()
 
@@ -188,11 +186,12 @@ def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) ->
                 if above is None:
                     _pass_over(picture, block, old, planes, left)
                 continue
-            if above is None:
-                values = _planes(picture, block, old, planes)
-            else:
-                values = level.reduced(block, above)
-            level.store(block, fresh, values)
+            made = (
+                _planes(picture, block, old, planes)
+                if above is None
+                else level.reduced(block, above)
+            )
+            level.store(block, fresh, made)
             noted.add(level.name, block)
 
 

@@ -35,8 +35,7 @@ EXAMPLES = examples(
     "zspot denoise night/ night-clean/",
     "zspot denoise 'night/*.png' some/ --workers 1",
 )
-
-
+_COUNT: dict[str, Any] = {"min": 1, "max": AT_ONCE}
 Effort = StrEnum("Effort", ["fast", "balanced", "best"])  # how much time to spend
 
 
@@ -69,13 +68,9 @@ class Asked:
     burst: bool = switch("Files are shots of one scene, of which OUTPUT is made.", "--burst")
     share_fit: bool = switch("Fit a stack once: its planes start from the first.", "--share-fit")
     max_memory: str | None = value("2GB", "Memory to stay under.", show_default="half of the free")
-    threads: int | None = value(
-        None, "CPU threads for an image; all, or 1 for many.", min=1, max=AT_ONCE
-    )
+    threads: int | None = value(None, "CPU threads for an image; all, or 1 for many.", **_COUNT)
     scheduler: str | None = value("tcp://HOST:PORT", "Running Dask cluster for many files.")
-    workers: int | None = value(
-        None, "Processes for many files; one for each core.", min=1, max=AT_ONCE
-    )
+    workers: int | None = value(None, "Processes for many files; one for each core.", **_COUNT)
     format: str | None = value(
         "png", "Format of standard output.", show_default="that of the input"
     )
@@ -93,9 +88,7 @@ class Asked:
         last = self.paths[-1]
         if self.sequence or self.burst:
             return self.paths[:-1] or self.paths
-        several = (
-            len(self.paths) > 2 and (last.is_file() or bool(last.suffix)) and not last.is_dir()
-        )
+        several = len(self.paths) > 2 and not last.is_dir() and bool(last.is_file() or last.suffix)
         if several and not all(path.is_file() for path in self.paths):
             raise OptionError(f"several files need a folder as OUTPUT: {last} is none")
         return self.paths if several or len(self.paths) == 1 else self.paths[:-1]
@@ -122,13 +115,11 @@ class Asked:
         remote, local = self.scheduler is not None, self.workers is not None
         nowhere, several = self.target in (None, PIPE), many or len(self.inputs) > 1
         single = ("second", "save_recipe", "compare", "preview")
+        alone = [name for name in single if several and getattr(self, name) is not None]
         clashes = {
             "--recipe replaces --method and --effort: leave those two out": recipe and named,
             **{
-                f"--{name.replace('_', '-')} goes with one file: denoise it alone": (
-                    several and getattr(self, name) is not None
-                )
-                for name in single
+                f"--{n.replace('_', '-')} goes with one file: denoise it alone": True for n in alone
             },
             "--sequence and --burst: give one of them": self.sequence and self.burst,
             "--sequence and --burst need an OUTPUT: name it after the frames": (
@@ -154,13 +145,12 @@ class Asked:
         for message, clash in clashes.items():
             if clash:
                 raise OptionError(message)
-        if self.compare is not None:
-            from zspot.io import check_target
+        from zspot.io import check_target
+        from zspot.io.atomic import check_free
 
+        if self.compare is not None:
             check_target(self.compare, self.overwrite)
         if self.save_recipe is not None:
-            from zspot.io.atomic import check_free
-
             check_free(self.save_recipe, self.overwrite)
 
     @property
@@ -282,7 +272,6 @@ def _denoise_one(asked: Asked) -> None:
 
 
 def _denoise_burst(asked: Asked) -> None:
-    """Make one picture of several shots."""
     from zspot.files import denoise_burst
 
     target, given = asked.paths[-1], asked.options

@@ -57,7 +57,6 @@ def _received(path: Path) -> Path:
 
 
 def _send(path: Path) -> None:
-    """Write a file to standard output."""
     try:
         with path.open("rb") as handle, open(sys.stdout.fileno(), "wb", closefd=False) as out:
             shutil.copyfileobj(handle, out)

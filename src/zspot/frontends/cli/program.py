@@ -20,9 +20,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=EXAMPLES)(denoise)
-app.command(epilog=examples("zspot noise noisy.png", "zspot noise cells.ome.tif --plot noise.png"))(
-    noise
-)
+_NOISE = examples("zspot noise noisy.png", "zspot noise cells.ome.tif --plot noise.png")
+app.command(epilog=_NOISE)(noise)
 app.command()(methods)
 app.command(epilog=examples("zspot web", "zspot web --jobs 2 --auth users.txt"))(web)
 

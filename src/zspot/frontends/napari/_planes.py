@@ -36,8 +36,7 @@ class Part:
     @property
     def axes(self) -> str:
         """A letter for each axis of the values, see `zspot.core.axes`."""
-        rows, columns = self.plane_axes
-        names = {rows: "Y", columns: "X"}
+        names = dict(zip(self.plane_axes, "YX", strict=True))
         letters = "".join(names.get(axis, "Q") for axis in range(len(self.window)))
         return letters + ("S" if self.rgb else "")
 
@@ -95,9 +94,8 @@ def _box(
 def denoise_part(part: Part, options: Options, report: Report) -> tuple[np.ndarray, list[Result]]:
     """Denoise each plane of a part; return its noisy values and the results in order."""
     values = part.load()
-    planes = PlaneRunner(options, progress=report).results(
-        ImageFile(part.colours(values), part.axes)
-    )
+    image = ImageFile(part.colours(values), part.axes)
+    planes = PlaneRunner(options, progress=report).results(image)
     return values, [result for _, result in planes]
 
 

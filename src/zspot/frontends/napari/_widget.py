@@ -55,9 +55,8 @@ class DenoiseWidget(widgets.Container):
         self._asked, self._gone = 0, False
         self.layer: Any = widgets.create_widget(annotation=Image, label="Layer")
         self.scope = widgets.ComboBox(choices=[PLANE, STACK, INSIDE], value=STACK, label="What")
-        self.method = widgets.ComboBox(
-            choices=[*ONE_IMAGE_METHODS, RECIPE], value=DEFAULT_METHOD, label="Method"
-        )
+        methods = [*ONE_IMAGE_METHODS, RECIPE]
+        self.method = widgets.ComboBox(choices=methods, value=DEFAULT_METHOD, label="Method")
         self.recipe = widgets.FileEdit(label="Recipe", filter="*.toml", visible=False)
         self.effort = widgets.ComboBox(choices=list(EFFORTS), value="balanced", label="Effort")
         self.seed = widgets.SpinBox(value=0, min=0, max=2**31 - 1, label="Seed")
@@ -86,9 +85,8 @@ class DenoiseWidget(widgets.Container):
         self.stop.changed.connect(lambda _: self.cancel())
         self.noise.changed.connect(lambda _: self.measure())
         self.method.changed.connect(self._method_chosen)
-        for slider in (self.strength, self.keep):
-            slider.changed.connect(lambda _: self._blend())
-        self.removed.changed.connect(lambda _: self._blend())
+        for widget in (self.strength, self.keep, self.removed):
+            widget.changed.connect(lambda _: self._blend())
         # A widget that is closed may not leave its work running.
         self.native.destroyed.connect(lambda *_: self._leave())
 
@@ -113,9 +111,9 @@ class DenoiseWidget(widgets.Container):
         if self._job is not None:
             return
         layer = self.layer.value
+        what = self.scope.value
         try:
             method = self._chosen_method()
-            what = self.scope.value
             part = part_of(layer, self._viewer, what == STACK, inside=what == INSIDE)
         except ZspotError as error:
             show_error(str(error))
@@ -155,17 +153,17 @@ class DenoiseWidget(widgets.Container):
     def _ended(self, errors: list[Exception], layer: Image, part: Part) -> None:
         if self._gone:
             return
-        assert self._job is not None
-        if errors:
-            self._busy(False)
-            if isinstance(errors[0], Cancelled):
-                self.status.value = "cancelled: nothing was changed"
-                return
-            self.status.value = error_in_words(errors[0])
-            show_error(error_in_words(errors[0]))
-            return
-        values, results = self._job.result
+        job = self._job
+        assert job is not None
         self._busy(False)
+        for error in errors:
+            if isinstance(error, Cancelled):
+                self.status.value = "cancelled: nothing was changed"
+            else:
+                self.status.value = error_in_words(error)
+                show_error(error_in_words(error))
+            return
+        values, results = job.result
         self.strength.value, self.keep.value, self.removed.value = 1.0, 0.0, False
         out = blended(part, values, results, 1, 0)
         made = Layer.create(out, layer_state(layer, part, results[0]), "image")
@@ -174,18 +172,15 @@ class DenoiseWidget(widgets.Container):
         assert isinstance(made, Image)
         self._made = made, part, (values, results)
         self._after(True)
-        seconds = sum(r.timings["total"] for r in results)
-        self.status.value = f"done in {seconds:.1f} s on {results[0].device}"
-        known = results[0]
+        known, seconds = results[0], sum(r.timings["total"] for r in results)
+        self.status.value = f"done in {seconds:.1f} s on {known.device}"
         self.text.value = "\n\n".join((known.trust.summary, *known.told, f"({known.reason})"))
 
     def _busy(self, on: bool) -> None:
         if not on:
             self._job = None
-        self.start.enabled = not on
-        self.stop.enabled = on
-        self.bar.visible = on
-        self.bar.value = 0
+        self.start.enabled, self.stop.enabled = not on, on
+        self.bar.visible, self.bar.value = on, 0
         self.status.value = "looking at the noise" if on else ""
 
     def _after(self, on: bool) -> None:
@@ -193,7 +188,6 @@ class DenoiseWidget(widgets.Container):
             widget.enabled = on
 
     def _blend(self) -> None:
-        """Set the result's layer to the strength of the sliders."""
         if self._made is None or not self.strength.enabled:
             return
         made, part, (values, results) = self._made

@@ -30,7 +30,7 @@ def add(sessions: Sessions, jobs: int) -> None:
     with gr.Row(visible=False):
         file = gr.File(label="Image file", type="filepath")
         method = gr.Dropdown(ONE_IMAGE_METHODS, value=DEFAULT_METHOD, label="Method")
-        effort = gr.Radio(list(EFFORTS), value="balanced", label="Effort")
+        effort = gr.Radio(EFFORTS, value="balanced", label="Effort")
         seed = gr.Number(0, label="Seed, from 0 up", precision=0)
         strength = gr.Slider(0, 1, 1, label="Strength: 0 the input, 1 the full result")
         keep = gr.Slider(0, 1, 0, label="Keep detail: share of removed detail to put back")

@@ -54,9 +54,7 @@ class Page:
     """The parts of the page by name, and the handlers of their events."""
 
     def __init__(self, sessions: Sessions, examples: dict[str, Path], jobs: int) -> None:
-        self.sessions = sessions
-        self.examples = examples
-        self.jobs = jobs
+        self.sessions, self.examples, self.jobs = sessions, examples, jobs
 
     def build(self) -> gr.Blocks:
         """Return the page with everything connected."""
@@ -78,9 +76,8 @@ class Page:
         self.file = _file("Noisy images", kinds, 150, "zs-file", file_count="multiple")
         gr.Markdown(texts.KINDS)
         with gr.Row():
-            self.tries = [
-                gr.Button(EXAMPLES[name].title, size="sm", min_width=90) for name in self.examples
-            ]
+            titles = [EXAMPLES[name].title for name in self.examples]
+            self.tries = [gr.Button(title, size="sm", min_width=90) for title in titles]
         self.alert = gr.HTML(elem_id="zs-alert")
         self.start = gr.Button("Denoise", variant="primary", interactive=False, elem_id="zs-start")
         self.stop = gr.Button("Cancel", interactive=False, elem_id="zs-stop")
@@ -96,19 +93,16 @@ class Page:
             label="Method",
             info="auto looks at the noise and chooses; times are for 128 x 128 pixels",
         )
-        self.effort = gr.Radio(
-            list(EFFORTS), value="balanced", label="Effort", info="time against quality"
-        )
-        self.seed = gr.Number(
-            0, label="Seed", info="same seed, same result", precision=0, minimum=0
-        )
+        time, result = "time against quality", "same seed, same result"
+        self.effort = gr.Radio(EFFORTS, value="balanced", label="Effort", info=time)
+        whole: dict[str, Any] = {"precision": 0, "minimum": 0}
+        self.seed = gr.Number(0, label="Seed", info=result, **whole)
+        beside = "planes of a stack to each side that help a plane"
         self.beside = gr.Number(
-            0, label="Neighbours", info="planes of a stack to each side that help a plane",
-            precision=0, minimum=0, maximum=MOST_NEIGHBOURS,
-        )  # fmt: skip
-        self.axes = gr.Textbox(
-            "", label="Axes", max_lines=1, info="such as TZCYX, where the file is wrong"
+            0, label="Neighbours", info=beside, maximum=MOST_NEIGHBOURS, **whole
         )
+        wrong = "such as TZCYX, where the file is wrong"
+        self.axes = gr.Textbox("", label="Axes", max_lines=1, info=wrong)
         label = "Recipe (.toml), instead of method and effort"
         self.recipe = _file(label, [".toml"], 100, "zs-recipe")
 
@@ -128,9 +122,8 @@ class Page:
         with gr.Group(visible=False, elem_id="zs-after") as self.after:
             with gr.Row():
                 self.strength = _share(1, "Strength", "0 is the input, 1 the full result")
-                self.keep = _share(
-                    0, "Keep detail", "puts back edges and texture found in what was removed"
-                )
+                puts_back = "puts back edges and texture found in what was removed"
+                self.keep = _share(0, "Keep detail", puts_back)
             with gr.Row():
                 self.download = gr.DownloadButton(
                     "Download", variant="primary", elem_id="zs-download"
@@ -203,7 +196,6 @@ class Page:
         return shown
 
     def _plane(self, one: Opened, number: int) -> Shown:
-        """Return what is shown of one plane."""
         result = one.blended(number) if one.results else None
         trust = texts.trust_panel(result) if result else ""
         return {self.viewer: views.pictures(one, number, result), self.trust: trust}

@@ -76,9 +76,8 @@ def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
         try:
             yield from _serve(settings, folder)
         finally:
-            if before is None:
-                del os.environ["GRADIO_TEMP_DIR"]
-            else:
+            del os.environ["GRADIO_TEMP_DIR"]
+            if before is not None:
                 os.environ["GRADIO_TEMP_DIR"] = before
 
 
@@ -125,7 +124,6 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
 
 
 def _write_examples(folder: Path) -> dict[str, Path]:
-    """Write the example images as files that the page offers."""
     folder.mkdir()
     made = {}
     for name, example in EXAMPLES.items():

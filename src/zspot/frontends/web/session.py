@@ -80,8 +80,7 @@ class Session:
         self.stays = False  # whether it tells when it leaves, as a browser does
         self.uploads: set[Path] = set()  # where gradio put what was sent
         self.used = time.monotonic()
-        self._max_pixels = max_pixels
-        self._threads = threads
+        self._max_pixels, self._threads = max_pixels, threads
         self.clear()
 
     def clear(self) -> None:
@@ -125,13 +124,7 @@ class Session:
         return Opened(image, analyze_noise(plane, channel_axis=axis, mask=valid))
 
     def prepare(
-        self,
-        method: str,
-        recipe: str | None,
-        effort: str,
-        seed: float,
-        neighbours: int = 0,
-        axes: str = "",
+        self, method: str, recipe: str | None, effort: str, seed: float, neighbours: int, axes: str
     ) -> None:
         """Set up the run that `run` will start, so that it can be cancelled while it waits."""
         chosen: str | Recipe = method or DEFAULT_METHOD
@@ -196,8 +189,7 @@ class Sessions:
     """The sessions of all visitors, by the name that gradio gives them."""
 
     def __init__(self, folder: Path, max_pixels: int) -> None:
-        self._folder = folder
-        self._max_pixels = max_pixels
+        self._folder, self._max_pixels = folder, max_pixels
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._all: dict[str, Session] = {}
         threading.Thread(target=self._watch, daemon=True, name="zspot-sessions").start()
