@@ -16,7 +16,7 @@ from zspot.api.requests import (
     lists,
 )
 from zspot.api.result import Result, check_share
-from zspot.api.stacks import Mask, Neighbours, together
+from zspot.api.stacks import Index, Mask, Neighbours, together
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy, letters_of
 from zspot.core.axes import Place, check_letters, index_of, iter_planes, place_of
 from zspot.core.errors import ImageError, OptionError
@@ -186,6 +186,9 @@ def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) ->
     if second is not None and np.shape(second) != image.shape:
         raise ImageError(f"second has shape {np.shape(second)} and the image {image.shape}")
 
+    def load(index: Index) -> tuple[np.ndarray, Mask]:
+        return image[place_of(index, axes)], mask
+
     def alone(plane: np.ndarray, recipe: Recipe | None, valid: Mask, tell: Report | None) -> Result:
         return run(plane, recipe or method, progress=tell, mask=valid, **own)
 
@@ -197,10 +200,7 @@ def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) ->
             told = within(progress, number, len(places))
             yield place, near.run(index_of(place), image[place], mask, alone, told)
 
-    keep = own.get("keep_outliers", False)
-    near = Neighbours(
-        count, axes, image.shape, lambda index: (image[place_of(index, axes)], mask), keep
-    )
+    near = Neighbours(count, axes, image.shape, load, own.get("keep_outliers", False))
     return together(image, axes, results())
 
 

@@ -29,9 +29,8 @@ class Scale:
 
     def picture(self, image: np.ndarray) -> np.ndarray:
         """Return uint8 (H, W, 3)."""
-        return self._rgb(
-            (image.astype(np.float64) - self._low) * (255.0 / (self._high - self._low))
-        )
+        values = (image.astype(np.float64) - self._low) * (255.0 / (self._high - self._low))
+        return self._rgb(values)
 
     def difference(self, before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, float]:
         """Return before - after around grey as uint8 (H, W, 3), and the value shown as white."""

@@ -140,8 +140,7 @@ def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, s
         raise OptionError(f"unknown method {shown(method)}: choose one of {', '.join(METHODS)}")
     if effort not in EFFORTS:
         raise OptionError(f"unknown effort {shown(effort)}: choose one of {', '.join(EFFORTS)}")
-    made = METHODS[method].make(effort)
-    return method, made, f"method {method} was asked for, effort {effort}"
+    return method, METHODS[method].make(effort), f"method {method} was asked for, effort {effort}"
 
 
 def check_sharing(method: str | Recipe) -> None:

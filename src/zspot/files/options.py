@@ -99,8 +99,7 @@ class Options:
     @property
     def blending(self) -> str:
         """What is wanted of each result, in words; empty for the full result."""
-        words = f"strength {self.strength:g}, keep detail {self.keep_detail:g}"
-        return words if self._less else ""
+        return f"strength {self.strength:g}, keep detail {self.keep_detail:g}" if self._less else ""
 
     @property
     def _less(self) -> dict[str, float]:

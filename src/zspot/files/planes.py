@@ -37,8 +37,7 @@ class PlaneRunner:
         self._firsts: dict[int, Result] | None = {} if options.share_fit else None
         self._alone = False  # no channel has more than one plane: there is nothing to share
         self._of, self._progress = of, progress
-        self._number = 0
-        self._seconds = 0.0
+        self._number, self._seconds = 0, 0.0
         self._last: Result | None = None
 
     def begin_stack(self, axes: str, shape: Sequence[int], load: Load) -> None:
@@ -122,8 +121,7 @@ class PlaneRunner:
             result = self._near.run(index, plane, valid, denoise, told)
         except ImageError as error:
             which = f", plane {self._number + 1} of {self.count}" if self.count > 1 else ""
-            said = f"{self._of}{which}: {error}" if self._of else str(error)
-            raise ImageError(said) from None
+            raise ImageError(f"{self._of}{which}: {error}" if self._of else str(error)) from None
         self._number += 1
         self._seconds += result.timings["total"]
         self._last = replace(result, uncertainty=None)

@@ -174,9 +174,7 @@ class _Noted:
 def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) -> None:
     """Denoise the full size of a picture, then make its reduced copies."""
     full, sources = picture.levels[0], [level.open("r") for level in picture.levels]
-    planes.begin_stack(
-        picture.axes, full.shape, lambda index: (full.plane(index, sources[0]), None)
-    )
+    planes.begin_stack(picture.axes, full.shape, lambda at: (full.plane(at, sources[0]), None))
     left = any(not noted.has(full.name, b) for b in full.blocks())
     for number, level in enumerate(picture.levels):
         old, fresh = sources[number], level.open("r+", new)
@@ -186,12 +184,11 @@ def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) ->
                 if above is None:
                     _pass_over(picture, block, old, planes, left)
                 continue
-            made = (
-                _planes(picture, block, old, planes)
-                if above is None
-                else level.reduced(block, above)
-            )
-            level.store(block, fresh, made)
+            if above is None:
+                values = _planes(picture, block, old, planes)
+            else:
+                values = level.reduced(block, above)
+            level.store(block, fresh, values)
             noted.add(level.name, block)
 
 

@@ -115,22 +115,18 @@ class Asked:
         remote, local = self.scheduler is not None, self.workers is not None
         nowhere, several = self.target in (None, PIPE), many or len(self.inputs) > 1
         single = ("second", "save_recipe", "compare", "preview")
-        alone = [name for name in single if several and getattr(self, name) is not None]
+        lone = [name for name in single if several and getattr(self, name) is not None]
+        unnamed = (self.sequence or self.burst) and self.target is None
+        unwritten = self.preview is not None and any(getattr(self, name) for name in single[:3])
         clashes = {
             "--recipe replaces --method and --effort: leave those two out": recipe and named,
-            **{
-                f"--{n.replace('_', '-')} goes with one file: denoise it alone": True for n in alone
-            },
+            **{f"--{n.replace('_', '-')} goes with one file: denoise it alone": True for n in lone},
             "--sequence and --burst: give one of them": self.sequence and self.burst,
-            "--sequence and --burst need an OUTPUT: name it after the frames": (
-                (self.sequence or self.burst) and self.target is None
-            ),
+            "--sequence and --burst need an OUTPUT: name it after the frames": unnamed,
             "--sequence works in one process: leave --workers and --scheduler out": (
                 self.sequence and (remote or local)
             ),
-            "--preview writes no image: leave --second, --save-recipe and --compare out": (
-                self.preview is not None and any(getattr(self, name) for name in single[:3])
-            ),
+            "--preview writes no image: leave --second, --save-recipe and --compare out": unwritten,
             "--workers is for a local cluster: leave it or --scheduler out": remote and local,
             "--scheduler and --workers go with a folder or pattern as INPUT": (
                 not many and (remote or local)
@@ -264,8 +260,7 @@ def _denoise_one(asked: Asked) -> None:
 
         from zspot.io import ImageFile, write
 
-        sheet = ImageFile(np.asarray(result.plot()), "YXS")
-        write(asked.compare, sheet, overwrite=asked.overwrite)
+        write(asked.compare, ImageFile(np.asarray(result.plot()), "YXS"), overwrite=asked.overwrite)
     if not asked.quiet:
         name = asked.compare if asked.preview else target.name if piped else target
         _tell_result(f"{name}", result, notes, asked, error=piped)

@@ -56,7 +56,6 @@ def _tell_notes(summary: Summary) -> None:
 
 
 def _total(summary: Summary, blending: str) -> str:
-    """Say how many files were denoised, skipped, failed and left out."""
     counts = {
         "were done already": summary.count("skipped"),
         "failed": summary.count("failed"),

@@ -50,9 +50,7 @@ class Part:
         return values[..., :_COLOURS] if self.rgb else values
 
 
-def part_of(
-    layer: Image | None, viewer: napari.Viewer, whole: bool, *, inside: bool = False
-) -> Part:
+def part_of(layer: Image | None, viewer: napari.Viewer, whole: bool, inside: bool = False) -> Part:
     """Return the whole of a layer, or what the viewer shows of it, maybe inside the last shape."""
     if layer is None:
         raise ImageError("there is no image layer: open an image first")
@@ -95,8 +93,7 @@ def denoise_part(part: Part, options: Options, report: Report) -> tuple[np.ndarr
     """Denoise each plane of a part; return its noisy values and the results in order."""
     values = part.load()
     image = ImageFile(part.colours(values), part.axes)
-    planes = PlaneRunner(options, progress=report).results(image)
-    return values, [result for _, result in planes]
+    return values, [result for _, result in PlaneRunner(options, progress=report).results(image)]
 
 
 def blended(

@@ -91,8 +91,7 @@ class Guard:
             return 413, "the file is larger than this server accepts"
         files = (f"{at}/{name}" for at, _, names in os.walk(self._folder) for name in names)
         held = sum(map(_size, files))
-        free = shutil.disk_usage(self._folder).free
-        if int(length) > min(self._quota - held, free // 2):
+        if int(length) > min(self._quota - held, shutil.disk_usage(self._folder).free // 2):
             return 413, "the server holds as many files as it may: try again later"
         return None
 

@@ -93,14 +93,12 @@ class Page:
             label="Method",
             info="auto looks at the noise and chooses; times are for 128 x 128 pixels",
         )
-        time, result = "time against quality", "same seed, same result"
-        self.effort = gr.Radio(EFFORTS, value="balanced", label="Effort", info=time)
+        why = "time against quality"
+        self.effort = gr.Radio(EFFORTS, value="balanced", label="Effort", info=why)
         whole: dict[str, Any] = {"precision": 0, "minimum": 0}
-        self.seed = gr.Number(0, label="Seed", info=result, **whole)
-        beside = "planes of a stack to each side that help a plane"
-        self.beside = gr.Number(
-            0, label="Neighbours", info=beside, maximum=MOST_NEIGHBOURS, **whole
-        )
+        self.seed = gr.Number(0, label="Seed", info="same seed, same result", **whole)
+        near = "planes of a stack to each side that help a plane"
+        self.beside = gr.Number(0, label="Neighbours", info=near, maximum=MOST_NEIGHBOURS, **whole)
         wrong = "such as TZCYX, where the file is wrong"
         self.axes = gr.Textbox("", label="Axes", max_lines=1, info=wrong)
         label = "Recipe (.toml), instead of method and effort"

@@ -35,11 +35,6 @@ class Settings:
     hosts: tuple[str, ...] = ()  # further names under which the page is reached
 
     @property
-    def at_once(self) -> int:
-        """How many images are denoised at the same time."""
-        return self.jobs or os.cpu_count() or 1
-
-    @property
     def guard(self) -> dict[str, Any]:
         """What may be asked of the server."""
         most = self.max_megabytes * 1_000_000
@@ -92,7 +87,8 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     from zspot.frontends.web.session import Sessions
 
     sessions = Sessions(folder, settings.max_pixels)
-    blocks = Page(sessions, _write_examples(folder / "examples"), settings.at_once).build()
+    at_once = settings.jobs or os.cpu_count() or 1
+    blocks = Page(sessions, _write_examples(folder / "examples"), at_once).build()
     blocks.queue(max_size=settings.queue)
     try:
         _, url, _ = blocks.launch(

@@ -30,8 +30,7 @@ def save(picture: np.ndarray, folder: Path, name: str) -> Path:
 def noise(opened: Opened) -> str:
     """Return the noise report of a file."""
     mapped = colours(_COLD_HOT, (opened.noise.autocorrelation + 1) / 2)
-    large = mapped.repeat(_LAG, 0).repeat(_LAG, 1)
-    correlation = save(large, opened.path.parent, "correlation")
+    correlation = save(mapped.repeat(_LAG, 0).repeat(_LAG, 1), opened.path.parent, "correlation")
     count = len(opened.places)
     which = f" of the first of {count} planes" if count > 1 else ""
     return texts.noise_report(opened.noise, correlation, which)
