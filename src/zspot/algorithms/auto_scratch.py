@@ -63,9 +63,7 @@ def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
         why = f"the noise is well measured, so {_PATCHES}{sizes}"
     else:
         recipe = correlated(effort, plane[0].numel(), found.variance < _WEAK)
-        why = (
-            "the noise is correlated, so a network learns from scratch by refilling; what it "
-            "removes tells the noise for a result made of similar patches"
-        )
+        told = "what it removes tells the noise for a result made of similar patches"
+        why = f"the noise is correlated, so a network learns from scratch by refilling; {told}"
     done = run(recipe, plane, **options)
     return done.explained(why, f"neighbouring pixels of the noise correlate by {found.lag_one:.2f}")

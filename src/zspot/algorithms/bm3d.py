@@ -24,20 +24,16 @@ def make(effort: str) -> Denoiser:
 def _denoise(
     plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
 ) -> Denoised:
-    """Denoise a standardised plane (C, H, W)."""
     try:
         import bm3d
     except ImportError:
-        raise OptionError(
-            "method bm3d needs the package bm3d (non-commercial licence); "
-            f"{install('bm3d')}, or choose another method"
-        ) from None
+        what = "method bm3d needs the package bm3d (non-commercial licence)"
+        raise OptionError(f"{what}; {install('bm3d')}, or choose another method") from None
     least = budget.resident() + _BYTES * plane.numel()
     budget.check(least, memory, plane.shape, "bm3d")
     together = len(plane) == _COLOURS
     clock = Clock(report, {"filter": (1 if together else len(plane), 1.0)})
     levels = _levels(plane)
-    # The package's search needs so many pixels.
     room = [(0, 0), *((0, max(0, _LEAST_SIDE - size)) for size in plane.shape[1:])]
     image = np.pad(plane.cpu().numpy().astype(np.float64), room, mode="symmetric")
     if together:

@@ -71,7 +71,6 @@ def _denoise(
     done = run(recipe, plane, report=within(report, 2, _RUNS), **more)
     assert isinstance(recipe.mask, Bernoulli)
     shuffled = " and shuffles flat tiles" if isinstance(recipe.target, Shuffled) else ""
-    return done.explained(
-        f"hides {1 - recipe.mask.keep:.0%} of the pixels{shuffled}; two probes find a noise level "
-        f"of {' and '.join(found)} (255ths of the range)"
-    )
+    hides = f"hides {1 - recipe.mask.keep:.0%} of the pixels{shuffled}"
+    level = f"two probes find a noise level of {' and '.join(found)} (255ths of the range)"
+    return done.explained(f"{hides}; {level}")

@@ -197,6 +197,5 @@ def make(effort: str, prior: str | Path | Prior = "score") -> Denoiser:
 def noise_variance(y: Tensor, prior: Prior) -> float:
     """Measure the noise variance by what the prior removes from pixel-shuffled phases."""
     # Where correlated noise is nearly white, which is all that a Gaussian denoiser removes.
-    step = min(_PHASES, max(1, min(y.shape[2:]) // 16))
-    phases = pixel_unshuffle(y, step)
+    phases = pixel_unshuffle(y, min(_PHASES, max(1, min(y.shape[2:]) // 16)))
     return float((phases - prior(phases)).square().mean())

@@ -75,13 +75,12 @@ def _dask(image: Any, letters: str | None, denoise: Denoise, neighbours: int) ->
         raise ImageError("image has chunks of unknown size: call compute_chunk_sizes() first")
     chunks = {axis: -1 if letter in PLANE else 1 for axis, letter in enumerate(letters)}
     along = stack_axis(letters, image.shape) if neighbours else None
-    beside = {}
     if along is not None:
-        chunks[along], beside = max(_TOGETHER, neighbours), {along: neighbours}
+        chunks[along] = max(_TOGETHER, neighbours)
     nothing = np.empty((0,) * image.ndim, dtype=image.dtype)  # keeps dask from trying it out
     cut = image.rechunk(chunks)
     whole = partial(denoise, letters=letters)
     kind: Any = {"dtype": image.dtype, "meta": nothing}
-    if not beside:
+    if along is None:
         return cut.map_blocks(whole, **kind)
-    return cut.map_overlap(whole, depth=beside, boundary="none", **kind)
+    return cut.map_overlap(whole, depth={along: neighbours}, boundary="none", **kind)

@@ -52,10 +52,8 @@ def check_letters(letters: str, shape: Sequence[int] | None = None) -> None:
     known = isinstance(letters, str) and {*letters} <= {*"TZCYXSQ"}
     once = [letter for letter in letters if letter != "Q"] if known else []
     if not known or len({*once}) != len(once) or not {"Y", "X"} <= {*once}:
-        raise OptionError(
-            f"axes {letters}: give each axis a letter of T, Z, C, Y, X, S (colours), Q (any "
-            "stack), Y and X among them, such as TZCYX"
-        )
+        advice = "give each axis a letter of T, Z, C, Y, X, S (colours), Q (any stack)"
+        raise OptionError(f"axes {letters}: {advice}, Y and X among them, such as TZCYX")
     if shape is not None and len(letters) != len(shape):
         sizes = " x ".join(map(str, shape))
         raise OptionError(f"axes {letters}: the array has {len(shape)} axes, of sizes {sizes}")

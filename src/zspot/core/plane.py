@@ -93,10 +93,9 @@ def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
         advice = "pass a 3-D image and the number of its channel axis"
         raise ImageError(f"channel_axis={channel_axis} does not fit shape {image.shape}: {advice}")
     elif image.shape[channel_axis] > MAX_CHANNELS:
-        raise ImageError(
-            f"axis {channel_axis} of shape {image.shape} has {image.shape[channel_axis]} "
-            f"entries: up to {MAX_CHANNELS} channels are denoised together; check channel_axis"
-        )
+        count = f"axis {channel_axis} of shape {image.shape} has {image.shape[channel_axis]}"
+        advice = f"up to {MAX_CHANNELS} channels are denoised together; check channel_axis"
+        raise ImageError(f"{count} entries: {advice}")
     return None if channel_axis is None else channel_axis % 3
 
 

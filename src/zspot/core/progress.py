@@ -85,9 +85,8 @@ def stage_in_words(progress: Progress) -> str:
 def left_in_words(progress: Progress) -> str:
     """Say how much is done and how long the rest takes."""
     done = f"{100 * progress.done / progress.total:.0f} %" if progress.total else "started"
-    if progress.seconds_left is None:
-        return done
-    return f"{done}, about {duration(progress.seconds_left)} left"
+    left = progress.seconds_left
+    return done if left is None else f"{done}, about {duration(left)} left"
 
 
 def duration(seconds: float) -> str:

@@ -116,9 +116,7 @@ def _constant_areas(channels: np.ndarray, valid: np.ndarray) -> list[tuple[np.nd
         value = tuple(channels[:, row, column].tolist())
         same = (channels[(slice(None), *box)] == np.array(value)[:, None, None]).all(0) & part
         values.add(value)
-        if (flat[box] & same).sum() < least:
-            continue
-        if _is_no_picture(channels, grown, box, same, step):
+        if (flat[box] & same).sum() >= least and _is_no_picture(channels, grown, box, same, step):
             areas.setdefault(value, np.zeros(valid.shape, bool))[box] |= same
     if len(values) > _FLATS:
         areas = {value: area for value, area in areas.items() if area.mean() > _BAR}
@@ -180,6 +178,5 @@ def _mirrored(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         across = np.abs(2 * rim - at)  # folded at the image's border
         across = np.where(across > limits, 2 * limits - across, across)
         at = np.where(bad, np.clip(across, 0, limits), at)
-    bad = ~mask[tuple(at)]
-    at = np.where(bad, nearest[:, *at], at)
+    at = np.where(mask[tuple(at)], at, nearest[:, *at])
     return at[0], at[1]

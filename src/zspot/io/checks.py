@@ -51,24 +51,19 @@ class Limit:
         check_shape(path, shape)
         words, values = " x ".join(map(str, shape)), math.prod(shape)
         if values > self.values:
-            raise FileError(
-                f"{path}: the header promises {words} values, more than the limit of "
-                f"{self.values}; check the file, or raise max_pixels"
-            )
+            limit = f"the limit of {self.values}; check the file, or raise max_pixels"
+            raise FileError(f"{path}: the header promises {words} values, more than {limit}")
         if values * size <= _SMALL:
             return
         stored = path.stat().st_size if stored is None else stored
         if values * size > DENSEST * stored + _SMALL:
-            raise FileError(
-                f"{path}: the header promises {words} values, more than {stored} bytes can hold; "
-                "it is truncated or damaged, copy it again"
-            )
+            what = f"{stored} bytes can hold; it is truncated or damaged, copy it again"
+            raise FileError(f"{path}: the header promises {words} values, more than {what}")
         need, room = copies * values * size + stored, limit_of(self.memory) - resident()
         if need > room:
-            raise FileError(
-                f"{path}: reading {words} values takes {in_words(need)} of memory, and "
-                f"{in_words(max(room, 0))} may be taken; raise max_memory, or cut the image"
-            )
+            what = f"reading {words} values takes {in_words(need)} of memory"
+            most = f"{in_words(max(room, 0))} may be taken; raise max_memory, or cut the image"
+            raise FileError(f"{path}: {what}, and {most}")
 
 
 def check_shape(path: Path, shape: tuple[int, ...]) -> None:

@@ -115,8 +115,7 @@ class Level:
         """Read the plane at an index of the axes that count planes."""
         at = dict(zip(self.leading, index, strict=True))
         block = tuple(number // self.chunks[axis] for axis, number in at.items())
-        whole = slice(None)
-        place = tuple(at[axis] % n if axis in at else whole for axis, n in enumerate(self.chunks))
+        place = tuple(at[a] % n if a in at else slice(None) for a, n in enumerate(self.chunks))
         return self.read(block, array)[place]
 
     def store(self, block: tuple[int, ...], array: Any, values: np.ndarray) -> None:
@@ -230,10 +229,8 @@ def _picture(root: Path, path: Path, axes: str | None, listed: Mapping[str, Any]
     shape = arrays[0].shape
     letters = axes or _axes(path, listed, arrays[0], len(shape))
     if len(letters) != len(shape):
-        raise FileError(
-            f"{path} has {len(shape)} axes, of sizes {' x '.join(map(str, shape))}, "
-            f"not {len(letters)} ({letters}); name them with --axes"
-        )
+        own = f"{path} has {len(shape)} axes, of sizes {' x '.join(map(str, shape))}"
+        raise FileError(f"{own}, not {len(letters)} ({letters}); name them with --axes")
     leading = tuple(axis for axis, letter in enumerate(letters) if letter not in "YXS")
     levels = []
     for folder, array in zip(folders, arrays, strict=True):
@@ -319,8 +316,7 @@ def _check_chunk(path: Path, metadata: Any, shape: Sequence[int], size: int) -> 
     if codecs is None:
         codecs = (*(metadata.filters or ()), metadata.compressor)
     with one_kind_of_error(path):
-        packed = any(map(_name, codecs))
-        if packed and not _fits(path.read_bytes(), codecs, math.prod(shape), size):
+        if any(map(_name, codecs)) and not _fits(path.read_bytes(), codecs, math.prod(shape), size):
             raise damaged(path, "it does not unpack to its size")
 
 

@@ -128,7 +128,6 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
 
 
 def _converted(image: ImageFile) -> _Chunks:
-    """Make chunks of the metadata of another format."""
     found = image.metadata
     chunks: _Chunks = []
     if "icc" in found:

@@ -51,7 +51,7 @@ def _layer(fan_in: int, fan_out: int, side: int, stride: int = 1) -> nn.Sequenti
 
 
 class _Level(nn.Module):
-    def __init__(self, fan_in: int, spec: Hourglass, deeper: nn.Module | None) -> None:
+    def __init__(self, fan_in: int, spec: Hourglass, deeper: nn.Module) -> None:
         super().__init__()
         w, joined = spec.width, spec.width + spec.skip
         self.skip = _layer(fan_in, spec.skip, 1)
@@ -61,9 +61,7 @@ class _Level(nn.Module):
         self.up = nn.Sequential(_layer(joined, w, 3), _layer(w, w, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.down(x)
-        if self.deeper is not None:
-            h = self.deeper(h)
+        h = self.deeper(self.down(x))
         h = F.interpolate(h, scale_factor=2, mode="bilinear", align_corners=False)
         return self.up(self.norm(torch.cat([h, self.skip(x)], dim=1)))
 
@@ -75,11 +73,9 @@ class HourglassModule(nn.Module):
         super().__init__()
         self.multiple = 2**spec.levels
         with seeded(generator):
-            level: nn.Module | None = None
+            self.body: nn.Module = nn.Identity()
             for depth in reversed(range(spec.levels)):
-                level = _Level(inputs if depth == 0 else spec.width, spec, level)
-            assert level is not None
-            self.body = level
+                self.body = _Level(inputs if depth == 0 else spec.width, spec, self.body)
             self.exit = nn.Conv2d(spec.width, channels, 1)
 
     def forward(self, x: Tensor, *_: Any) -> Tensor:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from zspot.core.rng import dropout
 
 Window = tuple[slice, slice]  # rows and columns
+Rates = Sequence[float]  # of the dropout after each sine layer
 PHASES = 4
 _ALL = (slice(None), slice(None))
 _BAND = 1 << 18  # pixels at a time where no gradient is needed: hundreds of numbers for each
@@ -21,40 +22,30 @@ class Siren(nn.Module):
     """Coordinate MLP with sines on a grid twice as fine as the image; see `zspot.recipe.Inr`."""
 
     def __init__(
-        self,
-        channels: int,
-        generator: Generator,
-        features: int,
-        w0: float,
-        bands: int,
-        dropout: Sequence[float],
+        self, channels: int, init: Generator, features: int, w0: float, bands: int, rates: Rates
     ) -> None:
         super().__init__()
-        self.w0, self.bands, self.dropout = w0, bands, tuple(dropout)
-        sizes = [2 * (1 + 2 * bands), *[features] * len(dropout), channels]
+        self.w0, self.bands, self.dropout = w0, bands, tuple(rates)
+        sizes = [2 * (1 + 2 * bands), *[features] * len(rates), channels]
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
         for index, (fan_in, fan_out) in enumerate(pairwise(sizes)):
             bound = 1 / fan_in if index == 0 else math.sqrt(6 / fan_in) / w0
-            weight = torch.empty(fan_out, fan_in).uniform_(-bound, bound, generator=generator)
+            weight = torch.empty(fan_out, fan_in).uniform_(-bound, bound, generator=init)
             limit = 1 / math.sqrt(fan_in)
-            bias = torch.empty(fan_out).uniform_(-limit, limit, generator=generator)
+            bias = torch.empty(fan_out).uniform_(-limit, limit, generator=init)
             self.weights.append(nn.Parameter(weight))
             self.biases.append(nn.Parameter(bias))
 
     def phase(
-        self,
-        size: Sequence[int],
-        index: int,
-        generator: Generator | None = None,
-        window: Window = _ALL,
+        self, size: Sequence[int], index: int, drop: Generator | None = None, window: Window = _ALL
     ) -> Tensor:
-        """Evaluate a window of a phase of the fine grid, (1, C, H, W): dropout by the generator."""
+        """Evaluate a window of a phase of the fine grid, (1, C, H, W): dropout by `drop`."""
         rows, cols = map(self._lifted, size, divmod(index, 2), window)
         if torch.is_grad_enabled():
-            return self._evaluate(rows, cols, generator)
+            return self._evaluate(rows, cols, drop)
         bands = rows.split(max(1, _BAND // len(cols)))
-        return torch.cat([self._evaluate(band, cols, generator) for band in bands], dim=2)
+        return torch.cat([self._evaluate(band, cols, drop) for band in bands], dim=2)
 
     def _evaluate(self, rows: Tensor, cols: Tensor, generator: Generator | None) -> Tensor:
         """Return the values at all pairs of lifted rows (H, F) and columns (W, F), (1, C, H, W)."""

@@ -134,14 +134,10 @@ def _one_bin(blocks: Blocks, energy: np.ndarray, members: np.ndarray) -> tuple[n
                 power[k, g][:, :, _HALVES[half]] = np.einsum("ncf,ndf->cdf", here, here)
                 count[k, g, half] = len(here)
     both = np.concatenate(flattest)
-    return (
-        power,
-        count,
-        blocks.mean[both].mean(axis=0),
-        blocks.clipped[both].mean(axis=0),
-        np.asarray(len(both) / (2 * len(members))),
-        np.asarray(np.median(energy[:, members].mean(axis=0)) / max(quiet, 1e-12)),
-    )
+    means = (values[both].mean(axis=0) for values in (blocks.mean, blocks.clipped))
+    share = np.asarray(len(both) / (2 * len(members)))
+    busy = np.asarray(np.median(energy[:, members].mean(axis=0)) / max(quiet, 1e-12))
+    return power, count, *means, share, busy
 
 
 def _how_many(energy: np.ndarray, overlap: float) -> int:

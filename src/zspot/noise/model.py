@@ -113,8 +113,7 @@ def _with_texture(best: Estimate, doubt: Estimate, spectra: Spectra) -> Estimate
         size = _RELATIVE[name] * value if name in _RELATIVE else _ABSOLUTE[name]
         floor = _FLOOR.get(name, 0.0) * value
         wide[name] = np.sqrt(getattr(doubt, name) ** 2 + (doublings * size) ** 2 + floor**2)
-    centre = best.autocorrelation == 1
-    wide["autocorrelation"] = np.where(centre, 0.0, wide["autocorrelation"])
+    wide["autocorrelation"][best.autocorrelation == 1] = 0.0
     np.fill_diagonal(wide["channel_correlation"], 0.0)
     return Estimate(**wide)
 

@@ -37,7 +37,7 @@ def _standing_out(channel: np.ndarray) -> np.ndarray:
     if min(height, width) < 2 * _SIDE:
         return share
     blocks = channel[:height, :width].astype(np.float64)
-    blocks = blocks.reshape(height // _SIDE, _SIDE, width // _SIDE, _SIDE).swapaxes(1, 2)
+    blocks = blocks.reshape(-1, _SIDE, width // _SIDE, _SIDE).swapaxes(1, 2)
     blocks = blocks.reshape(-1, _SIDE, _SIDE)
     blocks = blocks[:: 1 + len(blocks) // _BLOCKS]
     window = np.hanning(_SIDE + 2)[1:-1]

@@ -60,8 +60,7 @@ def _level_function(axis: Any, report: NoiseReport) -> None:
         line = report.read_noise[c] ** 2 + report.gain[c] * (np.sort(x) - report.black[c])
         axis.plot(np.sort(x), line, color=colour, label=f"channel {c}")
     axis.set(xlabel="brightness (units of the image)", ylabel="noise variance (units squared)")
-    axis.set_title("noise at each brightness: measured and fitted")
-    axis.set_ylim(bottom=0)
+    axis.set(title="noise at each brightness: measured and fitted", ylim=(0, None))
     axis.legend()
 
 
@@ -73,8 +72,7 @@ def _matrix(axis: Any, values: np.ndarray, title: str, reach: float | None) -> A
         for (row, column), value in np.ndenumerate(values):
             colour = "white" if abs(value) > 0.7 else "black"
             axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
-        axis.set_xticks(range(len(values)))
-        axis.set_yticks(range(len(values)))
+        axis.set(xticks=range(len(values)), yticks=range(len(values)))
     axis.set_title(title)
     return shade
 

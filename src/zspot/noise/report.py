@@ -180,8 +180,7 @@ def analyze_noise(
 
 def measure(channels: np.ndarray) -> NoiseReport:
     """Measure (C, H, W) as `analyze_noise`, without looking for what that only tells in notes."""
-    picture, mended, _ = _picture(channels)
-    return _measured(picture, mended)
+    return _measured(*_picture(channels)[:2])
 
 
 def _picture(channels: np.ndarray, **known: Any) -> tuple[np.ndarray, np.ndarray, float]:
@@ -193,7 +192,6 @@ def _picture(channels: np.ndarray, **known: Any) -> tuple[np.ndarray, np.ndarray
 
 
 def _measured(picture: np.ndarray, mended: np.ndarray) -> NoiseReport:
-    """Measure on a picture and the same without outliers."""
     stored = Stored.of(mended, picture)
     if not stored.scale.any():
         return _by_differences(stored, 0.0, [])
@@ -221,7 +219,6 @@ def _told(channels: np.ndarray, *, left_out: bool, outliers: float) -> list[str]
 
 
 def _by_blocks(stored: Stored) -> NoiseReport:
-    """Measure on flat blocks."""
     live, channels = np.flatnonzero(stored.scale > 0), len(stored.values)
     blocks = cut(stored.values[live], stored.clipped[live], stored.step)
     spectra = spectra_of(blocks)
@@ -271,8 +268,7 @@ def _report(
     stored: Stored, best: Estimate, doubt: Estimate, intensity: np.ndarray, notes: list[str]
 ) -> NoiseReport:
     """Bring what was measured, `intensity` (C, B) with it, back to the image's units."""
-    scale = stored.scale
-    span = stored.white - stored.black
+    scale, span = stored.scale, stored.white - stored.black
     found: dict[str, Any] = {}
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         square = (scale**2)[:, None]
@@ -306,7 +302,6 @@ def rms(values: np.ndarray) -> float:
 
 
 def _plain(value: object) -> object:
-    """Return what JSON can hold."""
     value = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]

@@ -35,8 +35,7 @@ class Stored:
         """Read (C, H, W), repaired of outliers that count as clipped all the same."""
         some, step = _sample(stored)
         plane = Plane.of(some)
-        deviation = plane.values.std(axis=(1, 2), dtype=np.float64)
-        deviation = np.where(plane.varying, deviation, 0.0)
+        deviation = np.where(plane.varying, plane.values.std(axis=(1, 2), dtype=np.float64), 0.0)
         unit = np.where(deviation > 0, deviation, 1.0)
         scale = deviation * plane.scale
         ends = stored.min(axis=(1, 2)), stored.max(axis=(1, 2))

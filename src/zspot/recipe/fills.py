@@ -85,11 +85,9 @@ class Inr(Fill):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            len(self.dropout) == self.layers - 1,
-            f"fill.dropout has {len(self.dropout)} values: give one for each of the "
-            f"{self.layers - 1} sine layers (0 for none)",
-        )
+        given, sines = len(self.dropout), self.layers - 1
+        what = f"fill.dropout has {given} values: give one for each of the {sines} sine layers"
+        require(given == sines, f"{what} (0 for none)")
         for p in self.dropout:
             require(0 <= p < 1, f"fill.dropout = {p}: must lie in [0, 1)")
 
@@ -228,14 +226,13 @@ class InrFill(RunningFill):
         self._adam = torch.optim.Adam(self.inr.parameters(), lr=spec.lr) if spec.trained else None
 
     def _phase(self, index: int, windows: Windows) -> Tensor:
-        phases = [
-            torch.cat([self.inr.phase(self._size, i, self._draws, w) for w in windows])
-            for i in (range(PHASES) if self.spec.mixed else [index])
-        ]
+        def phase(i: int) -> Tensor:
+            return torch.cat([self.inr.phase(self._size, i, self._draws, w) for w in windows])
+
         if not self.spec.mixed:
-            return phases[0]
+            return phase(index)
         # (N, C, phase, H, W), cut across
-        return torch.stack(phases, 2).flatten(1, 2).chunk(PHASES, 1)[index]
+        return torch.stack([*map(phase, range(PHASES))], 2).flatten(1, 2).chunk(PHASES, 1)[index]
 
     def _random_phase(self, windows: Windows) -> Tensor:
         return self._phase(int(torch.randint(PHASES, (1,), generator=self._phases)), windows)

@@ -48,11 +48,9 @@ class Bernoulli(Mask):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            self.scored_fraction >= MIN_SCORED,
-            f"mask scores only {self.scored_fraction:.2%} of the pixels, too few to learn from: "
-            "lower mask.keep or choose a smaller mask.exclusion",
-        )
+        few = f"mask scores only {self.scored_fraction:.2%} of the pixels, too few to learn from"
+        advice = "lower mask.keep or choose a smaller mask.exclusion"
+        require(self.scored_fraction >= MIN_SCORED, f"{few}: {advice}")
 
     @property
     def scored_fraction(self) -> float:

@@ -73,18 +73,15 @@ class Finish(Part):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            math.isqrt(len(self.noise)) ** 2 == len(self.noise),
-            f"finish.noise has {len(self.noise)} values: give C * C covariances of C channels",
-        )
-        variances = self.noise[:: math.isqrt(len(self.noise)) + 1]
+        count, channels = len(self.noise), math.isqrt(len(self.noise))
+        what = f"finish.noise has {count} values: give C * C covariances of C channels"
+        require(channels**2 == count, what)
+        variances = self.noise[:: channels + 1]
         largest = [math.sqrt(abs(a * b)) for a in variances for b in variances]
-        require(
-            all(_LEAST <= value <= _MOST for value in variances)
-            and all(abs(v) <= 1.001 * most for v, most in zip(self.noise, largest, strict=True)),
-            f"finish.noise = {shown(self.noise)}: variances must lie between {_LEAST:g} and "
-            f"{_MOST:g}, and covariances be no larger",
-        )
+        sized = all(abs(v) <= 1.001 * most for v, most in zip(self.noise, largest, strict=True))
+        sized = sized and all(_LEAST <= value <= _MOST for value in variances)
+        what = f"finish.noise = {shown(self.noise)}: variances must lie between {_LEAST:g} and"
+        require(sized, f"{what} {_MOST:g}, and covariances be no larger")
         what = "finish.noise and finish.removed both say what the noise is"
         require(not (self.noise and self.removed), f"{what}: give one of them, or none")
 
@@ -106,9 +103,8 @@ class Finish(Part):
             try:
                 similar = self._similar(estimate, noisy, clock)
             except (IndexError, torch.linalg.LinAlgError):  # pyright: ignore
-                raise RecipeError(
-                    "the noise of finish is too weak to compute with: set finish.similar = 0"
-                ) from None
+                what = "the noise of finish is too weak to compute with: set finish.similar = 0"
+                raise RecipeError(what) from None
             estimate = estimate + self.similar * (similar - estimate)
         if self.centre != "none":
             move = to_local_median if self.centre == "median" else to_local_mean
@@ -122,7 +118,6 @@ class Finish(Part):
         return replace(self, noise=tuple(ratio**2 * value for value in self.noise))
 
     def _similar(self, estimate: Tensor, noisy: Tensor, clock: Clock) -> Tensor:
-        """Return the non-local estimate."""
         ticked = 0
 
         def tick(share: float) -> None:
@@ -138,11 +133,8 @@ class Finish(Part):
                 return estimate
             noise = PatchNoise.measured(noisy, estimate, self.removed, self.follows)
         elif self.noise:
-            require(
-                len(self.noise) == channels**2,
-                f"finish.noise has {len(self.noise)} values and the image {channels} channels that "
-                f"vary: give {channels**2}",
-            )
+            what = f"finish.noise has {len(self.noise)} values and the image {channels} channels"
+            require(len(self.noise) == channels**2, f"{what} that vary: give {channels**2}")
             noise = PatchNoise(torch.tensor(self.noise).view(channels, channels))
         else:
             found = Measured.of(noisy)

@@ -52,16 +52,11 @@ class Recipe:
         require(weighed, f"consistency = {self.consistency}: must {_CONSISTENCY}")
         mask, fill, target, fit = self.mask, self.fill, self.target, self.fit
         copying = mask.hides_nothing and target.copies_noise and not self.network.blind
-        require(
-            not copying or fit.steps == 0,
-            f"mask none with target {target.kind} learns to copy the noise: choose a mask that "
-            "hides pixels, a blind-spot network, another target, or fit.steps = 0",
-        )
-        require(
-            fit.crop == 0 or not fill.replaces_image,
-            f"fill {fill.kind} describes the whole image: set fit.crop = 0, or choose fill "
-            "constant",
-        )
+        what = f"mask none with target {target.kind} learns to copy the noise: choose a mask that"
+        ways = "hides pixels, a blind-spot network, another target, or fit.steps = 0"
+        require(not copying or fit.steps == 0, f"{what} {ways}")
+        what, other = f"fill {fill.kind} describes the whole image", "or choose fill constant"
+        require(fit.crop == 0 or not fill.replaces_image, f"{what}: set fit.crop = 0, {other}")
         what = "this fill describes the whole image: set fit.turns = false, or choose fill constant"
         require(not (fit.turns and fill.upright), what)
         what = f"fill {fill.kind} takes the place of the whole image: choose mask everything"
@@ -70,11 +65,9 @@ class Recipe:
         require(not (fit.turns and target.upright), what)
         what = "finish.scales shows the network smaller images, too: set fit.steps = 0"
         require(self.finish.scales == 1 or fit.steps == 0, what)
-        require(
-            self.consistency == 0 or fit.stride > 1 or target.halves,
-            "consistency compares the whole image with its parts: set fit.stride above 1 or "
-            "choose target halves",
-        )
+        able = self.consistency == 0 or fit.stride > 1 or target.halves
+        what = "consistency compares the whole image with its parts"
+        require(able, f"{what}: set fit.stride above 1 or choose target halves")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as nested plain values, each part with its `kind`."""
@@ -99,10 +92,9 @@ class Recipe:
             found[name] = PLAIN[name].from_dict(left.pop(name))
         # Recipes of earlier versions have a table [warm]; with weight 0 it did nothing.
         warm = left.pop("warm", None)
-        require(
-            warm is None or (isinstance(warm, Mapping) and warm.get("weight", 0) == 0),
-            "recipe: [warm] averaged in a pretrained estimate, which is gone: remove the table",
-        )
+        idle = warm is None or (isinstance(warm, Mapping) and warm.get("weight", 0) == 0)
+        what = "[warm] averaged in a pretrained estimate, which is gone: remove the table"
+        require(idle, f"recipe: {what}")
         require("method" in left, "recipe: 'method' is missing")
         for name in filter(left.__contains__, VALUES):
             found[name] = typed(name, left.pop(name), VALUES[name])

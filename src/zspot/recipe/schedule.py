@@ -47,11 +47,9 @@ class Fit(Part):
         require(self.crop > 0 or self.batch == 1, "fit.batch: needs fit.crop; 0 is one image")
         require(self.average == 0 or self.steps > 0, "fit.average: needs fit.steps above 0")
         require(self.patience == 0 or self.average > 0, "fit.patience: needs fit.average above 0")
-        require(
-            self.average == 0 or not (self.crop or self.turns),
-            "fit.average: the mean of crops or turned images is no image; set fit.crop = 0 and "
-            "fit.turns = false",
-        )
+        what = "fit.average: the mean of crops or turned images is no image"
+        advice = "set fit.crop = 0 and fit.turns = false"
+        require(self.average == 0 or not (self.crop or self.turns), f"{what}; {advice}")
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step relative to `lr`."""

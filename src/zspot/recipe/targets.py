@@ -121,12 +121,10 @@ class Recorrupted(Target):
 
     def in_units(self, ratio: float, moved: Sequence[float]) -> "Recorrupted":
         lines = zip(self.variance, self.slope, moved, strict=True)
-        return replace(
-            self,
-            variance=tuple(ratio**2 * (start + slope * shift) for start, slope, shift in lines),
-            slope=tuple(ratio * value for value in self.slope),
-            floor=tuple(ratio**2 * value for value in self.floor),
-        )
+        variance = tuple(ratio**2 * (start + slope * shift) for start, slope, shift in lines)
+        slopes = tuple(ratio * value for value in self.slope)
+        floor = tuple(ratio**2 * value for value in self.floor)
+        return replace(self, variance=variance, slope=slopes, floor=floor)
 
 
 @dataclass(frozen=True)
@@ -235,8 +233,7 @@ def flat_tiles(spec: Shuffled, estimate: Tensor) -> Tensor:
     height, width = estimate.shape[2:]
     mean = F.avg_pool2d(estimate, 2, 1, ceil_mode=True)
     variance = (F.avg_pool2d(estimate.square(), 2, 1) - mean.square()).clamp(min=0)
-    deviation = variance.mean(1, keepdim=True).sqrt()
-    deviation = F.pad(deviation, (0, 1, 0, 1), mode="replicate")
+    deviation = F.pad(variance.mean(1, keepdim=True).sqrt(), (0, 1, 0, 1), mode="replicate")
     relative = deviation / deviation.max().clamp(min=torch.finfo(deviation.dtype).tiny)
     largest = F.max_pool2d(relative, spec.tile, ceil_mode=True)
     flat = (largest < spec.threshold).to(estimate.dtype)

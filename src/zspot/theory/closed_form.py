@@ -77,9 +77,8 @@ class BlindSpot:
         check_parameters(self)
         check_number("visible", self.visible, 0)
         if not (self._terms().whole > 0).all():
-            raise TheoryError(
-                "nothing is uncertain: value, or sigma and what varies, must not be 0"
-            )
+            needed = "value, or sigma and what varies, must not be 0"
+            raise TheoryError(f"nothing is uncertain: {needed}")
 
     def _numbers(self) -> list[np.ndarray]:
         five = (self.value, self.sigma, self.noise_correlation, self.deviation, self.visible)

@@ -134,14 +134,11 @@ class Neighbours:
         if shapes[0] != shapes[1] or len(shapes[0]) != 1 or shapes[0] == (0,):
             raise TheoryError(f"noise_correlation, deviation: shapes {shapes} must be one (M,)")
 
-    def _spread(self) -> np.ndarray:
-        """Return the standard deviation of each visible value around the hidden one."""
-        unit = abs(self.value) if self.model == "multiplicative" else 1.0
-        return self.deviation * self.sigma * unit
-
     def moments(self) -> Moments:
         """Return the second moments of values and noise."""
-        values = self.value**2 + np.diag(np.r_[0.0, self._spread() ** 2])
+        unit = abs(self.value) if self.model == "multiplicative" else 1.0
+        spread = self.deviation * self.sigma * unit  # of each visible value around the hidden one
+        values = self.value**2 + np.diag(np.r_[0.0, spread**2])
         with_hidden = np.r_[1.0, self.noise_correlation]
         noise = np.outer(with_hidden, with_hidden)
         np.fill_diagonal(noise, 1.0)

@@ -24,35 +24,27 @@ def explain(choice: Choice) -> str:
             return f"the noise is correlated between pixels and may be texture, so {some}"
         return f"the noise is correlated between pixels, so {_SECOND}"
     if choice.route == "unknown":
-        return (
-            "the noise is of a kind that the pretrained network does not know, so it is made white "
-            f"by adding noise, and {_SECOND.replace('the pretrained', 'that')}"
-        )
+        what = "the noise is of a kind that the pretrained network does not know, so it is made"
+        return f"{what} white by adding noise, and {_SECOND.replace('the pretrained', 'that')}"
     if choice.route == "uneven":
         return f"the noise is white and changes with the brightness, so {_SECOND}"
     if choice.recipe.finish.guided:
         unsure = "" if choice.evidence.is_agreed else " but hard to tell from texture"
         return f"the noise is white{unsure}, so {_SECOND}"
-    return (
-        "the noise is white, so the pretrained network learns on from the image and is "
-        "averaged with an estimate made of similar patches"
-    )
+    other = "averaged with an estimate made of similar patches"
+    return f"the noise is white, so the pretrained network learns on from the image and is {other}"
 
 
 def details(choice: Choice) -> list[str]:
     """Return what was measured and what follows from it, a phrase each."""
     evidence, recipe = choice.evidence, choice.recipe
-    said = [
-        f"neighbouring pixels of the noise correlate by {evidence.correlation:.2f} and it is "
-        f"{evidence.share:.1%} of the image's variance"
-    ]
+    correlated = f"neighbouring pixels of the noise correlate by {evidence.correlation:.2f}"
+    said = [f"{correlated} and it is {evidence.share:.1%} of the image's variance"]
     if choice.effort == "large":
         said.append(f"{choice.megapixels:.0f} megapixels, so no turned views and a sparser search")
     if recipe.fit.steps:
-        said.append(
-            "the noise learned from is drawn like the image's; the non-local estimate of similar "
-            f"patches has weight {recipe.finish.similar}"
-        )
+        weight = f"the non-local estimate of similar patches has weight {recipe.finish.similar}"
+        said.append(f"the noise learned from is drawn like the image's; {weight}")
     elif recipe.finish.similar:
         phases = ", on the whole image and on its 2x2 phases" if recipe.predict.phases > 1 else ""
         said.append(f"the second estimate is a non-local one{phases}")

@@ -199,10 +199,8 @@ class TiffStack(Stack):
         return split(plane, self._key.axes, self._key)
 
     def _write(self, handle: BinaryIO, planes: Iterator[np.ndarray]) -> None:
-        joined = (
-            join(plane, self.plane_axes, self._alpha(number), self._key.axes)
-            for number, plane in enumerate(planes)
-        )
+        own, stored = self.plane_axes, self._key.axes
+        joined = (join(plane, own, self._alpha(n), stored) for n, plane in enumerate(planes))
         rewrite(handle, self._layout, pieces_of(self._tif.filehandle, self._layout), joined)
 
     def _alpha(self, number: int) -> np.ndarray | None:

@@ -95,8 +95,7 @@ def coding_of(key: Any, order: str) -> tuple[Coding, list[str]]:
     if _FILL_ORDER in key.tags:
         patches[_FILL_ORDER] = 1
     bits = patches.get(_BITS, key.bitspersample)
-    dtype = key.dtype.newbyteorder(order)
-    return Coding(dtype, bits, compression, predictor, patches), notes
+    return Coding(key.dtype.newbyteorder(order), bits, compression, predictor, patches), notes
 
 
 @dataclass(frozen=True)
@@ -163,8 +162,7 @@ def _gaps(path: Path, holes: list[tuple[int, int]], empty: int, *, sparse: bool)
     if empty > len(holes) and not sparse:
         raise FileError(f"{path} lacks the pixels of most of its strips or tiles; copy it again")
     if empty:
-        total = len(holes) + empty
-        notes.append(f"{empty} of {total} strips or tiles of the TIFF file are empty.")
+        notes.append(f"{empty} of {len(holes) + empty} strips or tiles of the TIFF file are empty.")
     return notes
 
 
