@@ -1,6 +1,7 @@
 """Train the pretrained network on photographs with simulated noise, on a CPU or a GPU.
 
     python -m training.train fit --photographs FOLDER --pool pool.pt --out runs/colour --hours 1.5
+    python -m training.train pack runs/grey.safetensors
     python -m training.train evaluate --data FOLDER --weights runs/colour.safetensors
 
 Patches are cut once and stay on the device, where the noise is simulated as well. The schedule runs
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
@@ -152,13 +153,14 @@ class State:
         self.step += 1
 
     def save(self, out: Path) -> None:
-        """Write the checkpoint and the averaged weights, in 8 bits, each in one move."""
+        """Write the checkpoint and the averaged weights, as float16, each in one move."""
         names = ("network", "average", "optimiser")
         parts = {name: getattr(self, name).state_dict() for name in names}
         part = out.with_suffix(".part")
         torch.save({**parts, "step": self.step, "elapsed": self.elapsed}, part)
         part.replace(out.with_suffix(".pt"))
-        save_file(packed(self.average.state_dict()), part)
+        average = self.average.state_dict().items()
+        save_file({name: value.half().cpu().contiguous() for name, value in average}, part)
         part.replace(out.with_suffix(".safetensors"))
 
     def load(self, out: Path, device: str) -> None:
@@ -314,6 +316,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     _add_fit(commands.add_parser("fit", help="train"))
     _add_evaluate(commands.add_parser("evaluate", help="measure on images"))
+    _add_pack(commands.add_parser("pack", help="store weights in 8 bits"))
     args = parser.parse_args()
     args.run(args)
 
@@ -353,6 +356,12 @@ def _fit_as_asked(args: argparse.Namespace) -> None:
     """Train in the device's usual batches where none are asked for."""
     args.batch = args.batch or _BATCH[args.device]
     fit(args)
+
+
+def _add_pack(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `pack`."""
+    parser.add_argument("weights", type=Path, help="safetensors file, rewritten")
+    parser.set_defaults(run=lambda args: save_file(packed(load_file(args.weights)), args.weights))
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:

@@ -82,6 +82,14 @@ def test_a_short_training_goes_on_and_is_measured(
     assert 0 < steps[0] < steps[1]
     network = load(str(out.with_suffix(".safetensors")))
     assert all(bool(torch.isfinite(p).all()) for p in network.parameters())
+    written = out.with_suffix(".safetensors")
+    size = written.stat().st_size
+    monkeypatch.setattr(sys, "argv", ["train", "pack", str(written)])
+    train.main()
+    assert written.stat().st_size < 0.53 * size
+    for name, value in load(str(written)).named_parameters():
+        before = network.get_parameter(name)
+        assert float((value - before).abs().max()) <= 0.005 * float(before.abs().max())
 
     (tmp_path / "data" / "set9").mkdir(parents=True)
     (tmp_path / "data" / "set9" / "clean").symlink_to(photographs)
