@@ -1,6 +1,7 @@
 """Fast random bits from an explicit generator; the global generator is never touched."""
 
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -10,6 +11,7 @@ from torch import Generator, Tensor
 
 _WORD = 4  # one int64 holds four 16-bit draws: ten times faster on a CPU
 _LEVELS = 1 << 16
+_GLOBAL = threading.RLock()  # torch has one global generator for all threads, as dask's are
 
 # What a generator of a run is for; the number decides its bytes.
 Purpose = IntEnum("Purpose", ["NETWORK", "FILL", "MASK", "DROPOUT", "CROPS"], start=0)
@@ -47,6 +49,6 @@ def derive(seed: int, purpose: int, device: torch.device) -> Generator:
 def seeded(generator: Generator) -> Iterator[None]:
     """Let torch's layers draw their weights from `generator`, and give the global state back."""
     seed = int(torch.randint(2**31, (1,), generator=generator))
-    with torch.random.fork_rng(devices=[]):
+    with _GLOBAL, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
