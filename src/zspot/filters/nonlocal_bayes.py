@@ -102,11 +102,13 @@ def _filtered(
         at = (slice(None), *tile[0])
         return _tile(noisy[at], None if guide is None else guide[at], tile[1], step, noise)
 
-    for number, (added, weight) in enumerate(side_by_side(work, tiles, image.device)):
+    def take(number: int, done: tuple[Tensor, Tensor]) -> None:
         at = (slice(None), *tiles[number][0])
-        total[at] += added
-        mass[at] += weight
+        total[at] += done[0]
+        mass[at] += done[1]
         tell((number + 1) / len(tiles))
+
+    side_by_side(work, tiles, image.device, take)
     return (total / mass)[:, :height, :width]
 
 
