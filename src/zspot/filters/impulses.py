@@ -21,8 +21,8 @@ _WIDE = 7  # side of the window whose median a point of light does not move, pix
 _PILE = 5e-4  # share of isolated pixels at an end of the range that tells salt and pepper
 _FAR_AT_END = 3.0  # usual local deviations of salt and pepper
 _LOCAL = 9  # side of the window of the local deviation, pixels
-_EVERY = 5  # rows and columns between pixels at which the usual deviation is sought,
-_PLACES = 40_000  # or more, for so many of them
+# The usual deviation is sought at every fifth row and column, of large channels at so many places.
+_EVERY, _PLACES = 5, 40_000
 _BATCH = 1 << 15  # windows at a time, which bounds the memory
 _SIDE = 5  # of the window whose other pixels replace an impulse
 _MANY, _EAGER = 2e-3, 0.6  # share from which others are likely, sought this many times as far away

@@ -39,8 +39,8 @@ def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) 
     """Choose the strength of a plane's correlated noise for its recipe, on `crops.samples`."""
     predict = replace(recipe.predict, turns=False)
     first = replace(recipe, predict=predict, finish=Finish())
-    plain = replace(recipe.finish, search="near", guard=0.0, centre="none", strength=1.0)
-    plain = replace(plain, points=False)
+    without = {"guard": 0.0, "centre": "none", "points": False}
+    plain = replace(recipe.finish, search="near", strength=1.0, **without)
 
     def part(noisy: Tensor) -> _Part:
         pilot = run(first, noisy, report=report).mean
