@@ -232,6 +232,25 @@ def test_uploads_go_with_their_last_visitor_and_nobody_else(tmp_path, files, ses
     assert not list(tmp_path.glob("session-*"))
 
 
+def test_who_leaves_does_not_take_what_another_has_just_sent(files, sessions):
+    upload = shutil.copy(files / "noisy.png", files / "same.png")
+    first = sessions.get("first")
+    first.open([upload])
+    first.prepare("auto", str(files / "tiny.toml"), "fast", 0, 0, "")
+    for path in (upload, files / "tiny.toml"):  # the same content goes to the same place
+        shutil.copy(path, files / "sent")
+        (files / "sent").rename(path)
+    sessions.close("first")
+    assert upload.exists()
+    assert (files / "tiny.toml").exists()
+    second = sessions.get("second")
+    assert second.open([upload]) == []
+    second.prepare("auto", str(files / "tiny.toml"), "fast", 0, 0, "")
+    sessions.close("second")
+    assert not upload.exists()
+    assert not (files / "tiny.toml").exists()
+
+
 def test_who_left_without_a_word_is_forgotten_but_not_who_waits_or_looks(files, sessions):
     looking, working, gone = (sessions.get(name) for name in ("looking", "working", "gone"))
     looking.stays = True

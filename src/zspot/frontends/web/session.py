@@ -1,5 +1,6 @@
 """What one visitor has open: files and their results. Knows nothing of gradio."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -78,7 +79,7 @@ class Session:
         folder.mkdir(mode=0o700)
         self.folder = folder
         self.stays = False  # whether it tells when it leaves, as a browser does
-        self.uploads: set[Path] = set()  # where gradio put what was sent
+        self.uploads: dict[Path, int] = {}  # where gradio put what was sent, and when
         self.used = time.monotonic()
         self._max_pixels, self._threads = max_pixels, threads
         self.clear()
@@ -108,13 +109,18 @@ class Session:
                 wrong.append(str(error))
         return wrong
 
+    def take(self, path: Path) -> None:
+        """Note an upload, to remove it at the end unless it is sent anew by somebody else."""
+        with contextlib.suppress(OSError):  # what is not there is told by who reads it
+            self.uploads[path] = path.stat().st_mtime_ns
+
     def _opened(self, path: Path, max_pixels: int) -> Opened:
         """Read a file and measure the noise of its first plane; errors name it alone."""
         # A folder of its own: two uploads may have one name, and results lie beside it.
         inside = self.folder / secrets.token_hex(8)
         inside.mkdir()
         source = inside / path.name
-        self.uploads.add(path)
+        self.take(path)
         shutil.copyfile(path, source)
         try:
             image = read(source, max_pixels=max_pixels)
@@ -129,7 +135,7 @@ class Session:
         """Set up the run that `run` will start, so that it can be cancelled while it waits."""
         chosen: str | Recipe = method or DEFAULT_METHOD
         if recipe:
-            self.uploads.add(Path(recipe))
+            self.take(Path(recipe))
             chosen = Recipe.load(recipe)
         whole = int(seed) if isinstance(seed, float) and seed.is_integer() else seed
         asked = Options(chosen, effort, whole, axes=axes or None, neighbours=neighbours)  # type: ignore[arg-type]
@@ -230,8 +236,10 @@ class Sessions:
         session.close()
         with self._lock:  # gradio keeps one copy of what several visitors sent
             others = set().union(*(one.uploads for one in self._all.values()))
-            for path in session.uploads - others:
-                path.unlink(missing_ok=True)
+            for path in session.uploads.keys() - others:
+                with contextlib.suppress(FileNotFoundError):
+                    if path.stat().st_mtime_ns == session.uploads[path]:
+                        path.unlink()
 
     def close_all(self) -> None:
         """Remove every session."""
