@@ -82,7 +82,7 @@ html_theme_options = {
     "navbar_persistent": ["search-button"],
 }
 man_pages = [
-    ("commands", "zspot", "denoise one noisy image; no clean image, no training", [author], 1)
+    ("commands", "zspot", "denoise one noisy image; no clean image, no training by you", [author], 1)
 ]
 
 suppress_warnings = ["config.cache"]  # functions in the gallery's settings; nothing is missing

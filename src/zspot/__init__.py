@@ -1,6 +1,6 @@
 """zspot: denoise one noisy image, with no clean image and no training by you.
 
-The default uses small bundled weights; `auto-scratch` and `bsn-ins` use your image alone.
+The default has weights trained on photographs; `auto-scratch` and `bsn-ins` use your image alone.
 
 >>> import zspot
 >>> clean = zspot.denoise(noisy, channel_axis=-1)  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""Recipes: what a zero-shot denoiser does, as plain data that can be stored and rerun."""
+"""Recipes: what a denoiser does, as plain data that can be stored and rerun."""
 
 from zspot.core.errors import RecipeError
 from zspot.networks import BlindSpot, Hourglass, Network, PartialUNet, Prior, Shallow, UNet

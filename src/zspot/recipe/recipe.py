@@ -27,7 +27,7 @@ _LOSS, _CONSISTENCY = OneOf(LOSSES), Range(0, 1000)
 
 @dataclass(frozen=True)
 class Recipe:
-    """One zero-shot denoiser, complete: what is hidden, filled, scored, learned and averaged.
+    """One denoiser, complete: what is hidden, filled, scored, learned and averaged.
 
     It holds numbers and words only, so it can be printed, compared, stored as TOML and rerun.
     RecipeError: if the parts do not go together.
