@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
 
 from benchmarks.datasets import Entry, load_pair
-from benchmarks.metrics import BenchmarkError, columns
+from benchmarks.metrics import BenchmarkError, columns, interval
 from benchmarks.store import KEY, load_image
 from benchmarks.studies import variant_of
 from benchmarks.tables import one_kind, split
 from benchmarks.variants import NOISY
 
-RESAMPLES = 9999
 _PAIR = [name for name in KEY if name not in ("method", "effort", "changes")]
 
 
@@ -44,7 +42,7 @@ def differences(
     -------
     DataFrame
         For each set and all together: number of images, mean PSNR and SSIM of the first minus the
-        second, the ends of that mean's bootstrap interval (BCa, Efron 1987; over all sets images
+        second, the ends of that mean's bootstrap interval (BCa; over all sets images
         are drawn regardless of their set), and how often the first has the higher PSNR.
 
     Raises
@@ -77,26 +75,6 @@ def _line(
         line[f"{label} low"], line[f"{label} high"] = round(low, digits), round(high, digits)
     wins = (group[f"{psnr}_1"] > group[f"{psnr}_2"]).mean()
     return {**line, "higher": round(float(wins), 3)}
-
-
-def interval(change: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Return the ends of the bootstrap interval of a mean; NaN for fewer than three values.
-
-    Values that are all equal have an interval of no width.
-    """
-    if len(change) < 3:
-        return float("nan"), float("nan")
-    if np.ptp(change) == 0:
-        return float(change[0]), float(change[0])
-    found = bootstrap(
-        (change,),
-        np.mean,
-        confidence_level=confidence,
-        n_resamples=RESAMPLES,
-        method="BCa",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return float(found.low), float(found.high)
 
 
 def _of(rows: pd.DataFrame, word: str) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import bootstrap
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from zspot.core.errors import ZspotError
@@ -29,6 +30,7 @@ LUMA = (0.299, 0.587, 0.114)
 _WANG: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 """The window of Wang et al., IEEE TIP 2004: 11 x 11, Gaussian."""
 _LINUX_MEMORY = Path("/proc/self")
+RESAMPLES = 9999
 
 
 class BenchmarkError(ZspotError, ValueError):
@@ -47,6 +49,33 @@ def quality(clean: np.ndarray, image: np.ndarray, *, gaussian: bool = False) -> 
     with np.errstate(divide="ignore"):  # equal images have infinite PSNR
         psnr = peak_signal_noise_ratio(clean, image, data_range=1)
     return float(psnr), float(np.mean(ssim))
+
+
+def interval(change: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the ends of the bootstrap interval of a mean; NaN for fewer than three values.
+
+    BCa (Efron 1987). Values that are all equal have an interval of no width.
+    """
+    if len(change) < 3:
+        return float("nan"), float("nan")
+    if np.ptp(change) == 0:
+        return float(change[0]), float(change[0])
+    found = bootstrap(
+        (change,),
+        np.mean,
+        confidence_level=confidence,
+        n_resamples=RESAMPLES,
+        method="BCa",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def mean_with_interval(values: Any) -> str:
+    """Return a mean with its 95 % interval, as in "1.20 (1.10 to 1.31)"; alone for few values."""
+    values = np.asarray(values, float)
+    low, high = interval(values)
+    return f"{values.mean():.2f}" + ("" if np.isnan(low) else f" ({low:.2f} to {high:.2f})")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from benchmarks import datasets
 from benchmarks.datasets import Entry
-from benchmarks.metrics import BenchmarkError, quality
+from benchmarks.metrics import BenchmarkError, mean_with_interval, quality
 from benchmarks.store import load_image
 from benchmarks.variants import NOISY, Variant
 
@@ -213,7 +213,7 @@ def by_set(rows: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
             "images": str(len(images)),
             "noisy": in_words(images["noisy_psnr"].mean(), images["noisy_ssim"].mean()),
             "denoised": in_words(images["psnr"].mean(), images["ssim"].mean()),
-            "gain, dB": f"{gain.mean():.2f}",
+            "gain, dB (95 %)": mean_with_interval(gain),
             "least gain, dB": f"{gain.min():.2f}",
             "got worse": str(int((gain < 0).sum())),
             "median s": _seconds(images),
@@ -248,6 +248,10 @@ def by_variant(rows: pd.DataFrame, labels: list[str], options: Mapping[str, Any]
     for key, images in groups:
         entry = Entry(str(key[0]), "" if options.get("by_set") else str(key[1]))
         out[f"{entry.title} ({len(images)})"] = images.mean().map("{:.2f}".format)
+    if len(table) > 2:
+        change = table.sub(table[labels[0]], axis=0)
+        title = f"all {len(table)}, less {labels[0]} (95 %)"
+        out[title] = change.apply(mean_with_interval).where(change.columns != labels[0], "")
     return pd.DataFrame(out).rename_axis("variant").reset_index()
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from benchmarks.datasets import Entry
 from benchmarks.metrics import CONVENTIONS, DEFAULT, BenchmarkError, columns
 from benchmarks.store import complete, write_rows
-from benchmarks.studies import IMAGE
+from benchmarks.studies import IMAGE, SUITES
 from benchmarks.variants import NOISY, rank, weights
 from zspot.io.atomic import atomic_write
 
@@ -311,11 +311,15 @@ def _words(rows: pd.DataFrame, how: How) -> str:
     hardware = "; ".join(sorted({str(h) for h in rows["hardware"]}))
     threads = ", ".join(str(t) for t in sorted(set(rows["threads"])))
     commits = ", ".join(sorted({str(c) for c in rows["git_commit"]}))
+    development = [Entry.parse(text) for text in SUITES["development"].entries]
+    sets = ", ".join(e.title for e in development if (e.set, e.noise) in _entries(rows))
+    others = "; the shorter efforts of other methods on a few images of these"
+    tuned = f"auto on {sets}{others}" if sets else "none of these sets"
     return (
         f"PSNR in dB / SSIM, {CONVENTIONS[how.convention].summary}; mean over {over} ({sizes}); "
         f"s: median {how.clock} seconds on {hardware}, threads {threads}, machine load "
         f"{rows['load'].min():.1f} to {rows['load'].max():.1f}; commit {commits}. "
-        "Published: whole sets, as printed."
+        f"Tuned on: {tuned}. Published: whole sets, as printed."
     )
 
 

@@ -81,9 +81,8 @@ html_theme_options = {
     "navbar_align": "left",
     "navbar_persistent": ["search-button"],
 }
-man_pages = [
-    ("commands", "zspot", "denoise one noisy image; no clean image, no training by you", [author], 1)
-]
+about = "denoise one noisy image; no clean image, no training by you"
+man_pages = [("commands", "zspot", about, [author], 1)]
 
 suppress_warnings = ["config.cache"]  # functions in the gallery's settings; nothing is missing
 copybutton_exclude = ".linenos, .gp, .go"

@@ -17,8 +17,18 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from benchmarks.datasets import Entry
+from benchmarks.metrics import mean_with_interval
 from benchmarks.store import read_rows
-from benchmarks.studies import SUITES, beside_noisy, by_set, in_words, label, study, variant_of
+from benchmarks.studies import (
+    IMAGE,
+    SUITES,
+    beside_noisy,
+    by_set,
+    in_words,
+    label,
+    study,
+    variant_of,
+)
 from benchmarks.tables import WEIGHTS
 from benchmarks.variants import Variant, rank, weights
 from benchmarks.verdict import confusion
@@ -42,6 +52,8 @@ JUDGED = {
     "smooth": "blurred with a Gaussian of 2.5 pixels",
 }  # fmt: skip
 """What the results are called whose verdict is counted."""
+
+BEHIND, LESS = "less auto, dB (95 %)", "auto less bm3d (95 %)"
 
 
 class Measured(SphinxDirective):
@@ -103,21 +115,29 @@ def runs(path: Path, _: str) -> pd.DataFrame:
 
 
 def methods(path: Path, _: str) -> pd.DataFrame:
-    """Put methods under each other and sets side by side: mean PSNR / SSIM, and the median time."""
+    """Put methods under each other and sets side by side: mean PSNR / SSIM, and the median time.
+
+    The last column but one is the mean difference from `auto` over all images.
+    """
     rows = read_rows(path)
     rows = SUITES["development"].ordered(rows[rows["error"].isna()])
+    best = rows[(rows["method"] == "auto") & (rows["effort"] == "balanced")]
+    best = best.set_index(IMAGE)["psnr"]
     out: dict[tuple[str, str], dict[str, str]] = {}
     for (method, effort), mine in rows.groupby(["method", "effort"], sort=False, dropna=False):
         line = {"method": f"{method} {'' if pd.isna(effort) else effort}".strip()}
         for (name, noise), images in mine.groupby(["set", "noise"], sort=False):
             title = f"{Entry(name, noise).title} ({len(images)})"
             line[title] = in_words(images["psnr"].mean(), images["ssim"].mean())
+        behind = (mine.set_index(IMAGE)["psnr"] - best).dropna()
+        line[BEHIND] = mean_with_interval(behind) if behind.any() else ""
         seconds = mine["cpu_seconds"].median()
         line["median s"] = f"{seconds:.0f}" if seconds >= 1 else f"{seconds:.1f}"
         out[method, str(effort)] = line
     lines = [out[key] for key in sorted(out, key=lambda key: (rank(key[0]), key[1]))]
     table = pd.DataFrame(lines).fillna("")
-    ordered = ["method", *(c for c in table if c not in ("method", "median s")), "median s"]
+    last = [BEHIND, "median s"]
+    ordered = ["method", *(c for c in table if c not in ("method", *last)), *last]
     return with_weights(table[ordered], [line["method"] for line in lines])
 
 
@@ -125,6 +145,8 @@ def of_study(path: Path, name: str) -> pd.DataFrame:
     """Return the table of a study; where its lines are variants, with their weights."""
     known = study(name)
     table = known.show(read_rows(path), RESULTS)
+    if table.columns[0] == "megapixels":
+        return with_weights(table, ["auto"] * len(table))
     if table.columns[0] != "variant":
         return table
     found = [known.variants.get(word) for word in table["variant"]]
@@ -140,6 +162,10 @@ def noises(path: Path, _: str) -> pd.DataFrame:
     table = table.loc[[*dict.fromkeys(NOISES.values())], ["noisy", "bm3d", "auto:fast", "auto"]]
     cells = rows[rows["variant"] == "noisy"].groupby("kind", sort=False).size()
     table.loc["all"] = rows.groupby("variant")["psnr"].mean()
+    pairs = rows.pivot_table(index=[*IMAGE, "kind"], columns="variant", values="psnr")
+    less = (pairs["auto"] - pairs["bm3d"]).dropna()
+    ends = less.groupby("kind").apply(mean_with_interval)
+    table[LESS] = [*ends.loc[table.index[:-1]], mean_with_interval(less)]
     table.insert(0, "images", [*(str(cells[kind]) for kind in table.index[:-1]), str(cells.sum())])
     table = table.map(lambda cell: f"{cell:.2f}" if isinstance(cell, float) else cell)
     return table.rename_axis(columns=None).reset_index()

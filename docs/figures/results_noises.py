@@ -1,19 +1,24 @@
-"""`auto` and a blind BM3D on each kind of noise, means over five pictures."""
+"""What `auto` gains on each picture with each kind of noise, as a heat map."""
 
 import matplotlib.pyplot as plt
-from measured import RESULTS, noises
+from measured import NOISES, RESULTS
 
-table = noises(RESULTS / "matrix.csv", "").iloc[:-1]
-figure, axis = plt.subplots(figsize=(8, 5.5), layout="constrained")
-places = range(len(table))
-for name, mark, colour, title in (
-    ("noisy", "x", "tab:red", "noisy"),
-    ("bm3d", "s", "0.65", "BM3D"),
-    ("auto", "D", "tab:blue", "auto"),
-):
-    axis.plot(table[name].astype(float), places, mark, color=colour, label=title)
-axis.set_yticks(places, table["kind"])
-axis.invert_yaxis()
-axis.set_xlabel("mean PSNR, dB (further right is better)")
-axis.grid(axis="x", alpha=0.3)
-figure.legend(loc="outside upper center", ncols=3)
+from benchmarks.store import read_rows
+
+rows = read_rows(RESULTS / "matrix.csv")
+rows = rows[(rows["effort"] != "fast") & rows["method"].isin(["noisy", "auto"])]
+kind = rows["noise"].str.partition(":")[0].map(NOISES)
+table = rows.assign(kind=kind).pivot_table(
+    index="kind", columns=["method", "image"], values="psnr", sort=False
+)
+gain = (table["auto"] - table["noisy"]).loc[[*dict.fromkeys(NOISES.values())]]
+figure, axis = plt.subplots(figsize=(8, 6.5), layout="constrained")
+shown = axis.imshow(gain, cmap="viridis", vmin=0, aspect="auto")
+for row, values in enumerate(gain.to_numpy()):
+    for column, value in enumerate(values):
+        colour = "black" if value > gain.to_numpy().max() / 2 else "white"
+        axis.text(column, row, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=8)
+axis.set_xticks(range(gain.shape[1]), gain.columns)
+axis.set_yticks(range(len(gain)), gain.index)
+axis.xaxis.tick_top()
+figure.colorbar(shown, label="gain of auto over the noisy picture, dB")

@@ -4,8 +4,8 @@ from io import BytesIO
 
 import numpy as np
 import skimage.data
-from PIL import Image
 from pictures import noisy_copy, shared_noise, side_by_side
+from PIL import Image
 
 import zspot
 
