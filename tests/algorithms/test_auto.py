@@ -17,7 +17,6 @@ from zspot.algorithms.auto import Evidence, choose, examine, explain, pretrained
 from zspot.core.errors import RecipeError
 from zspot.core.progress import stage_in_words
 from zspot.filters.local import restore_texture, to_local_median
-from zspot.networks import pretrained
 from zspot.noise.pca_level import white_level
 from zspot.noise.residual import channel_correlation, coherence, detail_correlation, likeness
 from zspot.recipe import Code, Finish, Fit, NoMask, Prior, Recipe, Recorrupted
@@ -393,24 +392,3 @@ def test_noise_on_fine_texture_is_not_taken_for_stronger_than_need_be():
     assert result.recipe.finish.removed < 3
     assert ": picture" in result.reason
     assert psnr(fur, result.image) > psnr(fur, noisy) + 1
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_sixteen_bits_change_little_and_weak_noise_nothing(channels, monkeypatch):
-    """The network's products have 8 digits where the processor is made for that, if they do."""
-    network = Prior().build(channels, torch.Generator().manual_seed(0))
-    draw = torch.Generator().manual_seed(1)
-    smooth = torch.linspace(-1.5, 1.5, 120).expand(1, channels, 96, 120)
-    for level in (0.5, 0.02):
-        noisy = smooth + level * torch.randn(smooth.shape, generator=draw)
-        results = []
-        for short in (True, False):
-            monkeypatch.setattr(pretrained, "_multiplies_tiles", lambda short=short: short)
-            results.append(network(noisy))
-        difference = float((results[0] - results[1]).detach().square().mean().sqrt())
-        assert difference < 0.02 * level
-        assert (difference == 0) == (level == 0.02)
-    monkeypatch.setattr(pretrained, "_multiplies_tiles", lambda: True)
-    network(noisy + 0.5).square().mean().backward()
-    learned = [value.grad for value in network.parameters()]
-    assert all(g is not None and g.dtype == torch.float32 and g.isfinite().all() for g in learned)

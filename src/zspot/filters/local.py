@@ -24,7 +24,7 @@ class LocalMean:
         self._weight = self._blur(like.new_ones(height, width))
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Average (H, W) to (ceil(H / cell), ceil(W / cell))."""
+        """Average (..., H, W) to (..., ceil(H / cell), ceil(W / cell))."""
         return self._blur(image) / self._weight
 
     def whole(self, cells: Tensor) -> Tensor:
@@ -39,10 +39,10 @@ class LocalMean:
 
 
 def filtered(padded: Tensor, kernel: Tensor) -> Tensor:
-    """Filter (H, W) with a symmetric kernel down and across, where it lies inside."""
+    """Filter (..., H, W) with a symmetric kernel down and across, where it lies inside."""
     # Sums of moved images: convolutions of one channel take eight times as long.
     weights, reach = kernel.tolist(), len(kernel) // 2
-    for axis in (0, 1):
+    for axis in (-2, -1):
         size = padded.shape[axis] - 2 * reach
         moved = [padded.narrow(axis, start, size) for start in range(2 * reach + 1)]
         padded = moved[reach] * weights[reach]
@@ -86,7 +86,7 @@ def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
 def to_local_mean(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
     """Add the local mean of `noisy - estimate` to `estimate`: that of photon noise is zero."""
     average = LocalMean(noisy, window, coarse=True)
-    moved = estimate + torch.stack([average.whole(average(c)) for c in noisy - estimate])
+    moved = estimate + torch.stack([average.whole(c) for c in average(noisy - estimate)])
     return moved + (noisy - moved).mean((1, 2), keepdim=True)
 
 

@@ -32,7 +32,7 @@ def motion(image: Tensor, other: Tensor, allowed: Tensor) -> Tensor:
     if flow.shape[1:] != image.shape[1:]:
         flow = 2 * F.interpolate(flow[None], image.shape[1:])[0]
     flow = _simpler(image, other, most, flow, allowed)[0]
-    rest = torch.where(_difference(image, moved(other, flow)) > _FINE * allowed, 1.0, 0.0)
+    rest = torch.where(difference(image, moved(other, flow)) > _FINE * allowed, 1.0, 0.0)
     return flow + rest * _between(image, other, flow)
 
 
@@ -50,8 +50,9 @@ def box_mean(image: Tensor, side: int) -> Tensor:
     return F.avg_pool2d(image, side, 1, side // 2, count_include_pad=False)
 
 
-def _difference(a: Tensor, b: Tensor) -> Tensor:
-    return box_mean((a - b).square().mean(0, keepdim=True), _SIDE)[0]
+def difference(a: Tensor, b: Tensor, side: int = _SIDE) -> Tensor:
+    """Return the mean square difference (H, W) of two images (C, H, W) over squares."""
+    return box_mean((a - b).square().mean(0, keepdim=True), side)[0]
 
 
 def _drift(image: Tensor, other: Tensor) -> Tensor:
@@ -78,7 +79,7 @@ def _simpler(
 ) -> tuple[Tensor, Tensor]:
     """Return the motion of most of the picture where a flow is no better, and the difference."""
     usual = most.expand_as(flow)
-    first, second = _difference(a, moved(b, usual)), _difference(a, moved(b, flow))
+    first, second = difference(a, moved(b, usual)), difference(a, moved(b, flow))
     simple = (first <= second / _BETTER) | (first <= allowed)
     return torch.where(simple, usual, flow), torch.where(simple, first, second)
 
@@ -90,7 +91,7 @@ def _searched(a: Tensor, b: Tensor, most: Tensor, flow: Tensor, reach: int) -> T
     steps = range(-reach, reach + 1)
     for step in ((i, j) for i in steps for j in steps if i or j):
         trial = start + a.new_tensor(step)[:, None, None]
-        value = _difference(a, moved(b, trial))
+        value = difference(a, moved(b, trial))
         best = torch.where(value < least, trial, best)
         least = torch.minimum(value, least)
     return best
@@ -98,10 +99,10 @@ def _searched(a: Tensor, b: Tensor, most: Tensor, flow: Tensor, reach: int) -> T
 
 def _between(image: Tensor, other: Tensor, flow: Tensor) -> Tensor:
     """Return the parts of a pixel at which parabolas through the differences are least."""
-    middle, parts = _difference(image, moved(other, flow)), []
+    middle, parts = difference(image, moved(other, flow)), []
     for step in torch.eye(2, device=flow.device)[:, :, None, None]:
-        below = _difference(image, moved(other, flow - step))
-        above = _difference(image, moved(other, flow + step))
+        below = difference(image, moved(other, flow - step))
+        above = difference(image, moved(other, flow + step))
         bend = below + above - 2 * middle
         part = (0.5 * (below - above) / bend.clamp(min=1e-12)).clamp(-1, 1)
         parts.append(torch.where((bend > 0) & (part.abs() > 0.1), part, 0.0))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from zspot.filters.local import LocalMean
-from zspot.filters.motion import box_mean, motion, moved
+from zspot.filters.motion import box_mean, difference, motion, moved
 
 _SIDE, _NOISE_SIDE = 9, 17  # of squares that are compared, in which noise is measured, pixels
 _BROAD = 8.0  # deviation of the window whose mean always is that of the plane itself, pixels
@@ -37,14 +37,9 @@ def averaged(
     Parts that move are followed. Brightness that changes over large areas, of lamps that flicker,
     stays that of the plane.
     """
-    level = box_mean((noisy - estimate).square().mean(0, keepdim=True), _NOISE_SIDE)[0]
-    level = level.clamp(min=1e-12)
+    level = difference(noisy, estimate, _NOISE_SIDE).clamp(min=1e-12)
     allowed = level * (_FLAT + _BUSY * _busy(estimate, level))
-    mean = LocalMean(noisy, _BROAD)
-
-    def broad(image: Tensor) -> Tensor:
-        return torch.stack([mean(channel) for channel in image])
-
+    broad = LocalMean(noisy, _BROAD)
     total, weight, square = noisy.clone(), torch.ones_like(level), torch.ones_like(level)
     for there, guess, valid in others:
         gain = _contrast(estimate - broad(estimate), guess - broad(guess))
@@ -68,10 +63,7 @@ def no_loss(noisy: Tensor, alone: Tensor, helped: Tensor) -> Tensor:
 
     Lost picture is in what was removed, which is then stronger than what is removed without help.
     """
-    before, after = (
-        box_mean((noisy - one).square().mean(0, keepdim=True), _AROUND)[0]
-        for one in (alone, helped)
-    )
+    before, after = (difference(noisy, one, _AROUND) for one in (alone, helped))
     return ((_LOST - after / before.clamp(min=1e-12)) / _DOUBT).clamp(0, 1)
 
 
@@ -84,8 +76,8 @@ def _busy(estimate: Tensor, level: Tensor) -> Tensor:
 
 def _weight(estimate: Tensor, guess: Tensor, allowed: Tensor) -> Tensor:
     """Return the weight (H, W) of a plane by how its estimate differs; none to lone matches."""
-    difference = box_mean((estimate - guess).square().mean(0, keepdim=True), _SIDE)[0]
-    weight = torch.exp(-_STEEP * (difference / allowed - 1).clamp(min=0))
+    excess = difference(estimate, guess, _SIDE) / allowed - 1
+    weight = torch.exp(-_STEEP * excess.clamp(min=0))
     weight = weight * ((box_mean(weight[None], _AROUND)[0] - _ALONE) / _SURE).clamp(0, 1)
     return weight * ((weight.mean() - _FEW) / _ENOUGH).clamp(0, 1)
 

@@ -65,7 +65,7 @@ def nl_bayes(
     *,
     passes: tuple[Pass, ...] | None = None,
     pilot: Tensor | None = None,
-    tick: Tell | None = None,
+    tick: Tell = lambda share: None,
 ) -> Tensor:
     """Denoise a float32 image (C, H, W) with noise in its units, on groups of similar patches."""
     # Without a first estimate, the `pilot`, the first pass learns from `y` alone.
@@ -73,17 +73,13 @@ def nl_bayes(
         passes = WHITE if noise.lags is None and noise.slope is None else CORRELATED
     frame = Frame.of(y, noise)
     image, guide = frame.inward(y), None if pilot is None else frame.inward(pilot)
-    tell = tick or (lambda share: None)
     for number, step in enumerate(passes):
         local = GroupNoise.of(noise, frame, step.patch, step.split)
-        guide = _filtered(image, guide, step, local, _part(tell, number, len(passes)))
+        guide = _filtered(
+            image, guide, step, local, lambda share, n=number: tick((n + share) / len(passes))
+        )
     assert guide is not None
     return frame.outward(guide)
-
-
-def _part(tell: Tell, number: int, count: int) -> Tell:
-    """Return what tells of one of `count` equal parts of the work."""
-    return lambda share: tell((number + share) / count)
 
 
 def _filtered(

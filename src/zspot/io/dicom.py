@@ -23,8 +23,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
     from pydicom.filereader import read_file_meta_info
     from pydicom.pixels.utils import pixel_array
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of files that break rules in ways that do no harm
+    with warnings.catch_warnings(action="ignore"):  # files may break rules where it does no harm
         packed = read_file_meta_info(path).get("TransferSyntaxUID") == _DEFLATED
         if packed and path.stat().st_size > _MOST_DEFLATED:
             raise FileError(f"{path} is large and deflated as a whole; convert it to a plain one")
@@ -36,8 +35,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
         sizes = {"Q": frames, "Y": source.Rows, "X": source.Columns, "S": samples}
         limit.check(path, tuple(sizes.values()), source.BitsAllocated // 8)
         axes = "".join(letter for letter in sizes if letter in "YX" or sizes[letter] > 1)
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True, action="always") as warned:
         pixels = pixel_array(source)
     data = pixels.astype(pixels.dtype.newbyteorder("=")).reshape([sizes[a] for a in axes])
     check_pixel_type(path, data.dtype)
@@ -75,8 +73,7 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     colour = "RGB" if made.SamplesPerPixel > 1 else made.PhotometricInterpretation
     if made.file_meta.TransferSyntaxUID not in _LITTLE_ENDIAN:
         made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         made.set_pixel_data(data, colour, bits, generate_instance_uid=False)
         digest = hashlib.sha256(data.tobytes()).hexdigest()  # the same result, the same identifier
         made.SOPInstanceUID = generate_uid(entropy_srcs=[str(made.get("SOPInstanceUID")), digest])

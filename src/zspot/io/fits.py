@@ -22,15 +22,15 @@ def read(path: Path, limit: Limit) -> ImageFile:
     from astropy.io import fits
 
     content, notes = path.read_bytes(), []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of headers that break rules in ways that do no harm
-        with fits.open(io.BytesIO(content), memmap=False) as opened:
-            units: Any = opened
-            images = [unit for unit in units if unit.is_image and len(unit.shape) > 1]
-            if not images or isinstance(images[0], fits.CompImageHDU):
-                kind = "a compressed" if images else "no"
-                raise FileError(f"{path} holds {kind} image; give a plain one of two or more axes")
-            header, shape, where = images[0].header, images[0].shape, images[0].fileinfo()
+    file = io.BytesIO(content)
+    # Headers may break rules in ways that do no harm.
+    with warnings.catch_warnings(action="ignore"), fits.open(file, memmap=False) as opened:
+        units: Any = opened
+        images = [unit for unit in units if unit.is_image and len(unit.shape) > 1]
+        if not images or isinstance(images[0], fits.CompImageHDU):
+            kind = "a compressed" if images else "no"
+            raise FileError(f"{path} holds {kind} image; give a plain one of two or more axes")
+        header, shape, where = images[0].header, images[0].shape, images[0].fileinfo()
     bits = header["BITPIX"]
     stored = np.dtype("u1" if bits == 8 else f">{'f' if bits < 0 else 'i'}{abs(bits) // 8}")
     check_pixel_type(path, stored)

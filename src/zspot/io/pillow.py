@@ -26,8 +26,7 @@ _COPIES = 4  # of the pixels while Pillow hands them over
 @contextlib.contextmanager
 def _opened(content: bytes, names: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
     """Open under a lock, as Pillow's own limits of size, lifted here, are process-wide."""
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _LOCK, warnings.catch_warnings(action="ignore"):
         most, truncated = Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES
         Image.MAX_IMAGE_PIXELS, PillowFile.LOAD_TRUNCATED_IMAGES = None, False
         try:

@@ -38,8 +38,7 @@ def shared_detail(noisy: Tensor, estimate: Tensor) -> float:
     """Correlate fine detail of an estimate with that of what was removed, where there is least."""
     # About 0 to 0.3 for a good estimate, 1 where noise was kept, -1 where structure was invented.
     smooth, average = LocalMean(noisy, _FINE), LocalMean(noisy, _WINDOW)
-    images = estimate, noisy - estimate
-    result, removed = (torch.stack([c - smooth(c) for c in image]) for image in images)
+    result, removed = (image - smooth(image) for image in (estimate, noisy - estimate))
     energy = average(result.square().mean(0)).flatten()
     flat = energy <= energy.median()
     return likeness(result.flatten(1)[:, flat], removed.flatten(1)[:, flat])

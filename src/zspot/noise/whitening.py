@@ -32,6 +32,7 @@ class Measured:
     lags: Tensor  # (9, 9), autocorrelation
     slope: Tensor  # (C,), change of the variance per unit of signal; 0 where it does not grow
     level: Tensor  # (C,), signal at which `channels` is right
+    lag_one: float  # correlation of neighbouring pixels, mean of down and across
     is_certain: bool
     is_white: bool
     is_straight: bool  # the variance grows along a line, from the darkest pixels on
@@ -52,7 +53,8 @@ class Measured:
         line = report.read_noise[:, None] ** 2 + report.gain[:, None] * above
         bent = (report.variance > _BENT * line)[:, line.shape[1] // 2 :].any()
         straight = not (bent or (report.black - lowest > _DARK * (highest - lowest)).any())
-        return cls(covariance, lags, slope, level, certain, report.is_white, straight)
+        told = report.lag_one, certain, report.is_white, straight
+        return cls(covariance, lags, slope, level, *told)
 
     @property
     def grows(self) -> bool:
@@ -64,12 +66,6 @@ class Measured:
         """Whether it grows with the brightness and neighbours are correlated slightly at most."""
         enough = bool((self.start >= _FEW * self.slope**2).all())
         return self.grows and self.is_straight and self.lag_one < _SLIGHT and enough
-
-    @property
-    def lag_one(self) -> float:
-        """Correlation of neighbouring pixels, mean of down and across."""
-        middle = len(self.lags) // 2
-        return float(self.lags[middle, middle + 1] + self.lags[middle + 1, middle]) / 2
 
     @property
     def variance(self) -> float:
@@ -103,8 +99,7 @@ class Measured:
         added = F.conv2d(drawn, kernels[:, None].to(image), groups=len(values))
         added = torch.einsum("cd,ndhw->nchw", vectors.to(image), added)
         # At the local brightness its deviation is this times the usual one.
-        average = LocalMean(image, _SMOOTH)
-        signal = torch.stack([average(channel) for channel in image[0]])
+        signal = LocalMean(image, _SMOOTH)(image[0])
         slope = self.slope / self.channels.diagonal().clamp(min=torch.finfo(image.dtype).tiny)
         above = signal - self.level[:, None, None]
         return added * (1 + slope[:, None, None] * above).clamp(min=_LEAST).sqrt()

@@ -20,14 +20,17 @@ _DRAWS = 3  # of a neighbour, before a hidden pixel without a visible one gets t
 
 
 class RunningFill:
-    """A fill at work on one image."""
+    """A fill at work on one image; one that learns nothing is what `draw` makes of a sample."""
+
+    def __init__(self, draw: Callable[[Tensor, Tensor, Windows], Tensor]) -> None:
+        self._draw = draw
 
     def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
         """Return what hidden pixels of `y` (N, C, H, W) become, from its visible ones alone.
 
         Without gradient; it expands to the shape of `y`, or is a code where all is hidden.
         """
-        raise NotImplementedError
+        return self._draw(y, hidden, windows)
 
     def learn(
         self, step: int, y: Tensor, maps: MaskMaps, output: Tensor, windows: Windows = WHOLE
@@ -110,7 +113,7 @@ class Constant(Fill):
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         lowest = y.amin((2, 3), keepdim=True)
         value = torch.zeros_like(lowest) if self.value == "mean" else lowest
-        return DrawnFill(lambda *_: value)
+        return RunningFill(lambda *_: value)
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Neighbour(Fill):
     radius: Annotated[int, Range(1, 64)] = 5  #: largest distance in rows and in columns
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
-        return DrawnFill(lambda y, hidden, _: _neighbours(y, hidden, self.radius, draws))
+        return RunningFill(lambda y, hidden, _: _neighbours(y, hidden, self.radius, draws))
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ class Code(Fill):
         def jittered(*_: object) -> Tensor:
             return code + self.jitter * torch.empty_like(code).normal_(generator=draws)
 
-        return DrawnFill(jittered)
+        return RunningFill(jittered)
 
     def inputs(self, image_channels: int) -> int:
         return self.channels
@@ -170,20 +173,10 @@ class Refill(Fill):
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         image = cross_scale_image(y, self.patch, self.stride)
-        return DrawnFill(lambda y, _, windows: torch.cat([image[..., r, c] for r, c in windows]))
+        return RunningFill(lambda y, _, windows: torch.cat([image[..., r, c] for r, c in windows]))
 
 
 FILLS = {part.kind: part for part in (Inr, Constant, Neighbour, Code, Refill)}
-
-
-class DrawnFill(RunningFill):
-    """A fill that learns nothing: a function of the image, what is hidden and the windows."""
-
-    def __init__(self, draw: Callable[[Tensor, Tensor, Windows], Tensor]) -> None:
-        self._draw = draw
-
-    def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
-        return self._draw(y, hidden, windows)
 
 
 def _neighbours(y: Tensor, hidden: Tensor, radius: int, draws: Generator) -> Tensor:

@@ -1,7 +1,5 @@
 """What a linear blind-spot denoiser can reach: Proposition 1 (CVPR 2025); see docs/theory.md."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -36,7 +34,7 @@ class _Terms(NamedTuple):
     whole: Any  # the denominator
 
     @classmethod
-    def of(cls, five: Iterable[Any], model: str) -> _Terms:
+    def of(cls, five: Iterable[Any], model: str) -> "_Terms":
         """Return the terms for the five parameters of a `BlindSpot`."""
         value, sigma, correlation, deviation, m = five
         power, noise, common = value**2, sigma**2, correlation**2

@@ -1,7 +1,5 @@
 """The best linear guess of a hidden pixel from visible ones, for any correlations between them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +55,7 @@ class Moments:
     @classmethod
     def from_images(
         cls, clean: np.ndarray, noise: np.ndarray, radius: int, channel: int = 0
-    ) -> tuple[Moments, np.ndarray]:
+    ) -> tuple["Moments", np.ndarray]:
         """Measure the moments in the square windows of an image.
 
         `clean` and `noise` (C, H, W): clean image and noisy minus clean, on the scale and with the
@@ -83,7 +81,7 @@ class Moments:
         """Number M of visible pixels."""
         return len(self.values) - 1
 
-    def only(self, visible: np.ndarray) -> Moments:
+    def only(self, visible: np.ndarray) -> "Moments":
         """Return the moments with fewer visible pixels, given as a bool ndarray (M,)."""
         keep = np.r_[True, np.asarray(visible, dtype=bool)]
         return Moments(self.values[np.ix_(keep, keep)], self.noise[np.ix_(keep, keep)])
