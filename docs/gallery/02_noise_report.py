@@ -2,9 +2,8 @@
 What the noise is like
 ======================
 
-`zspot.analyze_noise` measures the noise of an image from the image alone. Which method fits
-depends on two things it says: whether neighbouring pixels share their noise, and whether bright
-parts are noisier.
+`zspot.analyze_noise` measures the noise of an image from the image alone. Two of its answers decide
+which method fits: do neighbouring pixels share their noise, and are bright parts noisier?
 """
 
 import matplotlib.pyplot as plt
@@ -36,8 +35,8 @@ for name, report in reports.items():
 
 # %%
 # The level function (variance against brightness) is flat for white noise and rises for counted
-# light. The autocorrelation says how much a pixel shares with those around it: one bright centre
-# alone is white noise. A little around it on white noise is texture that counts as noise.
+# light. The autocorrelation says how much noise a pixel shares with the pixels around it. White
+# noise has a single dark red centre. The weak colours around it are texture that counts as noise.
 
 figure, axes = plt.subplots(3, 3, figsize=(9, 8.5), layout="constrained")
 for (picture, curve, square), (name, report) in zip(axes, reports.items(), strict=True):

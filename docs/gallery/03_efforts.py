@@ -2,8 +2,8 @@
 Efforts
 =======
 
-`fast`, `balanced` and `best` trade time against quality. Which is worth it depends on the image;
-here they are on a part of the cat of ``zspot``'s own examples, with noise like a phone's.
+`fast`, `balanced` and `best` trade time against quality. Which effort is worth its time depends on
+the image. This one is a part of the cat among the sample images of zspot, with noise like a phone's.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +19,7 @@ noisy = cat()[part]
 clean = skimage.data.chelsea()[40 : 40 + SIDE, 110 : 110 + SIDE][part]
 
 # %%
-# `zspot.run` returns more than the image: what was done and why, and the time it took.
+# `zspot.run` returns more than the image: what it did and why, and how long it took.
 
 results = {
     effort: zspot.run(noisy, effort=effort, channel_axis=-1)

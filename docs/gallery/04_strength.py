@@ -2,9 +2,8 @@
 Strength and detail, after the run
 ==================================
 
-A result can be taken back in part, without running anything again. `strength` moves every pixel
-between the input and the full result; `keep_detail` puts back what stands out as edges and texture
-from what was removed.
+You can take back a part of a result without running anything again. `strength` moves every pixel
+between the input and the full result. `keep_detail` puts back edges and texture that were removed.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +18,7 @@ noisy = np.clip(np.rint(clean + 12 * rng.normal(size=clean.shape)), 0, 255).asty
 result = zspot.run(noisy, channel_axis=-1, effort="fast")
 
 # %%
-# Fur is what denoisers take for noise most easily. What was removed says whether they did: its
+# Denoisers easily mistake fur for noise. Look at what was removed to see whether that happened: its
 # strength should not follow the detail of the picture.
 
 trust = zspot.assess(result)
@@ -27,8 +26,7 @@ print(trust.sentence)
 print(f"follows detail: {trust.structure:.2f}")
 
 # %%
-# Neither of the two makes a picture better by itself: a little noise often looks sharper than
-# none, and whether that is wanted is yours to say.
+# A little noise often looks sharper than none. Whether you want that is for you to decide.
 
 settings = [(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 0.5), (1.0, 1.0)]
 figure, axes = plt.subplots(2, 3, figsize=(9, 6.4), layout="constrained")

@@ -2,12 +2,12 @@
 Beside scikit-image's denoisers
 ===============================
 
-`zspot.denoise` is called like the functions of `skimage.restoration`: an array and its channel
-axis in, an array out. Those are told the noise's strength or a weight; zspot finds it.
+Call `zspot.denoise` like the functions of `skimage.restoration`: an array and its channel axis in,
+an array out. Those functions need the strength of the noise or a weight. zspot finds it by itself.
 
-Each is used the way scikit-image's own documentation advises: total variation with a weight
-chosen by trying several (by J-invariance, `calibrate_denoiser`), non-local means told the level
-that `estimate_sigma` measures.
+Each function is used as the documentation of scikit-image advises. Total variation gets the best of
+several weights (by J-invariance, `calibrate_denoiser`). Non-local means gets the level that
+`estimate_sigma` measures.
 """
 
 import warnings
@@ -56,7 +56,7 @@ def ours(noisy):
 
 
 # %%
-# Twice the same strength of noise: white, and shared between neighbours.
+# The same strength of noise in two kinds: white, and shared between neighbours.
 
 rng = np.random.default_rng(3)
 white = rng.normal(size=clean.shape)
@@ -89,5 +89,5 @@ for row, (kind, noisy) in zip(axes, noisies.items(), strict=True):
 plt.show()
 
 # %%
-# One picture says nothing about the order of methods elsewhere; see the
-# :doc:`/measured` results for sets of images.
+# One picture says nothing about the order of methods on other pictures. For sets of images, see
+# :doc:`what auto reaches </results>` and :doc:`the methods compared </compared>`.

@@ -151,6 +151,8 @@ def test_intervals_cover_the_mean_as_often_as_they_say():
     assert high - low == pytest.approx(2 * 1.96 * change.std() / 20, rel=0.1)
     assert compare.interval(np.full(5, 0.25), 0.95) == (0.25, 0.25)
     assert np.isnan(compare.interval(np.array([1.0, 2.0]), 0.95)).all()
+    assert metrics.mean_with_interval([1.0, 2.0]) == "1.50"  # too few for an interval
+    assert metrics.mean_with_interval([0.25] * 3) == "0.25 (0.25 to 0.25)"
 
 
 def test_outputs_are_kept_to_16_bits(tmp_path):
