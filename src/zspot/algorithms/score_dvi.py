@@ -150,7 +150,10 @@ class ScoreDVI:
         if not callable(prior):  # "score" learned colour: others get "grey"
             name = "grey" if prior == "score" and y.shape[1] != COLOURS else str(prior)
             prior = AnyChannels(load(name)).to(y.device)
-        measured = noise_variance(y, prior)
+        # Correlated noise is nearly white on phases: all that a Gaussian denoiser removes.
+        phases = pixel_unshuffle(y, min(_PHASES, max(1, min(y.shape[2:]) // 16)))
+        with torch.no_grad():
+            measured = float((phases - prior(phases)).square().mean())
         variance = max(settings.variance or measured, 1e-6)
         level = 255 * math.sqrt(measured) / float(y.max() - y.min())
         weight = _PRIOR_WEIGHT if level <= _WEAK else 1.0
@@ -191,11 +194,3 @@ class ScoreDVI:
 def make(effort: str, prior: str | Path | Prior = "score") -> Denoiser:
     """Return the denoiser of an effort: "fast", "balanced" or "best" (as published)."""
     return ScoreDVI(Settings(**_EFFORTS[effort]), prior)
-
-
-@torch.no_grad()
-def noise_variance(y: Tensor, prior: Prior) -> float:
-    """Measure the noise variance by what the prior removes from pixel-shuffled phases."""
-    # Where correlated noise is nearly white, which is all that a Gaussian denoiser removes.
-    phases = pixel_unshuffle(y, min(_PHASES, max(1, min(y.shape[2:]) // 16)))
-    return float((phases - prior(phases)).square().mean())

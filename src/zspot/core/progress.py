@@ -1,15 +1,10 @@
 """Progress of a long run, told to whoever asks, in words and as a bar."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from typing import Any
 
 _STAGES = {
     "look": "looking at the noise",
@@ -99,8 +94,8 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def bar(name: str, console: Console) -> Iterator[Report]:
-    """Show a bar with the time left, in a notebook that of tqdm, and yield what moves it."""
+def bar(name: str, console: Any) -> Iterator[Report]:
+    """Show a bar on a console of rich, in a notebook that of tqdm, and yield what moves it."""
     if console.is_jupyter:
         from tqdm.auto import tqdm
 

@@ -94,17 +94,15 @@ def _filtered(
     total = torch.zeros_like(noisy)
     mass = noisy.new_zeros(len(image) if step.split else 1, *noisy.shape[1:])
 
-    def work(tile: tuple[Box, Box]) -> tuple[Tensor, Tensor]:
+    def work(tile: tuple[Box, Box]) -> tuple[tuple[slice, ...], Tensor, Tensor]:
         at = (slice(None), *tile[0])
-        return _tile(noisy[at], None if guide is None else guide[at], tile[1], step, noise)
+        return at, *_tile(noisy[at], None if guide is None else guide[at], tile[1], step, noise)
 
-    def take(number: int, done: tuple[Tensor, Tensor]) -> None:
-        at = (slice(None), *tiles[number][0])
-        total[at] += done[0]
-        mass[at] += done[1]
-        tell((number + 1) / len(tiles))
-
-    side_by_side(work, tiles, image.device, take)
+    with side_by_side(image.device) as mapped:
+        for number, (seen, added, weight) in enumerate(mapped(work, tiles), 1):
+            total[seen] += added
+            mass[seen] += weight
+            tell(number / len(tiles))
     return (total / mass)[:, :height, :width]
 
 
