@@ -220,6 +220,24 @@ def test_the_command_line_reports_bad_files_and_goes_on(folder, scheduler, capsy
     assert err.count("\n") == 1
 
 
+def test_each_file_has_a_sentence_and_what_was_repaired_in_it(folder, scheduler, capsys):
+    hot = np.rint(100 + np.random.default_rng(0).normal(0, 3, (64, 64)))
+    hot[20, 30] = 255
+    iio.imwrite(folder / "in" / "hot.png", hot.astype(np.uint8))
+    iio.imwrite(folder / "in" / "flat.png", np.full((20, 20), 7, np.uint8))
+    (folder / "tiny.toml").write_text(RECIPE.to_toml())
+    arguments = ["denoise", folder / "in", folder / "out", "--recipe", folder / "tiny.toml"]
+    with pytest.raises(SystemExit):
+        cli.main([str(a) for a in (*arguments, "--scheduler", scheduler)])
+    out, err = capsys.readouterr()
+    for name, said in (("flat", "Nothing was removed."), ("hot", "emoved"), ("a", "emoved")):
+        line = next(line for line in out.splitlines() if f"{folder / 'out' / name}.png: " in line)
+        assert said in line
+        assert line.endswith(" s)")
+    assert "hot.png: isolated outliers repaired" in err
+    assert "flat.png: the image is constant" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

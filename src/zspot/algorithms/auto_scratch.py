@@ -47,10 +47,13 @@ def make(effort: str) -> Denoiser:
     return partial(_denoise, effort)
 
 
-def _denoise(effort: str, plane: Tensor, **options: Any) -> Denoised:
+def _denoise(effort: str, plane: Tensor, sigma: float | None = None, **options: Any) -> Denoised:
     found = Measured.of(plane)
     level = None if found.grows else white_level(plane)
-    if found.is_white and level is not None and min(level) > 0:
+    if sigma is not None:
+        recipe = closed_form(noise=independent((sigma**2,) * len(plane)))
+        why = f"the noise is told to be white, so {_PATCHES}"
+    elif found.is_white and level is not None and min(level) > 0:
         recipe = closed_form(noise=independent(tuple(value**2 for value in level)))
         why = f"the noise is white, so {_PATCHES}"
     elif found.is_of_photons:

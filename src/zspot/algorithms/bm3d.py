@@ -22,7 +22,12 @@ def make(effort: str) -> Denoiser:
 
 
 def _denoise(
-    plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
+    plane: Tensor,
+    *,
+    seed: int,
+    report: Report | None = None,
+    memory: int | None = None,
+    sigma: float | None = None,
 ) -> Denoised:
     try:
         import bm3d
@@ -33,7 +38,7 @@ def _denoise(
     budget.check(least, memory, plane.shape, "bm3d")
     together = len(plane) == _COLOURS
     clock = Clock(report, {"filter": (1 if together else len(plane), 1.0)})
-    levels = _levels(plane)
+    levels = _levels(plane) if sigma is None else (max(sigma, _LEAST_LEVEL),) * len(plane)
     room = [(0, 0), *((0, max(0, _LEAST_SIDE - size)) for size in plane.shape[1:])]
     image = np.pad(plane.cpu().numpy().astype(np.float64), room, mode="symmetric")
     if together:
@@ -47,7 +52,8 @@ def _denoise(
     height, width = plane.shape[1:]
     said = ", ".join(f"{level:.3f}" for level in levels)
     licence = "the package bm3d has a non-commercial licence"
-    why = f"noise level estimated as {said} of the image's deviation; {licence}"
+    known = "estimated as" if sigma is None else "told to be"
+    why = f"noise level {known} {said} of the image's deviation; {licence}"
     return Denoised(torch.from_numpy(out[:, :height, :width].astype(np.float32)), reason=why)
 
 

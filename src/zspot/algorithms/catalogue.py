@@ -6,13 +6,14 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zspot.engine import Denoiser
     from zspot.recipe import Recipe
 
 EFFORTS = ("fast", "balanced", "best")
+TIMED = 128 * 128  # pixels of the image by which methods were timed
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,31 @@ class Method:
     #: whether the fit to one plane of a stack can start from that to another; see
     #: `zspot.engine.shared_fit`
     shares_fit: bool = True
+    takes_sigma: bool = False  #: whether it can be told how strong white noise is
     #: Measured on one AVX2 core for a colour image of 128 x 128 pixels at effort "balanced"; None
     #: if it was not. Grows with the number of pixels where the method sees whole images.
     seconds: float | None = None
+    #: likewise, what each further megapixel takes; None: as what the recipe learns on grows
+    per_megapixel: float | None = None
+
+    def seconds_for(self, pixels: float, effort: str = "balanced") -> float | None:
+        """Estimate the time of a plane on one core; None if nothing is known of it."""
+        if self.seconds is None or (pixels, effort) == (TIMED, "balanced"):
+            return self.seconds
+        if self.per_megapixel is not None and effort == "balanced":
+            return self.seconds + self.per_megapixel * (pixels - TIMED) / 1e6
+        made = self.make(effort)
+        if effort != "balanced" and not hasattr(made, "fit"):
+            return None
+        return self.seconds * _work(made, pixels) / _work(self.make("balanced"), TIMED)
+
+
+def _work(made: Any, pixels: float) -> float:
+    """Return a measure of the work on a plane: learning on crops is the same for any, else more."""
+    if not hasattr(made, "fit"):  # no recipe
+        return pixels
+    learnt = made.fit.steps * made.fit.batch * (made.fit.crop**2 or pixels)
+    return learnt + made.predict.passes * pixels / 3
 
 
 def _make(where: str, effort: str) -> Recipe | Denoiser:
@@ -50,7 +73,9 @@ _ENTRIES = (
         "Unsupervised Deep Learning for Image Denoising. CVPR 2021, pp. 2043-2052.",
         make=partial(_make, "auto:Auto"),
         pretrained=True,
+        takes_sigma=True,
         seconds=3,
+        per_megapixel=25,
     ),
     Method(
         name="auto-scratch",
@@ -58,7 +83,9 @@ _ENTRIES = (
         citation="zspot, 2026; Lebrun, Buades, Morel. A Nonlocal Bayesian Image Denoising "
         "Algorithm. SIAM J. Imaging Sci. 6(3), 2013; and the reference of refill.",
         make=partial(_make, "auto_scratch:make"),
-        seconds=76,
+        takes_sigma=True,
+        seconds=60,
+        per_megapixel=230,
     ),
     Method(
         name="bsn-ins",
@@ -160,10 +187,12 @@ _ENTRIES = (
         "pp. 2080-2095.",
         make=partial(_make, "bm3d:make"),
         pretrained=True,
+        takes_sigma=True,
         extra="bm3d",
         licence="non-commercial",
         shares_fit=False,
-        seconds=5,
+        seconds=6,
+        per_megapixel=190,
     ),
 )
 

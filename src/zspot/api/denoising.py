@@ -22,7 +22,7 @@ from zspot.core.axes import Place, check_letters, index_of, iter_planes, place_o
 from zspot.core.errors import ImageError, OptionError
 from zspot.core.memory import limit_of
 from zspot.core.plane import Plane
-from zspot.core.progress import Report, within
+from zspot.core.progress import Progress, Report, within
 from zspot.engine import Denoised
 from zspot.engine.budget import denoise_within
 from zspot.engine.denoiser import check_sane
@@ -83,6 +83,9 @@ def denoise(
     dtype : {"float32", "same"}, optional
         "float32" returns fractions of the counts that an integer type would round; "same" rounds
         them even where that loses most of the result, which is refused else.
+    sigma : float, optional
+        Standard deviation of the noise in the intensities of `image`, if you know it and the noise
+        is white; by default the noise is measured. For `auto`, `auto-scratch` and `bm3d`.
     axes : str, optional
         Names each axis of a stack, in place of `channel_axis`: T, Z, Q (time, depth, another
         stack), C (channels to denoise one by one), Y, X, S (colours), such as "TCYX". Of a
@@ -163,12 +166,14 @@ def run(
 
     def attempt(device: torch.device, memory: int) -> Denoised:
         given = None if other is None else torch.from_numpy(other).to(device)
-        denoiser = request.denoiser(given, start)
+        denoiser = request.denoiser(given, start, plane.scale)
         y = torch.from_numpy(plane.varying_values).to(device)
         done = denoiser(y, seed=request.seed, report=request.progress, memory=memory)
         check_sane(done.mean.to(device), y, request.name)
         return done
 
+    if request.progress is not None and (seconds := request.seconds_for(plane)):
+        request.progress(Progress("look", 0.0, 1.0, seconds))
     denoised = denoise_within(attempt, request.where, limit_of(request.max_memory))
     return Result.of(ready, plane, denoised, request, start)
 

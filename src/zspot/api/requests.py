@@ -1,10 +1,12 @@
 """What was asked of a run: all that can be refused before the work is refused here."""
 
 import inspect
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 import numpy as np
@@ -31,6 +33,8 @@ DEFAULT_METHOD = "auto"
 _NOTHING_REMOVED, _ONE_COUNT = 0.05, 1.6  # units of noise, between which rounding may lose it
 _FEW_COUNTS = 20  # units that nearly all values of an image of few counts lie within
 
+_LEAST_NOISE, _MOST_NOISE = 1e-4, 1.2  # what `sigma` may be, of the image's deviation
+
 MOST_SEEDS = 2**63
 MOST_NEIGHBOURS, USUAL_NEIGHBOURS = 16, 2  # planes to each side, and for "auto"
 DTYPES = ("float32", "same")  # with fractions, or that of the image whatever rounding loses
@@ -46,6 +50,7 @@ class Common(TypedDict, total=False):
     nodata: float | None
     keep_outliers: bool
     dtype: str | None
+    sigma: float | None
 
 
 class Keywords(Common, total=False):
@@ -82,6 +87,7 @@ class Request:
     mask: np.ndarray | None = None
     keep_outliers: bool = False
     dtype: str | None = None
+    sigma: float | None = None
     axes: str | None = None
     neighbours: int | str = 0
 
@@ -99,6 +105,7 @@ class Request:
         check_dtype(self.dtype)
         shared, second = self.after is not None, self.second is not None
         self.neighbours = check_neighbours(self.neighbours, shared=shared, second=second)
+        check_sigma(self.sigma, self.method, shared or self.neighbours > 0)
         if self.axes is None and self.neighbours:
             raise OptionError('neighbours are those of a stack: name its axes, as in axes="ZYX"')
         self.mask = None if self.mask is None else np.asarray(self.mask) != 0
@@ -120,13 +127,27 @@ class Request:
             check_neighbour(self.fitted, self.asked, image.shape, ready.channel_axis)
         return ready
 
-    def denoiser(self, second: Tensor | None, start: Start | None) -> Denoiser:
-        """Return what denoises the plane: a shared fit, a recipe or a method of another kind."""
+    def seconds_for(self, plane: Plane) -> float | None:
+        """Estimate how long a plane takes on one core; None if it is not known, as of a recipe."""
+        if isinstance(self.method, Recipe):
+            return None
+        return METHODS[self.method].seconds_for(plane.values[0].size, self.effort)
+
+    def denoiser(self, second: Tensor | None, start: Start | None, scale: float) -> Denoiser:
+        """Return what denoises a plane of this scale: a shared fit, a recipe or another method."""
         if start is not None and start.recipe is not None:
             return partial(run, start.recipe, second=second, start=start.weights)
         if isinstance(self.made, Recipe):
             return partial(run, self.made, second=second)
-        return self.made
+        if self.sigma is None:
+            return self.made
+        if self.sigma > _MOST_NOISE * scale:
+            raise OptionError(
+                f"sigma={self.sigma:g} is more than the image varies at all ({plainly(scale, 2)}): "
+                "give the standard deviation of the noise in the image's own units"
+            )
+        told: Any = self.made
+        return partial(told, sigma=max(self.sigma / scale, _LEAST_NOISE))
 
 
 def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, str]:
@@ -211,6 +232,22 @@ def check_neighbours(asked: int | str, *, shared: bool = False, second: bool = F
         other = "a shared fit (--share-fit)" if shared else "a second image"
         raise OptionError(f"neighbours do not go with {other}: leave out one of them")
     return int(count)
+
+
+def check_sigma(sigma: float | None, method: str | Recipe, together: bool) -> None:
+    """Refuse a noise level that is none, or of no use; `together`: planes help each other."""
+    if sigma is None:
+        return
+    if isinstance(sigma, bool) or not isinstance(sigma, Real) or not 0 < sigma < math.inf:
+        raise OptionError(f"sigma={shown(sigma)}: give a noise level above 0, in the image's units")
+    if isinstance(method, Recipe) or not METHODS[method].takes_sigma:
+        able = ", ".join(name for name, known in METHODS.items() if known.takes_sigma)
+        what = "a recipe" if isinstance(method, Recipe) else f"method {method}"
+        raise OptionError(
+            f"{what} cannot be told the noise level: leave out sigma, or choose {able}"
+        )
+    if together:
+        raise OptionError("sigma is that of single planes: leave out neighbours and shared fits")
 
 
 def check_dtype(dtype: str | None) -> None:

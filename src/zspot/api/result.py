@@ -130,6 +130,11 @@ class Result:
         return assess_images(noisy, denoised, channel_axis=axis, losses=self.losses, mask=mask)
 
     @property
+    def summary(self) -> str:
+        """A sentence on the noise and what became of it; why there is none where nothing ran."""
+        return f"{self.reason}." if self.source is None else self.trust.summary
+
+    @property
     def removed(self) -> np.ndarray:
         """What was removed, input - image, as floats; 0 where pixels are not numbers."""
         return removed(self._input(), self.image)
@@ -152,7 +157,7 @@ class Result:
         why = self.reason.split(";")[0] if self.method.startswith("auto") else ""
         lines = (
             f"{self.image.dtype} {size}, by {self.method} in {seconds:.1f} s on {self.device}",
-            "" if self.source is None else self.trust.summary,
+            "" if self.source is None else self.summary,
             "; ".join(self.told),
             why if why not in self.told else "",
             "more: .image .removed .uncertainty .plot() .blend(strength) .save(path) .trust",

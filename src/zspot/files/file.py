@@ -60,7 +60,7 @@ def denoise_file(
         `zspot.engine.shared_fit`.
     strength, keep_detail : float in [0, 1]
         As in `zspot.Result.blend`, for every plane; by default the full result is written.
-    method, effort, seed, device, max_memory, nodata, keep_outliers, dtype, neighbours
+    method, effort, seed, device, max_memory, nodata, keep_outliers, dtype, sigma, neighbours
         As in `zspot.denoise`. Without `nodata`, what a TIFF says of itself (GDAL_NODATA) is taken;
         transparent pixels are left out too.
     mask : Path, optional

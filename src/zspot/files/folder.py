@@ -44,6 +44,7 @@ class Outcome:
     state: str  #: "done", "failed", or "skipped": done by an earlier run, and nothing has changed
     error: str = ""  #: one line; empty unless failed
     notes: tuple[str, ...] = ()  #: what the user should know of the file
+    said: str = ""  #: what the noise was and what became of it, a sentence
     seconds: float = 0.0
 
 
@@ -231,14 +232,20 @@ class Run:
         self._settle(number, state, mark, **details)
 
     def _settle(
-        self, number: int, state: str, mark: str = "", notes: Sequence[str] = (), **details: Any
+        self,
+        number: int,
+        state: str,
+        mark: str = "",
+        notes: Sequence[str] = (),
+        said: str = "",
+        **details: Any,
     ) -> None:
         """Keep what became of a file, `details` as in `Entry`; `mark` if it was begun."""
         item, error = self.items[number], one_line(details.get("error", ""))
         # Of a file refused before it was begun, the earlier entry tells whose target it is.
         if state != "skipped" and (mark or self.journal.last(item.name) is None):
             self._note(item, state, mark, **details)
-        outcome = Outcome(item, state, error, tuple(notes), details.get("seconds", 0.0))
+        outcome = Outcome(item, state, error, tuple(notes), said, details.get("seconds", 0.0))
         self.outcomes[number] = outcome
         self.shares[number] = 1.0
         self.passed += 0 if mark else item.size
@@ -290,14 +297,14 @@ def work(number: int, item: Item, options: Options, tag: str) -> tuple[str, dict
         # overwriting: whose target it is was decided before
         asked: Any = {name: getattr(options, name) for name in Keywords.__annotations__}
         asked |= {"method": options.method, "overwrite": True, "progress": _teller(tag, number)}
-        _, notes = denoise_file(item.source, item.target, **asked)
+        result, notes = denoise_file(item.source, item.target, **asked)
         if _stamp(item.source) != before:
             raise FileError(f"{item.source} changed while it was read; run again")
         output = fingerprint(item.target)
     except Exception as error:
         return "failed", {"error": _told(item, error)}
-    seconds = time.perf_counter() - started
-    return "done", {"output": output, "versions": versions(), "seconds": seconds, "notes": notes}
+    known = {"output": output, "versions": versions(), "seconds": time.perf_counter() - started}
+    return "done", {**known, "notes": (*notes, *result.told), "said": result.summary}
 
 
 def _stamp(path: Path) -> tuple[int, int]:

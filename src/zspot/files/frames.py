@@ -153,7 +153,8 @@ class _Sequence(Run):
         except (ZspotError, OSError) as error:
             return "failed", {"error": error_in_words(error)}
         known: dict[str, Any] = {"versions": versions(), "seconds": result.timings["total"]}
-        return "done", {**known, "output": fingerprint(item.target), "notes": image.notes}
+        known |= {"output": fingerprint(item.target), "said": result.summary}
+        return "done", {**known, "notes": (*image.notes, *result.told)}
 
     def _fingerprint(self, item: Item) -> str:
         """Tell whether a frame or one of those that help it has changed."""

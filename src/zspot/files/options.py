@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from zspot.api import DEFAULT_METHOD, Result, check_device, choose
-from zspot.api.requests import Common, check_dtype, check_neighbours, check_seed, check_sharing
+from zspot.api.requests import (
+    Common,
+    check_dtype,
+    check_neighbours,
+    check_seed,
+    check_sharing,
+    check_sigma,
+)
 from zspot.api.result import check_share
 from zspot.core.axes import check_letters
 from zspot.core.errors import OptionError, shown
@@ -51,6 +58,7 @@ class Options:
     mask: Path | None = None
     keep_outliers: bool = False
     dtype: str | None = None
+    sigma: float | None = None
     neighbours: int | str = 0
 
     def checked(self, *, here: bool = True) -> "Options":
@@ -66,6 +74,7 @@ class Options:
             check_letters(self.axes)
         check_neighbours(self.neighbours, shared=self.share_fit)
         check_dtype(self.dtype)
+        check_sigma(self.sigma, self.method, self.share_fit or self.neighbours != 0)
         check_device(self.device, here=here)
         if self.share_fit:
             check_sharing(self.method)
@@ -81,7 +90,8 @@ class Options:
         # Not `max_memory`; what earlier versions did not know only where it is not the default.
         recipe = self.method if isinstance(self.method, Recipe) else None
         known = ("seed", "device", "axes", "threads", "share_fit")
-        later = {n: getattr(self, n) for n in ("nodata", "keep_outliers", "dtype", "neighbours")}
+        names = ("nodata", "keep_outliers", "dtype", "sigma", "neighbours")
+        later = {name: getattr(self, name) for name in names}
         later["mask"] = None if self.mask is None else str(self.mask)
         return {
             "method": self.method if recipe is None else recipe.method,

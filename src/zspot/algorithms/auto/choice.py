@@ -79,12 +79,14 @@ def pretrained_estimate(effort: str) -> Recipe:
     return Recipe("auto", *parts, loss="l2", fit=fit, predict=predict)
 
 
-def choose(evidence: Evidence, shape: torch.Size, effort: str) -> Choice:
-    """Return what to run for this noise in an image of shape (C, H, W)."""
+def choose(evidence: Evidence, shape: torch.Size, effort: str, white: bool = False) -> Choice:
+    """Return what to run in an image of shape (C, H, W) for this noise, `white` if that is told."""
     pixels = shape[1] * shape[2]
     if effort == "balanced" and is_large(pixels):
         effort = "large"
-    if evidence.strength == 0 or (evidence.strength < 1 and evidence.is_white):
+    if white:
+        route, recipe = "white", _for_white(evidence, shape, effort)
+    elif evidence.strength == 0 or (evidence.strength < 1 and evidence.is_white):
         finish = Finish(strength=round(evidence.strength, 3))
         route, recipe = "doubtful", replace(pretrained_estimate(effort), finish=finish)
     elif not evidence.is_white:

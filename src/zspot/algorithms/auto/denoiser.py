@@ -21,6 +21,7 @@ _TRIED = 256  # side of what unknown noise is removed from on trial, pixels
 _MEASURED = 512  # side of the middle of the image whose noise is measured, pixels
 _LEAST = 1e-12  # variance that keeps divisions finite
 _ALL = "the noise report finds no more noise than that"
+_TOLD = "its strength was told"
 _KEPT = "learning on removed less than the pretrained estimate and is left out"
 
 
@@ -30,23 +31,39 @@ class Auto:
 
     effort: str
 
-    def __call__(self, plane: Tensor, *, report: Report | None = None, **more: Any) -> Denoised:
-        """Denoise a standardised plane (C, H, W)."""
+    def __call__(
+        self,
+        plane: Tensor,
+        *,
+        report: Report | None = None,
+        sigma: float | None = None,
+        **more: Any,
+    ) -> Denoised:
+        """Denoise a standardised plane (C, H, W), of white noise if its deviation is told."""
         started = time.perf_counter()
-        choice = self._choose(plane, looking(report), **more)
+        choice = self._choose(plane, looking(report), sigma, **more)
         looked = time.perf_counter() - started
         done = run(choice.recipe, plane, report=report, **more)
         first = choice.evidence.share * plane.square().mean()
+        first = first if sigma is None else first.clamp(max=sigma**2)
         removed = (plane - done.mean).square().mean()
         if choice.recipe.fit.steps and removed < thresholds.KEPT * first:
-            choice = replace(choose(choice.evidence, plane.shape, "fast"), found=_KEPT)
+            choice = replace(
+                choose(choice.evidence, plane.shape, "fast", sigma is not None), found=_KEPT
+            )
             done = run(choice.recipe, plane, report=report, **more)
         return replace(done.explained(reason(choice)), timings={"look": looked, **done.timings})
 
-    def _choose(self, plane: Tensor, report: Report | None, **more: Any) -> Choice:
+    def _choose(
+        self, plane: Tensor, report: Report | None, sigma: float | None = None, **more: Any
+    ) -> Choice:
         sample = spread(plane)
         first = run(pretrained_estimate("fast"), sample, report=report, **more)
         evidence = examine(sample, first.mean)
+        if sigma is not None:
+            removed = float((sample - first.mean).square().mean())
+            told = replace(evidence, level=(sigma,) * len(plane), agreement=removed / sigma**2)
+            return replace(choose(told, plane.shape, self.effort, white=True), found=_TOLD)
         choice = choose(evidence, plane.shape, self.effort)
         noise = Measured.of(samples(plane, _MEASURED)[0])
         share = float((sample - first.mean).square().mean()) / max(noise.variance, _LEAST)

@@ -7,7 +7,6 @@ import sys
 import time
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.markup import escape
@@ -16,10 +15,6 @@ from zspot.core.progress import duration
 from zspot.core.ranges import AT_ONCE
 from zspot.frontends.cli.console import stdout, switch, tell, value
 
-if TYPE_CHECKING:
-    from zspot.algorithms import Method
-
-_TIMED = 128 * 128  # pixels of the image by which methods were timed
 _COLUMNS = 80
 
 
@@ -57,10 +52,10 @@ def methods(
     """List the methods: what for, whether trained weights are used, licence, time on one core."""
     from rich.table import Table
 
-    from zspot.algorithms import METHODS
+    from zspot.algorithms.catalogue import METHODS, TIMED
     from zspot.io import read
 
-    planes, pixels = 1, _TIMED
+    planes, pixels = 1, TIMED
     if source is not None:
         image = read(source)
         sizes = dict(zip(image.axes, image.data.shape, strict=True))
@@ -71,23 +66,14 @@ def methods(
     )
     for method in METHODS.values():
         told = escape(f"{method.summary}\n{method.citation}" if verbose else method.summary)
-        seconds = "" if method.seconds is None else duration(planes * _seconds(method, pixels))
+        seconds = method.seconds_for(pixels)
         weights = "trained" if method.pretrained else "none"
-        table.add_row(method.name, told, weights, method.licence, seconds)
+        took = "" if seconds is None else duration(planes * seconds)
+        table.add_row(method.name, told, weights, method.licence, took)
     stdout.print(table, width=min(stdout.width, _COLUMNS), soft_wrap=False)
     what = "128 x 128 pixels" if source is None else f"{source}"
     tell(f"\nTime: about, on one core, effort balanced, for {what}.")
     tell("Papers: zspot methods --verbose.")
-
-
-def _seconds(method: "Method", pixels: int) -> float:
-    """Estimate the time of a plane: learning on crops takes as long on any, all else grows."""
-    made: Any = method.make("balanced") if pixels != _TIMED else None
-    fixed = 0.0
-    if hasattr(made, "fit"):  # a recipe
-        learnt = made.fit.steps * made.fit.batch * made.fit.crop**2
-        fixed = learnt / (learnt + made.predict.passes * _TIMED / 3)
-    return (method.seconds or 0) * (fixed + (1 - fixed) * pixels / _TIMED)
 
 
 def web(

@@ -1,6 +1,7 @@
 """Lines on the terminal, and what the commands have in common."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import typer
@@ -8,10 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from zspot.core.errors import one_line, printable
-from zspot.core.progress import Report, bar
+from zspot.core.progress import Progress, Report, bar, duration
 
 FAILED = 1
 BAD_USE = 2
+_LONG = 60  # seconds, from which it is said before a run how long it takes
 
 stderr = Console(stderr=True)
 stdout = Console(soft_wrap=True)
@@ -43,6 +45,21 @@ def examples(*commands: str) -> str:
     return "\n\n".join(["Examples:", *commands])
 
 
-def progress_bar(name: str, quiet: bool) -> AbstractContextManager[Report | None]:
-    """Show a bar with the time left on a terminal; nothing if quiet."""
-    return nullcontext() if quiet or not stderr.is_terminal else bar(name, stderr)
+@contextmanager
+def progress_bar(name: str, quiet: bool) -> Iterator[Report | None]:
+    """Say first how long a long run takes; show a bar with the time left on a terminal."""
+    if quiet:
+        yield None
+        return
+    asked = False
+    with bar(name, stderr) if stderr.is_terminal else nullcontext() as move:
+
+        def report(news: Progress) -> None:
+            nonlocal asked
+            if not asked and (news.seconds_left or 0) > _LONG:
+                tell(f"note: about {duration(news.seconds_left or 0)} on one core", error=True)
+            asked = True
+            if move is not None:
+                move(news)
+
+        yield report

@@ -60,6 +60,9 @@ class Asked:
     mask: Path | None = value("FILE", "Image that is 0 where there is no picture.")
     keep_outliers: bool = switch("Do not repair hot and dead pixels.", "--keep-outliers")
     dtype: str | None = value("float32|same", "Write fractions of counts, or round anyway.")
+    sigma: float | None = value(
+        "LEVEL", "Strength of white noise, if you know it.", show_default="measured"
+    )
     seed: int = value(None, "Same seed, same result on a CPU.", 0, min=0)
     device: str = value(None, "auto, cpu, cuda, cuda:1 or mps.", "auto")
     axes: str | None = value("TZCYX", "Name the axes of a stack, S for colours, Q for any.")
@@ -320,8 +323,10 @@ def _tell_result(
     for note in (*notes, *result.told):
         tell(f"note: {note}", error=True)
     seconds = f"{result.timings['total']:.1f} s on {result.device}"
-    said = f"{result.reason}." if result.source is None else result.trust.summary
-    tell(f"{name}: {said} ({'; '.join(filter(None, (seconds, asked.blending)))})", error=error)
+    tell(
+        f"{name}: {result.summary} ({'; '.join(filter(None, (seconds, asked.blending)))})",
+        error=error,
+    )
     if asked.verbose:
         tell(result.reason, error=error)
 

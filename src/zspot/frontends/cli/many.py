@@ -21,7 +21,7 @@ def denoise_and_tell(asked: Asked) -> None:
         if outcome.state == "done":
             done += 1
             if not asked.quiet:
-                tell(f"{outcome.item.target}: denoised in {outcome.seconds:.1f} s")
+                tell(f"{outcome.item.target}: {outcome.said} ({outcome.seconds:.1f} s)")
 
     start: Any = partial(denoise_many, scheduler=asked.scheduler, workers=asked.workers)
     out, threads, chosen = asked.output, asked.threads or 1, asked.chosen

@@ -109,7 +109,7 @@ def _template(name: str) -> str:
 
 def summary(result: Result, seconds: float) -> str:
     """Say what the noise was, whether it was removed, and how long it took."""
-    return f"{result.trust.summary} Done in {seconds:.1f} s on {result.device}."
+    return f"{result.summary} Done in {seconds:.1f} s on {result.device}."
 
 
 def sentence(words: str) -> str:
