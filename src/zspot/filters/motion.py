@@ -24,13 +24,9 @@ def motion(image: Tensor, other: Tensor, allowed: Tensor) -> Tensor:
         sizes.append((F.avg_pool2d(sizes[-1][0], 2), F.avg_pool2d(sizes[-1][1], 2)))
     flow = image.new_zeros(2, *sizes[-1][0].shape[1:]) + most / 2 ** (len(sizes) - 1)
     for level in range(len(sizes) - 1, 0, -1):
-        a, b = sizes[level]
-        if a.shape[1:] != flow.shape[1:]:
-            flow = 2 * F.interpolate(flow[None], a.shape[1:])[0]
         reach = _FARTHEST if level == len(sizes) - 1 else _REACH
-        flow = _searched(a, b, most / 2**level, flow, reach)
-    if flow.shape[1:] != image.shape[1:]:
-        flow = 2 * F.interpolate(flow[None], image.shape[1:])[0]
+        flow = _searched(*sizes[level], most / 2**level, flow, reach)
+        flow = 2 * F.interpolate(flow[None], sizes[level - 1][0].shape[1:])[0]
     flow = _simpler(image, other, most, flow, allowed)[0]
     rest = torch.where(difference(image, moved(other, flow)) > _FINE * allowed, 1.0, 0.0)
     return flow + rest * _between(image, other, flow)

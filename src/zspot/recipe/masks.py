@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, NamedTuple
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
 from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.core.rng import bernoulli
@@ -119,8 +120,5 @@ def exclude(visible: Tensor, shape: str) -> Tensor:
 
 
 def _dilate(x: Tensor, dim: int) -> Tensor:
-    size = x.shape[dim]
-    out = x.clone()
-    out.narrow(dim, 1, size - 1).logical_or_(x.narrow(dim, 0, size - 1))
-    out.narrow(dim, 0, size - 1).logical_or_(x.narrow(dim, 1, size - 1))
-    return out
+    wide = F.pad(x, (1, 1) if dim == -1 else (0, 0, 1, 1))
+    return x | wide.narrow(dim, 0, x.shape[dim]) | wide.narrow(dim, 2, x.shape[dim])
