@@ -29,7 +29,7 @@ PAGES = [
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 NOT_RUN = re.compile(r"<!--\s*not run:\s*(\S.*?)\s*-->", re.DOTALL)
 SHELL = {"", "bash", "sh", "shell", "console"}
-PROGRAMS = ("zspot", "pip", "make", "napari", "python", "dask")
+PROGRAMS = ("zspot", "pip", "make", "napari", "python", "python3", "dask")
 
 
 @dataclass(frozen=True)

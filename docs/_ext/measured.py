@@ -7,6 +7,7 @@ keeps one variant, `:where:` the rows of a query, `:columns:` these columns (sep
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -209,7 +210,10 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
     def shown(cell: object) -> str:
         if pd.isna(cell):  # type: ignore[call-overload]
             return ""
-        return f"{cell:.10g}" if isinstance(cell, float) else str(cell)
+        text = f"{cell:.10g}" if isinstance(cell, float) else str(cell)
+        # lines break after a slash and before a bracket only
+        text = re.sub(r"(?<=\d) to (?=[\d-])", "\u00a0to\u00a0", text)
+        return re.sub(r"(?<=\d) / (?=\d)", "\u00a0/ ", text)
 
     return table.map(shown)
 

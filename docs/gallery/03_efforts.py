@@ -3,7 +3,7 @@ Efforts
 =======
 
 `fast`, `balanced` and `best` trade time against quality. Which effort is worth its time depends on
-the image. This one is a part of the cat among the sample images of zspot, with noise like a phone's.
+the image. This one is a part of zspot's sample image of a cat, with noise like a phone's.
 """
 
 import matplotlib.pyplot as plt
