@@ -1,7 +1,5 @@
 """The whole list of methods: what is known of each, and where it is made; torch is not loaded."""
 
-from __future__ import annotations
-
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ class Method:
     name: str  #: as `zspot.denoise` takes it
     summary: str  #: one line: what it does and what it is good for
     citation: str  #: the paper it implements
-    make: Callable[[str], Recipe | Denoiser]  #: effort -> `Recipe` or `Denoiser`
+    make: "Callable[[str], Recipe | Denoiser]"  #: effort -> `Recipe` or `Denoiser`
     needs_second: bool = False  #: whether it learns from a second noisy image of the same scene
     pretrained: bool = False  #: whether it uses weights that were trained on other pictures
     #: optional dependency of zspot that it needs, `pip install "zspot[extra]"`; empty if none
@@ -59,7 +57,7 @@ def _work(made: Any, pixels: float) -> float:
     return learnt + made.predict.passes * pixels / 3
 
 
-def _make(where: str, effort: str) -> Recipe | Denoiser:
+def _make(where: str, effort: str) -> "Recipe | Denoiser":
     """Return what a function of `zspot.algorithms` makes of an effort; its module is loaded now."""
     return pkgutil.resolve_name(f"zspot.algorithms.{where}")(effort)
 

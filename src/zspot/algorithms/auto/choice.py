@@ -111,6 +111,8 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
     if not evidence.is_of_camera:
         finish = _guided(effort, channels, removed=1.0, follows=not evidence.is_even)
         return replace(recipe, finish=finish)
+    # Grey, or little noise as in good light.
+    gentle = channels == 1 or evidence.share < thresholds.WEAK
     finish = _guided(
         effort,
         channels,
@@ -118,11 +120,11 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
         guard=GUARD,
         centre="median" if channels > 1 else "mean",
         window=MEDIAN_WINDOW if channels > 1 else MEAN_WINDOW,
-        shift=1.0 if channels == 1 or evidence.is_weak else 0.5,
+        shift=1.0 if gentle else 0.5,
         strength=round(evidence.strength, 3),
         scales=2 if channels == 1 and evidence.correlation > thresholds.COARSE else 1,
     )
-    if channels == 1 or evidence.is_weak:
+    if gentle:
         recipe = replace(recipe, predict=replace(recipe.predict, phases=2))
     return replace(recipe, finish=finish)
 

@@ -36,11 +36,6 @@ class Evidence:
         return self.share < thresholds.FAINT
 
     @property
-    def is_weak(self) -> bool:
-        """Whether there is little noise, as in good light."""
-        return self.share < thresholds.WEAK
-
-    @property
     def strength(self) -> float:
         """Share of what is removed that is taken as noise, 0 to 1; below 1 only if faint."""
         camera = _along(self.correlation, thresholds.CAMERA)
