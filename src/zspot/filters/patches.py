@@ -1,6 +1,7 @@
 """Patches: padding, cutting out, putting back, the most similar ones of a smaller image."""
 
 import math
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -40,10 +41,17 @@ def overlap_add(
 
     And their weights (positions, G), for G = C channels each or all at once, to (G, H, W).
     """
-    weights = weight.T[:, None].expand(-1, patch**2, -1).flatten(0, 1)
-    parts, size = (total.T, weights), (shape[1], shape[2])
-    image, mass = (F.fold(part[None], size, patch, stride=stride)[0] for part in parts)
-    return image, mass
+    channels, height, width = shape
+    tall, wide = ((size - patch) // stride + 1 for size in (height, width))
+    parts = total.view(tall, wide, channels, patch, patch).permute(3, 4, 2, 0, 1)
+    weight = weight.T.reshape(-1, tall, wide)
+    image, weights = total.new_zeros(shape), total.new_zeros(len(weight), height, width)
+    for i, j in product(range(patch), range(patch)):
+        rows, cols = ((at, at + (n - 1) * stride + 1) for at, n in ((i, tall), (j, wide)))
+        at = (slice(None), slice(*rows, stride), slice(*cols, stride))
+        image[at] += parts[i, j]
+        weights[at] += weight
+    return image, weights
 
 
 def cross_scale_image(y: Tensor, patch: int, stride: int) -> Tensor:
