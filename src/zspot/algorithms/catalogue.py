@@ -197,4 +197,4 @@ _ENTRIES = (
 METHODS: dict[str, Method] = {method.name: method for method in _ENTRIES}
 
 ONE_IMAGE_METHODS = [name for name, method in METHODS.items() if not method.needs_second]
-"""Methods that take one image: neither page nor plugin asks for a second."""
+"""Methods that take one image: the page asks for no second."""

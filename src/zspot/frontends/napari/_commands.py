@@ -2,7 +2,8 @@
 
 import napari
 
-from zspot.frontends.napari._widget import PLANE, STACK, DenoiseWidget
+from zspot.frontends.napari._planes import PLANE, STACK
+from zspot.frontends.napari._widget import DenoiseWidget
 
 
 def open_widget(viewer: napari.Viewer) -> DenoiseWidget:

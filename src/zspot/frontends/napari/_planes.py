@@ -1,22 +1,17 @@
-"""Which planes of a layer are denoised, and the layer that the result becomes. Knows no Qt."""
+"""Which planes of a layer are denoised. Knows no Qt."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import napari
 import numpy as np
-from napari.layers import Image, Shapes
-from napari.utils.transforms import Affine
+from napari.layers import Image, Layer, Shapes
 
-from zspot.api import Result
-from zspot.core.axes import iter_planes
 from zspot.core.errors import ImageError
-from zspot.core.progress import Report
-from zspot.files import Options, PlaneRunner
-from zspot.io import ImageFile
 
+PLANE, STACK, INSIDE = "current plane", "whole layer", "inside the last shape"
 _COLOURS = 3  # samples of an rgb layer that are denoised; a fourth is transparency
 
 
@@ -24,14 +19,36 @@ _COLOURS = 3  # samples of an rgb layer that are denoised; a fourth is transpare
 class Part:
     """The part of a layer that is worked on."""
 
+    layer: Image
+    scope: str
     source: Any  # of the layer at full resolution, maybe lazy
     window: tuple[slice, ...]  # one for each axis of the layer
     plane_axes: tuple[int, int]
-    rgb: bool
+    second: Any = None  # as `source`, of another noisy image of the same scene
+
+    @property
+    def rgb(self) -> bool:
+        """Whether the layer has a last axis of colours."""
+        return bool(self.layer.rgb)
 
     def load(self) -> np.ndarray:
         """Return the values, with every axis of the layer and its samples."""
         return np.asarray(self.source[self.window])
+
+    def load_second(self) -> np.ndarray | None:
+        """Return what is denoised of the second image."""
+        return None if self.second is None else self.colours(np.asarray(self.second[self.window]))
+
+    def with_second(self, layer: Image | None) -> Part:
+        """Return the same with a second layer, for methods that learn from one."""
+        if layer is None or layer is self.layer:
+            what = "another noisy image of the same scene"
+            raise ImageError(f"{self.layer.name}: choose a second layer, {what}")
+        second = _pixels(layer)
+        if (layer.rgb, second.shape) != (self.rgb, self.source.shape):
+            shapes = f"{tuple(second.shape)} and {self.layer.name} {tuple(self.source.shape)}"
+            raise ImageError(f"{layer.name} has shape {shapes}: a second layer needs the same")
+        return replace(self, second=second)
 
     @property
     def axes(self) -> str:
@@ -50,27 +67,33 @@ class Part:
         return values[..., :_COLOURS] if self.rgb else values
 
 
-def part_of(layer: Image | None, viewer: napari.Viewer, whole: bool, inside: bool = False) -> Part:
+def part_of(layer: Layer | None, viewer: napari.Viewer, scope: str) -> Part:
     """Return the whole of a layer, or what the viewer shows of it, maybe inside the last shape."""
     if layer is None:
         raise ImageError("there is no image layer: open an image first")
-    source = layer.data[0] if layer.multiscale else layer.data
+    if not isinstance(layer, Image):
+        raise ImageError(f"{layer.name} is no image layer")
     if layer.ndim < 2:
         raise ImageError(f"layer {layer.name} has one axis: an image is needed")
+    source = _pixels(layer)
     extra = viewer.dims.ndim - layer.ndim
     shown = sorted(axis - extra for axis in viewer.dims.displayed[-2:])
     axes = (shown[0], shown[1]) if shown[0] >= 0 else (layer.ndim - 2, layer.ndim - 1)
     window = [slice(None)] * layer.ndim
-    if not whole:
+    if scope != STACK:
         point = layer.world_to_data(viewer.dims.point[extra:])
         for axis in range(layer.ndim):
             if axis not in axes:
                 here = int(np.clip(round(point[axis]), 0, source.shape[axis] - 1))
                 window[axis] = slice(here, here + 1)
-    if inside:
+    if scope == INSIDE:
         for axis, found in zip(axes, _box(viewer, layer, axes, source.shape), strict=True):
             window[axis] = found
-    return Part(source, tuple(window), axes, bool(layer.rgb))
+    return Part(layer, scope, source, tuple(window), axes)
+
+
+def _pixels(layer: Image) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data
 
 
 def _box(
@@ -87,36 +110,3 @@ def _box(
     if any(cut.start >= cut.stop for cut in box):
         raise ImageError(f"the last shape lies outside of layer {layer.name}")
     return box
-
-
-def denoise_part(part: Part, options: Options, report: Report) -> tuple[np.ndarray, list[Result]]:
-    """Denoise each plane of a part; return its noisy values and the results in order."""
-    values = part.load()
-    image = ImageFile(part.colours(values), part.axes)
-    return values, [result for _, result in PlaneRunner(options, progress=report).results(image)]
-
-
-def blended(
-    part: Part, values: np.ndarray, results: list[Result], strength: float, keep: float
-) -> np.ndarray:
-    """Put the planes together at a strength; transparency is that of `values`."""
-    out = values.copy()
-    colours = part.colours(out)
-    for (place, _), result in zip(iter_planes(colours.shape, part.axes), results, strict=True):
-        colours[place] = result.blend(strength, keep)
-    return out
-
-
-def layer_state(layer: Image, part: Part, result: Result) -> dict[str, Any]:
-    """Return what the new layer takes over: everything but the place of a single plane."""
-    state = dict(layer.as_layer_data_tuple()[1])
-    state |= {"name": f"{layer.name} denoised", "multiscale": False, "visible": True}
-    known = {name: getattr(result, name) for name in ("method", "seed", "reason", "versions")}
-    if part.is_cut:
-        state["blending"] = "opaque"  # it lies on the noisy layer, which stays in sight
-    state["metadata"] = {**layer.metadata, "zspot": known}
-    start = np.array([cut.start or 0 for cut in part.window], dtype=float)
-    # From data to world without the layer's own affine and translation.
-    moves = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim)
-    state["translate"] = np.asarray(layer.translate) + np.asarray(moves.linear_matrix) @ start
-    return state

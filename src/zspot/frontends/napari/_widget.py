@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,37 +13,43 @@ from magicgui import widgets
 from napari.layers import Image, Layer
 from napari.qt.threading import thread_worker
 from napari.utils.notifications import show_error
+from qtpy.QtWidgets import QFileDialog
 
-from zspot.algorithms import EFFORTS, ONE_IMAGE_METHODS
-from zspot.api import DEFAULT_METHOD, Result
-from zspot.api.pictures import removed as difference
+from zspot.algorithms import EFFORTS, METHODS
+from zspot.api import DEFAULT_METHOD
 from zspot.api.requests import MOST_NEIGHBOURS
 from zspot.core.axes import iter_planes
 from zspot.core.errors import RecipeError, ZspotError, error_in_words
 from zspot.core.progress import Progress, left_in_words, stage_in_words
 from zspot.files import Options
 from zspot.frontends.job import Cancelled, Job
-from zspot.frontends.napari._planes import Part, blended, denoise_part, layer_state, part_of
+from zspot.frontends.napari._made import Made, denoise_all, hide_removed
+from zspot.frontends.napari._planes import INSIDE, PLANE, STACK, Part, part_of
+from zspot.io.atomic import atomic_write
 from zspot.noise import analyze_noise
 from zspot.noise.words import explain
 from zspot.recipe import Recipe
 
-PLANE, STACK, INSIDE = "current plane", "whole layer", "inside the last shape"
+SELECTED = "all selected layers"
 RECIPE = "recipe file"
 _TIPS = {
+    "layer": "Where several layers are selected in the viewer: all of them, one after another",
     "scope": "What of the layer; draw a rectangle in a shapes layer to try a part of it first",
     "method": "auto looks at the noise and chooses; with a recipe file what it says is run",
+    "second": "Another noisy image of the same scene, of the same shape",
     "effort": "Time against quality",
     "seed": "The same seed gives the same result",
     "beside": "How many planes before and after help, where they show the same; of a whole layer",
     "noise": "Say what the noise of the shown plane is like",
-    "stop": "Stop at the next step; nothing is changed",
-    "strength": "0 is the noisy image, 1 the full result",
+    "start": "The result replaces the last of this layer and part; rename that one to keep it",
+    "stop": "Stop at the next step; layers that are done are kept, nothing else is changed",
+    "strength": "0 is the noisy image, 1 the full result; of all layers of the last run",
     "keep": "Share of the removed edges and texture to put back",
+    "save": "Of the selected result, else of the first; without strength and keep detail",
 }
 _STEPS = 1000
-
-Done = tuple[np.ndarray, list[Result]]
+# napari draws a slider that is switched off like any other.
+_STYLE = "QSlider::handle:disabled, QSlider::sub-page:disabled {background: rgba(128,128,128,60)}"
 
 
 class DenoiseWidget(widgets.Container):
@@ -50,14 +57,15 @@ class DenoiseWidget(widgets.Container):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         self._viewer = napari_viewer
-        self._job: Job[Done] | None = None
-        self._made: tuple[Image, Part, Done] | None = None
+        self._job: Job[list[str]] | None = None
+        self._made: list[Made] = []  # of the last run
         self._asked, self._gone = 0, False
-        self.layer: Any = widgets.create_widget(annotation=Image, label="Layer")
+        self.layer = widgets.ComboBox(choices=self._layers, label="Layer")
         self.scope = widgets.ComboBox(choices=[PLANE, STACK, INSIDE], value=STACK, label="What")
-        methods = [*ONE_IMAGE_METHODS, RECIPE]
+        methods = [*METHODS, RECIPE]
         self.method = widgets.ComboBox(choices=methods, value=DEFAULT_METHOD, label="Method")
-        self.recipe = widgets.FileEdit(label="Recipe", filter="*.toml", visible=False)
+        self.recipe = widgets.FileEdit(label="Recipe", filter="*.toml")
+        self.second: Any = widgets.create_widget(annotation=Image | None, label="Second layer")
         self.effort = widgets.ComboBox(choices=list(EFFORTS), value="balanced", label="Effort")
         self.seed = widgets.SpinBox(value=0, min=0, max=2**31 - 1, label="Seed")
         self.beside = widgets.SpinBox(value=0, min=0, max=MOST_NEIGHBOURS, label="Neighbours")
@@ -69,78 +77,116 @@ class DenoiseWidget(widgets.Container):
         self.strength = widgets.FloatSlider(value=1, min=0, max=1, step=0.05, label="Strength")
         self.keep = widgets.FloatSlider(value=0, min=0, max=1, step=0.05, label="Keep detail")
         self.removed = widgets.CheckBox(value=False, text="Show what was removed")
+        self.save = widgets.PushButton(text="Save recipe")
         self.text = widgets.TextEdit(value="", label="Report")
-        parts = [self.layer, self.scope, self.method, self.recipe, self.effort, self.seed]
-        parts += [self.beside, self.noise, self.start, self.stop, self.bar, self.status]
-        parts += [self.strength, self.keep, self.removed, self.text]
-        super().__init__(widgets=parts)
+        super().__init__(widgets=[one for one in vars(self).values() if hasattr(one, "native")])
         self.text.read_only = True
+        self.status.native.setWordWrap(True)
+        self.native.setStyleSheet(_STYLE)
         for name, tip in _TIPS.items():
             getattr(self, name).tooltip = tip
         self._after(False)
+        self._method_chosen()
         self._connect()
 
     def _connect(self) -> None:
         self.start.changed.connect(lambda _: self.begin())
         self.stop.changed.connect(lambda _: self.cancel())
         self.noise.changed.connect(lambda _: self.measure())
+        self.save.changed.connect(lambda _: self._ask_where())
         self.method.changed.connect(self._method_chosen)
+        self.recipe.changed.connect(self._method_chosen)
         for widget in (self.strength, self.keep, self.removed):
             widget.changed.connect(lambda _: self._blend())
+        self._viewer.layers.selection.events.changed.connect(self._follow)
         # A widget that is closed may not leave its work running.
         self.native.destroyed.connect(lambda *_: self._leave())
 
-    def _method_chosen(self, method: str) -> None:
-        self.recipe.visible = method == RECIPE
-        self.effort.enabled = method != RECIPE
+    def _method_chosen(self) -> None:
+        chosen, second = self.method.value == RECIPE, False
+        with suppress(ZspotError):
+            second = self._chosen_method()[1]
+        self.recipe.visible, self.second.visible = chosen, second
+        self.effort.enabled, self.beside.enabled = not chosen, not second
 
     def _leave(self) -> None:
         self._gone = True
         self.cancel()
 
+    def _layers(self, _: Any) -> list[Any]:
+        """Return what the box offers: every image layer, and where several are selected all."""
+        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        selected = self._viewer.layers.selection
+        several = len(selected) > 1 and not selected.isdisjoint(images)
+        return [*images, SELECTED] if several else images
+
+    def _follow(self) -> None:
+        """Show all selected layers in the box while there are several."""
+        if self._gone:
+            return
+        before = self.layer.value
+        self.layer.reset_choices()
+        if SELECTED in (before, *self.layer.choices):
+            self.choose_selected()
+
     def choose_selected(self) -> None:
-        """Take the layer that is selected in the viewer, if it is an image."""
+        """Take what is selected in the viewer: all of several layers, or an image."""
         self.layer.reset_choices()
         active = self._viewer.layers.selection.active
-        if isinstance(active, Image):
+        if SELECTED in self.layer.choices:
+            self.layer.value = SELECTED
+        elif isinstance(active, Image):
             self.layer.value = active
 
+    def _parts(self, scope: str, second: bool = False) -> list[Part]:
+        """Return what is to be worked on; say in one line what cannot be."""
+        layers: list[Layer | None] = [self.layer.value]
+        if self.layer.value == SELECTED:
+            layers = [one for one in self._viewer.layers if one in self._viewer.layers.selection]
+        found = []
+        for layer in layers:
+            with _told():
+                part = part_of(layer, self._viewer, scope)
+                found.append(part.with_second(self.second.value) if second else part)
+        return found
+
     def begin(self, scope: str = "") -> None:
-        """Denoise the chosen layer in a thread of its own; `scope` sets what of it."""
+        """Denoise what is chosen in a thread of its own; `scope` sets what of it."""
         self.scope.value = scope or self.scope.value
         if self._job is not None:
             return
-        layer = self.layer.value
-        what = self.scope.value
-        try:
-            method = self._chosen_method()
-            part = part_of(layer, self._viewer, what == STACK, inside=what == INSIDE)
-        except ZspotError as error:
-            show_error(str(error))
-            return
-        count = self.beside.value if what == STACK else 0
-        asked = Options(method, self.effort.value, self.seed.value, neighbours=count)
-        self._job = Job(lambda report: denoise_part(part, asked, report))
+        self._method_chosen()  # the recipe's file may be another one by now
+        with _told():
+            method, second = self._chosen_method()
+            made = [Made(part) for part in self._parts(self.scope.value, second)]
+            count = self.beside.value if self.scope.value == STACK and not second else 0
+            if made:
+                self._run(
+                    made, Options(method, self.effort.value, self.seed.value, neighbours=count)
+                )
+
+    def _run(self, made: list[Made], asked: Options) -> None:
+        self._job = Job(lambda report: denoise_all(made, asked, report))
         self._docked = self.native.parent() is not None
         self._busy(True)
         self._after(False)
-        worker: Any = thread_worker(_followed)(self._job)
-        worker.yielded.connect(self._progress)
-        worker.returned.connect(lambda errors: self._ended(errors, layer, part))
-        worker.start()
+        told = {"yielded": self._progress, "returned": lambda wrong: self._ended(wrong, made)}
+        thread_worker(_followed, connect=told)(self._job)
 
     def cancel(self) -> None:
         """Stop the run at its next step."""
         if self._job is not None:
             self._job.cancel()
 
-    def _chosen_method(self) -> str | Recipe:
+    def _chosen_method(self) -> tuple[str | Recipe, bool]:
+        """Return the method, and whether it needs a second layer."""
         if self.method.value != RECIPE:
-            return self.method.value
+            return self.method.value, METHODS[self.method.value].needs_second
         path = self.recipe.value
         if not isinstance(path, Path) or not path.is_file():
             raise RecipeError("choose the recipe's file (.toml) first")
-        return Recipe.load(path)
+        recipe = Recipe.load(path)
+        return recipe, recipe.target.needs_second
 
     def _progress(self, news: Progress) -> None:
         if self._gone:
@@ -150,31 +196,38 @@ class DenoiseWidget(widgets.Container):
         self.bar.value = round(_STEPS * news.done / news.total) if news.total else 0
         self.status.value = f"{stage_in_words(news)}: {left_in_words(news)}"
 
-    def _ended(self, errors: list[Exception], layer: Image, part: Part) -> None:
+    def _ended(self, wrong: list[str] | None, made: list[Made]) -> None:
         if self._gone:
             return
-        job = self._job
-        assert job is not None
         self._busy(False)
-        for error in errors:
-            if isinstance(error, Cancelled):
-                self.status.value = "cancelled: nothing was changed"
-            else:
-                self.status.value = error_in_words(error)
-                show_error(error_in_words(error))
-            return
-        values, results = job.result
+        done = [one for one in made if one.results]
+        if done:
+            with self._viewer.layers.selection.events.changed.blocker(self._follow):
+                self._show(done)
+        self._after(bool(self._made))
+        if wrong is None:
+            count = f"{len(done)} of {len(made)} layers are done" if done else "nothing was changed"
+            self.status.value = f"cancelled: {count}"
+        elif wrong:
+            self.status.value = "; ".join(wrong)
+            show_error(self.status.value)
+        else:
+            seconds = sum(result.timings["total"] for one in done for result in one.results)
+            self.status.value = f"done in {seconds:.1f} s on {done[0].results[0].device}"
+
+    def _show(self, done: list[Made]) -> None:
+        """Show what came of a run in place of what the sliders were for."""
+        self._asked += 1
         self.strength.value, self.keep.value, self.removed.value = 1.0, 0.0, False
-        out = blended(part, values, results, 1, 0)
-        made = Layer.create(out, layer_state(layer, part, results[0]), "image")
-        self._viewer.add_layer(made)
-        layer.visible = part.is_cut  # a whole one would be added to the result
-        assert isinstance(made, Image)
-        self._made = made, part, (values, results)
-        self._after(True)
-        known, seconds = results[0], sum(r.timings["total"] for r in results)
-        self.status.value = f"done in {seconds:.1f} s on {known.device}"
-        self.text.value = "\n\n".join((known.trust.summary, *known.told, f"({known.reason})"))
+        hide_removed(self._viewer)
+        self._made, words = done, []
+        for one in done:
+            one.show(self._viewer, one.blended(1, 0))
+            one.layer.visible, one.part.layer.visible = True, one.part.is_cut
+            known = one.results[0]
+            words += [f"{one.part.layer.name}:"] if len(done) > 1 else []
+            words += [known.trust.summary, *known.told, f"({known.reason})"]
+        self.text.value = "\n\n".join(words)
 
     def _busy(self, on: bool) -> None:
         if not on:
@@ -186,76 +239,87 @@ class DenoiseWidget(widgets.Container):
     def _after(self, on: bool) -> None:
         for widget in (self.strength, self.keep, self.removed):
             widget.enabled = on
+        self.save.enabled = on and any(one.recipe for one in self._made)
+
+    def _ask_where(self) -> None:
+        """Ask for the file of the recipe; the dialog asks before it lets one be replaced."""
+        dialog = QFileDialog(self.native, "Save recipe", "", "Recipe (*.toml)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("toml")
+        if dialog.exec():
+            self.save_recipe(Path(dialog.selectedFiles()[0]))
+
+    def save_recipe(self, path: Path) -> None:
+        """Write what ran for the selected result, else for the first, and replace the file."""
+        active = self._viewer.layers.selection.active
+        ran = [one for one in self._made if one.recipe]
+        ran.sort(key=lambda one: active not in (one.layer, one.part.layer))
+        with _told():
+            if not ran:
+                raise RecipeError("no recipe ran: there is none to save")
+            with atomic_write(path, overwrite=True) as file:
+                file.write(ran[0].recipe.encode())
+            self.status.value = f"the recipe of {ran[0].part.layer.name} is in {path}"
 
     def _blend(self) -> None:
-        if self._made is None or not self.strength.enabled:
+        if not self.strength.enabled:
             return
-        made, part, (values, results) = self._made
-        if made not in self._viewer.layers:
-            self._made = None
-            self._after(False)
-            return
+        self._made = [one for one in self._made if one.is_own(self._viewer)]
+        self._after(bool(self._made))
         self._asked += 1
-        asked, removed = self._asked, self.removed.value
-        at = self.strength.value, self.keep.value
-        worker: Any = cast("Any", thread_worker(blended))(part, values, results, *at)
+        asked, made = self._asked, self._made
 
-        def show(out: np.ndarray) -> None:
-            if asked != self._asked:  # the slider has moved on
+        def show(outs: list[np.ndarray]) -> None:
+            if asked != self._asked or self._gone:  # the slider has moved on
                 return
-            made.data = cast("Any", out)
-            self._show_removed(made, values, out, removed)
+            with self._viewer.layers.selection.events.changed.blocker(self._follow):
+                if not self.removed.value:
+                    hide_removed(self._viewer)
+                for one, out in zip(made, outs, strict=True):
+                    if one.is_own(self._viewer):
+                        one.show(self._viewer, out, self.removed.value)
 
-        worker.returned.connect(show)
-        worker.start()
-
-    def _show_removed(self, made: Image, values: np.ndarray, out: np.ndarray, on: bool) -> None:
-        name = f"{made.name} removed"
-        if not on:
-            if name in self._viewer.layers:
-                self._viewer.layers.remove(self._viewer.layers[name])
-            return
-        change = difference(values, out)
-        if made.rgb:
-            change = change[..., :3].mean(axis=-1)
-        if name in self._viewer.layers:
-            self._viewer.layers[name].data = change
-            return
-        reach = 4 * float(change.std()) or 1.0
-        places = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-        shown: dict[str, Any] = {"contrast_limits": (-reach, reach), "colormap": "gray"}
-        shown |= {place: getattr(made, place) for place in places}
-        self._viewer.add_image(change, name=name, **shown)
+        told: Any = {"returned": show}
+        at = self.strength.value, self.keep.value
+        cast("Any", thread_worker(_blends, connect=told))(made, *at)
 
     def measure(self) -> None:
         """Report on the noise of the plane that is shown."""
-        try:
-            part = part_of(self.layer.value, self._viewer, False)
-        except ZspotError as error:
-            show_error(str(error))
-            return
-        self.text.value = "measuring"
-        worker: Any = thread_worker(_noise_of)(part)
-        worker.returned.connect(self._tell)
-        worker.start()
-
-    def _tell(self, sentences: list[str]) -> None:
-        self.text.value = "\n".join(sentences)
+        if parts := self._parts(PLANE):
+            self.text.value = "measuring"
+            thread_worker(_noise_of, connect={"returned": self.text.set_value})(parts)
 
 
-def _followed(job: Job[Done]) -> Generator[Progress, None, list[Exception]]:
-    """Run a job; return its error in a list: one that is raised or returned ends in a traceback."""
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell the user in one line what is wrong."""
+    try:
+        yield
+    except ZspotError as error:
+        show_error(str(error))
+
+
+def _blends(made: list[Made], strength: float, keep: float) -> list[np.ndarray]:
+    return [one.blended(strength, keep) for one in made]
+
+
+def _followed(job: Job[list[str]]) -> Generator[Progress, None, list[str] | None]:
+    """Run a job and return what it does, None if it was cancelled."""
     try:
         yield from job.run()
-    except Exception as error:
-        return [error]
-    return []
+    except Cancelled:
+        return None
+    return job.result
 
 
-def _noise_of(part: Part) -> list[str]:
-    try:
-        values = part.colours(part.load())
-        place, channel_axis = next(iter_planes(values.shape, part.axes))
-        return explain(analyze_noise(values[place], channel_axis=channel_axis))
-    except Exception as error:
-        return [error_in_words(error)]
+def _noise_of(parts: list[Part]) -> str:
+    sentences = []
+    for part in parts:
+        sentences += [f"{part.layer.name}:"] if len(parts) > 1 else []
+        try:
+            values = part.colours(part.load())
+            place, channel_axis = next(iter_planes(values.shape, part.axes))
+            sentences += explain(analyze_noise(values[place], channel_axis=channel_axis))
+        except Exception as error:
+            sentences.append(error_in_words(error))
+    return "\n".join(sentences)
