@@ -236,6 +236,16 @@ def test_a_result_that_the_user_renamed_or_edited_is_left(viewer, widget, change
     assert np.array_equal(out.data, kept)
 
 
+def test_a_result_that_was_moved_stays_there_at_another_strength(viewer, widget):
+    source = viewer.add_image(noisy(20, 24), name="p")
+    press(widget)
+    out = viewer.layers["p denoised"]
+    out.translate = (0, 30)
+    widget.strength.value = 0
+    wait(lambda: np.array_equal(out.data, source.data))
+    assert tuple(out.translate) == (0, 30)
+
+
 def test_what_was_removed_is_the_users_once_it_is_renamed(viewer, widget):
     viewer.add_image(noisy(20, 24), name="p")
     press(widget)

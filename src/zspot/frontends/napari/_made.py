@@ -33,7 +33,7 @@ _left: WeakKeyDictionary[Image, tuple[Key, str, int]] = WeakKeyDictionary()
 class Made:
     """A part of a layer, what came of it, and the layer that shows it."""
 
-    layer: Image
+    layer: Any = None  # the image layer, once the result is shown
     values: np.ndarray
 
     def __init__(self, part: Part) -> None:
@@ -45,7 +45,8 @@ class Made:
         """Denoise each plane of the part."""
         self.values = self.part.load()
         image = ImageFile(self.part.colours(self.values), self.part.axes)
-        runner, second = PlaneRunner(options, progress=report), self.part.load_second()
+        runner, other = PlaneRunner(options, progress=report), self.part.second
+        second = None if other is None else other.colours(other.load())
         self.results = [result for _, result in runner.results(image, second=second)]
 
     @property
@@ -64,11 +65,11 @@ class Made:
 
     def show(self, viewer: napari.Viewer, out: np.ndarray, removed_too: bool = False) -> None:
         """Show the result, and maybe what it lacks of the noisy values, in layers of their own."""
-        state = _layer_state(self.part, self.results[0])
+        state = {} if self.layer else _layer_state(self.part, self.results[0])
         self.layer = _put(viewer, self.key, out, state, self.part.layer)
         if removed_too:
             change = removed(self.values, out)
-            change = change[..., :3].mean(axis=-1) if self.part.rgb else change
+            change = change[..., :3].mean(axis=-1) if self.layer.rgb else change
             reach = 4 * float(change.std()) or 1.0
             looks = {"name": f"{self.layer.name} removed", "contrast_limits": (-reach, reach)}
             kept = {name: getattr(self.layer, name) for name in _KEPT}
@@ -120,7 +121,7 @@ def _put(viewer: napari.Viewer, key: Key, data: Any, state: dict[str, Any], belo
         layers.insert(layers.index(below) + 1 if below in layers else len(layers), layer)
         layers.selection = selected if len(selected) > 1 else {layer}
     layer.data = data
-    for name in _KEPT:
+    for name in filter(state.__contains__, _KEPT):
         setattr(layer, name, state[name])
     _left[layer] = key, layer.name, _checksum(layer)
     return layer

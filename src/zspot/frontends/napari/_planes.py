@@ -24,20 +24,11 @@ class Part:
     source: Any  # of the layer at full resolution, maybe lazy
     window: tuple[slice, ...]  # one for each axis of the layer
     plane_axes: tuple[int, int]
-    second: Any = None  # as `source`, of another noisy image of the same scene
-
-    @property
-    def rgb(self) -> bool:
-        """Whether the layer has a last axis of colours."""
-        return bool(self.layer.rgb)
+    second: Part | None = None  # the same of another noisy image of the scene
 
     def load(self) -> np.ndarray:
         """Return the values, with every axis of the layer and its samples."""
         return np.asarray(self.source[self.window])
-
-    def load_second(self) -> np.ndarray | None:
-        """Return what is denoised of the second image."""
-        return None if self.second is None else self.colours(np.asarray(self.second[self.window]))
 
     def with_second(self, layer: Image | None) -> Part:
         """Return the same with a second layer, for methods that learn from one."""
@@ -45,17 +36,17 @@ class Part:
             what = "another noisy image of the same scene"
             raise ImageError(f"{self.layer.name}: choose a second layer, {what}")
         second = _pixels(layer)
-        if (layer.rgb, second.shape) != (self.rgb, self.source.shape):
+        if (layer.rgb, second.shape) != (self.layer.rgb, self.source.shape):
             shapes = f"{tuple(second.shape)} and {self.layer.name} {tuple(self.source.shape)}"
             raise ImageError(f"{layer.name} has shape {shapes}: a second layer needs the same")
-        return replace(self, second=second)
+        return replace(self, second=replace(self, source=second))
 
     @property
     def axes(self) -> str:
         """A letter for each axis of the values, see `zspot.core.axes`."""
         names = dict(zip(self.plane_axes, "YX", strict=True))
         letters = "".join(names.get(axis, "Q") for axis in range(len(self.window)))
-        return letters + ("S" if self.rgb else "")
+        return letters + ("S" if self.layer.rgb else "")
 
     @property
     def is_cut(self) -> bool:
@@ -64,7 +55,7 @@ class Part:
 
     def colours(self, values: np.ndarray) -> np.ndarray:
         """Return a view of what is denoised of `values`: everything but transparency."""
-        return values[..., :_COLOURS] if self.rgb else values
+        return values[..., :_COLOURS] if self.layer.rgb else values
 
 
 def part_of(layer: Layer | None, viewer: napari.Viewer, scope: str) -> Part:

@@ -156,16 +156,14 @@ class DenoiseWidget(widgets.Container):
         if self._job is not None:
             return
         self._method_chosen()  # the recipe's file may be another one by now
+        made: list[Made] = []
         with _told():
             method, second = self._chosen_method()
-            made = [Made(part) for part in self._parts(self.scope.value, second)]
             count = self.beside.value if self.scope.value == STACK and not second else 0
-            if made:
-                self._run(
-                    made, Options(method, self.effort.value, self.seed.value, neighbours=count)
-                )
-
-    def _run(self, made: list[Made], asked: Options) -> None:
+            asked = Options(method, self.effort.value, self.seed.value, neighbours=count)
+            made = [Made(part) for part in self._parts(self.scope.value, second)]
+        if not made:
+            return
         self._job = Job(lambda report: denoise_all(made, asked, report))
         self._docked = self.native.parent() is not None
         self._busy(True)
