@@ -8,6 +8,7 @@ import pytest
 import tifffile
 
 import zspot
+from zspot.core.errors import OptionError
 from zspot.files import denoise_file
 from zspot.io import read
 from zspot.recipe import Constant, Fit, NoMask, Predict, Recipe, Second, UNet
@@ -161,3 +162,13 @@ def test_a_second_file_of_the_scene_is_learned_from(tmp_path):
     with pytest.raises(zspot.io.FileError, match="same scene"):
         denoise_file(paths[0], tmp_path / "other.npy", small, second=paths[1])
     assert not (tmp_path / "other.npy").exists()
+
+
+def test_neighbours_do_not_go_with_a_second_file(tmp_path):
+    for name in ("first", "second"):
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).normal(size=(3, 24, 24)))
+    paths = tmp_path / "first.npy", tmp_path / "out.npy"
+    other = {"second": tmp_path / "second.npy", "neighbours": 1, "axes": "ZYX"}
+    with pytest.raises(OptionError, match="neighbours do not go with a second image"):
+        denoise_file(*paths, "n2n", effort="fast", **other)
+    assert not paths[1].exists()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zspot.api import Result, check_device, choose, run, versions
+from zspot.api.requests import check_neighbours
 from zspot.api.stacks import Index, Load, Neighbours, both
 from zspot.core.axes import PLANE, Place, index_of, iter_planes, place_of, without_colours
 from zspot.core.errors import ImageError
@@ -83,6 +84,7 @@ class PlaneRunner:
         self, axes: str, shape: Sequence[int], load: Load, second: np.ndarray | None = None
     ) -> Iterator[tuple[Place, Result]]:
         """Denoise every plane of a stack that `load` gives; yield where it is and its result."""
+        check_neighbours(self.options.neighbours, second=second is not None)
         self.begin_stack(axes, shape, load)
         places = list(iter_planes(shape, axes))
         self.count = len(places)

@@ -82,6 +82,7 @@ class DenoiseWidget(widgets.Container):
         super().__init__(widgets=[one for one in vars(self).values() if hasattr(one, "native")])
         self.text.read_only = True
         self.status.native.setWordWrap(True)
+        self.status.min_width = 220  # else short lines are broken, too
         self.native.setStyleSheet(_STYLE)
         for name, tip in _TIPS.items():
             getattr(self, name).tooltip = tip
