@@ -1,7 +1,6 @@
 """Denoise a file: read, denoise every plane, write the same kind of file."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -119,11 +118,8 @@ def _denoise_whole(
     image = read(source, max_memory=most)
     if planes.options.dtype == "float32":
         image = _with_fractions(image)
-    if image.alpha is not None and "S" in image.axes and "C" in (axes or ""):
-        place = image.axes.index("S")  # the transparency is one more sample
-        data = np.concatenate([image.data, np.expand_dims(image.alpha, place)], axis=place)
-        image = replace(image, data=data, alpha=None)
     check_target(target, overwrite=overwrite, source=image)
+    own, image = image, image.named(axes)
     check_count(axes, source, image.data.shape, image.axes)
     other = None if second is None else read(second, max_memory=most)
     if other and (other.axes, other.data.shape) != (image.axes, image.data.shape):
@@ -134,7 +130,7 @@ def _denoise_whole(
     out = np.empty_like(image.data)
     for place, result in planes.results(image, axes, other and other.data):
         out[place] = planes.options.blend(result)
-    write(target, image.replace(out), overwrite=overwrite)
+    write(target, own.replace(out), overwrite=overwrite)
     return image.notes + _hints(axes or image.axes, image.data.shape, image.alpha)
 
 

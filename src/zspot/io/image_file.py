@@ -66,13 +66,27 @@ class ImageFile:
         bad = np.asarray(is_nodata(channels, nodata).any(axis=0))
         return ~bad if valid is None else valid & ~bad
 
+    def named(self, axes: str | None) -> "ImageFile":
+        """Return the file as letters for its axes name it: of separate channels alpha is the last.
+
+        `replace` takes it back.
+        """
+        if self.alpha is None or "S" not in self.axes or "C" not in (axes or ""):
+            return self
+        place = self.axes.index("S")
+        data = np.concatenate([self.data, np.expand_dims(self.alpha, place)], axis=place)
+        return replace(self, data=data, alpha=None)
+
     def replace(self, data: np.ndarray) -> "ImageFile":
         """Return the same file with other pixel values, whose shape and dtype must be the same."""
-        data = np.asarray(data)
+        data, alpha = np.asarray(data), self.alpha
+        at = self.axes.find("S")
+        if alpha is not None and at >= 0 and data.shape[at : at + 1] == (self.data.shape[at] + 1,):
+            data, alpha, _ = split_last(data, self.axes)
         if data.shape != self.data.shape or data.dtype != self.data.dtype:
             own = f"the file holds {self.data.dtype} {self.data.shape}"
             raise ValueError(f"new pixels are {data.dtype} {data.shape}, {own}")
-        return replace(self, data=data)
+        return replace(self, data=data, alpha=alpha)
 
 
 def split_alpha(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, str]:

@@ -8,18 +8,22 @@ from typing import Any
 import gradio as gr
 from gradio import themes
 
-from zspot.algorithms import EFFORTS, METHODS, ONE_IMAGE_METHODS
+from zspot.algorithms import EFFORTS
 from zspot.api import DEFAULT_METHOD
 from zspot.api.requests import MOST_NEIGHBOURS
-from zspot.core.errors import FileError, ZspotError, error_in_words, one_line
+from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words, one_line
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
 from zspot.frontends.web import endpoint, texts, views
-from zspot.frontends.web.session import Opened, Session, Sessions
+from zspot.frontends.web.session import Opened, Session, Sessions, Window
 from zspot.io import SUFFIXES
 
 _HERE = Path(__file__).parent
 _PATIENCE = 60.0  # seconds; a run that waits for a free core may take longer to say that it stopped
+# JavaScript: what is in view, and what the tab of the browser keeps while the page loads again.
+_IN_VIEW = "(...values) => [...values.slice(0, -1), window.zspotPart()]"
+_RECALL = "() => [sessionStorage.getItem('zspot') || '']"
+_REMEMBER = "(folder) => { sessionStorage.setItem('zspot', folder); return []; }"
 CSS = (_HERE / "viewer.css").read_text() + (_HERE / "page.css").read_text()
 
 Shown = dict[Any, Any]  # what handlers give to gradio: new values of parts of the page
@@ -80,18 +84,16 @@ class Page:
             self.tries = [gr.Button(title, size="sm", min_width=90) for title in titles]
         self.alert = gr.HTML(elem_id="zs-alert")
         self.start = gr.Button("Denoise", variant="primary", interactive=False, elem_id="zs-start")
-        self.stop = gr.Button("Cancel", interactive=False, elem_id="zs-stop")
+        with gr.Row():
+            self.trial = gr.Button("Try the part in view", interactive=False, elem_id="zs-try")
+            self.stop = gr.Button("Cancel", interactive=False, elem_id="zs-stop")
         self.status = gr.HTML(elem_id="zs-status")
         with gr.Accordion("Options", open=False):
             self._options()
 
     def _options(self) -> None:
-        known = [METHODS[name] for name in ONE_IMAGE_METHODS]
         self.method = gr.Dropdown(
-            [(texts.method_label(method), method.name) for method in known],
-            value=DEFAULT_METHOD,
-            label="Method",
-            info="auto looks at the noise and chooses; times are for 128 x 128 pixels",
+            texts.method_labels(), value=DEFAULT_METHOD, label="Method", info=texts.METHODS_INFO
         )
         why = "time against quality"
         self.effort = gr.Radio(EFFORTS, value="balanced", label="Effort", info=why)
@@ -128,6 +130,8 @@ class Page:
                 )
                 self.used = gr.DownloadButton("Recipe that ran", elem_id="zs-used")
         self.trust = gr.HTML(elem_id="zs-trust")
+        # what the browser tells: the part of the picture in view, and the folder of the session
+        self.view, self.folder = gr.Textbox(visible=False), gr.Textbox(visible=False)
         self.noise = gr.HTML(texts.EMPTY, elem_id="zs-noise")
 
     def _connect(self, blocks: gr.Blocks) -> None:
@@ -135,38 +139,39 @@ class Page:
         at_once: dict[str, Any] = {"concurrency_limit": None, **quiet}
         newest: dict[str, Any] = {"trigger_mode": "always_last", **at_once}
         seen = [self.noise, self.viewer, self.after, self.trust, self.plane, self.download]
-        seen += [self.strength, self.keep, self.used]
-        opened = [self.alert, self.start, self.status, self.which, *seen]
+        seen += [self.strength, self.keep, self.used, self.which, self.method]
+        opened = [self.alert, self.start, self.trial, self.status, *seen]
         self.file.change(self.open, [self.file], opened, queue=False, **quiet)
         for button, path in zip(self.tries, self.examples.values(), strict=True):
             button.click(lambda path=path: [str(path)], None, self.file, queue=False, **quiet)
         options = [self.method, self.effort, self.seed, self.recipe, self.beside, self.axes]
-        prepared = [self.alert, self.status, self.start, self.stop]
-        self.start.click(self.prepare, options, prepared, queue=False, **quiet).success(
-            self.run, None, [*prepared, *seen], concurrency_limit=self.jobs,
-            concurrency_id="denoise", **quiet,
-        )  # fmt: skip
+        options += [self.plane, self.view]
+        prepared = [self.alert, self.status, self.start, self.trial, self.stop]
+        for button, script in ((self.start, None), (self.trial, _IN_VIEW)):
+            button.click(self.prepare, options, prepared, queue=False, js=script, **quiet).success(
+                self.run, None, [*prepared, *seen], concurrency_limit=self.jobs,
+                concurrency_id="denoise", **quiet,
+            )  # fmt: skip
         self.stop.click(self.cancel, None, [self.status, self.stop], **at_once)
         at = [self.strength, self.keep, self.plane]
         for slider in (self.strength, self.keep):
             slider.input(self.blend, at, [self.viewer, self.download, self.trust], **newest)
         self.plane.input(self.look, [self.plane], [self.viewer, self.trust], **newest)
         self.which.input(self.turn_to, [self.which], seen, **newest)
-        blocks.load(self.come, None, None, queue=False, **quiet)
+        blocks.load(
+            self.come, [self.folder], [self.folder, *opened], queue=False, js=_RECALL, **quiet
+        ).then(None, [self.folder], None, js=_REMEMBER, **quiet)
         blocks.unload(self.leave)
 
     def open(self, paths: list[str] | None, request: gr.Request) -> Shown:
         """Read files and show what the noise of the first is like."""
         session = self.sessions.get(request.session_hash)
-        wrong = session.open([Path(path) for path in paths or ()])
-        names = [(one.path.name, number) for number, one in enumerate(session.files)]
-        return {
-            self.status: "",
-            self.alert: texts.alert("; ".join(wrong)),
-            self.start: gr.update(interactive=bool(names)),
-            self.which: gr.update(visible=len(names) > 1, choices=names or [("", 0)], value=0),
-            **self._seen(session),
-        }
+        return self._opened(session, session.open([Path(path) for path in paths or ()]))
+
+    def _opened(self, session: Session, wrong: list[str]) -> Shown:
+        able = gr.update(interactive=bool(session.new))
+        said = {self.status: "", self.alert: texts.alert("; ".join(wrong))}
+        return {**said, self.start: able, self.trial: able, **self._seen(session)}
 
     def turn_to(self, number: int, request: gr.Request) -> Shown:
         """Show another of the files."""
@@ -176,12 +181,16 @@ class Page:
 
     def _seen(self, session: Session) -> Shown:
         """Return what is shown of the file that is looked at."""
-        hidden = gr.update(visible=False)
-        if not session.files:
-            shown: Shown = {self.viewer: "", self.trust: "", self.noise: texts.EMPTY}
-            return shown | {self.after: hidden, self.plane: hidden}
+        names = [(texts.named(one), number) for number, one in enumerate(session.files)]
+        several = len(names) > (session.at is not None)
+        which = {self.which: gr.update(visible=several, choices=names, value=session.at)}
+        if session.at is None:
+            shown: Shown = {self.viewer: "", self.trust: "", self.noise: texts.EMPTY, **which}
+            return shown | dict.fromkeys((self.after, self.plane), gr.update(visible=False))
         one, count = session.current, len(session.current.places)
         shown = self._plane(one, 0) | {
+            **which,
+            self.method: gr.update(choices=texts.method_labels(one)),
             self.noise: views.noise(one),
             self.after: gr.update(visible=bool(one.results)),
             self.plane: gr.update(visible=count > 1, maximum=max(2, count), value=1),
@@ -206,14 +215,17 @@ class Page:
         recipe: str | None,
         beside: float,
         axes: str,
+        plane: float,
+        view: str,
         request: gr.Request,
     ) -> Shown:
-        """Set the run up; it may have to wait for a free core."""
+        """Set the run up, of a part of the picture in view if there is one; it may have to wait."""
         session = self.sessions.get(request.session_hash)
         try:
-            if not session.files:
+            if not session.new:
                 raise FileError("choose an image first")
-            session.prepare(method, recipe, effort, seed or 0, int(beside or 0), axes.strip())
+            part = (int(plane) - 1, _window(view)) if view else None
+            session.prepare(method, recipe, effort, seed or 0, int(beside or 0), axes.strip(), part)
         except ZspotError as error:
             session.job = None
             return {self.alert: texts.alert(str(error)), self.status: ""}
@@ -231,23 +243,26 @@ class Page:
                 yield {self.status: texts.progress(news, session.doing)}
             shown = self._seen(session)
         except Cancelled:
-            done = sum(bool(one.results) for one in session.files)
-            said = f"Cancelled: {done} of {len(session.files)} files are done."
-            words = said if done else texts.CANCELLED
-            yield idle | {self.status: texts.status(words)} | (self._seen(session) if done else {})
+            done = sum(bool(one.results) for one in session.running)
+            said = f"Cancelled: {done} of {len(session.running)} files are done."
+            session.undo()
+            words = texts.status(said if done else texts.CANCELLED)
+            yield idle | {self.status: words} | self._seen(session)
             return
         except Exception as error:
             if not isinstance(error, ZspotError):
                 logging.getLogger(__name__).exception("a run failed")
-            yield idle | {self.status: "", self.alert: texts.alert(error_in_words(error))}
+            session.undo()
+            alert = {self.status: "", self.alert: texts.alert(error_in_words(error))}
+            yield idle | alert | self._seen(session)
             return
-        seconds = sum(one.seconds for one in session.files)
+        seconds = sum(one.seconds for one in session.running)
         words = texts.summary(session.current.results[0], seconds)
         yield idle | shown | {self.status: texts.status(words)}
 
     def _running(self, on: bool) -> Shown:
         start, stop = gr.update(interactive=not on), gr.update(interactive=on)
-        return {self.alert: "", self.start: start, self.stop: stop}
+        return {self.alert: "", self.start: start, self.trial: start, self.stop: stop}
 
     def cancel(self, request: gr.Request) -> Iterator[Shown]:
         """Stop the run at its next step."""
@@ -262,7 +277,7 @@ class Page:
     def blend(self, strength: float, keep: float, plane: int, request: gr.Request) -> Shown:
         """Show and write the result at another strength."""
         session = self.sessions.get(request.session_hash)
-        if not session.files or not session.current.results:
+        if session.at is None or not session.current.results:
             return gr.skip()
         path = session.blend(strength, keep)
         return {self.download: _download(path), **self.look(plane, request)}
@@ -270,15 +285,25 @@ class Page:
     def look(self, plane: int, request: gr.Request) -> Shown:
         """Show another plane of a stack."""
         session = self.sessions.get(request.session_hash)
-        return self._plane(session.current, int(plane) - 1) if session.files else gr.skip()
+        return self._plane(session.current, int(plane) - 1) if session.at is not None else gr.skip()
 
-    def come(self, request: gr.Request) -> None:
-        """Keep what a visitor has open until `leave`, however long the page is looked at."""
-        self.sessions.get(request.session_hash).stays = True
+    def come(self, folder: str, request: gr.Request) -> Shown:
+        """Show what a visitor had open, and keep it until `leave`."""
+        session = self.sessions.back(folder, request.session_hash)
+        return {self.folder: session.folder.name, **self._opened(session, [])}
 
     def leave(self, request: gr.Request) -> None:
-        """Remove what a visitor who left had open."""
-        self.sessions.close(request.session_hash)
+        """Stop the run of a visitor who left."""
+        self.sessions.leave(request.session_hash)
+
+
+def _window(view: str) -> Window:
+    """Return x, y, width and height of the part of a picture that a browser names."""
+    try:
+        x, y, width, height = (max(0, int(number)) for number in view.split(","))
+    except ValueError:
+        raise OptionError(f"part {view}: give x,y,width,height in pixels") from None
+    return x, y, width, height
 
 
 def _file(label: str, types: list[str], height: int, name: str, **more: Any) -> gr.File:

@@ -9,8 +9,10 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from zspot.api import DEFAULT_METHOD, Result
@@ -24,7 +26,10 @@ from zspot.io import ImageFile, output_name, read, write
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.recipe import Recipe
 
+Window = tuple[int, int, int, int]  # x, y, width, height in pixels
 _PATIENCE = 10.0  # seconds that a run may take to notice that it was cancelled
+_TRIES = 100  # in that time, to find out that a page was left
+AWAY_SECONDS = 15.0  # that a page may take to load again before its files are removed
 IDLE_SECONDS = 3600.0  # until files of a visitor who left without a word (curl does) are removed
 
 
@@ -32,7 +37,7 @@ IDLE_SECONDS = 3600.0  # until files of a visitor who left without a word (curl 
 class Opened:
     """A file that is open, and its result."""
 
-    image: ImageFile
+    source: ImageFile  # as read
     noise: NoiseReport  # of the first plane
     results: list[Result] = field(default_factory=list)  # of each plane, once it was denoised
     earlier: list[Result] = field(default_factory=list)  # of the run before
@@ -42,15 +47,26 @@ class Opened:
     written: Path | None = None  # the file with the result
 
     @property
+    def image(self) -> ImageFile:
+        """What is in the file, by the axes that are asked for."""
+        return self.source.named(self.axes)
+
+    @property
     def path(self) -> Path:
         """Where the file lies."""
-        assert self.image.path is not None
-        return self.image.path
+        assert self.source.path is not None
+        return self.source.path
 
     @property
     def places(self) -> list[tuple[Place, int | None]]:
         """Index and channel axis of every plane."""
         return list(iter_planes(self.image.data.shape, self.axes or self.image.axes))
+
+    @property
+    def pixels(self) -> int:
+        """How many there are in a plane."""
+        sizes = dict(zip(self.axes or self.source.axes, self.source.data.shape, strict=True))
+        return sizes["Y"] * sizes["X"]
 
     @property
     def seconds(self) -> float:
@@ -68,7 +84,7 @@ class Opened:
         for number, (place, _) in enumerate(self.places):
             out[place] = self.blended(number).image
         self.written = output_name(self.path, "-denoised")
-        write(self.written, self.image.replace(out), overwrite=True)
+        write(self.written, self.source.replace(out), overwrite=True)
         return self.written
 
 
@@ -81,33 +97,58 @@ class Session:
         self.stays = False  # whether it tells when it leaves, as a browser does
         self.uploads: dict[Path, int] = {}  # where gradio put what was sent, and when
         self.used = time.monotonic()
+        self.left: float | None = None  # when the page was closed, or began to load again
         self._max_pixels, self._threads = max_pixels, threads
         self.clear()
 
     def clear(self) -> None:
         """Forget the files and their results."""
-        self.files: list[Opened] = []
-        self.at = 0  # which of them is looked at
+        self.files: list[Opened] = []  # first those opened last, then what was denoised before
+        self.new: list[Opened] = []  # those opened last
+        self.running: list[Opened] = []  # those that are denoised, or were last
+        self.at: int | None = None  # which of `files` is looked at
         self.doing = ""  # the name of the file that is denoised, where there are several
         self.job: Job[None] | None = None
 
     @property
     def current(self) -> Opened:
         """The file that is looked at."""
+        assert self.at is not None
         return self.files[self.at]
 
     def open(self, paths: Sequence[Path]) -> list[str]:
         """Take files over; return what is wrong with those that cannot be read."""
         self.cancel()
+        before = [one for one in self.files if one.results]
         self.clear()
         wrong, left = [], self._max_pixels
         for path in paths:
             try:
-                self.files.append(self._opened(path, left))
-                left -= self.files[-1].image.data.size
+                self.new.append(self._opened(path, left))
+                left -= self.new[-1].source.data.size
             except ZspotError as error:
                 wrong.append(str(error))
+        # of earlier results as many as there is room for, the newest first
+        sizes = accumulate(one.source.data.size for one in before)
+        self.files = self.new + [o for o, size in zip(before, sizes, strict=True) if size <= left]
+        self.at = 0 if self.new else None
         return wrong
+
+    def _cut(self, number: int, window: Window) -> Opened:
+        """Take a part of a plane of the file that is looked at as one more file, and look at it."""
+        one, (x, y, width, height) = self.current, window
+        place, axis = one.places[number]
+        plane, valid = one.image.data[place], one.image.valid_at(place)
+        at = slice(y, y + height), slice(x, x + width)
+        part = np.ascontiguousarray((plane if axis is None else np.moveaxis(plane, axis, -1))[at])
+        if part.size == 0:
+            raise OptionError(f"part {x},{y},{width},{height} lies outside of the picture")
+        alpha = None if valid is None else valid[at].astype(part.dtype)
+        path = self.folder / f"{one.path.stem}, part {width} x {height} at {x}, {y}.tif"
+        write(path, ImageFile(part, "YX" if axis is None else "YXS", alpha), overwrite=True)
+        self.at = len(self.new)
+        self.files.insert(self.at, self._opened(path, self._max_pixels))
+        return self.current
 
     def take(self, path: Path) -> None:
         """Note an upload, to remove it at the end unless it is sent anew by somebody else."""
@@ -130,9 +171,19 @@ class Session:
         return Opened(image, analyze_noise(plane, channel_axis=axis, mask=valid))
 
     def prepare(
-        self, method: str, recipe: str | None, effort: str, seed: float, neighbours: int, axes: str
+        self,
+        method: str,
+        recipe: str | None,
+        effort: str,
+        seed: float,
+        neighbours: int,
+        axes: str,
+        part: tuple[int, Window] | None = None,
     ) -> None:
-        """Set up the run that `run` will start, so that it can be cancelled while it waits."""
+        """Set up the run that `run` will start, so that it can be cancelled while it waits.
+
+        It is of the files opened last, or of a part of a plane (its number, where) looked at.
+        """
         chosen: str | Recipe = method or DEFAULT_METHOD
         if recipe:
             self.take(Path(recipe))
@@ -140,17 +191,23 @@ class Session:
         whole = int(seed) if isinstance(seed, float) and seed.is_integer() else seed
         asked = Options(chosen, effort, whole, axes=axes or None, neighbours=neighbours)  # type: ignore[arg-type]
         options = asked.checked()
-        for one in self.files:
-            check_count(options.axes, Path(one.path.name), one.image.data.shape, one.image.axes)
-        for one in self.files:
+        files = list(self.new)
+        self.at = self.at if part or (self.at or 0) < len(files) else 0
+        if part is not None:
+            files, axes = [self._cut(*part)], ""
+            options = replace(options, axes=None, neighbours=0)
+        for one in files:
+            check_count(options.axes, Path(one.path.name), one.source.data.shape, one.source.axes)
+        for one in files:
             one.axes, one.strength, one.keep_detail, one.written = axes, 1.0, 0.0, None
             one.earlier, one.results = one.results or one.earlier, []
-        files = list(self.files)
-        self.job = Job(lambda report: self._denoise(files, options, report))
+        self.running = files
+        self.job = Job(lambda report: self._denoise(options, report))
 
-    def _denoise(self, files: list[Opened], options: Options, report: Report) -> None:
+    def _denoise(self, options: Options, report: Report) -> None:
         """Denoise plane by plane and keep all that is known of each, for the pictures."""
         torch.set_num_threads(self._threads())
+        files = self.running
         for number, one in enumerate(files):
             self.doing = f"{number + 1} of {len(files)}, {one.path.name}: " if files[1:] else ""
             runner = PlaneRunner(options, one.path.name, within(report, number, len(files)))
@@ -163,6 +220,14 @@ class Session:
             self.used = time.monotonic()
             yield news
 
+    def undo(self) -> None:
+        """After a run that did not end: results of before come back, parts without one go."""
+        looked = self.current
+        for one in self.running:
+            one.results = one.results or one.earlier
+        self.files = [one for one in self.files if one in self.new or one.results]
+        self.at = self.files.index(looked) if looked in self.files else 0
+
     def cancel(self) -> None:
         """Stop the run, if there is one."""
         if self.job is not None:
@@ -173,8 +238,9 @@ class Session:
         one = self.current
         if (strength, keep_detail) != (one.strength, one.keep_detail):
             one.strength, one.keep_detail, one.written = strength, keep_detail, None
-        paths = [each.written or each.write() for each in self.files if each.results]
-        if not self.files[1:]:
+        together = self.new if one in self.new else [one]
+        paths = [each.written or each.write() for each in together if each.results]
+        if not together[1:]:
             return paths[0]
         target = self.folder / "denoised.zip"
         with zipfile.ZipFile(target, "w") as packed:
@@ -182,6 +248,12 @@ class Session:
                 again = path.name in packed.namelist()
                 packed.write(path, f"{number}-{path.name}" if again else path.name)
         return target
+
+    def is_over(self, now: float) -> bool:
+        """Say whether the visitor has left, in words or not, so long ago that he is not back."""
+        if self.left is not None:
+            return self.left < now - AWAY_SECONDS
+        return self.used < now - IDLE_SECONDS and not self.stays
 
     def close(self) -> None:
         """Stop the run, wait until it has, and remove every file."""
@@ -212,6 +284,30 @@ class Sessions:
             session.used = time.monotonic()
         return session
 
+    def leave(self, name: str | None) -> None:
+        """Stop the run of a visitor who left; what he has open waits a little for him."""
+        with self._lock:
+            session = self._all.get(name or "")
+        if session is not None:
+            session.cancel()
+            session.left = time.monotonic()
+
+    def back(self, folder: str, name: str | None) -> Session:
+        """Return what a visitor who loads the page again had open in that folder, if anything."""
+        for _ in range(_TRIES):  # the old page may be there a little longer
+            with self._lock:
+                old = next((n for n, one in self._all.items() if one.folder.name == folder), None)
+                if old is None or name is None or name in self._all:
+                    break
+                if self._all[old].left is not None:
+                    self._all[name] = self._all.pop(old)
+                    self._all[name].left = None
+                    break
+            time.sleep(_PATIENCE / _TRIES)
+        session = self.get(name)
+        session.stays = True  # until `leave`, however long the page is looked at
+        return session
+
     def _share(self) -> int:
         """Return how many of the cores an image gets: all where no other visitor works."""
         with self._lock:
@@ -220,10 +316,10 @@ class Sessions:
 
     def _watch(self) -> None:
         """Close the sessions of visitors who left without a word, as long as the program runs."""
-        while not self._ended.wait(IDLE_SECONDS / 60):
-            before = time.monotonic() - IDLE_SECONDS
+        while not self._ended.wait(min(IDLE_SECONDS, AWAY_SECONDS) / 60):
+            now = time.monotonic()
             with self._lock:
-                old = [n for n, one in self._all.items() if one.used < before and not one.stays]
+                old = [name for name, one in self._all.items() if one.is_over(now)]
             for name in old:
                 self.close(name)
 

@@ -4,10 +4,10 @@ import html
 import json
 from pathlib import Path
 
-from zspot.algorithms import Method
+from zspot.algorithms import METHODS, ONE_IMAGE_METHODS, Method
 from zspot.api import Result
 from zspot.core.errors import plainly
-from zspot.core.progress import Progress, left_in_words, stage_in_words
+from zspot.core.progress import Progress, duration, left_in_words, stage_in_words
 from zspot.frontends.web.session import Opened
 from zspot.io import ImageFile
 from zspot.noise import NoiseReport
@@ -18,6 +18,7 @@ Removes noise from one image and gives back the same kind of file. The default m
 trained weights; `auto-scratch` uses your image alone. All work is done on the serving computer."""
 KINDS = "PNG, JPEG, TIFF, camera RAW, FITS, DICOM, OpenEXR and more. Nothing at hand? Try one:"
 WRONG_TYPE = "the call has too few values or one of a wrong type: see the schema of the API"
+METHODS_INFO = "auto looks at the noise and chooses; times are about those of one core"
 WAITING = "waiting for a free core"
 LOOKING = "looking at the noise"
 STOPPING = "stopping"
@@ -43,11 +44,22 @@ def address(path: Path) -> str:
     return f"gradio_api/file={path}"
 
 
-def method_label(method: Method) -> str:
-    """Name a method, whether it knows other pictures, its licence and about how long it takes."""
+def method_labels(opened: Opened | None = None) -> list[tuple[str, str]]:
+    """Return each method's label, with its time for a file or 128 x 128 pixels, and its name."""
+    size = (opened.pixels, len(opened.places)) if opened else (128 * 128, 1)
+    return [(_label(METHODS[name], *size), name) for name in ONE_IMAGE_METHODS]
+
+
+def _label(method: Method, pixels: int, planes: int) -> str:
     weights = "trained weights" if method.pretrained else "your image alone"
     licence = "" if method.licence == "BSD" else f", {method.licence}"
-    return f"{method.name} ({weights}{licence}, {method.seconds:g} s)"
+    seconds = method.seconds_for(pixels)
+    return f"{method.name} ({weights}{licence}, {duration(planes * (seconds or 0))})"
+
+
+def named(opened: Opened) -> str:
+    """Name a file in the list of those to look at, with the method if it is denoised."""
+    return f"{opened.path.name}{f' ({opened.results[0].method})' if opened.results else ''}"
 
 
 def alert(message: str) -> str:

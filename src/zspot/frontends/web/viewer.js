@@ -175,6 +175,19 @@ function take() {
     element.scrollIntoView({ behavior: "smooth", block: "start" });
   }
 }
+// The middle of what is in view, at most 512 x 512 pixels, as "x,y,width,height".
+window.zspotPart = () => {
+  const stage = find(".zv-stage"), canvas = find(".zv-canvas"), times = scale();
+  const part = (scrolled, offset, seen, size) => {
+    const first = Math.max(0, scrolled - Math.max(0, offset)) / times;
+    const length = Math.min(seen / times, size - first), kept = Math.min(512, Math.round(length));
+    return [Math.floor(first + (length - kept) / 2), kept];
+  };
+  const { width, height } = state.value;
+  const [x, w] = part(stage.scrollLeft, canvas.offsetLeft, stage.clientWidth, width);
+  const [y, h] = part(stage.scrollTop, canvas.offsetTop, stage.clientHeight, height);
+  return [Math.max(0, x), Math.max(0, y), w, h].join(",");
+};
 watch("value", take);
 new ResizeObserver(() => { if (state.value) show(); }).observe(element);
 take();

@@ -1,0 +1,168 @@
+"""What a visitor of the web page did before, and a part of the picture tried first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import zspot
+from tests.frontends.test_web_browser import browser, choose_recipe, page, shown, start, upload
+from tests.waiting import until
+from tests.web_help import TINY, files, url
+from zspot.files import denoise_file
+from zspot.frontends.job import Cancelled
+
+__all__ = ["browser", "files", "page", "url"]
+
+
+def looked_at(page) -> str:
+    return page.locator("#zs-which input").input_value()
+
+
+def test_a_part_in_view_then_the_whole_then_the_page_again(page, files):
+    noisy = np.tile(iio.imread(files / "noisy.png"), (5, 6, 1))
+    iio.imwrite(files / "noisy.png", noisy)
+    upload(page, files / "noisy.png")
+    choose_recipe(page, files / "tiny.toml")
+    page.get_by_label("Method", exact=True).click()  # with its time for this image
+    page.get_by_role("option", name="dip (your image alone, 5 min 9 s)").wait_for()
+    page.keyboard.press("Escape")
+    whole = shown(page)["under"]
+    page.get_by_text("400 %", exact=True).click()
+    page.locator("#zs-try:not([disabled])").click()
+    page.locator(".zs-trust").wait_for()
+    name = looked_at(page)
+    assert name.startswith("noisy, part ")
+    assert name.endswith(f".tif ({TINY.method})")
+    width, height, x, y = (
+        int("".join(filter(str.isdigit, word)))
+        for word in (
+            name.split()[2],
+            name.split()[4],
+            name.split()[6],
+            name.split()[7].split(".")[0],
+        )
+    )
+    with page.expect_download() as got:
+        page.locator("#zs-download").click()
+    part = np.ascontiguousarray(noisy[y : y + height, x : x + width])
+    assert part.shape[:2] == (height, width)
+    assert part.size < noisy.size
+    # the bytes that the other doors give of that part
+    made = tifffile.imread(Path(got.value.path()))
+    assert np.abs(made - zspot.denoise(part, TINY, channel_axis=2).astype(float)).max() <= 1
+    start(page)  # the whole file
+    page.wait_for_function(
+        "document.querySelector('#zs-which input').value.startsWith('noisy.png')"
+    )
+    page.locator(".zs-trust").wait_for()
+    assert shown(page)["under"] == whole
+    page.reload()
+    page.locator(".zs-trust").wait_for()
+    assert looked_at(page).startswith("noisy.png")
+    assert shown(page)["under"] == whole
+    # what was done before stays when another file is opened, and is no part of its download
+    Image.fromarray(noisy[:40]).save(files / "other.png")
+    upload(page, files / "other.png")
+    page.wait_for_function("document.querySelector('#zs-which input').value == 'other.png'")
+    page.locator(".zs-trust").wait_for(state="detached")
+    page.get_by_label("Look at").click()
+    page.get_by_role("option", name=f"noisy.png ({TINY.method})").click()
+    page.locator(".zs-trust").wait_for()
+    with page.expect_download() as got:
+        page.locator("#zs-download").click()
+    assert got.value.suggested_filename == "noisy-denoised.png"
+
+
+@pytest.fixture
+def sessions(tmp_path, monkeypatch):
+    session = pytest.importorskip("zspot.frontends.web.session")
+    monkeypatch.setattr(session, "AWAY_SECONDS", 1.0)
+    made = session.Sessions(tmp_path, 10**6)
+    yield made
+    made.close_all()
+
+
+def run(session, recipe: Path, axes: str = "", part=None) -> None:
+    session.prepare("auto", str(recipe), "fast", 0, 0, axes, part)
+    for _ in session.run():
+        pass
+
+
+def test_who_loads_the_page_again_finds_his_files_and_nobody_else(files, sessions):
+    first = sessions.back("", "first")
+    first.open([files / "noisy.png"])
+    run(first, files / "tiny.toml")
+    folder = first.folder.name
+    sessions.leave("first")
+    assert sessions.back("session-of-another", "second") is not first
+    assert sessions.back(folder, "third") is first
+    assert first.current.results
+    sessions.leave("third")
+    until(lambda: not first.folder.exists())
+    assert sessions.back(folder, "fourth") is not first
+
+
+def test_earlier_results_give_way_when_there_is_no_room(files, sessions):
+    session = sessions.get("one")
+    for number in range(4):  # 9216 values each
+        iio.imwrite(files / f"{number}.png", iio.imread(files / "noisy.png"))
+        session.open([files / f"{number}.png"])
+        run(session, files / "tiny.toml")
+    assert [one.path.name for one in session.files] == ["3.png", "2.png", "1.png", "0.png"]
+    iio.imwrite(files / "large.png", np.zeros((720, 1360), np.uint8))
+    session.open([files / "large.png"])
+    assert [one.path.name for one in session.files] == ["large.png", "3.png", "2.png"]
+    session.open([])
+    assert session.at is None
+    assert len(session.files) == 2
+
+
+def test_a_run_that_is_stopped_leaves_the_result_of_before(files, sessions):
+    session = sessions.get("one")
+    session.open([files / "noisy.png"])
+    run(session, files / "tiny.toml")
+    before = session.current.results
+    session.prepare("auto", str(files / "endless.toml"), "fast", 0, 0, "", (0, (4, 4, 24, 24)))
+    news = session.run()
+    next(news)
+    session.cancel()
+    with pytest.raises(Cancelled):
+        list(news)
+    session.undo()
+    assert [one.path.name for one in session.files] == ["noisy.png"]
+    assert session.current.results is before
+
+
+def test_a_part_keeps_what_is_no_picture(files, sessions):
+    stack = np.random.default_rng(0).normal(100, 5, (2, 48, 64)).astype(np.float32)
+    stack[1, :20, :30] = -9999
+    tifffile.imwrite(files / "holes.tif", stack, extratags=[(42113, "s", 0, "-9999", True)])
+    session = sessions.get("one")
+    session.open([files / "holes.tif"])
+    run(session, files / "tiny.toml", part=(1, (10, 10, 40, 30)))
+    part = session.current
+    hole = stack[1, 10:40, 10:50] == -9999
+    assert np.array_equal(part.image.data == -9999, hole)
+    assert np.array_equal(part.results[0].image[hole], stack[1, 10:40, 10:50][hole])
+    with pytest.raises(zspot.OptionError, match="outside of the picture"):
+        run(session, files / "tiny.toml", part=(0, (500, 500, 10, 10)))
+
+
+def test_a_fourth_band_that_is_no_transparency_as_on_the_command_line(files, sessions):
+    bands = np.random.default_rng(0).integers(0, 255, (24, 32, 4), dtype=np.uint8)
+    Image.fromarray(bands, "RGBA").save(files / "bands.png")
+    session = sessions.get("one")
+    session.open([files / "bands.png"])
+    run(session, files / "tiny.toml", "YXC")
+    target = files / "expected.png"
+    denoise_file(files / "bands.png", target, TINY, axes="YXC")
+    assert np.array_equal(iio.imread(session.blend(1, 0)), iio.imread(target))
+    assert len(session.current.places) == 4
+    run(session, files / "tiny.toml")  # and with the file's own letters again
+    assert np.array_equal(iio.imread(session.blend(1, 0))[..., 3], bands[..., 3])
