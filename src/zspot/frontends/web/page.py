@@ -66,11 +66,10 @@ class Page:
             title="zspot", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True
         ) as blocks:
             gr.Markdown(texts.INTRO)
-            with gr.Row(equal_height=False):
-                with gr.Column(scale=1, min_width=300):
-                    self._inputs()
-                with gr.Column(scale=2, min_width=320):
-                    self._outputs()
+            with gr.Row(equal_height=False, elem_id="zs-page"):
+                for part in (self._inputs, self._outputs, self._options):
+                    with gr.Column(min_width=300):
+                        part()
             self._connect(blocks)
             endpoint.add(self.sessions, self.jobs)
         return blocks
@@ -88,10 +87,12 @@ class Page:
             self.trial = gr.Button("Try the part in view", interactive=False, elem_id="zs-try")
             self.stop = gr.Button("Cancel", interactive=False, elem_id="zs-stop")
         self.status = gr.HTML(elem_id="zs-status")
-        with gr.Accordion("Options", open=False):
-            self._options()
 
     def _options(self) -> None:
+        with gr.Accordion("Options", open=False):
+            self._inside()
+
+    def _inside(self) -> None:
         self.method = gr.Dropdown(
             texts.method_labels(), value=DEFAULT_METHOD, label="Method", info=texts.METHODS_INFO
         )
@@ -104,7 +105,7 @@ class Page:
         wrong = "such as TZCYX, where the file is wrong"
         self.axes = gr.Textbox("", label="Axes", max_lines=1, info=wrong)
         label = "Recipe (.toml), instead of method and effort"
-        self.recipe = _file(label, [".toml"], 100, "zs-recipe")
+        self.recipe = _file(label, [".toml"], 140, "zs-recipe")
 
     def _outputs(self) -> None:
         self.which = gr.Dropdown(

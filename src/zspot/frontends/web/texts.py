@@ -18,7 +18,7 @@ Removes noise from one image and gives back the same kind of file. The default m
 trained weights; `auto-scratch` uses your image alone. All work is done on the serving computer."""
 KINDS = "PNG, JPEG, TIFF, camera RAW, FITS, DICOM, OpenEXR and more. Nothing at hand? Try one:"
 WRONG_TYPE = "the call has too few values or one of a wrong type: see the schema of the API"
-METHODS_INFO = "auto looks at the noise and chooses; times are about those of one core"
+METHODS_INFO = "auto looks at the noise and chooses; times are rough, for one core"
 WAITING = "waiting for a free core"
 LOOKING = "looking at the noise"
 STOPPING = "stopping"
