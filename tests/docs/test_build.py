@@ -66,11 +66,10 @@ def extended(tmp_path_factory) -> Path:
     algorithms = copy / "src" / "zspot" / "algorithms"
     shutil.copy(ROOT / "docs" / "examples" / "noise2self.py", algorithms)
     page = (ROOT / "docs" / "adding.md").read_text()
-    entry = re.search(r'^    Method\(\n        name="noise2self",.*?^    \),\n', page, re.M | re.S)
+    entry = re.search(r"^\[noise2self\]\n.*?^```", page, re.M | re.S)
     assert entry is not None
-    catalogue = algorithms / "catalogue.py"
-    before, end, after = catalogue.read_text().partition(")\n\nMETHODS: ")
-    catalogue.write_text(before + entry[0] + end + after)
+    catalogue = algorithms / "catalogue.toml"
+    catalogue.write_text(f"{catalogue.read_text()}\n{entry[0].removesuffix('```')}")
     return copy
 
 
