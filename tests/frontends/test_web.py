@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -219,7 +220,7 @@ def sessions(tmp_path, monkeypatch):
 def test_uploads_go_with_their_last_visitor_and_nobody_else(tmp_path, files, sessions):
     uploads = [shutil.copy(files / "noisy.png", files / f"{n}.png") for n in range(2)]
     first, second = sessions.get("first"), sessions.get("second")
-    first.stays = second.stays = True
+    first.kept = second.kept = math.inf
     for path in uploads:
         first.open([path])
     second.open([uploads[1]])
@@ -253,13 +254,13 @@ def test_who_leaves_does_not_take_what_another_has_just_sent(files, sessions):
 
 def test_who_left_without_a_word_is_forgotten_but_not_who_waits_or_looks(files, sessions):
     looking, working, gone = (sessions.get(name) for name in ("looking", "working", "gone"))
-    looking.stays = True
-    working.stays = True  # until it works: a busy machine may take longer to start
+    looking.kept = math.inf
+    working.kept = math.inf  # until it works: a busy machine may take longer to start
     working.open([files / "noisy.png"])
     working.prepare("auto", str(files / "endless.toml"), "fast", 0, 0, "")
     news = working.run()
     next(news)
-    working.stays = False
+    working.kept = 2.0
     until(lambda: not gone.folder.exists(), lambda: next(news))
     assert looking.folder.exists()
     assert working.folder.exists()

@@ -3,18 +3,18 @@
 import atexit
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Generator
+from concurrent.futures import CancelledError as Cancelled
+from concurrent.futures import Future
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from zspot.core.progress import Progress, Report
 
+__all__ = ["Cancelled", "Job"]
+
 T = TypeVar("T")
 _PATIENCE = 10.0  # seconds from a cancel to the next report
-
-
-class Cancelled(Exception):  # noqa: N818  (it is no error)
-    """Raised inside the work, by its progress callback, once somebody cancelled."""
 
 
 class Job(Generic[T]):
@@ -24,23 +24,22 @@ class Job(Generic[T]):
         self._work = work
         self._stop = threading.Event()
         self._news: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
-        self._begun = False
         self._outcome: Future[T] = Future()
+
+    @property
+    def works(self) -> bool:
+        """Whether the work has begun and not ended."""
+        return self._outcome.running()
 
     def cancel(self) -> None:
         """Stop the work at its next report; before it was started, it never starts."""
         self._stop.set()
+        self._outcome.cancel()
 
-    @property
-    def cancelled(self) -> bool:
-        """Whether `cancel` was called."""
-        return self._stop.is_set()
-
-    def run(self) -> Iterator[Progress]:
-        """Start the work and yield its newest progress until it ends; raise what it raised."""
-        if self.cancelled:
+    def run(self) -> Generator[Progress, None, T]:
+        """Work and yield the newest progress; return what came of it or raise what it raised."""
+        if not self._outcome.set_running_or_notify_cancel():
             raise Cancelled
-        self._begun = True
         thread = threading.Thread(target=self._thread, daemon=True, name="zspot-job")
         atexit.register(self._end)
         thread.start()
@@ -51,29 +50,18 @@ class Job(Generic[T]):
             self.cancel()  # where the iterator was left early; no effect on work that is done
             thread.join()
             atexit.unregister(self._end)
-        self._outcome.result()  # raises what the work raised
+        return self._outcome.result()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the work ended, not longer than `seconds`; return whether a cancel did it."""
+        with suppress(Cancelled, TimeoutError):
+            return isinstance(self._outcome.exception(seconds), Cancelled)
+        return self._outcome.cancelled()  # before it began
 
     def _end(self) -> None:
         """Let the work stop before Python does: torch may not be cut off in the middle."""
         self.cancel()
-        wait([self._outcome], _PATIENCE)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until the work ended, not longer than `seconds`; return whether a cancel did it."""
-        if not self._begun:
-            return True
-        ended, _ = wait([self._outcome], seconds)
-        return bool(ended) and isinstance(self._outcome.exception(), Cancelled)
-
-    @property
-    def works(self) -> bool:
-        """Whether the work has begun and not ended."""
-        return self._begun and not self._outcome.done()
-
-    @property
-    def result(self) -> T:
-        """What the work returned, once `run` has ended without an error."""
-        return self._outcome.result()
+        self.wait(_PATIENCE)
 
     def _newest(self) -> Progress | None:
         news = self._news.get()
@@ -82,7 +70,7 @@ class Job(Generic[T]):
         return news
 
     def _report(self, progress: Progress) -> None:
-        if self.cancelled:
+        if self._stop.is_set():
             raise Cancelled
         self._news.put(progress)
 

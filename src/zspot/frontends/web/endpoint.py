@@ -25,54 +25,50 @@ _NOISE = """Measure the noise of an image file (the first plane of a stack); int
 of the file."""
 
 
-def add(sessions: Sessions, jobs: int) -> None:
-    """Add both functions to the page that is being built."""
-    with gr.Row(visible=False):
-        file = gr.File(label="Image file", type="filepath")
-        method = gr.Dropdown(ONE_IMAGE_METHODS, value=DEFAULT_METHOD, label="Method")
-        effort = gr.Radio(EFFORTS, value="balanced", label="Effort")
-        seed = gr.Number(0, label="Seed, from 0 up", precision=0)
-        strength = gr.Slider(0, 1, 1, label="Strength: 0 the input, 1 the full result")
-        keep = gr.Slider(0, 1, 0, label="Keep detail: share of removed detail to put back")
-        recipe = gr.File(label="Recipe (.toml) that replaces method and effort", type="filepath")
-        beside = gr.Number(0, label="Planes of a stack to each side that help", precision=0)
-        axes = gr.Textbox("", label="Letters of the axes, such as TZCYX; empty: as the file says")
-        result = gr.File(label="Denoised file")
-        report = gr.JSON(label="Report")
-        button = gr.Button("API")
-    handlers = Endpoint(sessions)
-    inputs = [file, method, effort, seed, strength, keep, recipe, beside, axes]
-    click = partial(button.click, concurrency_limit=jobs, concurrency_id="denoise")
-    click(handlers.denoise, inputs, [result, report], api_name="denoise", api_description=_DENOISE)
-    click(handlers.noise, [file], [report], api_name="noise", api_description=_NOISE)
-
-
 class Endpoint:
-    """The functions; each call works in a session of its own."""
+    """Adds both functions to the page being built; each call works in a session of its own."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, jobs: int) -> None:
         self._sessions = sessions
+        with gr.Row(visible=False):
+            file = gr.File(label="Image file")
+            method = gr.Dropdown(ONE_IMAGE_METHODS, value=DEFAULT_METHOD, label="Method")
+            effort = gr.Radio(EFFORTS, value="balanced", label="Effort")
+            seed = gr.Number(0, label="Seed, from 0 up", precision=0)
+            strength = gr.Slider(0, 1, 1, label="Strength: 0 the input, 1 the full result")
+            keep = gr.Slider(0, 1, 0, label="Keep detail: share of removed detail to put back")
+            recipe = gr.File(label="Recipe (.toml) that replaces method and effort")
+            beside = gr.Number(0, label="Planes of a stack to each side that help", precision=0)
+            axes = gr.Textbox(
+                "", label="Letters of the axes, such as TZCYX; empty: as the file says"
+            )
+            result = gr.File(label="Denoised file")
+            report = gr.JSON(label="Report")
+            button = gr.Button("API")
+        inputs = [file, method, effort, seed, strength, keep, recipe, beside, axes]
+        click = partial(button.click, concurrency_limit=jobs, concurrency_id="denoise")
+        click(self.denoise, inputs, [result, report], api_name="denoise", api_description=_DENOISE)
+        click(self.noise, [file], [report], api_name="noise", api_description=_NOISE)
 
     def denoise(
         self,
         file: str,
         method: str,
         effort: str,
-        seed: float,
+        seed: int,
         strength: float,
         keep_detail: float,
         recipe: str | None,
-        neighbours: float,
+        neighbours: int,
         axes: str,
         request: gr.Request,
     ) -> Iterator[tuple[Any, dict[str, Any]]]:
         """Denoise a file; see the description that the schema gives."""
         with _one_line_errors():
-            session = self._sessions.get(request.session_hash)
             check_share("strength", strength)
             check_share("keep_detail", keep_detail)
-            _open(session, file)
-            session.prepare(method, recipe, effort, seed, int(neighbours), axes)
+            session = self._opened(file, request)
+            session.prepare(method, recipe, effort, seed, neighbours, axes)
             for news in session.run():
                 done = news.done / news.total if news.total else 0.0
                 yield None, {"state": "running", "done": done, "left": left_in_words(news)}
@@ -83,16 +79,16 @@ class Endpoint:
     def noise(self, file: str, request: gr.Request) -> dict[str, Any]:
         """Measure the noise of a file."""
         with _one_line_errors():
-            session = self._sessions.get(request.session_hash)
-            _open(session, file)
+            session = self._opened(file, request)
         return session.current.noise.to_dict()
 
-
-def _open(session: Session, file: str | None) -> None:
-    if not file:
-        raise FileError("no image file was given")
-    for wrong in session.open([Path(file)]):
-        raise FileError(wrong)
+    def _opened(self, file: str | None, request: gr.Request) -> Session:
+        session = self._sessions.get(request.session_hash)
+        if not file:
+            raise FileError("no image file was given")
+        for wrong in session.open([Path(file)]):
+            raise FileError(wrong)
+        return session
 
 
 @contextmanager

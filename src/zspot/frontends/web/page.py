@@ -14,7 +14,8 @@ from zspot.api.requests import MOST_NEIGHBOURS
 from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words, one_line
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
-from zspot.frontends.web import endpoint, texts, views
+from zspot.frontends.web import texts, views
+from zspot.frontends.web.endpoint import Endpoint
 from zspot.frontends.web.session import Opened, Session, Sessions, Window
 from zspot.io import SUFFIXES
 
@@ -26,20 +27,18 @@ _RECALL = "() => [sessionStorage.getItem('zspot') || '']"
 _REMEMBER = "(folder) => { sessionStorage.setItem('zspot', folder); return []; }"
 CSS = (_HERE / "viewer.css").read_text() + (_HERE / "page.css").read_text()
 
-Shown = dict[Any, Any]  # what handlers give to gradio: new values of parts of the page
+# Colours of good contrast and the system's own fonts: nothing is fetched.
+THEME = themes.Default(
+    primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["monospace"]
+).set(
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_dark="*primary_700",
+)
 
-
-def theme() -> themes.Base:
-    """Return colours of good contrast and the system's own fonts: nothing is fetched."""
-    return themes.Default(
-        primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["monospace"]
-    ).set(
-        body_text_color_subdued="*neutral_600",
-        body_text_color_subdued_dark="*neutral_300",
-        button_primary_background_fill="*primary_700",
-        button_primary_background_fill_hover="*primary_800",
-        button_primary_background_fill_dark="*primary_700",
-    )
+Shown = dict[Any, Any]  # values of parts of the page, as handlers get them and give them to gradio
 
 
 class _Blocks(gr.Blocks):
@@ -57,7 +56,7 @@ class _Blocks(gr.Blocks):
 class Page:
     """The parts of the page by name, and the handlers of their events."""
 
-    def __init__(self, sessions: Sessions, examples: dict[str, Path], jobs: int) -> None:
+    def __init__(self, sessions: Sessions, examples: Path, jobs: int) -> None:
         self.sessions, self.examples, self.jobs = sessions, examples, jobs
 
     def build(self) -> gr.Blocks:
@@ -71,15 +70,17 @@ class Page:
                     with gr.Column(min_width=300):
                         part()
             self._connect(blocks)
-            endpoint.add(self.sessions, self.jobs)
+            Endpoint(self.sessions, self.jobs)
         return blocks
 
     def _inputs(self) -> None:
-        kinds = sorted(SUFFIXES - {".zarr"})
-        self.file = _file("Noisy images", kinds, 150, "zs-file", file_count="multiple")
+        label, kinds = "Noisy images", sorted(SUFFIXES - {".zarr"})
+        self.file = gr.File(
+            label=label, file_types=kinds, file_count="multiple", height=150, elem_id="zs-file"
+        )
         gr.Markdown(texts.KINDS)
         with gr.Row():
-            titles = [EXAMPLES[name].title for name in self.examples]
+            titles = [one.title for one in EXAMPLES.values()]
             self.tries = [gr.Button(title, size="sm", min_width=90) for title in titles]
         self.alert = gr.HTML(elem_id="zs-alert")
         self.start = gr.Button("Denoise", variant="primary", interactive=False, elem_id="zs-start")
@@ -90,22 +91,26 @@ class Page:
 
     def _options(self) -> None:
         with gr.Accordion("Options", open=False):
-            self._inside()
-
-    def _inside(self) -> None:
-        self.method = gr.Dropdown(
-            texts.method_labels(), value=DEFAULT_METHOD, label="Method", info=texts.METHODS_INFO
-        )
-        why = "time against quality"
-        self.effort = gr.Radio(EFFORTS, value="balanced", label="Effort", info=why)
-        whole: dict[str, Any] = {"precision": 0, "minimum": 0}
-        self.seed = gr.Number(0, label="Seed", info="same seed, same result", **whole)
-        near = "planes of a stack to each side that help a plane"
-        self.beside = gr.Number(0, label="Neighbours", info=near, maximum=MOST_NEIGHBOURS, **whole)
-        wrong = "such as TZCYX, where the file is wrong"
-        self.axes = gr.Textbox("", label="Axes", max_lines=1, info=wrong)
-        label = "Recipe (.toml), instead of method and effort"
-        self.recipe = _file(label, [".toml"], 140, "zs-recipe")
+            self.method = gr.Dropdown(
+                texts.method_labels(), value=DEFAULT_METHOD, label="Method", info=texts.METHODS_INFO
+            )
+            why = "time against quality"
+            self.effort = gr.Radio(EFFORTS, value="balanced", label="Effort", info=why)
+            same = "same seed, same result"
+            self.seed = gr.Number(0, label="Seed", info=same, precision=0, minimum=0)
+            near = "planes of a stack to each side that help a plane"
+            self.beside = gr.Number(
+                0, label="Neighbours", info=near, precision=0, minimum=0, maximum=MOST_NEIGHBOURS
+            )
+            wrong = "such as TZCYX, where the file is wrong"
+            self.axes = gr.Textbox("", label="Axes", max_lines=1, info=wrong)
+            label = "Recipe (.toml), instead of method and effort"
+            self.recipe = gr.File(
+                label=label, file_types=[".toml"], height=140, elem_id="zs-recipe"
+            )
+        # What the browser tells: the part of the picture in view, and the folder of the session.
+        # gradio sorts inputs by their making: that part comes last.
+        self.view, self.folder = gr.Textbox(visible=False), gr.Textbox(visible=False)
 
     def _outputs(self) -> None:
         self.which = gr.Dropdown(
@@ -131,8 +136,6 @@ class Page:
                 )
                 self.used = gr.DownloadButton("Recipe that ran", elem_id="zs-used")
         self.trust = gr.HTML(elem_id="zs-trust")
-        # what the browser tells: the part of the picture in view, and the folder of the session
-        self.view, self.folder = gr.Textbox(visible=False), gr.Textbox(visible=False)
         self.noise = gr.HTML(texts.EMPTY, elem_id="zs-noise")
 
     def _connect(self, blocks: gr.Blocks) -> None:
@@ -143,10 +146,11 @@ class Page:
         seen += [self.strength, self.keep, self.used, self.which, self.method]
         opened = [self.alert, self.start, self.trial, self.status, *seen]
         self.file.change(self.open, [self.file], opened, queue=False, **quiet)
-        for button, path in zip(self.tries, self.examples.values(), strict=True):
-            button.click(lambda path=path: [str(path)], None, self.file, queue=False, **quiet)
-        options = [self.method, self.effort, self.seed, self.recipe, self.beside, self.axes]
-        options += [self.plane, self.view]
+        for button, one in zip(self.tries, EXAMPLES.values(), strict=True):
+            path = str(self.examples / one.file)
+            button.click(lambda path=path: [path], None, self.file, queue=False, **quiet)
+        options = {self.method, self.effort, self.seed, self.recipe, self.beside, self.axes}
+        options |= {self.plane, self.view}
         prepared = [self.alert, self.status, self.start, self.trial, self.stop]
         for button, script in ((self.start, None), (self.trial, _IN_VIEW)):
             button.click(self.prepare, options, prepared, queue=False, js=script, **quiet).success(
@@ -208,25 +212,16 @@ class Page:
         trust = texts.trust_panel(result) if result else ""
         return {self.viewer: views.pictures(one, number, result), self.trust: trust}
 
-    def prepare(
-        self,
-        method: str,
-        effort: str,
-        seed: float,
-        recipe: str | None,
-        beside: float,
-        axes: str,
-        plane: float,
-        view: str,
-        request: gr.Request,
-    ) -> Shown:
+    def prepare(self, asked: Shown, request: gr.Request) -> Shown:
         """Set the run up, of a part of the picture in view if there is one; it may have to wait."""
         session = self.sessions.get(request.session_hash)
         try:
             if not session.new:
                 raise FileError("choose an image first")
-            part = (int(plane) - 1, _window(view)) if view else None
-            session.prepare(method, recipe, effort, seed or 0, int(beside or 0), axes.strip(), part)
+            view, plane = asked[self.view], int(asked[self.plane]) - 1
+            part = (plane, _window(view)) if view else None
+            how = asked[self.method], asked[self.recipe], asked[self.effort], asked[self.seed] or 0
+            session.prepare(*how, asked[self.beside] or 0, asked[self.axes].strip(), part)
         except ZspotError as error:
             session.job = None
             return {self.alert: texts.alert(str(error)), self.status: ""}
@@ -238,28 +233,24 @@ class Page:
         if session.job is None:
             return  # `prepare` refused
         yield {self.status: texts.status(texts.LOOKING, 0)}
-        idle = self._running(False)
+        words = wrong = ""
         try:
             for news in session.run():
                 yield {self.status: texts.progress(news, session.doing)}
-            shown = self._seen(session)
+            seconds = sum(one.seconds for one in session.running)
+            result = session.current.results[0]
+            words = f"{result.summary} Done in {seconds:.1f} s on {result.device}."
         except Cancelled:
-            done = sum(bool(one.results) for one in session.running)
-            said = f"Cancelled: {done} of {len(session.running)} files are done."
-            session.undo()
-            words = texts.status(said if done else texts.CANCELLED)
-            yield idle | {self.status: words} | self._seen(session)
-            return
+            words = texts.CANCELLED
+            if session.done:
+                words = f"Cancelled: {session.done} of {len(session.running)} files are done."
         except Exception as error:
             if not isinstance(error, ZspotError):
                 logging.getLogger(__name__).exception("a run failed")
-            session.undo()
-            alert = {self.status: "", self.alert: texts.alert(error_in_words(error))}
-            yield idle | alert | self._seen(session)
-            return
-        seconds = sum(one.seconds for one in session.running)
-        words = texts.summary(session.current.results[0], seconds)
-        yield idle | shown | {self.status: texts.status(words)}
+            wrong = error_in_words(error)
+        said = {self.status: words and texts.status(words), self.alert: texts.alert(wrong)}
+        yield self._running(False) | said
+        yield self._seen(session)
 
     def _running(self, on: bool) -> Shown:
         start, stop = gr.update(interactive=not on), gr.update(interactive=on)
@@ -305,11 +296,6 @@ def _window(view: str) -> Window:
     except ValueError:
         raise OptionError(f"part {view}: give x,y,width,height in pixels") from None
     return x, y, width, height
-
-
-def _file(label: str, types: list[str], height: int, name: str, **more: Any) -> gr.File:
-    kind: dict[str, Any] = {"type": "filepath", "elem_id": name, **more}
-    return gr.File(label=label, file_types=types, height=height, **kind)
 
 
 def _used(opened: Opened) -> Shown:

@@ -78,7 +78,7 @@ def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
 
 def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     try:
-        from zspot.frontends.web.page import CSS, Page, theme
+        from zspot.frontends.web.page import CSS, THEME, Page
     except ImportError as error:
         raise MissingExtraError(f"the web page needs gradio; {install('web')} ({error})") from None
     from starlette.middleware import Middleware
@@ -86,9 +86,12 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     from zspot.frontends.web.guard import Guard, check_password
     from zspot.frontends.web.session import Sessions
 
+    (folder / "examples").mkdir()
+    for example in EXAMPLES.values():
+        write(folder / "examples" / example.file, ImageFile(example.make(), example.axes))
     sessions = Sessions(folder, settings.max_pixels)
     at_once = settings.jobs or os.cpu_count() or 1
-    blocks = Page(sessions, _write_examples(folder / "examples"), at_once).build()
+    blocks = Page(sessions, folder / "examples", at_once).build()
     blocks.queue(max_size=settings.queue)
     try:
         _, url, _ = blocks.launch(
@@ -107,7 +110,7 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
             pwa=False,
             mcp_server=False,
             enable_monitoring=False,
-            theme=theme(),
+            theme=THEME,
             css=CSS,
         )
     except OSError:
@@ -117,12 +120,3 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     finally:
         sessions.close_all()
         blocks.close(verbose=False)
-
-
-def _write_examples(folder: Path) -> dict[str, Path]:
-    folder.mkdir()
-    made = {}
-    for name, example in EXAMPLES.items():
-        made[name] = folder / example.file
-        write(made[name], ImageFile(example.make(), example.axes))
-    return made

@@ -1,6 +1,7 @@
 """What one visitor has open: files and their results. Knows nothing of gradio."""
 
 import contextlib
+import math
 import os
 import secrets
 import shutil
@@ -37,41 +38,42 @@ IDLE_SECONDS = 3600.0  # until files of a visitor who left without a word (curl 
 class Opened:
     """A file that is open, and its result."""
 
+    path: Path
     source: ImageFile  # as read
     noise: NoiseReport  # of the first plane
+    axes: str  # those of the file, or as the last run was asked for
     results: list[Result] = field(default_factory=list)  # of each plane, once it was denoised
     earlier: list[Result] = field(default_factory=list)  # of the run before
-    axes: str = ""  # as asked for, in place of those of the file
     strength: float = 1.0
     keep_detail: float = 0.0
     written: Path | None = None  # the file with the result
 
     @property
     def image(self) -> ImageFile:
-        """What is in the file, by the axes that are asked for."""
+        """What is in the file, by its axes."""
         return self.source.named(self.axes)
-
-    @property
-    def path(self) -> Path:
-        """Where the file lies."""
-        assert self.source.path is not None
-        return self.source.path
 
     @property
     def places(self) -> list[tuple[Place, int | None]]:
         """Index and channel axis of every plane."""
-        return list(iter_planes(self.image.data.shape, self.axes or self.image.axes))
+        return list(iter_planes(self.image.data.shape, self.axes))
 
     @property
     def pixels(self) -> int:
         """How many there are in a plane."""
-        sizes = dict(zip(self.axes or self.source.axes, self.source.data.shape, strict=True))
+        sizes = dict(zip(self.axes, self.source.data.shape, strict=True))
         return sizes["Y"] * sizes["X"]
 
     @property
     def seconds(self) -> float:
         """How long all planes took."""
         return sum(result.timings["total"] for result in self.results)
+
+    def renew(self, results: list[Result], axes: str) -> None:
+        """Take the results of a run in place of those of the run before."""
+        self.earlier = self.results if axes == self.axes else []
+        self.results, self.axes = results, axes
+        self.strength, self.keep_detail, self.written = 1.0, 0.0, None
 
     def blended(self, number: int) -> Result:
         """Return the result of a plane at the strength that is wanted."""
@@ -94,21 +96,17 @@ class Session:
     def __init__(self, folder: Path, max_pixels: int, threads: Callable[[], int]) -> None:
         folder.mkdir(mode=0o700)
         self.folder = folder
-        self.stays = False  # whether it tells when it leaves, as a browser does
         self.uploads: dict[Path, int] = {}  # where gradio put what was sent, and when
         self.used = time.monotonic()
-        self.left: float | None = None  # when the page was closed, or began to load again
-        self._max_pixels, self._threads = max_pixels, threads
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget the files and their results."""
+        self.kept = IDLE_SECONDS  # from then on
         self.files: list[Opened] = []  # first those opened last, then what was denoised before
         self.new: list[Opened] = []  # those opened last
         self.running: list[Opened] = []  # those that are denoised, or were last
-        self.at: int | None = None  # which of `files` is looked at
+        self.done = 0  # how many of them
         self.doing = ""  # the name of the file that is denoised, where there are several
+        self.at: int | None = None  # which of `files` is looked at
         self.job: Job[None] | None = None
+        self._max_pixels, self._threads = max_pixels, threads
 
     @property
     def current(self) -> Opened:
@@ -119,8 +117,7 @@ class Session:
     def open(self, paths: Sequence[Path]) -> list[str]:
         """Take files over; return what is wrong with those that cannot be read."""
         self.cancel()
-        before = [one for one in self.files if one.results]
-        self.clear()
+        self.job, self.new = None, []
         wrong, left = [], self._max_pixels
         for path in paths:
             try:
@@ -129,13 +126,14 @@ class Session:
             except ZspotError as error:
                 wrong.append(str(error))
         # of earlier results as many as there is room for, the newest first
+        before = [one for one in self.files if one.results]
         sizes = accumulate(one.source.data.size for one in before)
         self.files = self.new + [o for o, size in zip(before, sizes, strict=True) if size <= left]
         self.at = 0 if self.new else None
         return wrong
 
     def _cut(self, number: int, window: Window) -> Opened:
-        """Take a part of a plane of the file that is looked at as one more file, and look at it."""
+        """Return a part of a plane of the file that is looked at as a file of its own."""
         one, (x, y, width, height) = self.current, window
         place, axis = one.places[number]
         plane, valid = one.image.data[place], one.image.valid_at(place)
@@ -146,9 +144,7 @@ class Session:
         alpha = None if valid is None else valid[at].astype(part.dtype)
         path = self.folder / f"{one.path.stem}, part {width} x {height} at {x}, {y}.tif"
         write(path, ImageFile(part, "YX" if axis is None else "YXS", alpha), overwrite=True)
-        self.at = len(self.new)
-        self.files.insert(self.at, self._opened(path, self._max_pixels))
-        return self.current
+        return self._opened(path, self._max_pixels)
 
     def take(self, path: Path) -> None:
         """Note an upload, to remove it at the end unless it is sent anew by somebody else."""
@@ -168,14 +164,15 @@ class Session:
         except FileError as error:
             raise FileError(str(error).replace(str(source), path.name)) from None
         plane, axis, valid, _ = first_plane(image)
-        return Opened(image, analyze_noise(plane, channel_axis=axis, mask=valid))
+        noise = analyze_noise(plane, channel_axis=axis, mask=valid)
+        return Opened(source, image, noise, image.axes)
 
     def prepare(
         self,
         method: str,
         recipe: str | None,
         effort: str,
-        seed: float,
+        seed: int,
         neighbours: int,
         axes: str,
         part: tuple[int, Window] | None = None,
@@ -188,20 +185,13 @@ class Session:
         if recipe:
             self.take(Path(recipe))
             chosen = Recipe.load(recipe)
-        whole = int(seed) if isinstance(seed, float) and seed.is_integer() else seed
-        asked = Options(chosen, effort, whole, axes=axes or None, neighbours=neighbours)  # type: ignore[arg-type]
-        options = asked.checked()
-        files = list(self.new)
-        self.at = self.at if part or (self.at or 0) < len(files) else 0
+        options = Options(chosen, effort, seed, axes=axes or None, neighbours=neighbours).checked()
+        self.running, self.done = self.new, 0
         if part is not None:
-            files, axes = [self._cut(*part)], ""
+            self.running = [self._cut(*part)]
             options = replace(options, axes=None, neighbours=0)
-        for one in files:
+        for one in self.running:
             check_count(options.axes, Path(one.path.name), one.source.data.shape, one.source.axes)
-        for one in files:
-            one.axes, one.strength, one.keep_detail, one.written = axes, 1.0, 0.0, None
-            one.earlier, one.results = one.results or one.earlier, []
-        self.running = files
         self.job = Job(lambda report: self._denoise(options, report))
 
     def _denoise(self, options: Options, report: Report) -> None:
@@ -209,24 +199,23 @@ class Session:
         torch.set_num_threads(self._threads())
         files = self.running
         for number, one in enumerate(files):
+            self.done = number
             self.doing = f"{number + 1} of {len(files)}, {one.path.name}: " if files[1:] else ""
+            axes = options.axes or one.source.axes
             runner = PlaneRunner(options, one.path.name, within(report, number, len(files)))
-            one.results = [result for _, result in runner.results(one.image, options.axes)]
+            results = runner.results(one.source.named(axes), axes)
+            one.renew([result for _, result in results], axes)
 
     def run(self) -> Iterator[Progress]:
-        """Denoise the files that are open; see `Job.run`."""
+        """Denoise the files that are open, see `Job.run`, and look at one of them, or the part."""
         assert self.job is not None
         for news in self.job.run():
             self.used = time.monotonic()
             yield news
-
-    def undo(self) -> None:
-        """After a run that did not end: results of before come back, parts without one go."""
-        looked = self.current
-        for one in self.running:
-            one.results = one.results or one.earlier
-        self.files = [one for one in self.files if one in self.new or one.results]
-        self.at = self.files.index(looked) if looked in self.files else 0
+        if self.running is not self.new:
+            self.files[len(self.new) : len(self.new)] = self.running
+        if self.current not in self.running:
+            self.at = self.files.index(self.running[0])
 
     def cancel(self) -> None:
         """Stop the run, if there is one."""
@@ -248,12 +237,6 @@ class Session:
                 again = path.name in packed.namelist()
                 packed.write(path, f"{number}-{path.name}" if again else path.name)
         return target
-
-    def is_over(self, now: float) -> bool:
-        """Say whether the visitor has left, in words or not, so long ago that he is not back."""
-        if self.left is not None:
-            return self.left < now - AWAY_SECONDS
-        return self.used < now - IDLE_SECONDS and not self.stays
 
     def close(self) -> None:
         """Stop the run, wait until it has, and remove every file."""
@@ -290,7 +273,7 @@ class Sessions:
             session = self._all.get(name or "")
         if session is not None:
             session.cancel()
-            session.left = time.monotonic()
+            session.used, session.kept = time.monotonic(), AWAY_SECONDS
 
     def back(self, folder: str, name: str | None) -> Session:
         """Return what a visitor who loads the page again had open in that folder, if anything."""
@@ -299,13 +282,12 @@ class Sessions:
                 old = next((n for n, one in self._all.items() if one.folder.name == folder), None)
                 if old is None or name is None or name in self._all:
                     break
-                if self._all[old].left is not None:
+                if self._all[old].kept < math.inf:
                     self._all[name] = self._all.pop(old)
-                    self._all[name].left = None
                     break
             time.sleep(_PATIENCE / _TRIES)
         session = self.get(name)
-        session.stays = True  # until `leave`, however long the page is looked at
+        session.kept = math.inf  # until `leave`, however long the page is looked at
         return session
 
     def _share(self) -> int:
@@ -319,7 +301,7 @@ class Sessions:
         while not self._ended.wait(min(IDLE_SECONDS, AWAY_SECONDS) / 60):
             now = time.monotonic()
             with self._lock:
-                old = [name for name, one in self._all.items() if one.is_over(now)]
+                old = [name for name, one in self._all.items() if one.used + one.kept < now]
             for name in old:
                 self.close(name)
 

@@ -1,10 +1,9 @@
 """All that the page says: its words, and HTML made from numbers."""
 
 import html
-import json
 from pathlib import Path
 
-from zspot.algorithms import METHODS, ONE_IMAGE_METHODS, Method
+from zspot.algorithms import METHODS, ONE_IMAGE_METHODS
 from zspot.api import Result
 from zspot.core.errors import plainly
 from zspot.core.progress import Progress, duration, left_in_words, stage_in_words
@@ -39,22 +38,16 @@ EMPTY = (
 )
 
 
-def address(path: Path) -> str:
-    """Return where the page finds a file, relative to itself: it may be behind a proxy."""
-    return f"gradio_api/file={path}"
-
-
 def method_labels(opened: Opened | None = None) -> list[tuple[str, str]]:
     """Return each method's label, with its time for a file or 128 x 128 pixels, and its name."""
-    size = (opened.pixels, len(opened.places)) if opened else (128 * 128, 1)
-    return [(_label(METHODS[name], *size), name) for name in ONE_IMAGE_METHODS]
-
-
-def _label(method: Method, pixels: int, planes: int) -> str:
-    weights = "trained weights" if method.pretrained else "your image alone"
-    licence = "" if method.licence == "BSD" else f", {method.licence}"
-    seconds = method.seconds_for(pixels)
-    return f"{method.name} ({weights}{licence}, {duration(planes * (seconds or 0))})"
+    pixels, planes = (opened.pixels, len(opened.places)) if opened else (128 * 128, 1)
+    labels = []
+    for method in map(METHODS.__getitem__, ONE_IMAGE_METHODS):
+        weights = "trained weights" if method.pretrained else "your image alone"
+        licence = "" if method.licence == "BSD" else f", {method.licence}"
+        took = duration(planes * (method.seconds_for(pixels) or 0))
+        labels.append((f"{method.name} ({weights}{licence}, {took})", method.name))
+    return labels
 
 
 def named(opened: Opened) -> str:
@@ -86,17 +79,18 @@ def progress(news: Progress, which: str = "") -> str:
     return status(f"{which}{stage_in_words(news)}: {left_in_words(news)}", share)
 
 
-def noise_report(report: NoiseReport, correlation: Path, plane: str) -> str:
+def noise_report(report: NoiseReport, correlation: str, plane: str) -> str:
     """Return the report in plain words with a map."""
     first, *more = map(html.escape, explain(report))
     sentences = "".join(f"<p>{one}</p>" for one in more)
-    known = {"plane": html.escape(plane), "lag": report.lag_one, "map": address(correlation)}
+    known = {"plane": html.escape(plane), "lag": report.lag_one, "map": correlation}
     return _template("noise.html").format(first=first, more=sentences, **known)
 
 
 def trust_panel(result: Result) -> str:
     """Return the verdict, its sentence, what else was done, and unfolding the rest."""
     trust = result.trust
+    reason, *told = (f"{words[:1].upper()}{words[1:]}." for words in (result.reason, *result.told))
     fitted, losses = "", "nothing was fitted"
     if trust.held_out_first is not None:
         fitted = ", begin to end of the fit"
@@ -104,8 +98,8 @@ def trust_panel(result: Result) -> str:
     return _template("trust.html").format(
         trust=trust,
         verdict=VERDICTS[trust.verdict],
-        said=html.escape(" ".join((trust.sentence, *map(sentence, result.told)))),
-        reason=html.escape(sentence(result.reason)),
+        said=html.escape(" ".join((trust.sentence, *told))),
+        reason=html.escape(reason),
         removed=plainly(trust.removed_level, 3),
         noise=plainly(trust.noise_level, 3),
         flat=1 - abs(trust.noise_correlation),
@@ -117,16 +111,6 @@ def trust_panel(result: Result) -> str:
 def _template(name: str) -> str:
     """Return a file beside this one without its line breaks."""
     return Path(__file__).with_name(name).read_text("utf-8").replace("\n", "")
-
-
-def summary(result: Result, seconds: float) -> str:
-    """Say what the noise was, whether it was removed, and how long it took."""
-    return f"{result.summary} Done in {seconds:.1f} s on {result.device}."
-
-
-def sentence(words: str) -> str:
-    """Return words as a sentence."""
-    return f"{words[:1].upper()}{words[1:]}."
 
 
 def kind_of(image: ImageFile, name: str) -> str:
@@ -143,9 +127,3 @@ def report_of(opened: Opened) -> dict[str, object]:
     known = {name: getattr(result, name) for name in names}
     recipe = result.recipe.to_dict() if result.recipe is not None else None
     return {**known, "seconds": seconds, "recipe": recipe, "trust": result.trust.to_dict()}
-
-
-def viewer_value(pictures: dict[str, Path], size: tuple[int, int], notes: dict[str, str]) -> str:
-    """Return the viewer's value: where its pictures are, and what is said below each."""
-    places = {name: address(path) for name, path in pictures.items()}
-    return json.dumps({**places, "height": size[0], "width": size[1], "notes": notes})

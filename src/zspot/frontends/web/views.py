@@ -1,5 +1,6 @@
 """The pictures of a file that is open, written into its folder."""
 
+import json
 import secrets
 from pathlib import Path
 
@@ -18,19 +19,10 @@ _KEPT = 16  # pictures made for a result and its strengths
 _COLD_HOT = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], float)
 
 
-def save(picture: np.ndarray, folder: Path, name: str) -> Path:
-    """Write a picture; a large one as JPEG, so that it loads."""
-    small = picture.shape[0] * picture.shape[1] <= _LOSSLESS_PIXELS
-    path = folder / f"{name}{'.png' if small else '.jpg'}"
-    # Each format takes its own options.
-    Image.fromarray(picture).save(path, compress_level=1, quality=95, subsampling=0)
-    return path
-
-
 def noise(opened: Opened) -> str:
     """Return the noise report of a file."""
     mapped = colours(_COLD_HOT, (opened.noise.autocorrelation + 1) / 2)
-    correlation = save(mapped.repeat(_LAG, 0).repeat(_LAG, 1), opened.path.parent, "correlation")
+    correlation = _save(mapped.repeat(_LAG, 0).repeat(_LAG, 1), opened.path.parent, "correlation")
     count = len(opened.places)
     which = f" of the first of {count} planes" if count > 1 else ""
     return texts.noise_report(opened.noise, correlation, which)
@@ -62,5 +54,15 @@ def pictures(opened: Opened, number: int, result: Result | None) -> str:
     views = sorted(folder.glob("view-*"), key=lambda path: path.stat().st_mtime_ns)
     for old in views[: -_KEPT - len(opened.places)]:
         old.unlink(missing_ok=True)
-    paths = {k: save(v, folder, f"view-{names[k]}") for k, v in made.items()}
-    return texts.viewer_value(paths, made["before"].shape[:2], notes)
+    places = {k: _save(v, folder, f"view-{names[k]}") for k, v in made.items()}
+    height, width = made["before"].shape[:2]
+    return json.dumps({**places, "height": height, "width": width, "notes": notes})
+
+
+def _save(picture: np.ndarray, folder: Path, name: str) -> str:
+    """Write a picture, a large one as JPEG, so that it loads; return where the page finds it."""
+    small = picture.shape[0] * picture.shape[1] <= _LOSSLESS_PIXELS
+    path = folder / f"{name}{'.png' if small else '.jpg'}"
+    # Each format takes its own options.
+    Image.fromarray(picture).save(path, compress_level=1, quality=95, subsampling=0)
+    return f"gradio_api/file={path}"  # relative to the page, which may be behind a proxy
