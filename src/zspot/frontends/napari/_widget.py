@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import napari
-import numpy as np
 from magicgui import widgets
-from napari.layers import Image, Layer
-from napari.qt.threading import thread_worker
+from napari.layers import Image
+from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog
 
 from zspot.algorithms import EFFORTS, METHODS
@@ -59,7 +59,6 @@ class DenoiseWidget(widgets.Container):
         self._viewer = napari_viewer
         self._job: Job[list[str]] | None = None
         self._made: list[Made] = []  # of the last run
-        self._asked, self._gone = 0, False
         self.layer = widgets.ComboBox(choices=self._layers, label="Layer")
         self.scope = widgets.ComboBox(choices=[PLANE, STACK, INSIDE], value=STACK, label="What")
         methods = [*METHODS, RECIPE]
@@ -71,8 +70,8 @@ class DenoiseWidget(widgets.Container):
         self.beside = widgets.SpinBox(value=0, min=0, max=MOST_NEIGHBOURS, label="Neighbours")
         self.noise = widgets.PushButton(text="Noise report")
         self.start = widgets.PushButton(text="Denoise")
-        self.stop = widgets.PushButton(text="Cancel", enabled=False)
-        self.bar = widgets.ProgressBar(value=0, min=0, max=_STEPS, visible=False, label="Progress")
+        self.stop = widgets.PushButton(text="Cancel")
+        self.bar = widgets.ProgressBar(value=0, min=0, max=_STEPS, label="Progress")
         self.status = widgets.Label(value="")
         self.strength = widgets.FloatSlider(value=1, min=0, max=1, step=0.05, label="Strength")
         self.keep = widgets.FloatSlider(value=0, min=0, max=1, step=0.05, label="Keep detail")
@@ -86,22 +85,22 @@ class DenoiseWidget(widgets.Container):
         self.native.setStyleSheet(_STYLE)
         for name, tip in _TIPS.items():
             getattr(self, name).tooltip = tip
-        self._after(False)
+        self._refresh()
         self._method_chosen()
         self._connect()
 
     def _connect(self) -> None:
         self.start.changed.connect(lambda _: self.begin())
-        self.stop.changed.connect(lambda _: self.cancel())
-        self.noise.changed.connect(lambda _: self.measure())
-        self.save.changed.connect(lambda _: self._ask_where())
+        self.stop.changed.connect(self.cancel)
+        self.noise.changed.connect(self.measure)
+        self.save.changed.connect(self._ask_where)
         self.method.changed.connect(self._method_chosen)
         self.recipe.changed.connect(self._method_chosen)
         for widget in (self.strength, self.keep, self.removed):
-            widget.changed.connect(lambda _: self._blend())
+            widget.changed.connect(self._blend)
         self._viewer.layers.selection.events.changed.connect(self._follow)
         # A widget that is closed may not leave its work running.
-        self.native.destroyed.connect(lambda *_: self._leave())
+        self.native.destroyed.connect(lambda *_: self.cancel())
 
     def _method_chosen(self) -> None:
         chosen, second = self.method.value == RECIPE, False
@@ -109,10 +108,6 @@ class DenoiseWidget(widgets.Container):
             second = self._chosen_method()[1]
         self.recipe.visible, self.second.visible = chosen, second
         self.effort.enabled, self.beside.enabled = not chosen, not second
-
-    def _leave(self) -> None:
-        self._gone = True
-        self.cancel()
 
     def _layers(self, _: Any) -> list[Any]:
         """Return what the box offers: every image layer, and where several are selected all."""
@@ -123,7 +118,7 @@ class DenoiseWidget(widgets.Container):
 
     def _follow(self) -> None:
         """Show all selected layers in the box while there are several."""
-        if self._gone:
+        if not isalive(self.native):
             return
         before = self.layer.value
         self.layer.reset_choices()
@@ -141,11 +136,10 @@ class DenoiseWidget(widgets.Container):
 
     def _parts(self, scope: str, second: bool = False) -> list[Part]:
         """Return what is to be worked on; say in one line what cannot be."""
-        layers: list[Layer | None] = [self.layer.value]
+        chosen, found = [self.layer.value], []
         if self.layer.value == SELECTED:
-            layers = [one for one in self._viewer.layers if one in self._viewer.layers.selection]
-        found = []
-        for layer in layers:
+            chosen = [one for one in self._viewer.layers if one in self._viewer.layers.selection]
+        for layer in chosen:
             with _told():
                 part = part_of(layer, self._viewer, scope)
                 found.append(part.with_second(self.second.value) if second else part)
@@ -167,10 +161,10 @@ class DenoiseWidget(widgets.Container):
             return
         self._job = Job(lambda report: denoise_all(made, asked, report))
         self._docked = self.native.parent() is not None
-        self._busy(True)
-        self._after(False)
+        self.bar.value, self.status.value = 0, "looking at the noise"
+        self._refresh()
         told = {"yielded": self._progress, "returned": lambda wrong: self._ended(wrong, made)}
-        thread_worker(_followed, connect=told)(self._job)
+        create_worker(_followed, self._job, _connect=told)
 
     def cancel(self) -> None:
         """Stop the run at its next step."""
@@ -188,7 +182,7 @@ class DenoiseWidget(widgets.Container):
         return recipe, recipe.target.needs_second
 
     def _progress(self, news: Progress) -> None:
-        if self._gone:
+        if not isalive(self.native):
             return
         if self._docked and self.native.parent() is None:  # its dock was closed
             self.cancel()
@@ -196,14 +190,14 @@ class DenoiseWidget(widgets.Container):
         self.status.value = f"{stage_in_words(news)}: {left_in_words(news)}"
 
     def _ended(self, wrong: list[str] | None, made: list[Made]) -> None:
-        if self._gone:
+        if not isalive(self.native):
             return
-        self._busy(False)
+        self._job = None
         done = [one for one in made if one.results]
         if done:
             with self._viewer.layers.selection.events.changed.blocker(self._follow):
                 self._show(done)
-        self._after(bool(self._made))
+        self._refresh()
         if wrong is None:
             count = f"{len(done)} of {len(made)} layers are done" if done else "nothing was changed"
             self.status.value = f"cancelled: {count}"
@@ -216,7 +210,6 @@ class DenoiseWidget(widgets.Container):
 
     def _show(self, done: list[Made]) -> None:
         """Show what came of a run in place of what the sliders were for."""
-        self._asked += 1
         self.strength.value, self.keep.value, self.removed.value = 1.0, 0.0, False
         hide_removed(self._viewer)
         self._made, words = done, []
@@ -228,17 +221,13 @@ class DenoiseWidget(widgets.Container):
             words += [known.trust.summary, *known.told, f"({known.reason})"]
         self.text.value = "\n\n".join(words)
 
-    def _busy(self, on: bool) -> None:
-        if not on:
-            self._job = None
-        self.start.enabled, self.stop.enabled = not on, on
-        self.bar.visible, self.bar.value = on, 0
-        self.status.value = "looking at the noise" if on else ""
-
-    def _after(self, on: bool) -> None:
+    def _refresh(self) -> None:
+        """Switch on what can be used now."""
+        idle = self._job is None
+        self.start.enabled, self.stop.enabled, self.bar.visible = idle, not idle, not idle
         for widget in (self.strength, self.keep, self.removed):
-            widget.enabled = on
-        self.save.enabled = on and any(one.recipe for one in self._made)
+            widget.enabled = idle and bool(self._made)
+        self.save.enabled = idle and any(one.recipe for one in self._made)
 
     def _ask_where(self) -> None:
         """Ask for the file of the recipe; the dialog asks before it lets one be replaced."""
@@ -261,15 +250,15 @@ class DenoiseWidget(widgets.Container):
             self.status.value = f"the recipe of {ran[0].part.layer.name} is in {path}"
 
     def _blend(self) -> None:
+        """Show the results at another strength, or what was removed, unless they are the user's."""
         if not self.strength.enabled:
             return
-        self._made = [one for one in self._made if one.is_own(self._viewer)]
-        self._after(bool(self._made))
-        self._asked += 1
-        asked, made = self._asked, self._made
+        made = self._made = [one for one in self._made if one.is_own(self._viewer)]
+        strength, keep = self.strength.value, self.keep.value
+        self._refresh()
 
-        def show(outs: list[np.ndarray]) -> None:
-            if asked != self._asked or self._gone:  # the slider has moved on
+        def show(outs: list[Any]) -> None:
+            if made is not self._made or not isalive(self.native):  # the slider has moved on
                 return
             with self._viewer.layers.selection.events.changed.blocker(self._follow):
                 if not self.removed.value:
@@ -278,15 +267,15 @@ class DenoiseWidget(widgets.Container):
                     if one.is_own(self._viewer):
                         one.show(self._viewer, out, self.removed.value)
 
-        told: Any = {"returned": show}
-        at = self.strength.value, self.keep.value
-        cast("Any", thread_worker(_blends, connect=told))(made, *at)
+        create_worker(
+            lambda: [one.blended(strength, keep) for one in made], _connect={"returned": show}
+        )
 
     def measure(self) -> None:
         """Report on the noise of the plane that is shown."""
         if parts := self._parts(PLANE):
             self.text.value = "measuring"
-            thread_worker(_noise_of, connect={"returned": self.text.set_value})(parts)
+            create_worker(_noise_of, parts, _connect={"returned": self.text.set_value})
 
 
 @contextmanager
@@ -298,17 +287,12 @@ def _told() -> Iterator[None]:
         show_error(str(error))
 
 
-def _blends(made: list[Made], strength: float, keep: float) -> list[np.ndarray]:
-    return [one.blended(strength, keep) for one in made]
-
-
 def _followed(job: Job[list[str]]) -> Generator[Progress, None, list[str] | None]:
     """Run a job and return what it does, None if it was cancelled."""
     try:
-        yield from job.run()
+        return (yield from job.run())
     except Cancelled:
         return None
-    return job.result
 
 
 def _noise_of(parts: list[Part]) -> str:
