@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from zspot.core.errors import FileError
 from zspot.core.ranges import OneOf, require
 from zspot.core.rng import seeded
-from zspot.networks.base import Network, ReceptiveField
+from zspot.networks.base import Network, ReceptiveField, multiplies_tiles
 
 # Weights of camera noise in colour or grey, of white noise in either, and the same, smaller.
 KINDS = ("colour", "grey", "white", "score")
@@ -180,15 +180,10 @@ class AnyChannels(nn.Module):
         return self._denoised(grey).mean(1).view_as(x)
 
     def _denoised(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and _multiplies_tiles():
+        if x.device.type == "cpu" and multiplies_tiles():
             # Weights are learned, and noise subtracted, in float32.
             short = {name: value.bfloat16() for name, value in self.prior.named_parameters()}
             out = functional_call(self.prior, short, (x,))
             if float((x - out).detach().square().mean()) > _WEAK**2:
                 return out
         return self.prior(x)
-
-
-def _multiplies_tiles() -> bool:
-    """Return whether the processor multiplies bfloat16 matrices in hardware, 3 times as fast."""
-    return getattr(torch.cpu, "_is_amx_tile_supported", bool)()

@@ -10,7 +10,15 @@ from torch.nn import functional as F
 
 from zspot.core.ranges import OneOf, Range
 from zspot.core.rng import dropout
-from zspot.networks.base import LEVELS, Network, ReceptiveField, decoder, join_phases, split_phases
+from zspot.networks.base import (
+    LEVELS,
+    Network,
+    ReceptiveField,
+    Short,
+    decoder,
+    join_phases,
+    split_phases,
+)
 
 _SLOPE = 0.1
 
@@ -32,7 +40,7 @@ class UNet(Network):
     init: Annotated[str, OneOf(("he", "torch"))] = "he"
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
-        return UNetModule(self, channels, generator)
+        return Short(UNetModule(self, channels, generator))
 
     @property
     def receptive_field(self) -> ReceptiveField:
@@ -78,7 +86,7 @@ class UNetModule(nn.Module):
             h = F.interpolate(h, skip.shape[-2:]) if self.dilation == 1 else h.repeat(4, 1, 1, 1)
             h = torch.cat([h, skip], dim=1)
             h = dropout(join(_act(second(_act(first(h))))), self.late, generator)
-        return self.exit(h)[..., :height, :width]
+        return self.exit(h.float())[..., :height, :width]
 
 
 def _conv(fan_in: int, fan_out: int, generator: Generator, init: str) -> nn.Conv2d:
