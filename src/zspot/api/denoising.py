@@ -1,7 +1,7 @@
 """The two public verbs: `denoise` returns the image, `run` all that is known about it."""
 
 from collections.abc import Iterator
-from typing import Any, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 import numpy as np
 import torch
@@ -11,8 +11,8 @@ from zspot.api.requests import (
     Keywords,
     Request,
     RunKeywords,
+    check_device,
     check_neighbours,
-    choose,
     lists,
 )
 from zspot.api.result import Result, check_share
@@ -22,7 +22,7 @@ from zspot.core.axes import Place, check_letters, index_of, iter_planes, place_o
 from zspot.core.errors import ImageError, OptionError
 from zspot.core.memory import limit_of
 from zspot.core.plane import Plane
-from zspot.core.progress import Progress, Report, within
+from zspot.core.progress import Progress, within
 from zspot.engine import Denoised
 from zspot.engine.budget import denoise_within
 from zspot.engine.denoiser import check_sane
@@ -122,14 +122,12 @@ def denoise(
         return denoised(image, None)  # type: ignore[return-value]
     if options.get("second") is not None:
         raise OptionError("second goes with numpy arrays: convert both images with numpy.asarray")
-    if is_lazy(image):
-        # a wrong name is told now, not when the values are computed
-        choose(method, options.get("effort", "balanced"))
-        if options.get("progress") is not None:
-            raise OptionError("progress of a lazy array is told by dask.diagnostics.ProgressBar")
     letters = letters_of(image, options.get("axes"), options.get("channel_axis"))
-    count = check_neighbours(options.get("neighbours", 0))
-    return denoise_foreign(image, letters, denoised, count)
+    # what is wrong is told now, not when the values of a lazy array are computed
+    asked = Request(method, **{**options, "axes": letters})
+    if is_lazy(image) and asked.progress is not None:
+        raise OptionError("progress of a lazy array is told by dask.diagnostics.ProgressBar")
+    return denoise_foreign(image, letters, denoised, check_neighbours(asked.neighbours))
 
 
 @lists(Request, RunKeywords)
@@ -155,36 +153,35 @@ def run(
     """
     request = Request(method, **options)
     if request.axes is not None:
-        return _run_stack(np.asarray(image), method, options)
+        return _run_stack(np.asarray(image), request)
     ready = request.prepared(np.asarray(image))
     plane = Plane.of(ready.image)
     if unchanged := _nothing_to_do(plane):
         return Result.unchanged(ready, request, unchanged)
     second = request.second
     other = None if second is None else plane.like(ready.like(np.asarray(second)))
-    start = None if request.after is None else begin(request.fitted, plane)
+    start = None if request.after is None else begin(request.after.fitted, plane)
 
     def attempt(device: torch.device, memory: int) -> Denoised:
         given = None if other is None else torch.from_numpy(other).to(device)
         denoiser = request.denoiser(given, start, plane.scale)
         y = torch.from_numpy(plane.varying_values).to(device)
-        done = denoiser(y, seed=request.seed, report=request.progress, memory=memory)
-        check_sane(done.mean.to(device), y, request.name)
+        done = denoiser(y, seed=int(request.seed), report=request.progress, memory=memory)
+        check_sane(done.mean.to(device), y, request.chosen.name)
         return done
 
     if request.progress is not None and (seconds := request.seconds_for(plane)):
         request.progress(Progress("look", 0.0, 1.0, seconds))
-    denoised = denoise_within(attempt, request.where, limit_of(request.max_memory))
+    where, most = check_device(request.device), limit_of(request.max_memory)
+    denoised = denoise_within(attempt, where, most)
     return Result.of(ready, plane, denoised, request, start)
 
 
-def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) -> Result:
+def _run_stack(image: np.ndarray, request: Request) -> Result:
     """Do what `run` does on each plane of an array with named axes; return one result for all."""
-    own: Any = {"neighbours": 0, **options}
-    of_all = ("axes", "neighbours", "second", "mask", "progress")
-    axes, count, second, mask, progress = (own.pop(name, None) for name in of_all)
+    axes, second, mask = request.axes or "", request.second, request.mask
     check_letters(axes, image.shape)
-    if options.get("channel_axis") is not None or options.get("after") is not None:
+    if request.channel_axis is not None or request.after is not None:
         raise OptionError(
             "axes name the colours (S), and every plane: leave out channel_axis, after"
         )
@@ -194,18 +191,15 @@ def _run_stack(image: np.ndarray, method: str | Recipe, options: RunKeywords) ->
     def load(index: Index) -> tuple[np.ndarray, Mask]:
         return image[place_of(index, axes)], mask
 
-    def alone(plane: np.ndarray, recipe: Recipe | None, valid: Mask, tell: Report | None) -> Result:
-        return run(plane, recipe or method, progress=tell, mask=valid, **own)
-
     def results() -> Iterator[tuple[Place, Result]]:
         places = list(iter_planes(image.shape, axes))
         for number, (place, colours) in enumerate(places):
-            own["channel_axis"] = colours
-            own["second"] = None if second is None else np.asarray(second)[place]
-            told = within(progress, number, len(places))
-            yield place, near.run(index_of(place), image[place], mask, alone, told)
+            other = None if second is None else np.asarray(second)[place]
+            own = {"channel_axis": colours, "second": other}
+            told = within(request.progress, number, len(places))
+            yield place, near.run(index_of(place), image[place], mask, told, **own)
 
-    near = Neighbours(count, axes, image.shape, load, own.get("keep_outliers", False))
+    near = Neighbours(run, request, axes, image.shape, load)
     return together(image, axes, results())
 
 

@@ -152,20 +152,26 @@ def prepare(
     return made
 
 
-def _line(channels: np.ndarray, slack: float = 1.0) -> tuple[np.ndarray, np.ndarray] | None:
+def _line(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Return factors and offsets by which channels are one picture; None where they are several."""
     if len(channels) == 1:
         return None
     if (channels == channels[:1]).all():
         return np.ones(len(channels)), np.zeros(len(channels))
     down, right = (-(-size // _SAMPLE) for size in channels.shape[1:])
-    if max(down, right) > 1 and _line(channels[:, ::down, ::right], 2.0) is None:
+    if max(down, right) > 1 and _fitted(channels[:, ::down, ::right], 2.0) is None:
         return None
+    line = _fitted(channels, 1.0)
+    return None if line is None or not line[0].any() else line
+
+
+def _fitted(channels: np.ndarray, slack: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the line of a part, or of all; None where it is off by more than rounding allows."""
     values = channels.reshape(len(channels), -1).astype(np.float64)
     offset, spread = values.mean(1), values.std(1)
     first = int(np.argmax(spread))
     if not spread.any():
-        return (spread, offset) if slack > 1 else None  # a part that is constant says nothing
+        return spread, offset  # a part that is constant says nothing
     base = (values[first] - offset[first]) / spread[first]
     factor = (values - offset[:, None]) @ base / base.size
     left = np.abs(values - offset[:, None] - factor[:, None] * base).max()

@@ -4,10 +4,10 @@ import inspect
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial, wraps
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial, wraps
 from numbers import Real
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, cast
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from zspot.core.memory import limit_of
 from zspot.core.plane import Plane
 from zspot.core.progress import Report, bar
 from zspot.engine import Denoiser, run
-from zspot.engine.shared_fit import Start, check_neighbour
+from zspot.engine.shared_fit import Asked, Start, check_neighbour
 from zspot.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ MOST_NEIGHBOURS, USUAL_NEIGHBOURS = 16, 2  # planes to each side, and for "auto"
 DTYPES = ("float32", "same")  # with fractions, or that of the image whatever rounding loses
 
 
+class Chosen(NamedTuple):
+    """What is to run."""
+
+    name: str  # of the method
+    made: Recipe | Denoiser
+    reason: str  # in words
+
+
 class Common(TypedDict, total=False):
     """What runs over arrays and over files take by keyword, as in `zspot.denoise`."""
 
@@ -51,6 +59,8 @@ class Common(TypedDict, total=False):
     keep_outliers: bool
     dtype: str | None
     sigma: float | None
+    axes: str | None
+    neighbours: int | str
 
 
 class Keywords(Common, total=False):
@@ -60,8 +70,6 @@ class Keywords(Common, total=False):
     progress: Report | bool | None
     second: np.ndarray | None
     mask: np.ndarray | None
-    axes: str | None
-    neighbours: int | str
 
 
 class RunKeywords(Keywords, total=False):
@@ -70,46 +78,69 @@ class RunKeywords(Keywords, total=False):
     after: "Result | None"
 
 
-@dataclass
-class Request:
-    """What was asked of a run on one plane, as in `zspot.run`: checked, apart from the image."""
+@dataclass(frozen=True)
+class Settings:
+    """What is asked of runs over arrays and over files alike, as in `zspot.denoise`."""
 
-    method: str | Recipe
+    method: str | Recipe = DEFAULT_METHOD
     effort: str = "balanced"
-    channel_axis: int | None = None
     seed: int = 0
     device: str = "auto"
-    progress: Any = None  # Report or None
-    second: np.ndarray | None = None
-    after: "Result | None" = None
     max_memory: int | str | None = None
     nodata: float | None = None
-    mask: np.ndarray | None = None
+    mask: Any = None  # an array; of files the path of one
     keep_outliers: bool = False
     dtype: str | None = None
     sigma: float | None = None
     axes: str | None = None
     neighbours: int | str = 0
 
-    def __post_init__(self) -> None:
-        self.started = time.perf_counter()
-        # the method's name, what is to run, and why, in words
-        self.name, self.made, self.reason = choose(self.method, self.effort)
-        _check_second(self.method, self.second is not None)
-        if self.after is not None:
+    def check(self, *, shared: bool, second: bool = False, here: bool = True) -> None:
+        """Refuse what is wrong whatever the image is; `here`: this machine must have the device."""
+        choose(self.method, self.effort)
+        if shared:
             check_sharing(self.method)
         limit_of(self.max_memory)
-        # what tells whether two runs were asked for the same
-        self.asked = self.method, None if isinstance(self.method, Recipe) else self.effort
-        self.seed, self.where = check_seed(self.seed), check_device(self.device)
-        check_dtype(self.dtype)
-        shared, second = self.after is not None, self.second is not None
-        self.neighbours = check_neighbours(self.neighbours, shared=shared, second=second)
-        check_sigma(self.sigma, self.method, shared or self.neighbours > 0)
+        _check_seed(self.seed)
+        check_device(self.device, here=here)
+        if self.dtype not in (None, *DTYPES):
+            known = ", ".join(DTYPES)
+            raise OptionError(f"unknown dtype {shown(self.dtype)}: choose one of {known}")
+        count = check_neighbours(self.neighbours, shared=shared, second=second)
+        _check_sigma(self.sigma, self.method, shared or count > 0)
+
+    def of_plane(self) -> dict[str, Any]:
+        """Return what `zspot.run` takes for one plane of a stack, but for the method and a mask."""
+        others = ("method", "mask", "axes", "neighbours")
+        return {f.name: getattr(self, f.name) for f in fields(Settings) if f.name not in others}
+
+
+@dataclass(frozen=True, eq=False)
+class Request(Settings):
+    """What was asked of a run on one plane, as in `zspot.run`: checked, apart from the image."""
+
+    channel_axis: int | None = None
+    progress: Any = None  # Report or None
+    second: np.ndarray | None = None
+    after: "Result | None" = None
+    started: float = field(default_factory=time.perf_counter, init=False)
+
+    def __post_init__(self) -> None:
+        second = self.second is not None
+        self.check(shared=self.after is not None, second=second)
+        _check_second(self.method, second)
         if self.axes is None and self.neighbours:
             raise OptionError('neighbours are those of a stack: name its axes, as in axes="ZYX"')
-        self.mask = None if self.mask is None else np.asarray(self.mask) != 0
-        self.fitted = None if self.after is None else self.after.fitted
+
+    @cached_property
+    def chosen(self) -> Chosen:
+        """What is to run."""
+        return choose(self.method, self.effort)
+
+    @property
+    def asked(self) -> Asked:
+        """What tells whether two runs were asked for the same."""
+        return self.method, None if isinstance(self.method, Recipe) else self.effort
 
     def prepared(self, image: np.ndarray) -> Preparation:
         """Return an image made ready for the method, and like that of the fit to start from."""
@@ -119,12 +150,12 @@ class Request:
             image,
             self.channel_axis,
             nodata=self.nodata,
-            mask=self.mask,
+            mask=None if self.mask is None else np.asarray(self.mask) != 0,
             keep_outliers=self.keep_outliers,
-            level_rows=self.name.startswith("auto"),
+            level_rows=self.chosen.name.startswith("auto"),
         )
-        if self.fitted is not None:
-            check_neighbour(self.fitted, self.asked, image.shape, ready.channel_axis)
+        if self.after is not None and self.after.fitted is not None:
+            check_neighbour(self.after.fitted, self.asked, image.shape, ready.channel_axis)
         return ready
 
     def seconds_for(self, plane: Plane) -> float | None:
@@ -137,31 +168,29 @@ class Request:
         """Return what denoises a plane of this scale: a shared fit, a recipe or another method."""
         if start is not None and start.recipe is not None:
             return partial(run, start.recipe, second=second, start=start.weights)
-        if isinstance(self.made, Recipe):
-            return partial(run, self.made, second=second)
+        made: Any = self.chosen.made
+        if isinstance(made, Recipe):
+            return partial(run, made, second=second)
         if self.sigma is None:
-            return self.made
+            return made
         if self.sigma > _MOST_NOISE * scale:
             raise OptionError(
                 f"sigma={self.sigma:g} is more than the image varies at all ({plainly(scale, 2)}): "
                 "give the standard deviation of the noise in the image's own units"
             )
-        told: Any = self.made
-        return partial(told, sigma=max(self.sigma / scale, _LEAST_NOISE))
+        return partial(made, sigma=max(self.sigma / scale, _LEAST_NOISE))
 
 
-def choose(method: str | Recipe, effort: str) -> tuple[str, Recipe | Denoiser, str]:
-    """Return the method's name, the recipe or denoiser to run and the reason in words.
-
-    OptionError: if the method or effort does not exist.
-    """
+def choose(method: str | Recipe, effort: str) -> Chosen:
+    """Return what is to run. OptionError: if the method or effort does not exist."""
     if isinstance(method, Recipe):
-        return method.method, method, "the recipe was given"
+        return Chosen(method.method, method, "the recipe was given")
     if not isinstance(method, str) or method not in METHODS:
         raise OptionError(f"unknown method {shown(method)}: choose one of {', '.join(METHODS)}")
     if effort not in EFFORTS:
         raise OptionError(f"unknown effort {shown(effort)}: choose one of {', '.join(EFFORTS)}")
-    return method, METHODS[method].make(effort), f"method {method} was asked for, effort {effort}"
+    reason = f"method {method} was asked for, effort {effort}"
+    return Chosen(method, METHODS[method].make(effort), reason)
 
 
 def check_sharing(method: str | Recipe) -> None:
@@ -215,12 +244,10 @@ def _check_second(method: str | Recipe, second: bool) -> None:
     raise OptionError(f"method {method} uses one image: leave out second, or choose {able}")
 
 
-def check_seed(seed: int) -> int:
-    """Return a seed that can be one, else raise OptionError."""
+def _check_seed(seed: int) -> None:
     whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
     if not (whole and 0 <= seed < MOST_SEEDS):
         raise OptionError(f"seed={shown(seed)}: must be an integer from 0 to {MOST_SEEDS - 1}")
-    return int(seed)
 
 
 def check_neighbours(asked: int | str, *, shared: bool = False, second: bool = False) -> int:
@@ -234,7 +261,7 @@ def check_neighbours(asked: int | str, *, shared: bool = False, second: bool = F
     return int(count)
 
 
-def check_sigma(sigma: float | None, method: str | Recipe, together: bool) -> None:
+def _check_sigma(sigma: float | None, method: str | Recipe, together: bool) -> None:
     """Refuse a noise level that is none, or of no use; `together`: planes help each other."""
     if sigma is None:
         return
@@ -248,12 +275,6 @@ def check_sigma(sigma: float | None, method: str | Recipe, together: bool) -> No
         )
     if together:
         raise OptionError("sigma is that of single planes: leave out neighbours and shared fits")
-
-
-def check_dtype(dtype: str | None) -> None:
-    """Raise OptionError if a dtype of the result cannot be asked for."""
-    if dtype not in (None, *DTYPES):
-        raise OptionError(f"unknown dtype {shown(dtype)}: choose one of {', '.join(DTYPES)}")
 
 
 def check_rounding(plane: Plane, mean: np.ndarray) -> None:
@@ -278,9 +299,9 @@ def lists(kind: type, keywords: type) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         known, own = keywords.__annotations__, inspect.signature(function)
-        fields = [f for f in inspect.signature(kind).parameters.values() if f.name in known]
+        options = [p for p in inspect.signature(kind).parameters.values() if p.name in known]
         plain = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        listed = [f.replace(kind=f.KEYWORD_ONLY) for f in fields]
+        listed = [p.replace(kind=p.KEYWORD_ONLY) for p in options]
         whole = own.replace(parameters=plain + listed)
 
         @wraps(function)

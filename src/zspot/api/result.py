@@ -17,7 +17,7 @@ from PIL import Image
 from zspot._version import __version__
 from zspot.api.pictures import compared, removed
 from zspot.api.preparation import Preparation
-from zspot.api.requests import Request, check_rounding
+from zspot.api.requests import Request, check_device, check_rounding
 from zspot.api.trust import Trust, assess_images
 from zspot.core.axes import iter_planes, without_colours
 from zspot.core.errors import ImageError, OptionError
@@ -74,7 +74,8 @@ class Result:
         if deviation is not None:
             spread = ready.undone(plane.restore_deviation(deviation.cpu().numpy()), deviation=True)
         shape, axis = ready.source.shape, ready.channel_axis
-        said = (done.reason, *ready.told, request.reason, "" if start is None else start.reason)
+        begun = "" if start is None else start.reason
+        said = (done.reason, *ready.told, request.chosen.reason, begun)
         return cls(
             ready.undone(plane.restore(mean)),
             spread,
@@ -97,7 +98,7 @@ class Result:
             reason="; ".join((reason, *ready.told)),
             losses=(),
             timings={"total": time.perf_counter() - request.started},
-            fitted=request.fitted,
+            fitted=None if request.after is None else request.after.fitted,
             told=(reason, *ready.told),
             **_asked(ready, request),
         )
@@ -215,9 +216,9 @@ class Result:
 def _asked(ready: Preparation, request: Request) -> dict[str, Any]:
     """Return what is known of a result before the work."""
     return {
-        "method": request.name,
-        "seed": request.seed,
-        "device": str(request.where),
+        "method": request.chosen.name,
+        "seed": int(request.seed),
+        "device": str(check_device(request.device)),
         "versions": versions(),
         "source": ready.source,
         "channel_axis": request.channel_axis,

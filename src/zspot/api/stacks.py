@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zspot.api.requests import check_neighbours
+from zspot.api.requests import Settings, check_neighbours
 from zspot.api.result import Result
 from zspot.core.axes import PLANE, Place, stack_axis, without_colours
 from zspot.core.errors import ImageError
@@ -25,6 +25,7 @@ _HELPS = 1.05  # planes that are averaged, from which a second result is worth i
 Index = tuple[int, ...]  # of a plane in its stack: a number for each axis that counts planes
 Mask = np.ndarray | None  # where a plane is picture; None: everywhere
 Load = Callable[[Index], tuple[np.ndarray, Mask]]  # a plane, and where it is picture
+Single = Callable[..., Result]  # `zspot.run`
 # Denoises a plane by a method, None for that of the run, and says how far it is.
 Denoise = Callable[[np.ndarray, Recipe | None, Mask, Report | None], Result]
 
@@ -41,9 +42,10 @@ class Neighbours:
     """
 
     def __init__(
-        self, asked: int | str, axes: str, shape: Sequence[int], load: Load, keep_outliers: bool
+        self, single: Single, asked: Settings, axes: str, shape: Sequence[int], load: Load
     ) -> None:
-        self._count, self._load, self._keep_outliers = check_neighbours(asked), load, keep_outliers
+        self._single, self._asked, self._load = single, asked, load
+        self._count = check_neighbours(asked.neighbours)
         counted = [pair for pair in zip(axes, shape, strict=True) if pair[0] not in PLANE]
         letters, sizes = "".join(letter for letter, _ in counted), [size for _, size in counted]
         # of the numbers of an index, that along the stack
@@ -56,9 +58,16 @@ class Neighbours:
         self._done: OrderedDict[Index, _Alone] = OrderedDict()
 
     def run(
-        self, index: Index, plane: np.ndarray, valid: Mask, denoise: Denoise, report: Report | None
+        self, index: Index, plane: np.ndarray, valid: Mask, report: Report | None, **options: Any
     ) -> Result:
-        """Return the result for the plane at an index of the stack."""
+        """Return the result for the plane at an index of the stack; `options` are those of it."""
+        asked = self._asked
+
+        def denoise(plane: np.ndarray, recipe: Recipe | None, valid: Mask, tell: Any) -> Result:
+            own = asked.of_plane() | options | {"progress": tell}
+            own["mask"] = both(options.get("mask"), valid)
+            return self._single(plane, recipe or asked.method, **own)
+
         if self._at is None:
             return denoise(plane, None, valid, report)
         here = index[self._at]
@@ -68,7 +77,7 @@ class Neighbours:
         for number, one in enumerate(missing):
             values, picture = (plane, valid) if one == index else self._load(one)
             alone = denoise(values, None, picture, within(report, number, len(missing) + 1))
-            self._done[one] = _Alone.of(values, alone, self._keep_outliers)
+            self._done[one] = _Alone.of(values, alone, asked.keep_outliers)
         while len(self._done) > max(self._most, len(near)):
             self._done.popitem(last=False)
         others = [self._done[one] for one in near if one != index]

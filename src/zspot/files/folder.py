@@ -9,7 +9,7 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -17,7 +17,7 @@ from typing import Any, Unpack
 import torch
 
 from zspot._version import __version__
-from zspot.api import versions
+from zspot.api import Result, versions
 from zspot.api.requests import lists
 from zspot.core.errors import ClusterError, FileError, error_in_words, one_line
 from zspot.core.memory import half_of_free
@@ -27,6 +27,7 @@ from zspot.files.discovery import Item, find
 from zspot.files.file import denoise_file
 from zspot.files.journal import Entry, Journal, fingerprint
 from zspot.files.options import Keywords, ManyKeywords, Options
+from zspot.files.planes import Notes
 from zspot.io.atomic import check_plain, remove_dead
 from zspot.recipe import Recipe
 
@@ -231,21 +232,14 @@ class Run:
             state, details = "failed", {"error": f"{self.items[number].source}: {why}"}
         self._settle(number, state, mark, **details)
 
-    def _settle(
-        self,
-        number: int,
-        state: str,
-        mark: str = "",
-        notes: Sequence[str] = (),
-        said: str = "",
-        **details: Any,
-    ) -> None:
-        """Keep what became of a file, `details` as in `Entry`; `mark` if it was begun."""
+    def _settle(self, number: int, state: str, mark: str = "", **details: Any) -> None:
+        """Keep what became of a file, `details` as of `work`; `mark` if it was begun."""
         item, error = self.items[number], one_line(details.get("error", ""))
+        notes, said = details.pop("notes", ()), details.pop("said", "")
         # Of a file refused before it was begun, the earlier entry tells whose target it is.
         if state != "skipped" and (mark or self.journal.last(item.name) is None):
             self._note(item, state, mark, **details)
-        outcome = Outcome(item, state, error, tuple(notes), said, details.get("seconds", 0.0))
+        outcome = Outcome(item, state, error, notes, said, details.get("seconds", 0.0))
         self.outcomes[number] = outcome
         self.shares[number] = 1.0
         self.passed += 0 if mark else item.size
@@ -300,10 +294,14 @@ def work(number: int, item: Item, options: Options, tag: str) -> tuple[str, dict
         result, notes = denoise_file(item.source, item.target, **asked)
         if _stamp(item.source) != before:
             raise FileError(f"{item.source} changed while it was read; run again")
-        output = fingerprint(item.target)
+        return done(item, result, notes, time.perf_counter() - started)
     except Exception as error:
         return "failed", {"error": _told(item, error)}
-    known = {"output": output, "versions": versions(), "seconds": time.perf_counter() - started}
+
+
+def done(item: Item, result: Result, notes: Notes, seconds: float) -> tuple[str, dict[str, Any]]:
+    """Return what is kept of a file that is written, and told of it."""
+    known = {"output": fingerprint(item.target), "versions": versions(), "seconds": seconds}
     return "done", {**known, "notes": (*notes, *result.told), "said": result.summary}
 
 

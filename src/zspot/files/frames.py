@@ -10,14 +10,14 @@ from typing import Any, Unpack
 import numpy as np
 import torch
 
-from zspot.api import Result, versions
+from zspot.api import Result
 from zspot.api.requests import MOST_NEIGHBOURS, check_neighbours, lists
 from zspot.api.stacks import Index
 from zspot.core.axes import PLANE, channel_axis
 from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words
 from zspot.core.progress import Report
 from zspot.files.discovery import Item, find_frames
-from zspot.files.folder import Outcome, Run, Summary
+from zspot.files.folder import Outcome, Run, Summary, done
 from zspot.files.journal import Journal, fingerprint
 from zspot.files.options import Keywords, ManyKeywords, Options
 from zspot.files.planes import Notes, PlaneRunner
@@ -150,11 +150,9 @@ class _Sequence(Run):
             result, image = frames.denoise(item.source), frames.read(item.source)
             item.target.parent.mkdir(parents=True, exist_ok=True)
             write(item.target, image.replace(self.options.blend(result)), overwrite=True)
+            return done(item, result, image.notes, result.timings["total"])
         except (ZspotError, OSError) as error:
             return "failed", {"error": error_in_words(error)}
-        known: dict[str, Any] = {"versions": versions(), "seconds": result.timings["total"]}
-        known |= {"output": fingerprint(item.target), "said": result.summary}
-        return "done", {**known, "notes": (*image.notes, *result.told)}
 
     def _fingerprint(self, item: Item) -> str:
         """Tell whether a frame or one of those that help it has changed."""

@@ -9,14 +9,13 @@ import numpy as np
 
 from zspot.api import Result, check_device, choose, run, versions
 from zspot.api.requests import check_neighbours
-from zspot.api.stacks import Index, Load, Neighbours, both
+from zspot.api.stacks import Index, Load, Mask, Neighbours
 from zspot.core.axes import PLANE, Place, index_of, iter_planes, place_of, without_colours
 from zspot.core.errors import ImageError
 from zspot.core.plane import MAX_CHANNELS
 from zspot.core.progress import Report, within
 from zspot.files.options import Options
 from zspot.io import ImageFile, read
-from zspot.recipe import Recipe
 
 Notes = tuple[str, ...]  # sentences on a file
 
@@ -49,8 +48,7 @@ class PlaneRunner:
                 f"{self._of} has {colours} colours: up to {MAX_CHANNELS} are denoised together; "
                 f"--axes {axes.replace('S', 'C')} denoises each channel alone"
             )
-        asked = self.options
-        self._near = Neighbours(asked.neighbours, axes, shape, load, asked.keep_outliers)
+        self._near = Neighbours(run, self.options, axes, shape, load)
         self._channel = "".join(letter for letter in axes if letter not in PLANE).find("C")
         if self._firsts is not None:
             self._firsts.clear()
@@ -73,7 +71,7 @@ class PlaneRunner:
         self.nodata = image.metadata.get("nodata")
         valid = image.metadata.get("valid") if image.alpha is None else image.alpha > 0
 
-        def load(index: Index) -> tuple[np.ndarray, np.ndarray | None]:
+        def load(index: Index) -> tuple[np.ndarray, Mask]:
             place = place_of(index, letters)
             there = None if valid is None else valid[without_colours(place, letters)]
             return image.data[place], there
@@ -99,28 +97,16 @@ class PlaneRunner:
         channel_axis: int | None,
         index: Index,
         second: np.ndarray | None = None,
-        valid: np.ndarray | None = None,
+        valid: Mask = None,
     ) -> Result:
         """Denoise the next plane, by its index in the stack. Errors name file and plane."""
-        options, firsts = self.options, self._firsts
-
-        def denoise(
-            plane: np.ndarray, recipe: Recipe | None, valid: np.ndarray | None, tell: Report | None
-        ) -> Result:
-            return run(
-                plane,
-                recipe or options.method,
-                channel_axis=channel_axis,
-                progress=tell,
-                second=second,
-                after=None if firsts is None else firsts.get(self._series(index)),
-                mask=both(self.mask, valid),
-                **options.common(self.nodata),
-            )
-
+        firsts = self._firsts
+        own: Any = {} if self.options.nodata is not None else {"nodata": self.nodata}
+        own |= {"after": None if firsts is None else firsts.get(self._series(index))}
+        own |= {"channel_axis": channel_axis, "second": second, "mask": self.mask}
         told = within(self._progress, self._number, self.count)
         try:
-            result = self._near.run(index, plane, valid, denoise, told)
+            result = self._near.run(index, plane, valid, told, **own)
         except ImageError as error:
             which = f", plane {self._number + 1} of {self.count}" if self.count > 1 else ""
             raise ImageError(f"{self._of}{which}: {error}" if self._of else str(error)) from None
