@@ -61,6 +61,8 @@ def test_dask_chunks_within_a_plane_do_not_matter():
     assert np.array_equal(out[:, 0], zspot.denoise(COLOUR, RECIPE, channel_axis=0))
     with pytest.raises(zspot.OptionError, match="magic"):
         zspot.denoise(colours, "magic", channel_axis=0)
+    with pytest.raises(zspot.OptionError, match="seed=-1"):
+        zspot.denoise(colours, RECIPE, channel_axis=0, seed=-1)
     with pytest.raises(zspot.OptionError, match="ProgressBar"):
         zspot.denoise(colours, RECIPE, channel_axis=0, progress=print)
     with pytest.raises(zspot.ImageError, match="axes"):

@@ -6,15 +6,7 @@ from typing import TypeVar, Unpack
 import numpy as np
 import torch
 
-from zspot.api.requests import (
-    DEFAULT_METHOD,
-    Keywords,
-    Request,
-    RunKeywords,
-    check_device,
-    check_neighbours,
-    lists,
-)
+from zspot.api.requests import DEFAULT_METHOD, Keywords, Request, RunKeywords, check_device, lists
 from zspot.api.result import Result, check_share
 from zspot.api.stacks import Index, Mask, Neighbours, together
 from zspot.core.arrays import denoise_foreign, is_foreign, is_lazy, letters_of
@@ -127,7 +119,7 @@ def denoise(
     asked = Request(method, **{**options, "axes": letters})
     if is_lazy(image) and asked.progress is not None:
         raise OptionError("progress of a lazy array is told by dask.diagnostics.ProgressBar")
-    return denoise_foreign(image, letters, denoised, check_neighbours(asked.neighbours))
+    return denoise_foreign(image, letters, denoised, asked.count)
 
 
 @lists(Request, RunKeywords)

@@ -95,6 +95,11 @@ class Settings:
     axes: str | None = None
     neighbours: int | str = 0
 
+    @property
+    def count(self) -> int:
+        """How many planes to each side help."""
+        return check_neighbours(self.neighbours)
+
     def check(self, *, shared: bool, second: bool = False, here: bool = True) -> None:
         """Refuse what is wrong whatever the image is; `here`: this machine must have the device."""
         choose(self.method, self.effort)

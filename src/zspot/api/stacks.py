@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zspot.api.requests import Settings, check_neighbours
+from zspot.api.requests import Settings
 from zspot.api.result import Result
 from zspot.core.axes import PLANE, Place, stack_axis, without_colours
 from zspot.core.errors import ImageError
@@ -45,7 +45,7 @@ class Neighbours:
         self, single: Single, asked: Settings, axes: str, shape: Sequence[int], load: Load
     ) -> None:
         self._single, self._asked, self._load = single, asked, load
-        self._count = check_neighbours(asked.neighbours)
+        self._count = asked.count
         counted = [pair for pair in zip(axes, shape, strict=True) if pair[0] not in PLANE]
         letters, sizes = "".join(letter for letter, _ in counted), [size for _, size in counted]
         # of the numbers of an index, that along the stack

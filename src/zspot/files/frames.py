@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from zspot.api import Result
-from zspot.api.requests import MOST_NEIGHBOURS, check_neighbours, lists
+from zspot.api.requests import MOST_NEIGHBOURS, lists
 from zspot.api.stacks import Index
 from zspot.core.axes import PLANE, channel_axis
 from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words
@@ -156,7 +156,7 @@ class _Sequence(Run):
 
     def _fingerprint(self, item: Item) -> str:
         """Tell whether a frame or one of those that help it has changed."""
-        count, at = check_neighbours(self.options.neighbours), self.items.index(item)
+        count, at = self.options.count, self.items.index(item)
         near = self.items[max(0, at - count) : at + count + 1]
         marks = ",".join(self._hashed(one.source) for one in near)
         return f"frames:{hashlib.sha256(marks.encode()).hexdigest()}"

@@ -128,19 +128,16 @@ class PlaneRunner:
 
     def last(self) -> Result:
         """Return the last result with the time of all; where none was left to do, an empty one."""
-        result = self._last or self._nothing()
-        shares_none = self._last is not None and self._firsts is not None and self._alone
-        alone = "a single plane has nothing to share its fit with" if shares_none else ""
-        if self._last is not None and self.options.neighbours and not self._near.has_any:
-            alone = "no plane is beside another: --neighbours did nothing"
-            result = replace(result, told=(*result.told, alone))
-        reason = "; ".join(filter(None, (result.reason, alone, self.options.blending)))
-        timings = {**result.timings, "total": self._seconds}
-        return replace(result, reason=reason, timings=timings)
-
-    def _nothing(self) -> Result:
-        """Return a result without pixels: an earlier run did all, or a store has no chunk."""
-        name, device = choose(self.options.method, self.options.effort)[0], self.options.device
-        why, nothing = "there was nothing left to denoise", np.empty((0, 0), np.uint8)
-        done: Any = {"seed": self.options.seed, "device": str(check_device(device))}
-        return Result(nothing, None, name, None, why, (), {}, **done, versions=versions())
+        asked, result, what = self.options, self._last, ""
+        if result is None:  # an earlier run did all, or a store has no chunk
+            name, nothing = choose(asked.method, asked.effort).name, np.empty((0, 0), np.uint8)
+            why, device = "there was nothing left to denoise", str(check_device(asked.device))
+            done: Any = {"seed": asked.seed, "device": device, "versions": versions()}
+            result = Result(nothing, None, name, None, why, (), {}, **done)
+        elif asked.neighbours and not self._near.has_any:
+            what = "no plane is beside another: --neighbours did nothing"
+            result = replace(result, told=(*result.told, what))
+        elif asked.share_fit and self._alone:
+            what = "a single plane has nothing to share its fit with"
+        reason = "; ".join(filter(None, (result.reason, what, asked.blending)))
+        return replace(result, reason=reason, timings={**result.timings, "total": self._seconds})

@@ -5,6 +5,7 @@ after block, each noted for a rerun, then the reduced copies. It takes its name 
 """
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -173,23 +174,22 @@ class _Noted:
 
 def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) -> None:
     """Denoise the full size of a picture, then make its reduced copies."""
-    full, sources = picture.levels[0], [level.open("r") for level in picture.levels]
-    planes.begin_stack(picture.axes, full.shape, lambda at: (full.plane(at, sources[0]), None))
+    full = picture.levels[0]
+    old, fresh = full.open("r"), full.open("r+", new)
+    planes.begin_stack(picture.axes, full.shape, lambda at: (full.plane(at, old), None))
     left = any(not noted.has(full.name, b) for b in full.blocks())
-    for number, level in enumerate(picture.levels):
-        old, fresh = sources[number], level.open("r+", new)
-        above = picture.levels[number - 1].open("r", new) if number else None
+    for block in full.blocks():
+        if noted.has(full.name, block):
+            _pass_over(picture, block, old, planes, left)
+        else:
+            full.store(block, fresh, _planes(picture, block, old, planes))
+            noted.add(full.name, block)
+    for above, level in itertools.pairwise(picture.levels):
+        larger, fresh = above.open("r", new), level.open("r+", new)
         for block in level.blocks():
-            if noted.has(level.name, block):
-                if above is None:
-                    _pass_over(picture, block, old, planes, left)
-                continue
-            if above is None:
-                values = _planes(picture, block, old, planes)
-            else:
-                values = level.reduced(block, above)
-            level.store(block, fresh, values)
-            noted.add(level.name, block)
+            if not noted.has(level.name, block):
+                level.store(block, fresh, level.reduced(block, larger))
+                noted.add(level.name, block)
 
 
 def _planes(picture: Picture, block: Block, old: Any, planes: PlaneRunner) -> np.ndarray:
