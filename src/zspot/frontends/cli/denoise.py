@@ -295,7 +295,7 @@ def _preview(asked: Asked, window: str) -> None:
     plane, axis, valid, _ = first_plane(replace(image, axes=asked.axes or image.axes))
     if asked.mask is not None:
         valid = both(read(asked.mask, max_memory=asked.max_memory).data != 0, valid)
-    values = plane[..., None] if axis is None else np.moveaxis(plane, axis, -1)
+    values = plane if axis is None else np.moveaxis(plane, axis, -1)
     try:
         x, y, width, height = map(int, window.split(","))
     except ValueError:
@@ -307,8 +307,7 @@ def _preview(asked: Asked, window: str) -> None:
         raise OptionError(f"--preview {window}: give X,Y,W,H, a part of the {size} pixels")
     with temporary_folder("zspot-pipe-") as folder:
         source, made, mask = (folder / f"{name}.npy" for name in ("part", "denoised", "mask"))
-        pixels, axes = (part[..., 0], "YX") if axis is None else (part, "YXS")
-        write(source, ImageFile(np.ascontiguousarray(pixels), axes))
+        write(source, ImageFile(np.ascontiguousarray(part), "YX" if axis is None else "YXS"))
         if valid is not None:
             write(mask, ImageFile(valid[cut].astype(np.uint8), "YX"))
         there = None if valid is None else mask

@@ -14,7 +14,10 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from zspot.frontends.web.server import HOST, Settings
+
 _SLOW = 1.0  # seconds of the answer to a wrong password; one is answered after the other
+_FILES = 20  # of the largest size that all visitors may hold together
 _OVERHEAD = 100_000  # bytes of a request beside its file
 _API = "/gradio_api/"
 _FOR_LOGIN = ("startup-events", "theme.css", "login_check", "user", "token", "app_id")
@@ -36,16 +39,14 @@ def check_password(known: dict[str, str]) -> Any:
 
 
 class Guard:
-    """Refuses requests before gradio sees them.
+    """Refuses requests before gradio sees them; `folder` is where uploads lie."""
 
-    `hosts` are names of this server or patterns; `most` bytes an upload, `quota` all in `folder`.
-    """
-
-    def __init__(
-        self, app: ASGIApp, hosts: list[str], folder: Path, most: int, quota: int, login: bool
-    ) -> None:
-        self._app, self._hosts, self._folder = app, hosts, folder
-        self._most, self._quota, self._login = most, quota, login
+    def __init__(self, app: ASGIApp, folder: Path, settings: Settings) -> None:
+        self._app, self._folder, self._login = app, folder, bool(settings.auth)
+        self._hosts = [HOST, "localhost", *settings.hosts]  # names of this server or patterns
+        self._hosts += ["*.gradio.live"] if settings.share else []
+        self._most = settings.max_megabytes * 1_000_000  # bytes an upload
+        self._quota = _FILES * self._most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it."""

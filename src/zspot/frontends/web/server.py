@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zspot.core.errors import FileError, MissingExtraError, OptionError, install
 from zspot.frontends.sample_images import EXAMPLES
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import gradio as gr
 
 HOST = "127.0.0.1"
-_FILES = 20  # of the largest size that all visitors may hold together
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,6 @@ class Settings:
     auth: tuple[tuple[str, str], ...] = ()  # names and passwords; empty lets everybody here in
     share: bool = False  # ask gradio for a public address
     hosts: tuple[str, ...] = ()  # further names under which the page is reached
-
-    @property
-    def guard(self) -> dict[str, Any]:
-        """What may be asked of the server."""
-        most = self.max_megabytes * 1_000_000
-        names = [HOST, "localhost", *self.hosts, *(["*.gradio.live"] if self.share else [])]
-        return {"hosts": names, "most": most, "quota": _FILES * most, "login": bool(self.auth)}
 
 
 def read_auth(path: Path) -> tuple[tuple[str, str], ...]:
@@ -99,7 +91,7 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
             server_port=settings.port or None,
             share=settings.share,
             auth=check_password(dict(settings.auth)) if settings.auth else None,
-            app_kwargs={"middleware": [Middleware(Guard, folder=folder, **settings.guard)]},
+            app_kwargs={"middleware": [Middleware(Guard, folder=folder, settings=settings)]},
             max_file_size=settings.max_megabytes * 1_000_000,
             prevent_thread_lock=True,
             quiet=True,

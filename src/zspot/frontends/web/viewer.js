@@ -6,6 +6,10 @@ const NAMES = {
   residual: "What was removed, around grey", uncertainty: "Where the method wavers",
 };
 
+const picture = (view) => state.value[view === "compare" ? "after" : view];
+const shown = () => (picture(state.view) ? state.view : "before");
+const compares = () => ["compare", "earlier"].includes(shown());
+
 function scale() {
   const { width, height } = state.value;
   if (state.zoom !== "fit") return Number(state.zoom);
@@ -19,15 +23,15 @@ function tallest() {
 
 function divide() {
   const stage = find(".zv-stage"), over = find(".zv-over"), line = find(".zv-line");
-  const comparing = ["compare", "earlier"].includes(state.view) && Boolean(state.value.after);
+  const comparing = compares();
   over.hidden = !comparing;
   line.style.display = comparing ? "" : "none";
   find(".zv-split").style.display = comparing ? "" : "none";
   if (!comparing) return;
   // The divider belongs to the visible part: it stays in sight when the picture moves.
-  const seen = stage.getBoundingClientRect(), picture = over.getBoundingClientRect();
+  const seen = stage.getBoundingClientRect(), whole = over.getBoundingClientRect();
   const x = seen.left + (stage.clientWidth * state.split) / 100;
-  const left = Math.max(0, Math.min(picture.width, x - picture.left));
+  const left = Math.max(0, Math.min(whole.width, x - whole.left));
   over.style.clipPath = `inset(0 0 0 ${left}px)`;
   line.style.left = `${x - seen.left}px`;
   find(".zv-split input").value = state.split;
@@ -39,13 +43,9 @@ function show() {
   root.hidden = !value;
   if (!value) return;
   for (const input of root.querySelectorAll("[name=zv-view]")) {
-    const wanted = input.value === "compare" ? value.after : value[input.value];
-    input.closest("label").hidden = !wanted;
+    input.closest("label").hidden = !picture(input.value);
   }
-  const there = state.view === "compare" ? value.after : value[state.view];
-  const view = there ? state.view : "before";
-  const kept = state.view;
-  state.view = view;
+  const view = shown();
   root.querySelector(`[name=zv-view][value=${view}]`).checked = true;
   for (const input of root.querySelectorAll("[name=zv-zoom]")) {
     input.checked = input.value === String(state.zoom);
@@ -55,21 +55,21 @@ function show() {
   if (under.getAttribute("src") !== value[first]) under.src = value[first];
   under.alt = NAMES[first];
   if (value.after && over.getAttribute("src") !== value.after) over.src = value.after;
-  over.alt = ["compare", "earlier"].includes(view) ? NAMES.after : "";
+  over.alt = compares() ? NAMES.after : "";
   const times = scale();
   find(".zv-stage").style.height = `${Math.min(tallest(), value.height * times)}px`;
   canvas.style.width = `${value.width * times}px`;
   canvas.style.height = `${value.height * times}px`;
   canvas.classList.toggle("zv-sharp", times >= 1.5);
   find(".zv-note").textContent = value.notes[view] || "";
-  tone(["before", "after", "compare", "earlier"].includes(view));
+  tone();
   divide();
-  if (!there) state.view = kept;
 }
 
 // Brightness and gamma of both pictures alike; what was removed keeps its own scale.
-function tone(wanted) {
-  const changed = wanted && (state.gain !== 0 || state.gamma !== 1);
+function tone() {
+  const own = ["residual", "uncertainty"].includes(shown());
+  const changed = !own && (state.gain !== 0 || state.gamma !== 1);
   for (const part of element.querySelectorAll("#zv-curve feComponentTransfer > *")) {
     part.setAttribute("amplitude", 2 ** (state.gain / state.gamma));
     part.setAttribute("exponent", 1 / state.gamma);
@@ -112,18 +112,31 @@ element.addEventListener("click", (event) => {
 });
 document.addEventListener("fullscreenchange", () => { if (state.value) show(); });
 element.addEventListener("pointerdown", (event) => {
-  const stage = event.target.closest(".zv-stage");
-  if (!stage || event.pointerType !== "mouse" || event.button !== 0) return;
-  event.preventDefault();
-  stage.focus({ preventScroll: true });
-  stage.setPointerCapture(event.pointerId);
-  stage.classList.add("zv-drag");
-  stage.onpointermove = (move) => stage.scrollBy(-move.movementX, -move.movementY);
-  stage.onpointerup = () => { stage.onpointermove = null; stage.classList.remove("zv-drag"); };
+  const stage = find(".zv-stage"), line = event.target.closest(".zv-line");
+  if (line) {
+    follow(line, event, (move) => {
+      const seen = stage.getBoundingClientRect();
+      state.split = Math.max(0, Math.min(100, (100 * (move.clientX - seen.left)) / seen.width));
+      divide();
+    });
+  } else if (stage.contains(event.target) && event.pointerType === "mouse" && event.button === 0) {
+    stage.focus({ preventScroll: true });
+    follow(stage, event, (move) => stage.scrollBy(-move.movementX, -move.movementY));
+  }
 });
+
+// Call `moved` until the pointer is let go.
+function follow(part, event, moved) {
+  event.preventDefault();
+  part.setPointerCapture(event.pointerId);
+  part.classList.add("zv-drag");
+  part.onpointermove = moved;
+  part.onpointerup = () => { part.onpointermove = null; part.classList.remove("zv-drag"); };
+}
+
 // A picture from the clipboard is taken as if it had been chosen.
 document.addEventListener("paste", (event) => {
-  const file = event.clipboardData && event.clipboardData.files[0];
+  const file = event.clipboardData?.files[0];
   if (!file) return;
   const give = (tries) => {
     const input = document.querySelector("#zs-file input[type=file]");
@@ -133,8 +146,7 @@ document.addEventListener("paste", (event) => {
     input.files = chosen.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
-  const clear = document.querySelector("#zs-file button[aria-label=Clear]");
-  if (clear) clear.click();
+  document.querySelector("#zs-file button[aria-label=Clear]")?.click();
   give(20);
 });
 
@@ -149,25 +161,12 @@ element.addEventListener("input", (event) => {
   if (event.target.closest(".zv-gamma")) { state.gamma = value; show(); }
 });
 element.addEventListener("scroll", () => { if (state.value) divide(); }, true);
-element.addEventListener("pointerdown", (event) => {
-  const line = event.target.closest(".zv-line");
-  if (!line) return;
-  event.preventDefault();
-  line.setPointerCapture(event.pointerId);
-  line.onpointermove = (move) => {
-    const seen = find(".zv-stage").getBoundingClientRect();
-    state.split = Math.max(0, Math.min(100, (100 * (move.clientX - seen.left)) / seen.width));
-    divide();
-  };
-  line.onpointerup = () => { line.onpointermove = null; };
-});
 function take() {
-  const text = props.value;
-  const next = text ? JSON.parse(text) : null;
+  const next = props.value ? JSON.parse(props.value) : null;
+  const first = next?.after && !state.value?.after;
   // A new picture starts whole; the same one at another strength stays where it is looked at.
-  if (!next || !state.value || next.before !== state.value.before) state.zoom = "fit";
-  if (next && next.after && !(state.value && state.value.after)) state.view = "compare";
-  const first = next && next.after && !(state.value && state.value.after);
+  if (!next || next.before !== state.value?.before) state.zoom = "fit";
+  if (first) state.view = "compare";
   state.value = next;
   show();
   // On a phone the result is below the controls: bring it into sight.
