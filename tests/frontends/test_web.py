@@ -17,6 +17,7 @@ import pytest
 import zspot
 from tests.waiting import CEILING, until
 from tests.web_help import TINY, command_line, files, server
+from zspot.files import Options
 from zspot.frontends import cli
 
 __all__ = ["files"]
@@ -224,7 +225,7 @@ def test_uploads_go_with_their_last_visitor_and_nobody_else(tmp_path, files, ses
     for path in uploads:
         first.open([path])
     second.open([uploads[1]])
-    first.prepare("auto", str(files / "tiny.toml"), "fast", 0, 0, "")
+    first.prepare(Options(), str(files / "tiny.toml"))
     sessions.close("first")
     assert [path.exists() for path in uploads] == [False, True]
     assert not (files / "tiny.toml").exists()
@@ -237,7 +238,7 @@ def test_who_leaves_does_not_take_what_another_has_just_sent(files, sessions):
     upload = shutil.copy(files / "noisy.png", files / "same.png")
     first = sessions.get("first")
     first.open([upload])
-    first.prepare("auto", str(files / "tiny.toml"), "fast", 0, 0, "")
+    first.prepare(Options(), str(files / "tiny.toml"))
     for path in (upload, files / "tiny.toml"):  # the same content goes to the same place
         shutil.copy(path, files / "sent")
         (files / "sent").rename(path)
@@ -246,7 +247,7 @@ def test_who_leaves_does_not_take_what_another_has_just_sent(files, sessions):
     assert (files / "tiny.toml").exists()
     second = sessions.get("second")
     assert second.open([upload]) == []
-    second.prepare("auto", str(files / "tiny.toml"), "fast", 0, 0, "")
+    second.prepare(Options(), str(files / "tiny.toml"))
     sessions.close("second")
     assert not upload.exists()
     assert not (files / "tiny.toml").exists()
@@ -257,7 +258,7 @@ def test_who_left_without_a_word_is_forgotten_but_not_who_waits_or_looks(files, 
     looking.kept = math.inf
     working.kept = math.inf  # until it works: a busy machine may take longer to start
     working.open([files / "noisy.png"])
-    working.prepare("auto", str(files / "endless.toml"), "fast", 0, 0, "")
+    working.prepare(Options(), str(files / "endless.toml"))
     news = working.run()
     next(news)
     working.kept = 2.0

@@ -14,7 +14,7 @@ import zspot
 from tests.frontends.test_web_browser import browser, choose_recipe, page, shown, start, upload
 from tests.waiting import until
 from tests.web_help import TINY, files, url
-from zspot.files import denoise_file
+from zspot.files import Options, denoise_file
 from zspot.frontends.job import Cancelled
 
 __all__ = ["browser", "files", "page", "url"]
@@ -88,8 +88,8 @@ def sessions(tmp_path, monkeypatch):
     made.close_all()
 
 
-def run(session, recipe: Path, axes: str = "", part=None) -> None:
-    session.prepare("auto", str(recipe), "fast", 0, 0, axes, part)
+def run(session, recipe: Path, axes: str | None = None, part=None) -> None:
+    session.prepare(Options(axes=axes), str(recipe), part)
     for _ in session.run():
         pass
 
@@ -128,7 +128,7 @@ def test_a_run_that_is_stopped_leaves_the_result_of_before(files, sessions):
     session.open([files / "noisy.png"])
     run(session, files / "tiny.toml")
     before = session.current.results
-    session.prepare("auto", str(files / "endless.toml"), "fast", 0, 0, "", (0, (4, 4, 24, 24)))
+    session.prepare(Options(), str(files / "endless.toml"), (0, (4, 4, 24, 24)))
     news = session.run()
     next(news)
     session.cancel()

@@ -11,8 +11,6 @@ from typing import Generic, TypeVar
 
 from zspot.core.progress import Progress, Report
 
-__all__ = ["Cancelled", "Job"]
-
 T = TypeVar("T")
 _PATIENCE = 10.0  # seconds from a cancel to the next report
 

@@ -13,8 +13,9 @@ from zspot.api import DEFAULT_METHOD
 from zspot.api.result import check_share
 from zspot.core.errors import FileError, ZspotError, error_in_words
 from zspot.core.progress import left_in_words
+from zspot.files import Options
 from zspot.frontends.job import Cancelled
-from zspot.frontends.web import texts
+from zspot.frontends.web import views
 from zspot.frontends.web.session import Session, Sessions
 
 _DENOISE = """Denoise an image file into the same kind of file, with its metadata. Sends
@@ -68,12 +69,14 @@ class Endpoint:
             check_share("strength", strength)
             check_share("keep_detail", keep_detail)
             session = self._opened(file, request)
-            session.prepare(method, recipe, effort, seed, neighbours, axes)
+            how = method or DEFAULT_METHOD, effort, seed
+            options = Options(*how, axes=axes or None, neighbours=neighbours)
+            session.prepare(options, recipe)
             for news in session.run():
                 done = news.done / news.total if news.total else 0.0
                 yield None, {"state": "running", "done": done, "left": left_in_words(news)}
             path = session.blend(strength, keep_detail)
-            known = texts.report_of(session.current)
+            known = views.report_of(session.current)
         yield str(path), {"state": "done", **known}
 
     def noise(self, file: str, request: gr.Request) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from zspot.algorithms import EFFORTS
 from zspot.api import DEFAULT_METHOD
 from zspot.api.requests import MOST_NEIGHBOURS
 from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words, one_line
+from zspot.files import Options
 from zspot.frontends.job import Cancelled
 from zspot.frontends.sample_images import EXAMPLES
-from zspot.frontends.web import texts, views
+from zspot.frontends.web import views
 from zspot.frontends.web.endpoint import Endpoint
 from zspot.frontends.web.session import Opened, Session, Sessions, Window
 from zspot.io import SUFFIXES
@@ -49,7 +50,7 @@ class _Blocks(gr.Blocks):
         try:
             return await super().preprocess_data(*arguments, **options)
         except Exception as error:
-            said = one_line(error.message) if isinstance(error, gr.Error) else texts.WRONG_TYPE
+            said = one_line(error.message) if isinstance(error, gr.Error) else views.WRONG_TYPE
             raise gr.Error(said, print_exception=False) from None
 
 
@@ -64,7 +65,7 @@ class Page:
         with _Blocks(
             title="zspot", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True
         ) as blocks:
-            gr.Markdown(texts.INTRO)
+            gr.Markdown(views.INTRO)
             with gr.Row(equal_height=False, elem_id="zs-page"):
                 for part in (self._inputs, self._outputs, self._options):
                     with gr.Column(min_width=300):
@@ -78,7 +79,7 @@ class Page:
         self.file = gr.File(
             label=label, file_types=kinds, file_count="multiple", height=150, elem_id="zs-file"
         )
-        gr.Markdown(texts.KINDS)
+        gr.Markdown(views.KINDS)
         with gr.Row():
             titles = [one.title for one in EXAMPLES.values()]
             self.tries = [gr.Button(title, size="sm", min_width=90) for title in titles]
@@ -92,7 +93,7 @@ class Page:
     def _options(self) -> None:
         with gr.Accordion("Options", open=False):
             self.method = gr.Dropdown(
-                texts.method_labels(), value=DEFAULT_METHOD, label="Method", info=texts.METHODS_INFO
+                views.method_labels(), value=DEFAULT_METHOD, label="Method", info=views.METHODS_INFO
             )
             why = "time against quality"
             self.effort = gr.Radio(EFFORTS, value="balanced", label="Effort", info=why)
@@ -136,7 +137,7 @@ class Page:
                 )
                 self.used = gr.DownloadButton("Recipe that ran", elem_id="zs-used")
         self.trust = gr.HTML(elem_id="zs-trust")
-        self.noise = gr.HTML(texts.EMPTY, elem_id="zs-noise")
+        self.noise = gr.HTML(views.EMPTY, elem_id="zs-noise")
 
     def _connect(self, blocks: gr.Blocks) -> None:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -175,7 +176,7 @@ class Page:
 
     def _opened(self, session: Session, wrong: list[str]) -> Shown:
         able = gr.update(interactive=bool(session.new))
-        said = {self.status: "", self.alert: texts.alert("; ".join(wrong))}
+        said = {self.status: "", self.alert: views.alert("; ".join(wrong))}
         return {**said, self.start: able, self.trial: able, **self._seen(session)}
 
     def turn_to(self, number: int, request: gr.Request) -> Shown:
@@ -186,17 +187,17 @@ class Page:
 
     def _seen(self, session: Session) -> Shown:
         """Return what is shown of the file that is looked at."""
-        names = [(texts.named(one), number) for number, one in enumerate(session.files)]
+        names = [(views.named(one), number) for number, one in enumerate(session.files)]
         several = len(names) > (session.at is not None)
         which = {self.which: gr.update(visible=several, choices=names, value=session.at)}
         if session.at is None:
-            shown: Shown = {self.viewer: "", self.trust: "", self.noise: texts.EMPTY, **which}
+            shown: Shown = {self.viewer: "", self.trust: "", self.noise: views.EMPTY, **which}
             return shown | dict.fromkeys((self.after, self.plane), gr.update(visible=False))
         one, count = session.current, len(session.current.places)
         shown = self._plane(one, 0) | {
             **which,
-            self.method: gr.update(choices=texts.method_labels(one)),
-            self.noise: views.noise(one),
+            self.method: gr.update(choices=views.method_labels(one)),
+            self.noise: views.noise_report(one),
             self.after: gr.update(visible=bool(one.results)),
             self.plane: gr.update(visible=count > 1, maximum=max(2, count), value=1),
             self.strength: one.strength,
@@ -209,7 +210,7 @@ class Page:
 
     def _plane(self, one: Opened, number: int) -> Shown:
         result = one.blended(number) if one.results else None
-        trust = texts.trust_panel(result) if result else ""
+        trust = views.trust_panel(result) if result else ""
         return {self.viewer: views.pictures(one, number, result), self.trust: trust}
 
     def prepare(self, asked: Shown, request: gr.Request) -> Shown:
@@ -220,35 +221,37 @@ class Page:
                 raise FileError("choose an image first")
             view, plane = asked[self.view], int(asked[self.plane]) - 1
             part = (plane, _window(view)) if view else None
-            how = asked[self.method], asked[self.recipe], asked[self.effort], asked[self.seed] or 0
-            session.prepare(*how, asked[self.beside] or 0, asked[self.axes].strip(), part)
+            how = asked[self.method] or DEFAULT_METHOD, asked[self.effort], asked[self.seed] or 0
+            axes, beside = asked[self.axes].strip() or None, asked[self.beside] or 0
+            options = Options(*how, axes=axes, neighbours=beside)
+            session.prepare(options, asked[self.recipe], part)
         except ZspotError as error:
             session.job = None
-            return {self.alert: texts.alert(str(error)), self.status: ""}
-        return self._running(True) | {self.status: texts.status(texts.WAITING, 0)}
+            return {self.alert: views.alert(str(error)), self.status: ""}
+        return self._running(True) | {self.status: views.status(views.WAITING, 0)}
 
     def run(self, request: gr.Request) -> Iterator[Shown]:
         """Denoise, telling the progress, and show the result."""
         session = self.sessions.get(request.session_hash)
         if session.job is None:
             return  # `prepare` refused
-        yield {self.status: texts.status(texts.LOOKING, 0)}
+        yield {self.status: views.status(views.LOOKING, 0)}
         words = wrong = ""
         try:
             for news in session.run():
-                yield {self.status: texts.progress(news, session.doing)}
+                yield {self.status: views.progress(news, session.doing)}
             seconds = sum(one.seconds for one in session.running)
             result = session.current.results[0]
             words = f"{result.summary} Done in {seconds:.1f} s on {result.device}."
         except Cancelled:
-            words = texts.CANCELLED
+            words = views.CANCELLED
             if session.done:
                 words = f"Cancelled: {session.done} of {len(session.running)} files are done."
         except Exception as error:
             if not isinstance(error, ZspotError):
                 logging.getLogger(__name__).exception("a run failed")
             wrong = error_in_words(error)
-        said = {self.status: words and texts.status(words), self.alert: texts.alert(wrong)}
+        said = {self.status: words and views.status(words), self.alert: views.alert(wrong)}
         yield self._running(False) | said
         yield self._seen(session)
 
@@ -261,10 +264,10 @@ class Page:
         session = self.sessions.get(request.session_hash)
         job = session.job
         session.cancel()
-        yield {self.status: texts.status(texts.STOPPING), self.stop: gr.update(interactive=False)}
+        yield {self.status: views.status(views.STOPPING), self.stop: gr.update(interactive=False)}
         # What `run` says may reach the browser before that: say it once more.
         if job is not None and job.wait(_PATIENCE):
-            yield {self.status: texts.status(texts.CANCELLED)}
+            yield {self.status: views.status(views.CANCELLED)}
 
     def blend(self, strength: float, keep: float, plane: int, request: gr.Request) -> Shown:
         """Show and write the result at another strength."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from zspot.api import DEFAULT_METHOD, Result
+from zspot.api import Result
 from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import FileError, OptionError, ZspotError
 from zspot.core.progress import Progress, Report, within
@@ -168,24 +168,16 @@ class Session:
         return Opened(source, image, noise, image.axes)
 
     def prepare(
-        self,
-        method: str,
-        recipe: str | None,
-        effort: str,
-        seed: int,
-        neighbours: int,
-        axes: str,
-        part: tuple[int, Window] | None = None,
+        self, options: Options, recipe: str | None, part: tuple[int, Window] | None = None
     ) -> None:
         """Set up the run that `run` will start, so that it can be cancelled while it waits.
 
         It is of the files opened last, or of a part of a plane (its number, where) looked at.
         """
-        chosen: str | Recipe = method or DEFAULT_METHOD
         if recipe:
             self.take(Path(recipe))
-            chosen = Recipe.load(recipe)
-        options = Options(chosen, effort, seed, axes=axes or None, neighbours=neighbours).checked()
+            options = replace(options, method=Recipe.load(recipe))
+        options.checked()
         self.running, self.done = self.new, 0
         if part is not None:
             self.running = [self._cut(*part)]
@@ -237,13 +229,6 @@ class Session:
                 again = path.name in packed.namelist()
                 packed.write(path, f"{number}-{path.name}" if again else path.name)
         return target
-
-    def close(self) -> None:
-        """Stop the run, wait until it has, and remove every file."""
-        self.cancel()
-        if self.job is not None:
-            self.job.wait(_PATIENCE)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Sessions:
@@ -306,12 +291,15 @@ class Sessions:
                 self.close(name)
 
     def close(self, name: str | None) -> None:
-        """Remove a visitor's session."""
+        """Stop a visitor's run, wait until it has, and remove every file."""
         with self._lock:
             session = self._all.pop(name or "", None)
         if session is None:
             return
-        session.close()
+        session.cancel()
+        if session.job is not None:
+            session.job.wait(_PATIENCE)
+        shutil.rmtree(session.folder, ignore_errors=True)
         with self._lock:  # gradio keeps one copy of what several visitors sent
             others = set().union(*(one.uploads for one in self._all.values()))
             for path in session.uploads.keys() - others:

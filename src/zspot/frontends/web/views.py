@@ -1,5 +1,6 @@
-"""The pictures of a file that is open, written into its folder."""
+"""All that the page says and shows: its words, HTML made from numbers, and pictures of files."""
 
+import html
 import json
 import secrets
 from pathlib import Path
@@ -7,11 +8,38 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from zspot.algorithms import METHODS, ONE_IMAGE_METHODS
 from zspot.api import Result
 from zspot.api.pictures import Scale, colours
 from zspot.core.errors import plainly
-from zspot.frontends.web import texts
+from zspot.core.progress import Progress, duration, left_in_words, stage_in_words
 from zspot.frontends.web.session import Opened
+from zspot.noise.words import explain
+
+INTRO = """# zspot
+Removes noise from one image and gives back the same kind of file. The default method has small \
+trained weights; `auto-scratch` uses your image alone. All work is done on the serving computer."""
+KINDS = "PNG, JPEG, TIFF, camera RAW, FITS, DICOM, OpenEXR and more. Nothing at hand? Try one:"
+WRONG_TYPE = "the call has too few values or one of a wrong type: see the schema of the API"
+METHODS_INFO = "auto looks at the noise and chooses; times are rough, for one core"
+WAITING = "waiting for a free core"
+LOOKING = "looking at the noise"
+STOPPING = "stopping"
+CANCELLED = "Cancelled: nothing was changed."
+REMOVED = "Before minus after; black -{0}, grey 0, white {0}."
+UNCERTAINTY = """How much the averaged predictions differ: black 0, yellow {}. It shows where \
+the method wavers, not the error."""
+VERDICTS = {
+    "good": "Looks right",
+    "check": "Look closely",
+    "poor": "Do not rely on it as it is",
+    "unknown": "Cannot be judged",
+}
+
+EMPTY = (
+    '<p class="zs-empty">Choose an image: what its noise is like and the picture itself appear '
+    "here, before and after.</p>"
+)
 
 _LOSSLESS_PIXELS = 4_000_000
 _LAG = 22  # pixels on the screen for each lag
@@ -19,29 +47,107 @@ _KEPT = 16  # pictures made for a result and its strengths
 _COLD_HOT = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], float)
 
 
-def noise(opened: Opened) -> str:
-    """Return the noise report of a file."""
-    mapped = colours(_COLD_HOT, (opened.noise.autocorrelation + 1) / 2)
-    correlation = _save(mapped.repeat(_LAG, 0).repeat(_LAG, 1), opened.path.parent, "correlation")
-    count = len(opened.places)
-    which = f" of the first of {count} planes" if count > 1 else ""
-    return texts.noise_report(opened.noise, correlation, which)
+def method_labels(opened: Opened | None = None) -> list[tuple[str, str]]:
+    """Return each method's label, with its time for a file or 128 x 128 pixels, and its name."""
+    pixels, planes = (opened.pixels, len(opened.places)) if opened else (128 * 128, 1)
+    labels = []
+    for method in map(METHODS.__getitem__, ONE_IMAGE_METHODS):
+        weights = "trained weights" if method.pretrained else "your image alone"
+        licence = "" if method.licence == "BSD" else f", {method.licence}"
+        took = duration(planes * (method.seconds_for(pixels) or 0))
+        labels.append((f"{method.name} ({weights}{licence}, {took})", method.name))
+    return labels
+
+
+def named(opened: Opened) -> str:
+    """Name a file in the list of those to look at, with the method if it is denoised."""
+    return f"{opened.path.name}{f' ({opened.results[0].method})' if opened.results else ''}"
+
+
+def alert(message: str) -> str:
+    """Say what went wrong."""
+    return f'<div class="zs-alert" role="alert">{html.escape(message)}</div>' if message else ""
+
+
+def status(words: str, done: float | None = None) -> str:
+    """Say how far the run is; `done` from 0 to 1 adds a bar."""
+    text = f'<div class="zs-status" role="status">{html.escape(words)}</div>'
+    if done is None:
+        return text
+    value = round(100 * done)
+    bar = (
+        f'<div class="zs-bar" role="progressbar" aria-label="Denoising" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{value}"><div style="width:{value}%"></div></div>'
+    )
+    return bar + text
+
+
+def progress(news: Progress, which: str = "") -> str:
+    """Return bar and words of a run's progress; `which` file of several comes first."""
+    share = news.done / news.total if news.total else 0.0
+    return status(f"{which}{stage_in_words(news)}: {left_in_words(news)}", share)
+
+
+def noise_report(opened: Opened) -> str:
+    """Return the noise report of a file in plain words with a map."""
+    report, count = opened.noise, len(opened.places)
+    mapped = colours(_COLD_HOT, (report.autocorrelation + 1) / 2)
+    first, *more = map(html.escape, explain(report))
+    return _template("noise.html").format(
+        plane=f" of the first of {count} planes" if count > 1 else "",
+        first=first,
+        more="".join(f"<p>{one}</p>" for one in more),
+        lag=report.lag_one,
+        map=_save(mapped.repeat(_LAG, 0).repeat(_LAG, 1), opened.path.parent, "correlation"),
+    )
+
+
+def trust_panel(result: Result) -> str:
+    """Return the verdict, its sentence, what else was done, and unfolding the rest."""
+    trust = result.trust
+    reason, *told = (f"{words[:1].upper()}{words[1:]}." for words in (result.reason, *result.told))
+    fitted, losses = "", "nothing was fitted"
+    if trust.held_out_first is not None:
+        fitted = ", begin to end of the fit"
+        losses = f"{plainly(trust.held_out_first, 3)} to {plainly(trust.held_out_last or 0, 3)}"
+    return _template("trust.html").format(
+        trust=trust,
+        verdict=VERDICTS[trust.verdict],
+        said=html.escape(" ".join((trust.sentence, *told))),
+        reason=html.escape(reason),
+        removed=plainly(trust.removed_level, 3),
+        noise=plainly(trust.noise_level, 3),
+        flat=1 - abs(trust.noise_correlation),
+        fitted=fitted,
+        losses=losses,
+    )
+
+
+def report_of(opened: Opened) -> dict[str, object]:
+    """Return what is known about a run as plain values."""
+    result, seconds = opened.results[0], opened.seconds
+    names = ("method", "reason", "seed", "device", "versions")
+    known = {name: getattr(result, name) for name in names}
+    recipe = result.recipe.to_dict() if result.recipe is not None else None
+    return {**known, "seconds": seconds, "recipe": recipe, "trust": result.trust.to_dict()}
 
 
 def pictures(opened: Opened, number: int, result: Result | None) -> str:
     """Return the viewer's value for one plane and its result, if there is one."""
-    place, axis = opened.places[number]
-    plane = opened.image.data[place]
-    scale = Scale(plane, axis, result.valid if result else opened.image.valid_at(place))
-    kind = texts.kind_of(opened.image, opened.path.name)
+    image, (place, axis) = opened.image, opened.places[number]
+    plane = image.data[place]
+    scale = Scale(plane, axis, result.valid if result else image.valid_at(place))
+    size = " x ".join(map(str, image.data.shape))
+    kind = f"{opened.path.name}: {image.data.dtype}, {size} ({image.axes}); shown as 8 bit"
+    kind = ". ".join((kind, *image.notes))
     made, notes = {"before": scale.picture(plane)}, {"before": kind}
     if result:
         made["after"] = scale.picture(result.image)
         made["residual"], reach = scale.difference(plane, result.image)
-        notes["residual"] = texts.REMOVED.format(plainly(reach, 3))
+        notes["residual"] = REMOVED.format(plainly(reach, 3))
         if result.uncertainty is not None:
             made["uncertainty"], top = scale.heat(result.uncertainty)
-            notes["uncertainty"] = texts.UNCERTAINTY.format(plainly(top, 3))
+            notes["uncertainty"] = UNCERTAINTY.format(plainly(top, 3))
         notes["after"] = notes["compare"] = f"{kind}; strength {opened.strength:g}"
         if number < len(opened.earlier):
             before = opened.earlier[number]
@@ -57,6 +163,11 @@ def pictures(opened: Opened, number: int, result: Result | None) -> str:
     places = {k: _save(v, folder, f"view-{names[k]}") for k, v in made.items()}
     height, width = made["before"].shape[:2]
     return json.dumps({**places, "height": height, "width": width, "notes": notes})
+
+
+def _template(name: str) -> str:
+    """Return a file beside this one without its line breaks."""
+    return Path(__file__).with_name(name).read_text("utf-8").replace("\n", "")
 
 
 def _save(picture: np.ndarray, folder: Path, name: str) -> str:
