@@ -306,12 +306,11 @@ def _preview(asked: Asked, window: str) -> None:
         size = f"{values.shape[1]} x {values.shape[0]}"
         raise OptionError(f"--preview {window}: give X,Y,W,H, a part of the {size} pixels")
     with temporary_folder("zspot-pipe-") as folder:
-        source, made, mask = (folder / f"{name}.npy" for name in ("part", "denoised", "mask"))
-        write(source, ImageFile(np.ascontiguousarray(part), "YX" if axis is None else "YXS"))
-        if valid is not None:
-            write(mask, ImageFile(valid[cut].astype(np.uint8), "YX"))
-        there = None if valid is None else mask
-        alone: Any = {"compare": target, "mask": there, "axes": None, "neighbours": "0"}
+        source, made = folder / "part.tif", folder / "denoised.tif"
+        alpha = None if valid is None else valid[cut].astype(part.dtype)
+        axes = "YX" if axis is None else "YXS"
+        write(source, ImageFile(np.ascontiguousarray(part), axes, alpha))
+        alone: Any = {"compare": target, "mask": None, "axes": None, "neighbours": "0"}
         _denoise_one(replace(asked, paths=[source, made], **alone))
 
 

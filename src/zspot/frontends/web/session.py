@@ -254,9 +254,7 @@ class Sessions:
 
     def leave(self, name: str | None) -> None:
         """Stop the run of a visitor who left; what he has open waits a little for him."""
-        with self._lock:
-            session = self._all.get(name or "")
-        if session is not None:
+        if (session := self._all.get(name or "")) is not None:
             session.cancel()
             session.used, session.kept = time.monotonic(), AWAY_SECONDS
 
