@@ -16,6 +16,7 @@ from tests.waiting import until
 from tests.web_help import TINY, files, url
 from zspot.files import Options, denoise_file
 from zspot.frontends.job import Cancelled
+from zspot.frontends.web import views
 
 __all__ = ["browser", "files", "page", "url"]
 
@@ -94,6 +95,10 @@ def run(session, recipe: Path, axes: str | None = None, part=None) -> None:
         pass
 
 
+def shown_of(session) -> str:
+    return views.pictures(session.current, 0, session.current.blended(0))
+
+
 def test_who_loads_the_page_again_finds_his_files_and_nobody_else(files, sessions):
     first = sessions.back("", "first")
     first.open([files / "noisy.png"])
@@ -128,6 +133,7 @@ def test_a_run_that_is_stopped_leaves_the_result_of_before(files, sessions):
     session.open([files / "noisy.png"])
     run(session, files / "tiny.toml")
     before = session.current.results
+    session.blend(0.5, 0)
     session.prepare(Options(), str(files / "endless.toml"), (0, (4, 4, 24, 24)))
     news = session.run()
     next(news)
@@ -136,6 +142,7 @@ def test_a_run_that_is_stopped_leaves_the_result_of_before(files, sessions):
         list(news)
     assert [one.path.name for one in session.files] == ["noisy.png"]
     assert session.current.results is before
+    assert "strength 0.5" in shown_of(session)
 
 
 def test_a_part_keeps_what_is_no_picture(files, sessions):
@@ -164,4 +171,5 @@ def test_a_fourth_band_that_is_no_transparency_as_on_the_command_line(files, ses
     assert np.array_equal(iio.imread(session.blend(1, 0)), iio.imread(target))
     assert len(session.current.places) == 4
     run(session, files / "tiny.toml")  # and with the file's own letters again
+    assert "earlier" not in shown_of(session)  # planes of other axes do not compare
     assert np.array_equal(iio.imread(session.blend(1, 0))[..., 3], bands[..., 3])

@@ -76,14 +76,12 @@ class Endpoint:
                 done = news.done / news.total if news.total else 0.0
                 yield None, {"state": "running", "done": done, "left": left_in_words(news)}
             path = session.blend(strength, keep_detail)
-            known = views.report_of(session.current)
-        yield str(path), {"state": "done", **known}
+            yield str(path), {"state": "done", **views.report_of(session.current)}
 
     def noise(self, file: str, request: gr.Request) -> dict[str, Any]:
         """Measure the noise of a file."""
         with _one_line_errors():
-            session = self._opened(file, request)
-        return session.current.noise.to_dict()
+            return self._opened(file, request).current.noise.to_dict()
 
     def _opened(self, file: str | None, request: gr.Request) -> Session:
         session = self._sessions.get(request.session_hash)

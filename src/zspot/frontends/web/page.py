@@ -242,17 +242,14 @@ class Page:
                 yield {self.status: views.progress(news, session.doing)}
             seconds = sum(one.seconds for one in session.running)
             result = session.current.results[0]
-            words = f"{result.summary} Done in {seconds:.1f} s on {result.device}."
+            words = views.status(f"{result.summary} Done in {seconds:.1f} s on {result.device}.")
         except Cancelled:
-            words = views.CANCELLED
-            if session.done:
-                words = f"Cancelled: {session.done} of {len(session.running)} files are done."
+            words = views.cancelled(session.done, len(session.running))
         except Exception as error:
             if not isinstance(error, ZspotError):
                 logging.getLogger(__name__).exception("a run failed")
             wrong = error_in_words(error)
-        said = {self.status: words and views.status(words), self.alert: views.alert(wrong)}
-        yield self._running(False) | said
+        yield self._running(False) | {self.status: words, self.alert: views.alert(wrong)}
         yield self._seen(session)
 
     def _running(self, on: bool) -> Shown:
@@ -267,7 +264,7 @@ class Page:
         yield {self.status: views.status(views.STOPPING), self.stop: gr.update(interactive=False)}
         # What `run` says may reach the browser before that: say it once more.
         if job is not None and job.wait(_PATIENCE):
-            yield {self.status: views.status(views.CANCELLED)}
+            yield {self.status: views.cancelled(session.done, len(session.running))}
 
     def blend(self, strength: float, keep: float, plane: int, request: gr.Request) -> Shown:
         """Show and write the result at another strength."""

@@ -25,7 +25,6 @@ METHODS_INFO = "auto looks at the noise and chooses; times are rough, for one co
 WAITING = "waiting for a free core"
 LOOKING = "looking at the noise"
 STOPPING = "stopping"
-CANCELLED = "Cancelled: nothing was changed."
 REMOVED = "Before minus after; black -{0}, grey 0, white {0}."
 UNCERTAINTY = """How much the averaged predictions differ: black 0, yellow {}. It shows where \
 the method wavers, not the error."""
@@ -36,10 +35,8 @@ VERDICTS = {
     "unknown": "Cannot be judged",
 }
 
-EMPTY = (
-    '<p class="zs-empty">Choose an image: what its noise is like and the picture itself appear '
-    "here, before and after.</p>"
-)
+EMPTY = """<p class="zs-empty">Choose an image: what its noise is like and the picture itself \
+appear here, before and after.</p>"""
 
 _LOSSLESS_PIXELS = 4_000_000
 _LAG = 22  # pixels on the screen for each lag
@@ -62,6 +59,12 @@ def method_labels(opened: Opened | None = None) -> list[tuple[str, str]]:
 def named(opened: Opened) -> str:
     """Name a file in the list of those to look at, with the method if it is denoised."""
     return f"{opened.path.name}{f' ({opened.results[0].method})' if opened.results else ''}"
+
+
+def cancelled(done: int, count: int) -> str:
+    """Say what a run leaves that was cancelled after so many of its files."""
+    left = f"{done} of {count} files are done" if done else "nothing was changed"
+    return status(f"Cancelled: {left}.")
 
 
 def alert(message: str) -> str:
