@@ -27,7 +27,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 
-from zspot.frontends.sample_images import EXAMPLES
+from zspot.frontends import SAMPLES
 
 Told = Callable[[str, str, float], None]  # door, step, seconds
 _TIMES = 3
@@ -187,7 +187,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        iio.imwrite("noisy.png", EXAMPLES["cat"].make())
+        shutil.copy(next(iter(SAMPLES.values())), "noisy.png")
         for _ in range(_TIMES):
             for door in asked.doors:
                 DOORS[door](told)

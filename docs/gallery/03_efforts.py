@@ -12,11 +12,11 @@ import skimage.data
 from skimage.metrics import peak_signal_noise_ratio
 
 import zspot
-from zspot.frontends.sample_images import SIDE, cat
+from zspot.frontends import SAMPLES
 
 part = np.s_[50:146, 60:156]
-noisy = cat()[part]
-clean = skimage.data.chelsea()[40 : 40 + SIDE, 110 : 110 + SIDE][part]
+noisy = zspot.io.read(SAMPLES["Cat, camera noise"]).data[part]
+clean = skimage.data.chelsea()[40:232, 110:302][part]
 
 # %%
 # `zspot.run` returns more than the image: what it did and why, and how long it took.

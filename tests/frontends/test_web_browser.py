@@ -194,7 +194,7 @@ def test_axes_and_neighbours_as_through_the_other_doors(page, files):
     page.get_by_label("Neighbours").fill("1")
     start(page)
     page.locator(".zs-trust").wait_for()
-    assert page.locator("#zs-plane input[type=range]").get_attribute("max") == "3"
+    assert page.locator("#zs-plane0 input[type=range]").get_attribute("max") == "3"
     with page.expect_download() as got:
         page.locator("#zs-download").click()
     before = torch.get_num_threads()
@@ -259,13 +259,13 @@ def test_an_example_a_stack_and_a_phone(browser, url):
     with visit(browser, url, viewport=phone, has_touch=True) as page:
         page.get_by_role("button", name="Stack of four planes").click()
         page.get_by_text("of the first of 4 planes").wait_for()
-        page.locator("#zs-plane").wait_for()
+        page.locator("#zs-plane0").wait_for()
         for zoom in ("Fit", "400 %"):
             page.get_by_text(zoom, exact=True).click()
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= phone["width"] + 2, zoom  # nothing sticks out sideways
         before = shown(page)["under"]
-        page.locator("#zs-plane input[type=range]").press("End")
+        page.locator("#zs-plane0 input[type=range]").press("End")
         page.wait_for_function(f"document.querySelector('.zv-under').src != {before!r}")
 
 

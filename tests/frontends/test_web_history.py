@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image
 
 import zspot
 from tests.frontends.test_web_browser import browser, choose_recipe, page, shown, start, upload
+from tests.images import tiny
 from tests.waiting import until
 from tests.web_help import TINY, files, url
+from zspot.algorithms import METHODS
 from zspot.files import Options, denoise_file
 from zspot.frontends.job import Cancelled
 from zspot.frontends.web import views
@@ -90,7 +95,7 @@ def sessions(tmp_path, monkeypatch):
 
 
 def run(session, recipe: Path, axes: str | None = None, part=None) -> None:
-    session.prepare(Options(axes=axes), str(recipe), part)
+    session.prepare(Options(axes=axes), str(recipe), part=part)
     for _ in session.run():
         pass
 
@@ -134,7 +139,7 @@ def test_a_run_that_is_stopped_leaves_the_result_of_before(files, sessions):
     run(session, files / "tiny.toml")
     before = session.current.results
     session.blend(0.5, 0)
-    session.prepare(Options(), str(files / "endless.toml"), (0, (4, 4, 24, 24)))
+    session.prepare(Options(), str(files / "endless.toml"), part=(0, (4, 4, 24, 24)))
     news = session.run()
     next(news)
     session.cancel()
@@ -167,9 +172,81 @@ def test_a_fourth_band_that_is_no_transparency_as_on_the_command_line(files, ses
     session.open([files / "bands.png"])
     run(session, files / "tiny.toml", "YXC")
     target = files / "expected.png"
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)  # as the page has for one visitor
     denoise_file(files / "bands.png", target, TINY, axes="YXC")
+    torch.set_num_threads(before)
     assert np.array_equal(iio.imread(session.blend(1, 0)), iio.imread(target))
     assert len(session.current.places) == 4
     run(session, files / "tiny.toml")  # and with the file's own letters again
     assert "earlier" not in shown_of(session)  # planes of other axes do not compare
     assert np.array_equal(iio.imread(session.blend(1, 0))[..., 3], bands[..., 3])
+
+
+def test_a_plane_is_found_by_the_names_of_its_axes(page, files):
+    stack = np.random.default_rng(0).integers(0, 255, (2, 3, 4, 24, 32), dtype=np.uint8)
+    tifffile.imwrite(files / "five.ome.tif", stack, metadata={"axes": "TCZYX"})
+    upload(page, files / "five.ome.tif")
+    for name, most in (("Time", 2), ("Channel", 3), ("Depth", 4)):
+        slider = page.get_by_label(f"range slider for {name}")
+        slider.wait_for()
+        assert slider.get_attribute("max") == str(most)
+    before = shown(page)["under"]
+    page.get_by_label("range slider for Depth").press("End")
+    page.get_by_label("range slider for Time").press("End")
+    page.wait_for_function(f"document.querySelector('.zv-under').src != {before!r}")
+    page.wait_for_function("document.querySelector('.zv-under').src.includes('before-15')")
+    seen = np.asarray(Image.open(io.BytesIO(page.request.get(shown(page)["under"]).body())))
+    assert np.array_equal(seen[..., 0], stack[1, 0, 3])
+
+
+def test_many_axes_have_three_sliders(files, sessions):
+    stack = np.random.default_rng(0).integers(0, 255, (2, 3, 2, 2, 20, 30), dtype=np.uint8)
+    tifffile.imwrite(files / "six.tif", stack)
+    session = sessions.get("one")
+    assert session.open([files / "six.tif"]) == []
+    session.current.axes = "QTCZYX"
+    assert session.current.counted == [
+        ("Plane of the stack and Time", 6),
+        ("Channel", 2),
+        ("Depth", 2),
+    ]
+
+
+def test_n2n_asks_for_the_second_image_and_gives_the_bytes_of_the_command_line(page, files):
+    noisy = iio.imread(files / "noisy.png")
+    iio.imwrite(files / "second.png", noisy[:, ::-1])
+    iio.imwrite(files / "small.png", noisy[:20])
+    recipe = zspot.Recipe.from_dict(METHODS["n2n"].make("fast").to_dict())
+    recipe = tiny(recipe)
+    (files / "n2n.toml").write_text(recipe.to_toml())
+    upload(page, files / "noisy.png")
+    page.locator(".zs-noise").wait_for()
+    page.get_by_text("Options").click()
+    page.get_by_label("Method", exact=True).click()
+    page.get_by_role("option", name="n2n (your two images)").click()
+    page.get_by_text("needs the second one").wait_for()
+    start(page)
+    page.get_by_role("alert").get_by_text("learns from two noisy images").wait_for()
+    page.wait_for_timeout(1000)  # what was refused leaves the page as it was
+    page.locator("#zs-start").get_by_text("Denoise").wait_for()
+    assert shown(page)["under"]
+    page.locator("#zs-recipe input[type=file]").set_input_files(files / "n2n.toml")
+    page.locator("#zs-second input[type=file]").set_input_files(files / "small.png")
+    page.locator("#zs-second .file-preview").wait_for()
+    start(page)
+    alert = page.get_by_role("alert").get_by_text("must show the same scene")
+    alert.wait_for()
+    assert "session-" not in alert.inner_text()
+    page.locator("#zs-second").get_by_role("button", name="Clear").click()
+    page.locator("#zs-second input[type=file]").set_input_files(files / "second.png")
+    page.locator("#zs-second .file-preview").wait_for()
+    start(page)
+    page.locator(".zs-trust").wait_for()
+    with page.expect_download() as got:
+        page.locator("#zs-download").click()
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)  # as the page has for one visitor
+    denoise_file(files / "noisy.png", files / "e.png", recipe, second=files / "second.png")
+    torch.set_num_threads(before)
+    assert Path(got.value.path()).read_bytes() == (files / "e.png").read_bytes()

@@ -237,8 +237,15 @@ def check_device(name: str, *, here: bool = True) -> torch.device:
     return device
 
 
+def needs_second(method: str | Recipe) -> bool:
+    """Say whether a method learns from two images of the same scene."""
+    if isinstance(method, Recipe):
+        return method.target.needs_second
+    return METHODS[method].needs_second
+
+
 def _check_second(method: str | Recipe, second: bool) -> None:
-    if isinstance(method, Recipe) or METHODS[method].needs_second == second:
+    if isinstance(method, Recipe) or needs_second(method) == second:
         return  # the engine checks what a recipe's target needs
     if not second:
         raise OptionError(

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -121,17 +121,23 @@ def _denoise_whole(
     check_target(target, overwrite=overwrite, source=image)
     own, image = image, image.named(axes)
     check_count(axes, source, image.data.shape, image.axes)
-    other = None if second is None else read(second, max_memory=most)
-    if other and (other.axes, other.data.shape) != (image.axes, image.data.shape):
-        raise FileError(
-            f"{second}: has shape {other.data.shape} ({other.axes}) and {source} has "
-            f"{image.data.shape} ({image.axes}): both must show the same scene pixel by pixel"
-        )
+    other = None if second is None else read_second(second, image, max_memory=most)
     out = np.empty_like(image.data)
-    for place, result in planes.results(image, axes, other and other.data):
+    for place, result in planes.results(image, axes, other):
         out[place] = planes.options.blend(result)
     write(target, own.replace(out), overwrite=overwrite)
     return image.notes + _hints(axes or image.axes, image.data.shape, image.alpha)
+
+
+def read_second(path: Path, first: ImageFile, **limits: Any) -> np.ndarray:
+    """Read the pixels of another image of the same scene; `limits` are those of `read`."""
+    other = read(path, **limits)
+    if (other.axes, other.data.shape) != (first.axes, first.data.shape):
+        raise FileError(
+            f"{path}: has shape {other.data.shape} ({other.axes}) and {first.path} has "
+            f"{first.data.shape} ({first.axes}): both must show the same scene pixel by pixel"
+        )
+    return other.data
 
 
 def _with_fractions(image: ImageFile) -> ImageFile:

@@ -115,7 +115,7 @@ class _Frames:
 
     def _load(self, index: Index) -> tuple[np.ndarray, np.ndarray | None]:
         image = self.read(self.paths[index[0]])
-        return image.data, image.valid_at((slice(None),) * image.data.ndim)
+        return image.data, image.opaque_at((slice(None),) * image.data.ndim)
 
     def denoise(self, path: Path) -> Result:
         """Return the result of a frame with the help of those beside it."""

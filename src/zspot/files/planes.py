@@ -10,7 +10,7 @@ import numpy as np
 from zspot.api import Result, check_device, choose, run, versions
 from zspot.api.requests import check_neighbours
 from zspot.api.stacks import Index, Load, Mask, Neighbours
-from zspot.core.axes import PLANE, Place, index_of, iter_planes, place_of, without_colours
+from zspot.core.axes import PLANE, Place, index_of, iter_planes, place_of
 from zspot.core.errors import ImageError
 from zspot.core.plane import MAX_CHANNELS
 from zspot.core.progress import Report, within
@@ -69,12 +69,10 @@ class PlaneRunner:
         """Denoise every plane of a file in memory, but what it says is no picture."""
         letters = axes or image.axes
         self.nodata = image.metadata.get("nodata")
-        valid = image.metadata.get("valid") if image.alpha is None else image.alpha > 0
 
         def load(index: Index) -> tuple[np.ndarray, Mask]:
             place = place_of(index, letters)
-            there = None if valid is None else valid[without_colours(place, letters)]
-            return image.data[place], there
+            return image.data[place], image.opaque_at(place, letters)
 
         return self.each(letters, image.data.shape, load, second)
 

@@ -2,6 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
+
+# Images to try, made by `benchmarks.samples`.
+SAMPLES = {
+    "Cat, camera noise": Path(__file__).with_name("samples") / "cat-noisy.png",
+    "Cell, 16-bit microscope": Path(__file__).with_name("samples") / "cell-noisy.tif",
+    "Stack of four planes": Path(__file__).with_name("samples") / "dots-noisy.tif",
+}
 
 
 def share_cores() -> None:

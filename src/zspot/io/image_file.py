@@ -55,11 +55,14 @@ class ImageFile:
         """Index of the S or C axis in `data`, or None."""
         return next((i for i, letter in enumerate(self.axes) if letter in "SC"), None)
 
+    def opaque_at(self, place: Place, axes: str = "") -> np.ndarray | None:
+        """Say where a plane is not transparent, nor marked as no picture; None: everywhere."""
+        known = self.metadata.get("valid") if self.alpha is None else self.alpha > 0
+        return None if known is None else known[without_colours(place, axes or self.axes)]
+
     def valid_at(self, place: Place) -> np.ndarray | None:
         """Say where a plane is a picture, (H, W), as the file tells; None: everywhere."""
-        grey, nodata = without_colours(place, self.axes), self.metadata.get("nodata")
-        known = self.metadata.get("valid") if self.alpha is None else self.alpha > 0
-        valid = None if known is None else known[grey]
+        valid, nodata = self.opaque_at(place), self.metadata.get("nodata")
         if nodata is None:
             return valid
         channels = channels_first(self.data[place], channel_axis(self.axes))

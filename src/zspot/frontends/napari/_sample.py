@@ -3,14 +3,12 @@
 from functools import partial
 from typing import Any
 
-from zspot.frontends.sample_images import EXAMPLES
-
-LayerData = tuple[Any, dict[str, Any], str]
-
-
-def _layers(name: str) -> list[LayerData]:
-    example = EXAMPLES[name]
-    return [(example.make(), {"name": example.title}, "image")]
+from zspot.frontends import SAMPLES
+from zspot.io import read
 
 
-cat_layer, cell_layer, dots_layer = (partial(_layers, name) for name in ("cat", "cell", "dots"))
+def _layers(title: str) -> list[tuple[Any, dict[str, Any], str]]:
+    return [(read(SAMPLES[title]).data, {"name": title}, "image")]
+
+
+cat_layer, cell_layer, dots_layer = (partial(_layers, title) for title in SAMPLES)

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.api import DEFAULT_METHOD
-from zspot.api.requests import MOST_NEIGHBOURS
+from zspot.api.requests import MOST_NEIGHBOURS, needs_second
 from zspot.core.axes import iter_planes
 from zspot.core.errors import RecipeError, ZspotError, error_in_words
 from zspot.core.progress import Progress, left_in_words, stage_in_words
@@ -105,7 +105,7 @@ class DenoiseWidget(widgets.Container):
     def _method_chosen(self) -> None:
         chosen, second = self.method.value == RECIPE, False
         with suppress(ZspotError):
-            second = self._chosen_method()[1]
+            second = needs_second(self._chosen_method())
         self.recipe.visible, self.second.visible = chosen, second
         self.effort.enabled, self.beside.enabled = not chosen, not second
 
@@ -153,7 +153,8 @@ class DenoiseWidget(widgets.Container):
         self._method_chosen()  # the recipe's file may be another one by now
         made: list[Made] = []
         with _told():
-            method, second = self._chosen_method()
+            method = self._chosen_method()
+            second = needs_second(method)
             count = self.beside.value if self.scope.value == STACK and not second else 0
             asked = Options(method, self.effort.value, self.seed.value, neighbours=count)
             made = [Made(part) for part in self._parts(self.scope.value, second)]
@@ -171,15 +172,13 @@ class DenoiseWidget(widgets.Container):
         if self._job is not None:
             self._job.cancel()
 
-    def _chosen_method(self) -> tuple[str | Recipe, bool]:
-        """Return the method, and whether it needs a second layer."""
+    def _chosen_method(self) -> str | Recipe:
         if self.method.value != RECIPE:
-            return self.method.value, METHODS[self.method.value].needs_second
+            return self.method.value
         path = self.recipe.value
         if not isinstance(path, Path) or not path.is_file():
             raise RecipeError("choose the recipe's file (.toml) first")
-        recipe = Recipe.load(path)
-        return recipe, recipe.target.needs_second
+        return Recipe.load(path)
 
     def _progress(self, news: Progress) -> None:
         if not isalive(self.native):

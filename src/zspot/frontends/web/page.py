@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 from gradio import themes
 
-from zspot.algorithms import EFFORTS
+from zspot.algorithms import EFFORTS, METHODS
 from zspot.api import DEFAULT_METHOD
 from zspot.api.requests import MOST_NEIGHBOURS
 from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words, one_line
 from zspot.files import Options
+from zspot.frontends import SAMPLES
 from zspot.frontends.job import Cancelled
-from zspot.frontends.sample_images import EXAMPLES
 from zspot.frontends.web import views
 from zspot.frontends.web.endpoint import Endpoint
-from zspot.frontends.web.session import Opened, Session, Sessions, Window
+from zspot.frontends.web.session import MOST_COUNTED, Opened, Session, Sessions, Window
 from zspot.io import SUFFIXES
 
 _HERE = Path(__file__).parent
@@ -57,8 +58,8 @@ class _Blocks(gr.Blocks):
 class Page:
     """The parts of the page by name, and the handlers of their events."""
 
-    def __init__(self, sessions: Sessions, examples: Path, jobs: int) -> None:
-        self.sessions, self.examples, self.jobs = sessions, examples, jobs
+    def __init__(self, sessions: Sessions, samples: Path, jobs: int) -> None:
+        self.sessions, self.samples, self.jobs = sessions, samples, jobs
 
     def build(self) -> gr.Blocks:
         """Return the page with everything connected."""
@@ -81,8 +82,7 @@ class Page:
         )
         gr.Markdown(views.KINDS)
         with gr.Row():
-            titles = [one.title for one in EXAMPLES.values()]
-            self.tries = [gr.Button(title, size="sm", min_width=90) for title in titles]
+            self.tries = [gr.Button(title, size="sm", min_width=90) for title in SAMPLES]
         self.alert = gr.HTML(elem_id="zs-alert")
         self.start = gr.Button("Denoise", variant="primary", interactive=False, elem_id="zs-start")
         with gr.Row():
@@ -95,6 +95,7 @@ class Page:
             self.method = gr.Dropdown(
                 views.method_labels(), value=DEFAULT_METHOD, label="Method", info=views.METHODS_INFO
             )
+            self.about = gr.Markdown(METHODS[DEFAULT_METHOD].summary)
             why = "time against quality"
             self.effort = gr.Radio(EFFORTS, value="balanced", label="Effort", info=why)
             same = "same seed, same result"
@@ -105,6 +106,8 @@ class Page:
             )
             wrong = "such as TZCYX, where the file is wrong"
             self.axes = gr.Textbox("", label="Axes", max_lines=1, info=wrong)
+            label = "Second noisy image of the scene, for n2n"
+            self.second = gr.File(label=label, height=140, elem_id="zs-second")
             label = "Recipe (.toml), instead of method and effort"
             self.recipe = gr.File(
                 label=label, file_types=[".toml"], height=140, elem_id="zs-recipe"
@@ -117,9 +120,11 @@ class Page:
         self.which = gr.Dropdown(
             [("", 0)], value=0, label="Look at", visible=False, elem_id="zs-which"
         )
-        self.plane = gr.Slider(
-            1, 2, 1, step=1, label="Plane of the stack", visible=False, elem_id="zs-plane"
-        )
+        with gr.Row():  # where in a stack: a slider for each axis
+            self.planes: list[Any] = [
+                gr.Slider(1, 2, 1, step=1, visible=False, min_width=200, elem_id=f"zs-plane{n}")
+                for n in range(MOST_COUNTED)
+            ]
         self.viewer = gr.HTML(
             value="",
             html_template=(_HERE / "viewer.html").read_text(),
@@ -143,15 +148,15 @@ class Page:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         at_once: dict[str, Any] = {"concurrency_limit": None, **quiet}
         newest: dict[str, Any] = {"trigger_mode": "always_last", **at_once}
-        seen = [self.noise, self.viewer, self.after, self.trust, self.plane, self.download]
-        seen += [self.strength, self.keep, self.used, self.which, self.method]
+        seen = [self.noise, self.viewer, self.after, self.trust, self.download]
+        seen += [self.strength, self.keep, self.used, self.which, self.method, *self.planes]
         opened = [self.alert, self.start, self.trial, self.status, *seen]
         self.file.change(self.open, [self.file], opened, queue=False, **quiet)
-        for button, one in zip(self.tries, EXAMPLES.values(), strict=True):
-            path = str(self.examples / one.file)
+        for button, sample in zip(self.tries, SAMPLES.values(), strict=True):
+            path = str(self.samples / sample.name)
             button.click(lambda path=path: [path], None, self.file, queue=False, **quiet)
         options = {self.method, self.effort, self.seed, self.recipe, self.beside, self.axes}
-        options |= {self.plane, self.view}
+        options |= {self.second, self.view, *self.planes}
         prepared = [self.alert, self.status, self.start, self.trial, self.stop]
         for button, script in ((self.start, None), (self.trial, _IN_VIEW)):
             button.click(self.prepare, options, prepared, queue=False, js=script, **quiet).success(
@@ -159,10 +164,12 @@ class Page:
                 concurrency_id="denoise", **quiet,
             )  # fmt: skip
         self.stop.click(self.cancel, None, [self.status, self.stop], **at_once)
-        at = [self.strength, self.keep, self.plane]
+        at = {self.strength, self.keep, *self.planes}
         for slider in (self.strength, self.keep):
             slider.input(self.blend, at, [self.viewer, self.download, self.trust], **newest)
-        self.plane.input(self.look, [self.plane], [self.viewer, self.trust], **newest)
+        for slider in self.planes:
+            slider.input(self.look, {*self.planes}, [self.viewer, self.trust], **newest)
+        self.method.input(_summary, [self.method], [self.about], queue=False, **quiet)
         self.which.input(self.turn_to, [self.which], seen, **newest)
         blocks.load(
             self.come, [self.folder], [self.folder, *opened], queue=False, js=_RECALL, **quiet
@@ -192,17 +199,19 @@ class Page:
         which = {self.which: gr.update(visible=several, choices=names, value=session.at)}
         if session.at is None:
             shown: Shown = {self.viewer: "", self.trust: "", self.noise: views.EMPTY, **which}
-            return shown | dict.fromkeys((self.after, self.plane), gr.update(visible=False))
-        one, count = session.current, len(session.current.places)
+            return shown | dict.fromkeys((self.after, *self.planes), gr.update(visible=False))
+        one = session.current
         shown = self._plane(one, 0) | {
             **which,
             self.method: gr.update(choices=views.method_labels(one)),
             self.noise: views.noise_report(one),
             self.after: gr.update(visible=bool(one.results)),
-            self.plane: gr.update(visible=count > 1, maximum=max(2, count), value=1),
             self.strength: one.strength,
             self.keep: one.keep_detail,
+            **dict.fromkeys(self.planes, gr.update(visible=False)),
         }
+        for slider, (name, count) in zip(self.planes, one.counted, strict=False):
+            shown[slider] = gr.update(visible=True, label=name, maximum=count, value=1)
         if one.results:
             path = session.blend(one.strength, one.keep_detail)
             shown |= {self.download: _download(path), self.used: _used(one)}
@@ -219,12 +228,12 @@ class Page:
         try:
             if not session.new:
                 raise FileError("choose an image first")
-            view, plane = asked[self.view], int(asked[self.plane]) - 1
-            part = (plane, _window(view)) if view else None
+            view = asked[self.view]
+            part = (self._number(session.current, asked), _window(view)) if view else None
             how = asked[self.method] or DEFAULT_METHOD, asked[self.effort], asked[self.seed] or 0
             axes, beside = asked[self.axes].strip() or None, asked[self.beside] or 0
             options = Options(*how, axes=axes, neighbours=beside)
-            session.prepare(options, asked[self.recipe], part)
+            session.prepare(options, asked[self.recipe], asked[self.second], part)
         except ZspotError as error:
             session.job = None
             return {self.alert: views.alert(str(error)), self.status: ""}
@@ -233,8 +242,9 @@ class Page:
     def run(self, request: gr.Request) -> Iterator[Shown]:
         """Denoise, telling the progress, and show the result."""
         session = self.sessions.get(request.session_hash)
-        if session.job is None:
-            return  # `prepare` refused
+        if session.job is None:  # `prepare` refused; without a word gradio clears everything
+            yield {self.status: ""}
+            return
         yield {self.status: views.status(views.LOOKING, 0)}
         words = wrong = ""
         try:
@@ -266,18 +276,27 @@ class Page:
         if job is not None and job.wait(_PATIENCE):
             yield {self.status: views.cancelled(session.done, len(session.running))}
 
-    def blend(self, strength: float, keep: float, plane: int, request: gr.Request) -> Shown:
+    def blend(self, asked: Shown, request: gr.Request) -> Shown:
         """Show and write the result at another strength."""
         session = self.sessions.get(request.session_hash)
         if session.at is None or not session.current.results:
             return gr.skip()
-        path = session.blend(strength, keep)
-        return {self.download: _download(path), **self.look(plane, request)}
+        path = session.blend(asked[self.strength], asked[self.keep])
+        return {self.download: _download(path), **self.look(asked, request)}
 
-    def look(self, plane: int, request: gr.Request) -> Shown:
+    def look(self, asked: Shown, request: gr.Request) -> Shown:
         """Show another plane of a stack."""
         session = self.sessions.get(request.session_hash)
-        return self._plane(session.current, int(plane) - 1) if session.at is not None else gr.skip()
+        if session.at is None:
+            return gr.skip()
+        return self._plane(session.current, self._number(session.current, asked))
+
+    def _number(self, one: Opened, asked: Shown) -> int:
+        """Return the number of the plane that the sliders name."""
+        at, sizes = [], [count for _, count in one.counted]
+        for slider, size in zip(self.planes, sizes, strict=False):
+            at.append(min(max(1, int(asked[slider] or 1)), size) - 1)
+        return int(np.ravel_multi_index(at, sizes)) if at else 0
 
     def come(self, folder: str, request: gr.Request) -> Shown:
         """Show what a visitor had open, and keep it until `leave`."""
@@ -287,6 +306,10 @@ class Page:
     def leave(self, request: gr.Request) -> None:
         """Stop the run of a visitor who left."""
         self.sessions.leave(request.session_hash)
+
+
+def _summary(method: str) -> str:
+    return METHODS[method].summary
 
 
 def _window(view: str) -> Window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zspot.core.errors import FileError, MissingExtraError, OptionError, install
-from zspot.frontends.sample_images import EXAMPLES
-from zspot.io import ImageFile, write
+from zspot.frontends import SAMPLES
 from zspot.io.atomic import temporary_folder
 
 if TYPE_CHECKING:
@@ -78,12 +78,13 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     from zspot.frontends.web.guard import Guard, check_password
     from zspot.frontends.web.session import Sessions
 
-    (folder / "examples").mkdir()
-    for example in EXAMPLES.values():
-        write(folder / "examples" / example.file, ImageFile(example.make(), example.axes))
+    samples = folder / "samples"  # gradio serves what lies here alone
+    samples.mkdir()
+    for sample in SAMPLES.values():
+        shutil.copy(sample, samples)
     sessions = Sessions(folder, settings.max_pixels)
     at_once = settings.jobs or os.cpu_count() or 1
-    blocks = Page(sessions, folder / "examples", at_once).build()
+    blocks = Page(sessions, samples, at_once).build()
     blocks.queue(max_size=settings.queue)
     try:
         _, url, _ = blocks.launch(

@@ -17,16 +17,19 @@ import numpy as np
 import torch
 
 from zspot.api import Result
+from zspot.api.requests import needs_second
 from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import FileError, OptionError, ZspotError
 from zspot.core.progress import Progress, Report, within
 from zspot.files import Options, PlaneRunner
-from zspot.files.file import check_count, first_plane
+from zspot.files.file import check_count, first_plane, read_second
 from zspot.frontends.job import Job
 from zspot.io import ImageFile, output_name, read, write
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.recipe import Recipe
 
+MOST_COUNTED = 3  # axes that have a slider of their own
+_NAMES = {"T": "Time", "Z": "Depth", "C": "Channel", "Q": "Plane of the stack"}
 Window = tuple[int, int, int, int]  # x, y, width, height in pixels
 _PATIENCE = 10.0  # seconds that a run may take to notice that it was cancelled
 _TRIES = 100  # in that time, to find out that a page was left
@@ -57,6 +60,16 @@ class Opened:
     def places(self) -> list[tuple[Place, int | None]]:
         """Index and channel axis of every plane."""
         return list(iter_planes(self.image.data.shape, self.axes))
+
+    @property
+    def counted(self) -> list[tuple[str, int]]:
+        """Name and size of the axes that count planes; of many the first ones as one."""
+        sizes = zip(self.axes, self.source.data.shape, strict=True)
+        named = [(_NAMES[a], size) for a, size in sizes if a in _NAMES and size > 1]
+        while len(named) > MOST_COUNTED:
+            (first, many), (second, more), *rest = named
+            named = [(f"{first} and {second}", many * more), *rest]
+        return named
 
     @property
     def pixels(self) -> int:
@@ -168,7 +181,11 @@ class Session:
         return Opened(source, image, noise, image.axes)
 
     def prepare(
-        self, options: Options, recipe: str | None, part: tuple[int, Window] | None = None
+        self,
+        options: Options,
+        recipe: str | None,
+        second: str | None = None,
+        part: tuple[int, Window] | None = None,
     ) -> None:
         """Set up the run that `run` will start, so that it can be cancelled while it waits.
 
@@ -184,9 +201,22 @@ class Session:
             options = replace(options, axes=None, neighbours=0)
         for one in self.running:
             check_count(options.axes, Path(one.path.name), one.source.data.shape, one.source.axes)
-        self.job = Job(lambda report: self._denoise(options, report))
+        other = self._second(second) if second and needs_second(options.method) else None
+        self.job = Job(lambda report: self._denoise(options, other, report))
 
-    def _denoise(self, options: Options, report: Report) -> None:
+    def _second(self, name: str) -> np.ndarray:
+        """Read the second image for a method that needs one; errors name the file alone."""
+        self.take(Path(name))
+        if self.running is not self.new or self.running[1:]:
+            raise OptionError("a second image goes with one whole file: open that alone, Denoise")
+        first = self.running[0]
+        try:
+            return read_second(Path(name), first.source, max_pixels=self._max_pixels)
+        except FileError as error:
+            said = str(error).replace(str(first.path), first.path.name)
+            raise FileError(said.replace(name, Path(name).name)) from None
+
+    def _denoise(self, options: Options, second: np.ndarray | None, report: Report) -> None:
         """Denoise plane by plane and keep all that is known of each, for the pictures."""
         torch.set_num_threads(self._threads())
         files = self.running
@@ -195,7 +225,7 @@ class Session:
             self.doing = f"{number + 1} of {len(files)}, {one.path.name}: " if files[1:] else ""
             axes = options.axes or one.source.axes
             runner = PlaneRunner(options, one.path.name, within(report, number, len(files)))
-            results = runner.results(one.source.named(axes), axes)
+            results = runner.results(one.source.named(axes), axes, second)
             one.renew([result for _, result in results], axes)
 
     def run(self) -> Iterator[Progress]:

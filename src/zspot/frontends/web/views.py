@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zspot.algorithms import METHODS, ONE_IMAGE_METHODS
+from zspot.algorithms import METHODS
 from zspot.api import Result
 from zspot.api.pictures import Scale, colours
 from zspot.core.errors import plainly
@@ -48,11 +48,13 @@ def method_labels(opened: Opened | None = None) -> list[tuple[str, str]]:
     """Return each method's label, with its time for a file or 128 x 128 pixels, and its name."""
     pixels, planes = (opened.pixels, len(opened.places)) if opened else (128 * 128, 1)
     labels = []
-    for method in map(METHODS.__getitem__, ONE_IMAGE_METHODS):
-        weights = "trained weights" if method.pretrained else "your image alone"
+    for method in METHODS.values():
+        alone = "your two images" if method.needs_second else "your image alone"
+        weights = "trained weights" if method.pretrained else alone
         licence = "" if method.licence == "BSD" else f", {method.licence}"
-        took = duration(planes * (method.seconds_for(pixels) or 0))
-        labels.append((f"{method.name} ({weights}{licence}, {took})", method.name))
+        seconds = method.seconds_for(pixels)
+        took = "" if seconds is None else f", {duration(planes * seconds)}"
+        labels.append((f"{method.name} ({weights}{licence}{took})", method.name))
     return labels
 
 

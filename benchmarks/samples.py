@@ -1,9 +1,14 @@
-"""Example images, made from pictures in scikit-image's own package and noise of a fixed seed."""
+"""The images to try that zspot brings: pictures of scikit-image's package, noise of a fixed seed.
 
-from collections.abc import Callable
-from typing import NamedTuple
+    python -m benchmarks.samples
+
+writes them to `zspot.frontends.SAMPLES`.
+"""
 
 import numpy as np
+
+from zspot.frontends import SAMPLES
+from zspot.io import ImageFile, write
 
 SIDE = 192
 
@@ -41,17 +46,14 @@ def stack() -> np.ndarray:
     return np.stack(planes).astype(np.float32)
 
 
-class Example(NamedTuple):
-    """An image to try: what it is, its file name, its axes and the function that makes it."""
-
-    title: str
-    file: str
-    axes: str
-    make: Callable[[], np.ndarray]
+MADE = {"YXS": cat, "YX": cell, "ZYX": stack}  # by their axes, in the order of `SAMPLES`
 
 
-EXAMPLES = {
-    "cat": Example("Cat, camera noise", "cat-noisy.png", "YXS", cat),
-    "cell": Example("Cell, 16-bit microscope", "cell-noisy.tif", "YX", cell),
-    "dots": Example("Stack of four planes", "dots-noisy.tif", "ZYX", stack),
-}
+def main() -> None:
+    """Write the images."""
+    for path, (axes, make) in zip(SAMPLES.values(), MADE.items(), strict=True):
+        write(path, ImageFile(make(), axes), overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
