@@ -167,9 +167,9 @@ def _seconds(*arguments: str) -> float:
 
 def _same() -> None:
     """Stop if a door gave other pixels than the first."""
-    first, *others = (iio.imread(f"{name}.png") for name in DOORS if Path(f"{name}.png").exists())
-    for other in others:
-        if not np.array_equal(first, other):
+    made = [iio.imread(f"{name}.png") for name in DOORS if Path(f"{name}.png").exists()]
+    for other in made[1:]:
+        if not np.array_equal(made[0], other):
             raise SystemExit("the doors do not give the same pixels")
 
 

@@ -45,15 +45,7 @@ def test_a_part_in_view_then_the_whole_then_the_page_again(page, files):
     name = looked_at(page)
     assert name.startswith("noisy, part ")
     assert name.endswith(f".tif ({TINY.method})")
-    width, height, x, y = (
-        int("".join(filter(str.isdigit, word)))
-        for word in (
-            name.split()[2],
-            name.split()[4],
-            name.split()[6],
-            name.split()[7].split(".")[0],
-        )
-    )
+    x, y, width, height = map(int, name.removeprefix("noisy, part ").split(".tif")[0].split(","))
     with page.expect_download() as got:
         page.locator("#zs-download").click()
     part = np.ascontiguousarray(noisy[y : y + height, x : x + width])
@@ -139,7 +131,7 @@ def test_a_run_that_is_stopped_leaves_the_result_of_before(files, sessions):
     run(session, files / "tiny.toml")
     before = session.current.results
     session.blend(0.5, 0)
-    session.prepare(Options(), str(files / "endless.toml"), part=(0, (4, 4, 24, 24)))
+    session.prepare(Options(), str(files / "endless.toml"), part=(0, "4,4,24,24"))
     news = session.run()
     next(news)
     session.cancel()
@@ -156,13 +148,14 @@ def test_a_part_keeps_what_is_no_picture(files, sessions):
     tifffile.imwrite(files / "holes.tif", stack, extratags=[(42113, "s", 0, "-9999", True)])
     session = sessions.get("one")
     session.open([files / "holes.tif"])
-    run(session, files / "tiny.toml", part=(1, (10, 10, 40, 30)))
+    run(session, files / "tiny.toml", part=(1, "10,10,40,30"))
     part = session.current
     hole = stack[1, 10:40, 10:50] == -9999
     assert np.array_equal(part.image.data == -9999, hole)
     assert np.array_equal(part.results[0].image[hole], stack[1, 10:40, 10:50][hole])
-    with pytest.raises(zspot.OptionError, match="outside of the picture"):
-        run(session, files / "tiny.toml", part=(0, (500, 500, 10, 10)))
+    for wrong in ("500,500,10,10", "0,0,1", "0,0,0,9", "x"):
+        with pytest.raises(zspot.OptionError, match="the part cannot be tried"):
+            run(session, files / "tiny.toml", part=(0, wrong))
 
 
 def test_a_fourth_band_that_is_no_transparency_as_on_the_command_line(files, sessions):

@@ -69,6 +69,22 @@ class ImageFile:
         bad = np.asarray(is_nodata(channels, nodata).any(axis=0))
         return ~bad if valid is None else valid & ~bad
 
+    def part(self, place: Place, window: str, mask: np.ndarray | None = None) -> "ImageFile":
+        """Return the part "x,y,width,height" of a plane, its alpha where that is a picture.
+
+        `mask` is where else it is none. ValueError: if the window is no part of the plane.
+        """
+        x, y, width, height = map(int, window.split(","))
+        plane, axis, valid = self.data[place], channel_axis(self.axes), self.valid_at(place)
+        last = plane if axis is None else np.moveaxis(plane, axis, -1)
+        at = slice(max(0, y), y + height), slice(max(0, x), x + width)
+        if last[at].shape[:2] != (height, width) or last[at].size == 0:
+            raise ValueError(f"{window} is no part of {last.shape[1]} x {last.shape[0]} pixels")
+        known = [one[at] for one in (valid, mask) if one is not None]
+        alpha = np.logical_and.reduce(known).astype(plane.dtype) if known else None
+        letters = "YX" if axis is None else "YXS"
+        return ImageFile(np.ascontiguousarray(last[at]), letters, alpha)
+
     def named(self, axes: str | None) -> "ImageFile":
         """Return the file as letters for its axes name it: of separate channels alpha is the last.
 

@@ -281,35 +281,27 @@ def _denoise_burst(asked: Asked) -> None:
 
 def _preview(asked: Asked, window: str) -> None:
     """Denoise a part of the first plane and draw what became of it."""
-    import numpy as np
-
-    from zspot.api.stacks import both
-    from zspot.files.file import check_count, first_plane
-    from zspot.io import ImageFile, check_target, output_name, read, write
+    from zspot.core.axes import iter_planes
+    from zspot.files.file import check_count
+    from zspot.io import check_target, output_name, read, write
     from zspot.io.atomic import temporary_folder
 
     target = asked.target or output_name(asked.source, "-preview").with_suffix(".png")
     check_target(target, asked.overwrite)
     image = read(asked.source, max_memory=asked.max_memory)
     check_count(asked.axes, asked.source, image.data.shape, image.axes)
-    plane, axis, valid, _ = first_plane(replace(image, axes=asked.axes or image.axes))
-    if asked.mask is not None:
-        valid = both(read(asked.mask, max_memory=asked.max_memory).data != 0, valid)
-    values = plane if axis is None else np.moveaxis(plane, axis, -1)
+    image = replace(image, axes=asked.axes or image.axes)
+    mask = None if asked.mask is None else read(asked.mask, max_memory=asked.max_memory).data != 0
+    place, _ = next(iter_planes(image.data.shape, image.axes))
     try:
-        x, y, width, height = map(int, window.split(","))
+        part = image.part(place, window, mask)
     except ValueError:
-        x = y = width = height = -1
-    cut = np.s_[max(0, y) : y + height, max(0, x) : x + width]
-    part = values[cut]
-    if part.shape[:2] != (height, width) or part.size == 0:
-        size = f"{values.shape[1]} x {values.shape[0]}"
-        raise OptionError(f"--preview {window}: give X,Y,W,H, a part of the {size} pixels")
+        size = " x ".join(str(image.data.shape[image.axes.index(side)]) for side in "XY")
+        what = f"give X,Y,W,H, a part of the {size} pixels"
+        raise OptionError(f"--preview {window}: {what}") from None
     with temporary_folder("zspot-pipe-") as folder:
         source, made = folder / "part.tif", folder / "denoised.tif"
-        alpha = None if valid is None else valid[cut].astype(part.dtype)
-        axes = "YX" if axis is None else "YXS"
-        write(source, ImageFile(np.ascontiguousarray(part), axes, alpha))
+        write(source, part)
         alone: Any = {"compare": target, "mask": None, "axes": None, "neighbours": "0"}
         _denoise_one(replace(asked, paths=[source, made], **alone))
 

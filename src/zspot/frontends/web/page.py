@@ -12,13 +12,13 @@ from gradio import themes
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.api import DEFAULT_METHOD
 from zspot.api.requests import MOST_NEIGHBOURS
-from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words, one_line
+from zspot.core.errors import FileError, ZspotError, error_in_words, one_line
 from zspot.files import Options
 from zspot.frontends import SAMPLES
 from zspot.frontends.job import Cancelled
 from zspot.frontends.web import views
 from zspot.frontends.web.endpoint import Endpoint
-from zspot.frontends.web.session import MOST_COUNTED, Opened, Session, Sessions, Window
+from zspot.frontends.web.session import MOST_COUNTED, Opened, Session, Sessions
 from zspot.io import SUFFIXES
 
 _HERE = Path(__file__).parent
@@ -229,7 +229,7 @@ class Page:
             if not session.new:
                 raise FileError("choose an image first")
             view = asked[self.view]
-            part = (self._number(session.current, asked), _window(view)) if view else None
+            part = (self._number(session.current, asked), view) if view else None
             how = asked[self.method] or DEFAULT_METHOD, asked[self.effort], asked[self.seed] or 0
             axes, beside = asked[self.axes].strip() or None, asked[self.beside] or 0
             options = Options(*how, axes=axes, neighbours=beside)
@@ -310,15 +310,6 @@ class Page:
 
 def _summary(method: str) -> str:
     return METHODS[method].summary
-
-
-def _window(view: str) -> Window:
-    """Return x, y, width and height of the part of a picture that a browser names."""
-    try:
-        x, y, width, height = (max(0, int(number)) for number in view.split(","))
-    except ValueError:
-        raise OptionError(f"part {view}: give x,y,width,height in pixels") from None
-    return x, y, width, height
 
 
 def _used(opened: Opened) -> Shown:

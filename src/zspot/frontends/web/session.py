@@ -30,7 +30,6 @@ from zspot.recipe import Recipe
 
 MOST_COUNTED = 3  # axes that have a slider of their own
 _NAMES = {"T": "Time", "Z": "Depth", "C": "Channel", "Q": "Plane of the stack"}
-Window = tuple[int, int, int, int]  # x, y, width, height in pixels
 _PATIENCE = 10.0  # seconds that a run may take to notice that it was cancelled
 _TRIES = 100  # in that time, to find out that a page was left
 AWAY_SECONDS = 15.0  # that a page may take to load again before its files are removed
@@ -145,18 +144,15 @@ class Session:
         self.at = 0 if self.new else None
         return wrong
 
-    def _cut(self, number: int, window: Window) -> Opened:
+    def _cut(self, number: int, window: str) -> Opened:
         """Return a part of a plane of the file that is looked at as a file of its own."""
-        one, (x, y, width, height) = self.current, window
-        place, axis = one.places[number]
-        plane, valid = one.image.data[place], one.image.valid_at(place)
-        at = slice(y, y + height), slice(x, x + width)
-        part = np.ascontiguousarray((plane if axis is None else np.moveaxis(plane, axis, -1))[at])
-        if part.size == 0:
-            raise OptionError(f"part {x},{y},{width},{height} lies outside of the picture")
-        alpha = None if valid is None else valid[at].astype(part.dtype)
-        path = self.folder / f"{one.path.stem}, part {width} x {height} at {x}, {y}.tif"
-        write(path, ImageFile(part, "YX" if axis is None else "YXS", alpha), overwrite=True)
+        one = self.current
+        try:
+            part = replace(one.image, axes=one.axes).part(one.places[number][0], window)
+        except ValueError as error:
+            raise OptionError(f"the part cannot be tried: {error}") from None
+        path = self.folder / f"{one.path.stem}, part {window}.tif"
+        write(path, part, overwrite=True)
         return self._opened(path, self._max_pixels)
 
     def take(self, path: Path) -> None:
@@ -185,7 +181,7 @@ class Session:
         options: Options,
         recipe: str | None,
         second: str | None = None,
-        part: tuple[int, Window] | None = None,
+        part: tuple[int, str] | None = None,
     ) -> None:
         """Set up the run that `run` will start, so that it can be cancelled while it waits.
 
