@@ -62,6 +62,18 @@ def server(*options: str):
             process.kill()  # no effect on one that has ended
 
 
+@contextmanager
+def sessions_in(folder: Path, max_pixels: int, **seconds: float):
+    """The sessions of visitors without a server; `seconds` replace constants of their module."""
+    session = pytest.importorskip("zspot.frontends.web.session")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in seconds.items():
+            patch.setattr(session, name, value)
+        made = session.Sessions(folder, max_pixels)
+        yield made
+        made.close_all()
+
+
 @pytest.fixture(scope="module")
 def url():
     with server() as (address, _):

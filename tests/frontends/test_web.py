@@ -16,7 +16,7 @@ import pytest
 
 import zspot
 from tests.waiting import CEILING, until
-from tests.web_help import TINY, command_line, files, server
+from tests.web_help import TINY, command_line, files, server, sessions_in
 from zspot.files import Options
 from zspot.frontends import cli
 
@@ -210,12 +210,9 @@ def test_stopped_during_a_job_it_ends_in_peace(files, name):
 
 
 @pytest.fixture
-def sessions(tmp_path, monkeypatch):
-    session = pytest.importorskip("zspot.frontends.web.session")
-    monkeypatch.setattr(session, "IDLE_SECONDS", 2.0)
-    made = session.Sessions(tmp_path, 10**8)
-    yield made
-    made.close_all()
+def sessions(tmp_path):
+    with sessions_in(tmp_path, 10**8, IDLE_SECONDS=2.0) as made:
+        yield made
 
 
 def test_uploads_go_with_their_last_visitor_and_nobody_else(tmp_path, files, sessions):

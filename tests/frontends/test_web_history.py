@@ -17,7 +17,7 @@ import zspot
 from tests.frontends.test_web_browser import browser, choose_recipe, page, shown, start, upload
 from tests.images import tiny
 from tests.waiting import until
-from tests.web_help import TINY, files, url
+from tests.web_help import TINY, files, sessions_in, url
 from zspot.algorithms import METHODS
 from zspot.files import Options, denoise_file
 from zspot.frontends.job import Cancelled
@@ -78,12 +78,9 @@ def test_a_part_in_view_then_the_whole_then_the_page_again(page, files):
 
 
 @pytest.fixture
-def sessions(tmp_path, monkeypatch):
-    session = pytest.importorskip("zspot.frontends.web.session")
-    monkeypatch.setattr(session, "AWAY_SECONDS", 1.0)
-    made = session.Sessions(tmp_path, 10**6)
-    yield made
-    made.close_all()
+def sessions(tmp_path):
+    with sessions_in(tmp_path, 10**6, AWAY_SECONDS=1.0) as made:
+        yield made
 
 
 def run(session, recipe: Path, axes: str | None = None, part=None) -> None:
@@ -171,6 +168,7 @@ def test_a_fourth_band_that_is_no_transparency_as_on_the_command_line(files, ses
     torch.set_num_threads(before)
     assert np.array_equal(iio.imread(session.blend(1, 0)), iio.imread(target))
     assert len(session.current.places) == 4
+    assert session.current.counted == [("Channel", 4)]
     run(session, files / "tiny.toml")  # and with the file's own letters again
     assert "earlier" not in shown_of(session)  # planes of other axes do not compare
     assert np.array_equal(iio.imread(session.blend(1, 0))[..., 3], bands[..., 3])

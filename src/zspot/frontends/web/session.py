@@ -63,7 +63,7 @@ class Opened:
     @property
     def counted(self) -> list[tuple[str, int]]:
         """Name and size of the axes that count planes; of many the first ones as one."""
-        sizes = zip(self.axes, self.source.data.shape, strict=True)
+        sizes = zip(self.axes, self.image.data.shape, strict=True)
         named = [(_NAMES[a], size) for a, size in sizes if a in _NAMES and size > 1]
         while len(named) > MOST_COUNTED:
             (first, many), (second, more), *rest = named
@@ -90,6 +90,8 @@ class Opened:
     def blended(self, number: int) -> Result:
         """Return the result of a plane at the strength that is wanted."""
         result = self.results[number]
+        if (self.strength, self.keep_detail) == (1, 0):
+            return result  # with the verdict that is known of it
         return replace(result, image=result.blend(self.strength, self.keep_detail))
 
     def write(self) -> Path:
