@@ -49,7 +49,7 @@ def make(effort: str) -> Denoiser:
 
 def _denoise(effort: str, plane: Tensor, sigma: float | None = None, **options: Any) -> Denoised:
     found = Measured.of(plane)
-    level = None if found.grows else white_level(plane)
+    level = None if found.grows or sigma is not None else white_level(plane)
     if sigma is not None:
         recipe = closed_form(noise=independent((sigma**2,) * len(plane)))
         why = f"the noise is told to be white, so {_PATCHES}"

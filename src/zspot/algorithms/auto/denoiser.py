@@ -55,18 +55,18 @@ class Auto:
         return replace(done.explained(reason(choice)), timings={"look": looked, **done.timings})
 
     def _choose(
-        self, plane: Tensor, report: Report | None, sigma: float | None = None, **more: Any
+        self, plane: Tensor, report: Report | None, sigma: float | None, **more: Any
     ) -> Choice:
         sample = spread(plane)
         first = run(pretrained_estimate("fast"), sample, report=report, **more)
         evidence = examine(sample, first.mean)
+        removed = float((sample - first.mean).square().mean())
         if sigma is not None:
-            removed = float((sample - first.mean).square().mean())
             told = replace(evidence, level=(sigma,) * len(plane), agreement=removed / sigma**2)
             return replace(choose(told, plane.shape, self.effort, white=True), found=_TOLD)
         choice = choose(evidence, plane.shape, self.effort)
         noise = Measured.of(samples(plane, _MEASURED)[0])
-        share = float((sample - first.mean).square().mean()) / max(noise.variance, _LEAST)
+        share = removed / max(noise.variance, _LEAST)
         few, many = thresholds.REMOVED
         camera = len(plane) > 1 and evidence.correlation > thresholds.CAMERA[1]
         certain = noise.is_certain and noise.is_of_photons
