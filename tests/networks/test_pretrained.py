@@ -17,12 +17,12 @@ def test_sixteen_bits_change_little_and_weak_noise_nothing(channels, monkeypatch
         noisy = smooth + level * torch.randn(smooth.shape, generator=draw)
         results = []
         for short in (True, False):
-            monkeypatch.setattr(pretrained, "multiplies_tiles", lambda short=short: short)
+            monkeypatch.setattr(pretrained, "multiplies_bfloat16", lambda short=short: short)
             results.append(network(noisy))
         difference = float((results[0] - results[1]).detach().square().mean().sqrt())
         assert difference < 0.02 * level
         assert (difference == 0) == (level == 0.02)
-    monkeypatch.setattr(pretrained, "multiplies_tiles", lambda: True)
+    monkeypatch.setattr(pretrained, "multiplies_bfloat16", lambda: True)
     network(noisy + 0.5).square().mean().backward()
     learned = [value.grad for value in network.parameters()]
     assert all(g is not None and g.dtype == torch.float32 and g.isfinite().all() for g in learned)

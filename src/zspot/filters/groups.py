@@ -47,7 +47,7 @@ class Frame:
 class GroupNoise:
     """Noise of the patches of a group, in a frame."""
 
-    covariance: Tensor  # (G, D, D)
+    covariance: Tensor  # (G, D, D), regular
     variance: Tensor | None = None  # (G,) where the covariance is that times the identity
     relative: Tensor | None = None  # (C,) slope of the variance per unit of signal, / variance
     level: Tensor | None = None  # (C,) at which the covariance is right
@@ -63,13 +63,15 @@ class GroupNoise:
         if split:
             blocks = full.reshape(len(channels), patch**2, len(channels), patch**2)
             full = blocks.diagonal(dim1=0, dim2=2).movedim(-1, 0).contiguous()
+        variance = full.diagonal(dim1=1, dim2=2).mean(-1)
+        plain = torch.diag_embed(variance[:, None].expand(full.shape[:2]))
+        is_plain = torch.allclose(full, plain, atol=1e-5)
+        full = full + _RIDGE * plain
         if noise.slope is not None and noise.level is not None:
             slope, level = noise.slope.to(frame.centre), noise.level.to(frame.centre)
             relative = slope * frame.scale / noise.channels.diagonal().to(frame.centre)
             return cls(full, None, relative, (level - frame.centre) / frame.scale)
-        variance = full.diagonal(dim1=1, dim2=2).mean(-1)
-        plain = torch.diag_embed(variance[:, None].expand(full.shape[:2]))
-        return cls(full, variance if torch.allclose(full, plain, atol=1e-5) else None)
+        return cls(full, variance if is_plain else None)
 
     def at_level(self, model: Tensor) -> Tensor:
         """Return the covariance at the mean level of each group, (B or 1, G, D, D)."""
@@ -112,17 +114,18 @@ def bayes(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[T
         found = (group - centre) @ spread.transpose(2, 3) @ _inverse(gram) @ spread
         return found + centre, trust
     covariance = noise.at_level(model)
-    signal = spread.transpose(2, 3) @ spread / degrees
-    trace = covariance.diagonal(dim1=2, dim2=3).sum(-1)
+    system = spread.transpose(2, 3) @ spread / degrees
     if raw:
-        signal = signal - covariance
         # Where the group varies no more than noise does, its mean is the better estimate.
-        flat = signal.diagonal(dim1=2, dim2=3).sum(-1) < FLAT * trace
-        signal = signal * (~flat)[..., None, None]
-    system = signal + covariance
-    system.diagonal(dim1=2, dim2=3).add_(_RIDGE * trace[..., None] / system.shape[-1])
-    gain = torch.linalg.solve_ex(system, signal)[0]  # (S + N)^-1 S, for row vectors
-    return (group - centre) @ gain + centre, trust
+        power, most = (m.diagonal(dim1=2, dim2=3).sum(-1) for m in (system, covariance))
+        flat = power < (1 + FLAT) * most
+        system = torch.where(flat[..., None, None], covariance, system)
+        system.diagonal(dim1=2, dim2=3).add_(_RIDGE * most[..., None] / system.shape[-1])
+    else:
+        system += covariance
+    # For row vectors: I - (S + N)^-1 N is (S + N)^-1 S.
+    shrunk = _inverse(system) @ covariance
+    return group - (group - centre) @ shrunk, trust
 
 
 def _inverse(gram: Tensor) -> Tensor:

@@ -61,26 +61,29 @@ class Network(Part):
 
 
 class Short(nn.Module):
-    """A network computed in bfloat16 where the processor does so in hardware, all but its `exit`.
-
-    Its weights are learned in float32.
-    """
+    """A network computed in bfloat16 where the processor does so in hardware, all but its `exit`."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor, *rest: Any) -> Tensor:
-        if x.device.type != "cpu" or not multiplies_tiles():
+        if x.device.type != "cpu" or not multiplies_bfloat16():
             return self.network(x, *rest)
-        weights = self.network.named_parameters()
-        short = {name: v.bfloat16() for name, v in weights if not name.startswith("exit.")}
+        short = in_bfloat16(self.network, "exit.")
         return functional_call(self.network, short, (x.bfloat16(), *rest))
 
 
-def multiplies_tiles() -> bool:
-    """Return whether the processor multiplies bfloat16 matrices in hardware, 3 times as fast."""
-    return getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+def in_bfloat16(network: nn.Module, *apart: str) -> dict[str, Tensor]:
+    """Return weights to compute with, in bfloat16 but for those `apart`; they learn in float32."""
+    weights = network.named_parameters()
+    return {name: v if name.startswith(apart) else v.bfloat16() for name, v in weights}
+
+
+def multiplies_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16 in hardware, 2 or 3 times as fast."""
+    kinds = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, kind, bool)() for kind in kinds)
 
 
 def decoder(

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from zspot.core.errors import FileError
 from zspot.core.ranges import OneOf, require
 from zspot.core.rng import seeded
-from zspot.networks.base import Network, ReceptiveField, multiplies_tiles
+from zspot.networks.base import Network, ReceptiveField, in_bfloat16, multiplies_bfloat16
 
 # Weights of camera noise in colour or grey, of white noise in either, and the same, smaller.
 KINDS = ("colour", "grey", "white", "score")
@@ -35,7 +35,7 @@ _SEEN = 4 + sum(
 _UNIT = 2 ** len(BLOCKS)  # pixels of the blocks in which the network pools
 _FIELD = ReceptiveField(-(-_SEEN // _UNIT) * _UNIT, _UNIT)
 _SLOPE = 0.1
-_WEAK = 0.075  # deviation of noise, standardised, below which 8 bits of a number are too few
+_WEAK = 0.03  # deviation of noise, standardised, below which 8 bits of a number are too few
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,13 @@ class PriorModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        seen = F.pixel_unshuffle(_padded(x), 2).to(self.entry.weight.dtype)
-        noise = F.pixel_shuffle(self._noise(seen), 2)
-        return x - noise[..., :height, :width].to(x.dtype)
+        noise = F.pixel_shuffle(self._noise(F.pixel_unshuffle(_padded(x), 2)), 2)
+        return x - noise[..., :height, :width]
 
     def _noise(self, x: Tensor) -> Tensor:
         """Estimate the noise of the half-resolution input."""
         x = self.entry(x.contiguous(memory_format=torch.channels_last))
+        x = x.to(self.down[0].weight.dtype)
         skips = []
         for stage, down in zip(self.encoder, self.down, strict=False):
             x = stage(x)
@@ -119,7 +119,7 @@ class PriorModule(nn.Module):
         levels = zip(reversed(self.up), reversed(self.decoder), reversed(skips), strict=True)
         for up, stage, skip in levels:
             x = stage(up(x) + skip)
-        return self.exit(x)
+        return self.exit(x.to(self.exit.weight.dtype))
 
 
 def _stage(width: int, blocks: int) -> nn.Sequential:
@@ -180,10 +180,8 @@ class AnyChannels(nn.Module):
         return self._denoised(grey).mean(1).view_as(x)
 
     def _denoised(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and multiplies_tiles():
-            # Weights are learned, and noise subtracted, in float32.
-            short = {name: value.bfloat16() for name, value in self.prior.named_parameters()}
-            out = functional_call(self.prior, short, (x,))
+        if x.device.type == "cpu" and multiplies_bfloat16():
+            out = functional_call(self.prior, in_bfloat16(self.prior, "entry.", "exit."), (x,))
             if float((x - out).detach().square().mean()) > _WEAK**2:
                 return out
         return self.prior(x)

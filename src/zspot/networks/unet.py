@@ -67,6 +67,7 @@ class UNetModule(nn.Module):
         if self.dilation == 1:  # a thin image is pooled along its length alone
             least = [min(2**LEVELS, 1 << (size - 1).bit_length()) for size in (height, width)]
         x = F.pad(x, (0, -width % least[1], 0, -height % least[0]), mode="replicate")
+        x = x.contiguous(memory_format=torch.channels_last)
         # A convolution of dilation 2 is an ordinary one on each of the four phases: twice as fast.
         split, pool, join = nn.Identity(), _pool, nn.Identity()
         if self.dilation == 2:
