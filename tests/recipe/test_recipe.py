@@ -53,6 +53,14 @@ def test_recipes_of_earlier_versions_are_read():
     assert Recipe.from_toml(old) == recipe
 
 
+def test_turns_of_a_prediction_were_all_or_none_once():
+    recipe = METHODS["bsn-ins"].make("fast")
+    assert "turns = 1" in recipe.to_toml()
+    for was, turns in (("true", 8), ("false", 1)):
+        old = Recipe.from_toml(recipe.to_toml().replace("turns = 1", f"turns = {was}"))
+        assert old.predict.turns == turns
+
+
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_every_registered_recipe_round_trips(effort):
     for method in METHODS.values():

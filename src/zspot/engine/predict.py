@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zspot.core.progress import Clock
 from zspot.core.rng import bernoulli
-from zspot.engine.forward import DIHEDRAL, augmented, in_phases, restored
+from zspot.engine.forward import augmented, in_phases, restored
 from zspot.engine.parts import Session
 from zspot.noise.whitening import Measured
 from zspot.recipe import Predict
@@ -71,7 +71,7 @@ class Mean:
 
 def passes(spec: Predict) -> int:
     """Return how often `predict` shows an image to the network."""
-    return spec.passes * (DIHEDRAL if spec.turns else 1) * len(spec.strides)
+    return spec.passes * len(spec.shown)
 
 
 @torch.no_grad()
@@ -84,7 +84,7 @@ def predict(session: Session, clock: Clock) -> tuple[Tensor, Tensor | None]:
     for _, (image, noise) in product(range(spec.passes), pairs):
         white = image if noise is None else image + noise.complement(image, session.masking)
         seen, visible = session.seen(white)
-        for turn, stride in product(range(DIHEDRAL if spec.turns else 1), spec.strides):
+        for turn, stride in spec.shown:
             turned = augmented(seen, turn), augmented(visible, turn)
             output = in_phases(session.whole, session.dropping, *turned, stride)
             mean.add(restored(output, turn))

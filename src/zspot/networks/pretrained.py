@@ -47,6 +47,8 @@ class Prior(Network):
     #: what the trained weights know: noise of cameras and microscopes as well, or white noise
     #: alone, which they remove better
     noise: Annotated[str, OneOf(("any", "white"))] = "any"
+    #: what keeps its weights: nothing, or the encoder, which takes a third off a step of learning
+    frozen: Annotated[str, OneOf(("none", "encoder"))] = "none"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,7 +59,11 @@ class Prior(Network):
         with seeded(generator):
             camera = "colour" if channels == COLOURS else "grey"
             kind = "white" if self.noise == "white" else camera
-            return AnyChannels(load(kind) if self.warm else PriorModule())
+            network = load(kind) if self.warm else PriorModule()
+        if self.frozen == "encoder":
+            for part in (network.entry, network.encoder, network.down):
+                part.requires_grad_(False)
+        return AnyChannels(network)
 
     @property
     def receptive_field(self) -> ReceptiveField:

@@ -1,8 +1,9 @@
 """How a network is fitted and how predictions become an image."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from zspot.core.ranges import POSITIVE, OneOf, Part, Range, require
 
@@ -67,6 +68,11 @@ class Fit(Part):
         return replace(self, steps=math.ceil(share * self.steps), lr=rate * self.lr)
 
 
+# Rotations and reflections in the order in which they are shown: of eight and of four every second
+# are as varied as all.
+_TURNS = (0, 2, 5, 7, 3, 1, 6, 4)
+
+
 def _cosine(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
@@ -82,8 +88,9 @@ class Predict(Part):
     #: before each pass add what makes the image's noise white, as measured by the noise report: for
     #: a network that knows white noise but not this one
     whiten: bool = False
-    #: average over the eight rotations and reflections of the image in each pass
-    turns: bool = False
+    #: average over so many of the eight rotations and reflections of the image in each pass; they
+    #: are shared out among the strides
+    turns: Annotated[int, Range(1, 8)] = 1
     #: predict each of the stride x stride pixel-shuffled phases by itself; 1 is the whole image
     stride: Annotated[int, Range(1, 16)] = 1
     #: Average over predictions of stride, stride + 1, ... up to this number: of the whole image and
@@ -106,7 +113,16 @@ class Predict(Part):
         what = "predict.window: windows are shown one by one anyway; set predict.tile = 0"
         require(self.window == 0 or self.tile == 0, what)
 
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        if isinstance(values, Mapping) and isinstance(values.get("turns"), bool):
+            # In recipes of earlier versions it was whether all are shown.
+            values = {**values, "turns": len(_TURNS) if values["turns"] else 1}
+        return super().from_dict(values)
+
     @property
-    def strides(self) -> range:
-        """The strides that a pass averages over."""
-        return range(self.stride, max(self.stride, self.phases) + 1)
+    def shown(self) -> list[tuple[int, int]]:
+        """Rotation or reflection and stride of each prediction of a pass."""
+        strides = range(self.stride, max(self.stride, self.phases) + 1)
+        shown = range(max(self.turns, len(strides)))
+        return [(_TURNS[i % self.turns], strides[i % len(strides)]) for i in shown]

@@ -34,7 +34,8 @@ MEDIAN_WINDOW, MEAN_WINDOW = 24.0, 16.0
 # The local mean is kept: photons are neither lost nor added.
 _MEAN_KEPT: dict[str, Any] = {"centre": "mean", "window": MEAN_WINDOW, "points": True}
 
-STEPS = {"balanced": 80, "best": 300}  # steps of learning on, at most
+STEPS = {"balanced": 64, "best": 300}  # steps of learning on, at most
+RATES = {"balanced": 2.5e-4, "best": 2e-4}
 CROP, BATCH = 128, 2  # side of the crops that it sees, pixels, and crops a step
 
 # Draws of the noise that is added to noise that the network does not know.
@@ -75,7 +76,7 @@ def pretrained_estimate(effort: str) -> Recipe:
     """Return the recipe that uses the pretrained network as it is."""
     parts = NoMask(), Constant("mean"), Noisy(), Prior()
     fit = Fit(steps=0, lr=2e-4, schedule="one-cycle")
-    predict = Predict(passes=1, turns=effort not in ("fast", "large"))
+    predict = Predict(passes=1, turns=1 if effort in ("fast", "large") else 8)
     return Recipe("auto", *parts, loss="l2", fit=fit, predict=predict)
 
 
@@ -101,13 +102,20 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str, white: bool = Fal
 def made_white(channels: int, effort: str, follows: bool) -> Recipe:
     """Return the recipe for noise that the network does not know; `follows`: bright has more."""
     recipe = pretrained_estimate(effort)
-    predict = replace(recipe.predict, passes=DRAWS[effort], whiten=True, turns=False)
+    predict = replace(recipe.predict, passes=DRAWS[effort], whiten=True, turns=1)
     finish = _guided(effort, channels, removed=1.0, follows=follows)
     return replace(recipe, predict=predict, finish=finish)
 
 
-def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
+def _pilot(channels: int, effort: str) -> Recipe:
+    """Return the recipe of an estimate that guides the non-local one: in grey a rougher one does."""
     recipe = pretrained_estimate(effort)
+    turns = recipe.predict.turns if channels > 1 else min(4, recipe.predict.turns)
+    return replace(recipe, predict=replace(recipe.predict, turns=turns))
+
+
+def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
+    recipe = _pilot(channels, effort)
     if not evidence.is_of_camera:
         finish = _guided(effort, channels, removed=1.0, follows=not evidence.is_even)
         return replace(recipe, finish=finish)
@@ -131,7 +139,7 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
 
 def _for_uneven(channels: int, effort: str) -> Recipe:
     finish = _guided(effort, channels, removed=UNEVEN_TIMES, follows=True)
-    return replace(pretrained_estimate(effort), finish=finish)
+    return replace(_pilot(channels, effort), finish=finish)
 
 
 def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
@@ -139,16 +147,19 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
     variance = tuple(level**2 for level in evidence.level)
     noise = independent(variance)
     recipe = pretrained_estimate(effort)
-    if channels > 1:  # in grey the weights for any noise are as good on white noise
-        recipe = replace(recipe, network=Prior(noise="white"))
+    # In grey the weights for any noise are as good on white noise.
+    network = Prior(noise="white" if channels > 1 else "any")
+    recipe = replace(recipe, network=network)
     if effort not in STEPS or not evidence.is_agreed:
         return replace(recipe, finish=_guided(effort, channels, noise=noise))
     finish = Finish(similar=SIMILAR[_kind(channels)], noise=noise, **_MEAN_KEPT)
     seen = BATCH * min(CROP, height) * min(CROP, width)
     steps = min(STEPS[effort], EPOCHS * height * width // seen)
-    fit = replace(recipe.fit, steps=steps, crop=CROP, batch=BATCH)
+    if effort == "balanced":
+        network = replace(network, frozen="encoder")
+    fit = replace(recipe.fit, lr=RATES[effort], steps=steps, crop=CROP, batch=BATCH)
     target = Recorrupted(variance, (0.0,) * channels, variance)
-    return replace(recipe, target=target, fit=fit, finish=finish)
+    return replace(recipe, network=network, target=target, fit=fit, finish=finish)
 
 
 def _guided(effort: str, channels: int, **more: Any) -> Finish:
