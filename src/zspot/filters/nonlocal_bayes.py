@@ -46,7 +46,7 @@ class Pass:
 WHITE = (Pass("bayes", 5, 3, 80), Pass("bayes", 8, 4, 24), Pass("ridge", 7, 5, 64))
 CORRELATED = (Pass("bayes", 5, 3, 160, split=False), Pass("bayes", 5, 3, 80, split=False))
 
-# With a pilot, by how far similar patches are sought; then the same for white noise.
+# With a pilot, by how far similar patches are sought.
 GUIDED_CORRELATED = {
     "coarse": (Pass("bayes", 3, 3, 40, split=False, reach=12, dense=4),),
     "sparse": (Pass("bayes", 4, 4, 60, split=False, reach=36, dense=8),),
@@ -55,8 +55,17 @@ GUIDED_CORRELATED = {
     "wide": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=12),),
     "widest": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=48),),
 }
-GUIDED = dict.fromkeys(GUIDED_CORRELATED, (Pass("ridge", 7, 5, 64),))
-GUIDED["coarse"] = (Pass("ridge", 7, 6, 48, reach=16),)
+# For white noise what each channel says by itself guides what all say together.
+_COARSE = (Pass("ridge", 7, 6, 48, reach=16),)
+_GREY = (Pass("bayes", 8, 4, 24),)
+_COLOUR = (*_GREY, Pass("bayes", 5, 4, 60, split=False))
+
+
+def guided(search: str, channels: int, white: bool) -> tuple[Pass, ...]:
+    """Return the passes that a pilot guides."""
+    if not white:
+        return GUIDED_CORRELATED[search]
+    return _COARSE if search == "coarse" else _COLOUR if channels > 1 else _GREY
 
 
 def nl_bayes(

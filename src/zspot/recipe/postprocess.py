@@ -11,7 +11,7 @@ from zspot.core.errors import RecipeError, shown
 from zspot.core.progress import Clock
 from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.filters.local import restore_texture, to_local_mean, to_local_median
-from zspot.filters.nonlocal_bayes import GUIDED, GUIDED_CORRELATED, nl_bayes
+from zspot.filters.nonlocal_bayes import guided, nl_bayes
 from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.points import restore_points
 from zspot.filters.stabilise import Stabiliser
@@ -40,7 +40,7 @@ class Finish(Part):
     #: Weight in [0, 1] of a closed-form non-local estimate, which errs differently from a network.
     #: The noise is that of `noise` or `removed`, else as the report measures.
     similar: Annotated[float, Range(0, 1)] = 0.0
-    #: let the prediction guide the non-local estimate: one pass instead of three
+    #: let the prediction guide the non-local estimate: one or two passes instead of three
     guided: bool = False
     #: covariance of white noise between C channels, row by row (C * C values), standardised
     #: intensities
@@ -146,6 +146,6 @@ class Finish(Part):
             if found.is_of_photons:
                 even, noise = Stabiliser.of(found.start, found.slope), PatchNoise(found.correlation)
                 noisy, pilot = even(noisy), None if pilot is None else even(pilot)
-        passes = (GUIDED if white else GUIDED_CORRELATED)[self.search] if self.guided else None
+        passes = guided(self.search, channels, white) if self.guided else None
         similar = nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
         return similar if even is None else even.inverse(similar)

@@ -16,7 +16,7 @@ from zspot.algorithms.auto.strength import TIMES
 from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Prior, Recipe, Recorrupted
 from zspot.recipe.postprocess import independent
 
-SIMILAR = {"grey": 0.35, "colour": 0.65}  # weight of the non-local estimate for white noise
+SIMILAR = {"grey": 0.7, "colour": 0.85}  # weight of the non-local estimate for white noise
 GUARD = 1.5  # where more than this many times the usual was removed it was texture
 UNEVEN_TIMES = 1.5  # deviation of white noise that changes to that of what the network removed
 
@@ -152,7 +152,7 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
     recipe = replace(recipe, network=network)
     if effort not in STEPS or not evidence.is_agreed:
         return replace(recipe, finish=_guided(effort, channels, noise=noise))
-    finish = Finish(similar=SIMILAR[_kind(channels)], noise=noise, **_MEAN_KEPT)
+    finish = _guided(effort, channels, similar=SIMILAR[_kind(channels)], noise=noise)
     seen = BATCH * min(CROP, height) * min(CROP, width)
     steps = min(STEPS[effort], EPOCHS * height * width // seen)
     if effort == "balanced":
@@ -165,7 +165,7 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
 def _guided(effort: str, channels: int, **more: Any) -> Finish:
     """Return the non-local estimate that the prediction guides, with what `more` says of it."""
     search = SEARCH[effort][_kind(channels)]
-    return Finish(similar=1.0, guided=True, search=search, **(_MEAN_KEPT | more))
+    return Finish(guided=True, search=search, **({"similar": 1.0} | _MEAN_KEPT | more))
 
 
 def _kind(channels: int) -> str:
