@@ -28,11 +28,11 @@ def explain(choice: Choice) -> str:
         return f"{what} white by adding noise, and {_SECOND.replace('the pretrained', 'that')}"
     if choice.route == "uneven":
         return f"the noise is white and changes with the brightness, so {_SECOND}"
-    if choice.recipe.finish.guided:
-        unsure = "" if choice.evidence.is_agreed else " but hard to tell from texture"
-        return f"the noise is white{unsure}, so {_SECOND}"
-    other = "averaged with an estimate made of similar patches"
-    return f"the noise is white, so the pretrained network learns on from the image and is {other}"
+    if choice.recipe.fit.steps:
+        learns = "the pretrained network learns on from the image"
+        return f"the noise is white, so {learns}, and {_SECOND.replace('the pretrained', 'its')}"
+    unsure = "" if choice.evidence.is_agreed else " but hard to tell from texture"
+    return f"the noise is white{unsure}, so {_SECOND}"
 
 
 def details(choice: Choice) -> list[str]:
