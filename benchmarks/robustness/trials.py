@@ -2,6 +2,7 @@
 
 python -m benchmarks.robustness.trials folder        bad files, killed three times and resumed
 python -m benchmarks.robustness.trials large-stack   a stack many times larger than its memory
+python -m benchmarks.robustness.trials neighbours    one whose planes help each other, killed twice
 python -m benchmarks.robustness.trials gpu-memory --data DIR   less and less of a GPU's memory
 python -m benchmarks.robustness.trials memory        bytes per pixel of each method
 """
@@ -27,6 +28,7 @@ import numpy as np
 import skimage.data
 import tifffile
 import torch
+import zarr
 
 import zspot
 from benchmarks import datasets
@@ -37,6 +39,8 @@ from zspot.files import denoise_file
 SIZE = 64
 SIDE = 2048
 NOISY_EVERY = 20  # planes of the large stack
+_BESIDE, _HELPING = 2, 2  # planes to each side that are asked for; that do help a noisy one
+_COMPARED = 5  # planes, at most
 _METHODS_LEFT_OUT = ("n2n",)  # it needs a second image
 
 
@@ -190,6 +194,79 @@ def large_stack_trial(args: argparse.Namespace) -> dict[str, Any]:
         }
 
 
+# --- a store whose planes help each other --------------------------------------------------------
+
+
+def still_planes(count: int, side: int, every: int) -> Iterator[np.ndarray]:
+    """Yield uint16 planes of a picture that pans, three in `every` of them; others are constant."""
+    picture = skimage.data.camera().astype(np.float32) * 100
+    picture = np.tile(picture, (-(-side // len(picture)),) * 2)[:side, :side]
+    for number in range(count):
+        if number % every > _HELPING:
+            yield np.full((side, side), number, np.uint16)
+            continue
+        noise = np.random.default_rng(number).normal(0, 2000, picture.shape)
+        moved = np.roll(picture, number // 2, 1)
+        yield (moved + noise).clip(0, 65535).astype(np.uint16)
+
+
+def neighbours_trial(args: argparse.Namespace) -> dict[str, Any]:
+    """Denoise a Zarr stack with neighbours, kill it twice, go on, and check planes one by one.
+
+    The stack is `--planes` of `--side`, or `--times` as large as `--max-memory`. A plane depends on
+    those that help it and on theirs alone: a run on these must give the same bytes.
+    """
+    side, limit = args.side, parse_size(args.max_memory)
+    count = args.planes or -(-round(args.times * limit) // (side * side * 2))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store = zarr.create_array(
+            folder / "in.zarr", shape=(count, side, side), chunks=(1, side, side), dtype="u2",
+            dimension_names=("t", "y", "x"), compressors=None,
+        )  # fmt: skip
+        for number, plane in enumerate(still_planes(count, side, args.every)):
+            store[number] = plane
+        words = [sys.executable, "-m", "zspot", "denoise", "in.zarr", "out.zarr", "--quiet"]
+        words += ["--neighbours", str(_BESIDE), "--effort", "fast", "--max-memory", args.max_memory]
+        started, kills = time.perf_counter(), []
+        for share in (1 / 3, 2 / 3):
+            process = subprocess.Popen([*words, "--threads", "1"], cwd=folder)
+            while process.poll() is None and _written(folder) < share * count:
+                time.sleep(0.5)
+            process.kill()
+            process.wait()
+            kills.append(_written(folder))
+        subprocess.run([*words, "--threads", "1"], cwd=folder, check=True)
+        spent = time.perf_counter() - started
+        out = zarr.open_array(folder / "out.zarr", mode="r")
+        torch.set_num_threads(1)
+        tried = list(range(1, count, args.every))
+        tried = tried[:: -(-len(tried) // _COMPARED)]
+        return {
+            "max_memory": args.max_memory, "stack_gb": round(count * side * side * 2 / 1e9, 3),
+            "planes": count, "side": side, "noisy_planes": sum(
+                n % args.every <= _HELPING for n in range(count)
+            ),
+            "killed_after_planes": kills, "seconds": round(spent, 1),
+            "peak_gb": round(_kilobytes(resource.RUSAGE_CHILDREN) * 1024 / 1e9, 3),
+            "planes_compared": tried, "same_bytes": [_is_same(store, out, n) for n in tried],
+        }  # fmt: skip
+
+
+def _written(folder: Path) -> int:
+    """Return how many planes are in the store or beside it, where it is being made."""
+    return sum(1 for _ in folder.glob("*out.zarr*/**/c/*/0/0"))
+
+
+def _is_same(store: Any, out: Any, number: int) -> bool:
+    first, last = max(0, number - _BESIDE), min(store.shape[0], number + _BESIDE + 1)
+    part = zspot.denoise(
+        np.stack([store[n] for n in range(first, last)]), axes="TYX", effort="fast",
+        neighbours=_BESIDE,
+    )  # fmt: skip
+    return bool((part[number - first] == out[number]).all())
+
+
 def _kilobytes(who: int) -> int:
     return resource.getrusage(who).ru_maxrss
 
@@ -254,8 +331,8 @@ def memory_trial(args: argparse.Namespace) -> dict[str, Any]:
 
 
 TRIALS = {
-    "folder": folder_trial, "large-stack": large_stack_trial, "gpu-memory": gpu_memory_trial,
-    "memory": memory_trial,
+    "folder": folder_trial, "large-stack": large_stack_trial, "neighbours": neighbours_trial,
+    "gpu-memory": gpu_memory_trial, "memory": memory_trial,
 }  # fmt: skip
 
 
@@ -265,7 +342,10 @@ def main() -> None:
     parser.add_argument("trial", choices=list(TRIALS))
     parser.add_argument("--out", type=Path, help="JSON file")
     parser.add_argument("--count", type=int, default=100, help="files of the folder")
-    parser.add_argument("--max-memory", default="800MB", help="of the large stack")
+    parser.add_argument("--max-memory", default="800MB", help="of the stacks")
+    parser.add_argument("--planes", type=int, default=0, help="of neighbours; 0: by --times")
+    parser.add_argument("--side", type=int, default=SIDE, help="of these planes, pixels")
+    parser.add_argument("--every", type=int, default=100, help="three in so many hold a picture")
     parser.add_argument("--times", type=float, default=10, help="stack over memory")
     parser.add_argument("--data", type=Path, help="folder of the image sets, for gpu-memory")
     parser.add_argument("--share", type=float, nargs="+", default=[1.0, 0.05, 0.008])
