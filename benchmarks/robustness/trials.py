@@ -228,7 +228,7 @@ def neighbours_trial(args: argparse.Namespace) -> dict[str, Any]:
             store[number] = plane
         words = [sys.executable, "-m", "zspot", "denoise", "in.zarr", "out.zarr", "--quiet"]
         words += ["--neighbours", str(_BESIDE), "--effort", "fast", "--max-memory", args.max_memory]
-        started, kills = time.perf_counter(), []
+        kills = []
         for share in (1 / 3, 2 / 3):
             process = subprocess.Popen([*words, "--threads", "1"], cwd=folder)
             while process.poll() is None and _written(folder) < share * count:
@@ -237,7 +237,7 @@ def neighbours_trial(args: argparse.Namespace) -> dict[str, Any]:
             process.wait()
             kills.append(_written(folder))
         subprocess.run([*words, "--threads", "1"], cwd=folder, check=True)
-        spent = time.perf_counter() - started
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         out = zarr.open_array(folder / "out.zarr", mode="r")
         torch.set_num_threads(1)
         tried = list(range(1, count, args.every))
@@ -247,15 +247,18 @@ def neighbours_trial(args: argparse.Namespace) -> dict[str, Any]:
             "planes": count, "side": side, "noisy_planes": sum(
                 n % args.every <= _HELPING for n in range(count)
             ),
-            "killed_after_planes": kills, "seconds": round(spent, 1),
-            "peak_gb": round(_kilobytes(resource.RUSAGE_CHILDREN) * 1024 / 1e9, 3),
+            "killed_after_planes": kills,
+            "processor_seconds": round(used.ru_utime + used.ru_stime, 1),
+            "peak_gb": round(used.ru_maxrss * 1024 / 1e9, 3),
             "planes_compared": tried, "same_bytes": [_is_same(store, out, n) for n in tried],
         }  # fmt: skip
 
 
 def _written(folder: Path) -> int:
     """Return how many planes are in the store or beside it, where it is being made."""
-    return sum(1 for _ in folder.glob("*out.zarr*/**/c/*/0/0"))
+    # Folders come and go below it: unlike glob, walk passes over one that is gone.
+    stores = [path for path in folder.iterdir() if "out.zarr" in path.name]
+    return sum("0" in names for path in stores for _, _, names in os.walk(path))
 
 
 def _is_same(store: Any, out: Any, number: int) -> bool:

@@ -59,7 +59,10 @@ def test_tiles_give_what_the_whole_image_gives(which, height, width, side):
     known = spec.receptive_field
     assert known is not None
     for short in (False, True):
-        with torch.no_grad(), mock.patch.object(pretrained, "multiplies_bfloat16", lambda s=short: s):
+        with (
+            torch.no_grad(),
+            mock.patch.object(pretrained, "multiplies_bfloat16", lambda s=short: s),
+        ):
             whole = network(x, None, visible)
             tiled = Tiled(network, known, side)(x, None, visible)
         difference = tiled - whole

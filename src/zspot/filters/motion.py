@@ -43,7 +43,9 @@ def moved(image: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
 
 def box_mean(image: Tensor, side: int) -> Tensor:
     """Return the means of (C, H, W) over squares, of what of them lies inside the image."""
-    return F.avg_pool2d(image, side, 1, side // 2, count_include_pad=False)
+    half = side // 2  # along columns, then along rows: many times as fast as at once
+    columns = F.avg_pool2d(image, (side, 1), 1, (half, 0), count_include_pad=False)
+    return F.avg_pool2d(columns, (1, side), 1, (0, half), count_include_pad=False)
 
 
 def difference(a: Tensor, b: Tensor, side: int = _SIDE) -> Tensor:

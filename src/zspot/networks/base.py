@@ -61,7 +61,7 @@ class Network(Part):
 
 
 class Short(nn.Module):
-    """A network computed in bfloat16 where the processor does so in hardware, all but its `exit`."""
+    """A network in bfloat16 where the processor computes that in hardware, all but its `exit`."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

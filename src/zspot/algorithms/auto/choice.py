@@ -108,7 +108,7 @@ def made_white(channels: int, effort: str, follows: bool) -> Recipe:
 
 
 def _pilot(channels: int, effort: str) -> Recipe:
-    """Return the recipe of an estimate that guides the non-local one: in grey a rougher one does."""
+    """Return the recipe of what guides the non-local estimate: in grey a rougher one does."""
     recipe = pretrained_estimate(effort)
     turns = recipe.predict.turns if channels > 1 else min(4, recipe.predict.turns)
     return replace(recipe, predict=replace(recipe.predict, turns=turns))
