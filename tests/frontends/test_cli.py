@@ -348,6 +348,23 @@ def test_a_comparison_is_drawn_and_a_part_is_tried(folder, capsys, monkeypatch):
         assert (code, "40 x 30 pixels" in err) == (2, True)
 
 
+@pytest.mark.parametrize("letters", ["CYXS", "CSYX", "SCYX"])
+def test_letters_of_colours_and_of_channels_beside_them(folder, capsys, letters):
+    """The channels are then planes of colours: in a preview as in the whole file."""
+    sizes = dict(zip("CYXS", (2, 24, 40, 3), strict=True))
+    values = np.random.default_rng(0).normal(120, 9, [sizes[a] for a in letters])
+    tifffile.imwrite(folder / "a.tif", values.astype(np.uint8), photometric="minisblack")
+    more = ("--axes", letters, "--effort", "fast")
+    assert zspot_cli(capsys, "denoise", folder / "a.tif", folder / "b.tif", *more)[0] == 0
+    own = zspot.denoise(values.astype(np.uint8), axes=letters, effort="fast")
+    assert np.array_equal(tifffile.imread(folder / "b.tif"), own)
+    sheet = ("--preview", "4,2,20,16", *more)
+    assert zspot_cli(capsys, "denoise", folder / "a.tif", folder / "c.png", *sheet)[::2] == (0, "")
+    wide = ("--preview", "4,2,99,16", "--overwrite", *more)
+    code, _, said = zspot_cli(capsys, "denoise", folder / "a.tif", folder / "c.png", *wide)
+    assert (code, "a part of the 40 x 24 pixels" in said) == (2, True)
+
+
 def test_noise_and_previews_leave_out_what_the_run_leaves_out(folder, capsys):
     rng = np.random.default_rng(0)
     stack = (100 + 5 * rng.normal(size=(2, 96, 96))).astype(np.float32)

@@ -43,8 +43,10 @@ class ImageFile:
     def __post_init__(self):
         if len(self.axes) != self.data.ndim or not set(self.axes) <= _AXES:
             raise ValueError(f"axes {self.axes!r} do not describe an array of {self.data.shape}")
-        if "Y" not in self.axes or "X" not in self.axes or ("S" in self.axes and "C" in self.axes):
-            raise ValueError(f"axes {self.axes!r} need Y, X and at most one of S and C")
+        if "Y" not in self.axes or "X" not in self.axes:
+            raise ValueError(f"axes {self.axes!r} need Y and X")
+        if "S" in self.axes:  # beside colours, as in OME, channels are a plain stack
+            object.__setattr__(self, "axes", self.axes.replace("C", "Q"))
         plane = tuple(n for n, a in zip(self.data.shape, self.axes, strict=True) if a != "S")
         if self.alpha is not None and self.alpha.shape != plane:
             raise ValueError(f"alpha is {self.alpha.shape}, the image is {plane}")

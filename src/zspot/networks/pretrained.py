@@ -115,7 +115,7 @@ class PriorModule(nn.Module):
     def _noise(self, x: Tensor) -> Tensor:
         """Estimate the noise of the half-resolution input."""
         x = self.entry(x.contiguous(memory_format=torch.channels_last))
-        x = x.to(self.down[0].weight.dtype)
+        x = x.to(next(self.down.parameters()).dtype)
         skips = []
         for stage, down in zip(self.encoder, self.down, strict=False):
             x = stage(x)

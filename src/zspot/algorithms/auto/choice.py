@@ -32,7 +32,7 @@ MEDIAN_WINDOW, MEAN_WINDOW = 24.0, 16.0
 """Deviation in pixels of the windows whose median, or mean, of what was removed becomes zero."""
 
 # The local mean is kept: photons are neither lost nor added.
-_MEAN_KEPT: dict[str, Any] = {"centre": "mean", "window": MEAN_WINDOW, "points": True}
+_USUAL: dict[str, Any] = {"similar": 1.0, "centre": "mean", "window": MEAN_WINDOW, "points": True}
 
 STEPS = {"balanced": 64, "best": 300}  # steps of learning on, at most
 RATES = {"balanced": 2.5e-4, "best": 2e-4}
@@ -165,7 +165,7 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
 def _guided(effort: str, channels: int, **more: Any) -> Finish:
     """Return the non-local estimate that the prediction guides, with what `more` says of it."""
     search = SEARCH[effort][_kind(channels)]
-    return Finish(guided=True, search=search, **({"similar": 1.0} | _MEAN_KEPT | more))
+    return Finish(guided=True, search=search, **(_USUAL | more))
 
 
 def _kind(channels: int) -> str:

@@ -110,7 +110,7 @@ def _own(viewer: napari.Viewer, key: Key) -> Image | None:
 
 
 def _checksum(layer: Image) -> int:
-    return zlib.crc32(np.ascontiguousarray(layer.data))
+    return zlib.crc32(np.ascontiguousarray(layer.data).data)
 
 
 def _put(viewer: napari.Viewer, key: Key, data: Any, state: dict[str, Any], below: Layer) -> Image:
