@@ -185,11 +185,10 @@ def _run_stack(image: np.ndarray, request: Request) -> Result:
 
     def results() -> Iterator[tuple[Place, Result]]:
         places = list(iter_planes(image.shape, axes))
-        for number, (place, colours) in enumerate(places):
+        for number, (place, _) in enumerate(places):
             other = None if second is None else np.asarray(second)[place]
-            own = {"channel_axis": colours, "second": other}
             told = within(request.progress, number, len(places))
-            yield place, near.run(index_of(place), image[place], mask, told, **own)
+            yield place, near.run(index_of(place), image[place], mask, told, second=other)
 
     near = Neighbours(run, request, axes, image.shape, load)
     return together(image, axes, results())

@@ -17,7 +17,7 @@ import numpy as np
 
 from zspot._version import __version__
 from zspot.api.stacks import Index
-from zspot.core.axes import Place, channel_axis, iter_planes
+from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
 from zspot.files.planes import Notes, PlaneRunner
@@ -197,7 +197,7 @@ def _planes(picture: Picture, block: Block, old: Any, planes: PlaneRunner) -> np
     data = picture.levels[0].read(block, old)
     values = np.empty_like(data)
     for place, index in _places(picture, block):
-        values[place] = planes(data[place], channel_axis(picture.axes), index)
+        values[place] = planes(data[place], index)
     return values
 
 
@@ -207,7 +207,7 @@ def _pass_over(picture: Picture, block: Block, old: Any, planes: PlaneRunner, le
     for place, index in _places(picture, block):
         if left and planes.needs_first(index):
             data = picture.levels[0].read(block, old) if data is None else data
-            planes(data[place], channel_axis(picture.axes), index)
+            planes(data[place], index)
         else:
             planes.skip(1)
 
