@@ -185,7 +185,7 @@ def _run_stack(image: np.ndarray, request: Request) -> Result:
 
     def results() -> Iterator[tuple[Place, Result]]:
         places = list(iter_planes(image.shape, axes))
-        for number, (place, _) in enumerate(places):
+        for number, place in enumerate(places):
             other = None if second is None else np.asarray(second)[place]
             told = within(request.progress, number, len(places))
             yield place, near.run(index_of(place), image[place], mask, told, second=other)

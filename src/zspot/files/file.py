@@ -9,7 +9,7 @@ import numpy as np
 from zspot.api import DEFAULT_METHOD, Result
 from zspot.api.requests import lists
 from zspot.api.stacks import Index
-from zspot.core.axes import iter_planes
+from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError, OptionError
 from zspot.core.progress import Report
 from zspot.files.options import Keywords, Options
@@ -192,6 +192,6 @@ def check_count(axes: str | None, path: Path, shape: tuple[int, ...], letters: s
 def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, np.ndarray | None, str]:
     """Return the first plane of a file, its channel axis, where it is picture, and its name."""
     places = list(iter_planes(image.data.shape, image.axes))
-    place, colours = places[0]
+    place, colours = places[0], channel_axis(image.axes)
     name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
     return image.data[place], colours, image.valid_at(place), name

@@ -82,7 +82,7 @@ class PlaneRunner:
         self.begin_stack(axes, shape, load)
         places = list(iter_planes(shape, axes))
         self.count = len(places)
-        for place, _ in places:
+        for place in places:
             other, index = None if second is None else second[place], index_of(place)
             plane, there = load(index)
             yield place, self.run(plane, index, other, there)

@@ -292,7 +292,7 @@ def _preview(asked: Asked, window: str) -> None:
     check_count(asked.axes, asked.source, image.data.shape, image.axes)
     image = replace(image, axes=asked.axes or image.axes)
     mask = None if asked.mask is None else read(asked.mask, max_memory=asked.max_memory).data != 0
-    place, _ = next(iter_planes(image.data.shape, image.axes))
+    place = next(iter_planes(image.data.shape, image.axes))
     try:
         part = image.part(place, window, mask)
     except ValueError:
