@@ -45,9 +45,6 @@ def denoise_file(
     ----------
     source, target : Path
         Files, or Zarr folders; see `zspot.io` for the formats.
-    axes : str or None
-        Names the axes of the source in place of what the file says: one letter each of TZC for
-        time, z and channel, Q for another stack, YX for rows and columns, S for colours.
     overwrite : bool
         Replace an existing target; otherwise that is an error.
     progress : True or callable, optional
@@ -59,9 +56,9 @@ def denoise_file(
         `zspot.engine.shared_fit`.
     strength, keep_detail : float in [0, 1]
         As in `zspot.Result.blend`, for every plane; by default the full result is written.
-    method, effort, seed, device, max_memory, nodata, keep_outliers, dtype, sigma, neighbours
+    method, effort, seed, device, max_memory, nodata, keep_outliers, dtype, sigma, axes, neighbours
         As in `zspot.denoise`. Without `nodata`, what a TIFF says of itself (GDAL_NODATA) is taken;
-        transparent pixels are left out too.
+        transparent pixels are left out too. Without `axes`, the file names them.
     mask : Path, optional
         Image file of the planes' size, 0 where there is no picture.
 

@@ -313,10 +313,8 @@ def _tell_result(
     for note in (*notes, *result.told):
         tell(f"note: {note}", error=True)
     seconds = f"{result.timings['total']:.1f} s on {result.device}"
-    tell(
-        f"{name}: {result.summary} ({'; '.join(filter(None, (seconds, asked.blending)))})",
-        error=error,
-    )
+    how = "; ".join(filter(None, (seconds, asked.blending)))
+    tell(f"{name}: {result.summary} ({how})", error=error)
     if asked.verbose:
         tell(result.reason, error=error)
 
