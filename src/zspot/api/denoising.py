@@ -104,12 +104,10 @@ def denoise(
 
     def denoised(values: np.ndarray, letters: str | None) -> np.ndarray:
         given = options if letters is None else {**options, "axes": letters, "channel_axis": None}
-        done = run(values, method, **given)  # type: ignore[arg-type]
-        return done.image if whole else done.blend(strength, keep_detail)
+        return run(values, method, **given).blend(strength, keep_detail)  # type: ignore[arg-type]
 
     check_share("strength", strength)
     check_share("keep_detail", keep_detail)
-    whole = (strength, keep_detail) == (1, 0)
     if not is_foreign(image):
         return denoised(image, None)  # type: ignore[return-value]
     if options.get("second") is not None:
