@@ -104,12 +104,10 @@ def denoise(
 
     def denoised(values: np.ndarray, letters: str | None) -> np.ndarray:
         given = options if letters is None else {**options, "axes": letters, "channel_axis": None}
-        done = run(values, method, **given)  # type: ignore[arg-type]
-        return done.image if whole else done.blend(strength, keep_detail)
+        return run(values, method, **given).blend(strength, keep_detail)  # type: ignore[arg-type]
 
     check_share("strength", strength)
     check_share("keep_detail", keep_detail)
-    whole = (strength, keep_detail) == (1, 0)
     if not is_foreign(image):
         return denoised(image, None)  # type: ignore[return-value]
     if options.get("second") is not None:
@@ -185,11 +183,10 @@ def _run_stack(image: np.ndarray, request: Request) -> Result:
 
     def results() -> Iterator[tuple[Place, Result]]:
         places = list(iter_planes(image.shape, axes))
-        for number, (place, colours) in enumerate(places):
+        for number, place in enumerate(places):
             other = None if second is None else np.asarray(second)[place]
-            own = {"channel_axis": colours, "second": other}
             told = within(request.progress, number, len(places))
-            yield place, near.run(index_of(place), image[place], mask, told, **own)
+            yield place, near.run(index_of(place), image[place], mask, told, second=other)
 
     near = Neighbours(run, request, axes, image.shape, load)
     return together(image, axes, results())

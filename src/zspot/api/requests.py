@@ -4,7 +4,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property, partial, wraps
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, cast
@@ -106,18 +106,16 @@ class Settings:
         if shared:
             check_sharing(self.method)
         limit_of(self.max_memory)
-        _check_seed(self.seed)
+        whole = isinstance(self.seed, (int, np.integer)) and not isinstance(self.seed, bool)
+        if not (whole and 0 <= self.seed < MOST_SEEDS):
+            what = f"must be an integer from 0 to {MOST_SEEDS - 1}"
+            raise OptionError(f"seed={shown(self.seed)}: {what}")
         check_device(self.device, here=here)
         if self.dtype not in (None, *DTYPES):
             known = ", ".join(DTYPES)
             raise OptionError(f"unknown dtype {shown(self.dtype)}: choose one of {known}")
         count = check_neighbours(self.neighbours, shared=shared, second=second)
         _check_sigma(self.sigma, self.method, shared or count > 0)
-
-    def of_plane(self) -> dict[str, Any]:
-        """Return what `zspot.run` takes for one plane of a stack, but for the method and a mask."""
-        others = ("method", "mask", "axes", "neighbours")
-        return {f.name: getattr(self, f.name) for f in fields(Settings) if f.name not in others}
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,12 +252,6 @@ def _check_second(method: str | Recipe, second: bool) -> None:
         )
     able = ", ".join(name for name, known in METHODS.items() if known.needs_second)
     raise OptionError(f"method {method} uses one image: leave out second, or choose {able}")
-
-
-def _check_seed(seed: int) -> None:
-    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
-    if not (whole and 0 <= seed < MOST_SEEDS):
-        raise OptionError(f"seed={shown(seed)}: must be an integer from 0 to {MOST_SEEDS - 1}")
 
 
 def check_neighbours(asked: int | str, *, shared: bool = False, second: bool = False) -> int:

@@ -19,7 +19,7 @@ from zspot.api.pictures import compared, removed
 from zspot.api.preparation import Preparation
 from zspot.api.requests import Request, check_device, check_rounding
 from zspot.api.trust import Trust, assess_images
-from zspot.core.axes import iter_planes, without_colours
+from zspot.core.axes import channel_axis, iter_planes, without_colours
 from zspot.core.errors import ImageError, OptionError
 from zspot.core.plane import Plane
 from zspot.engine import Denoised
@@ -109,13 +109,13 @@ class Result:
         if self.axes is None:
             return self
         places = list(iter_planes(self.image.shape, self.axes))
-        place, axis = places[len(places) // 2]
+        place = places[len(places) // 2]
         spread = None if self.uncertainty is None else self.uncertainty[place]
         source = None if self.source is None else self.source[place]
         plane: Any = {"image": self.image[place], "uncertainty": spread, "source": source}
         if self.valid is not None:
             plane["valid"] = self.valid[without_colours(place, self.axes)]
-        return replace(self, **plane, channel_axis=axis, axes=None)
+        return replace(self, **plane, channel_axis=channel_axis(self.axes), axes=None)
 
     @cached_property
     def trust(self) -> Trust:
@@ -186,8 +186,8 @@ class Result:
         """
         if self.axes is None:
             return removed_detail(self._input(), self.image, self.channel_axis)
-        detail = np.empty(self.image.shape)
-        for place, axis in iter_planes(self.image.shape, self.axes):
+        detail, axis = np.empty(self.image.shape), channel_axis(self.axes)
+        for place in iter_planes(self.image.shape, self.axes):
             detail[place] = removed_detail(self._input()[place], self.image[place], axis)
         return detail
 

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import prod
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from zspot.api.requests import Settings
 from zspot.api.result import Result
-from zspot.core.axes import PLANE, Place, stack_axis, without_colours
+from zspot.core.axes import PLANE, Place, channel_axis, stack_axis, without_colours
 from zspot.core.errors import ImageError
 from zspot.core.plane import cast, channels_first
 from zspot.core.progress import Report, within
@@ -45,40 +45,40 @@ class Neighbours:
         self, single: Single, asked: Settings, axes: str, shape: Sequence[int], load: Load
     ) -> None:
         self._single, self._asked, self._load = single, asked, load
-        self._count = asked.count
+        self._count, self._colours = asked.count, channel_axis(axes)
+        others = ("method", "mask", "axes", "neighbours")  # asked of the stack, or told apart
+        names = {field.name for field in fields(Settings)}.difference(others)
+        self._shared = {name: getattr(asked, name) for name in names}  # by all planes
         counted = [pair for pair in zip(axes, shape, strict=True) if pair[0] not in PLANE]
-        letters, sizes = "".join(letter for letter, _ in counted), [size for _, size in counted]
+        letters, self._sizes = "".join(letter for letter, _ in counted), [n for _, n in counted]
         # of the numbers of an index, that along the stack
-        self._at = stack_axis(letters, sizes) if self._count else None
+        self._at = stack_axis(letters, self._sizes) if self._count else None
         self.has_any = self._at is not None  #: whether planes are beside each other at all
-        self._size, between = 1, 1
-        if self._at is not None:
-            self._size, between = sizes[self._at], prod(sizes[self._at + 1 :])
-        self._most = (2 * self._count + 1) * between
         self._done: OrderedDict[Index, _Alone] = OrderedDict()
 
     def run(
         self, index: Index, plane: np.ndarray, valid: Mask, report: Report | None, **options: Any
     ) -> Result:
         """Return the result for the plane at an index of the stack; `options` are those of it."""
-        asked = self._asked
+        asked, at = self._asked, self._at
 
         def denoise(plane: np.ndarray, recipe: Recipe | None, valid: Mask, tell: Any) -> Result:
-            own = asked.of_plane() | options | {"progress": tell}
-            own["mask"] = both(options.get("mask"), valid)
-            return self._single(plane, recipe or asked.method, **own)
+            told = {"channel_axis": self._colours, "progress": tell}
+            given = {**self._shared, **options, **told, "mask": both(options.get("mask"), valid)}
+            return self._single(plane, recipe or asked.method, **given)
 
-        if self._at is None:
+        if at is None:
             return denoise(plane, None, valid, report)
-        here = index[self._at]
-        reach = range(max(0, here - self._count), min(self._size, here + self._count + 1))
-        near = [(*index[: self._at], at, *index[self._at + 1 :]) for at in reach]
+        here = index[at]
+        reach = range(max(0, here - self._count), min(self._sizes[at], here + self._count + 1))
+        near = [(*index[:at], number, *index[at + 1 :]) for number in reach]
         missing = [one for one in near if one not in self._done]
         for number, one in enumerate(missing):
             values, picture = (plane, valid) if one == index else self._load(one)
             alone = denoise(values, None, picture, within(report, number, len(missing) + 1))
             self._done[one] = _Alone.of(values, alone, asked.keep_outliers)
-        while len(self._done) > max(self._most, len(near)):
+        # planes along the later axes come between those that are beside each other
+        while len(self._done) > (2 * self._count + 1) * prod(self._sizes[at + 1 :]):
             self._done.popitem(last=False)
         others = [self._done[one] for one in near if one != index]
         told = within(report, len(missing), len(missing) + 1)

@@ -16,13 +16,11 @@ def channel_axis(letters: str) -> int | None:
     return kept.index("S") if "S" in kept else None
 
 
-def iter_planes(shape: Sequence[int], letters: str) -> Iterator[tuple[Place, int | None]]:
-    """Yield index and channel axis of every plane of an array, the last axis fastest."""
-    colours = channel_axis(letters)
+def iter_planes(shape: Sequence[int], letters: str) -> Iterator[Place]:
+    """Yield the place of every plane of an array, the last axis fastest."""
     axes = zip(letters, shape, strict=True)
     counts = [[slice(None)] if letter in PLANE else range(size) for letter, size in axes]
-    for place in itertools.product(*counts):
-        yield place, colours
+    return itertools.product(*counts)
 
 
 def place_of(index: Sequence[int], letters: str) -> Place:

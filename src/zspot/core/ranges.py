@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, get_origin, get_type_hints
 
 from zspot.core.errors import RecipeError, shown
 
@@ -88,14 +88,9 @@ class Part:
 @cache
 def _fields(cls: type) -> dict[str, tuple[Any, Range | OneOf | None]]:
     """Return the type of each field of a part and what it may be."""
-    hints = get_type_hints(cls, include_extras=True)
-    found = {}
-    for field in dataclasses.fields(cls):
-        hint, allowed = hints[field.name], None
-        if get_origin(hint) is Annotated:
-            hint, allowed = get_args(hint)[:2]
-        found[field.name] = hint, allowed
-    return found
+    plain, annotated = get_type_hints(cls), get_type_hints(cls, include_extras=True)
+    names = [field.name for field in dataclasses.fields(cls)]
+    return {n: (plain[n], getattr(annotated[n], "__metadata__", (None,))[0]) for n in names}
 
 
 def typed(name: str, value: Any, kind: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from zspot.api import DEFAULT_METHOD, Result
 from zspot.api.requests import lists
 from zspot.api.stacks import Index
-from zspot.core.axes import iter_planes
+from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError, OptionError
 from zspot.core.progress import Report
 from zspot.files.options import Keywords, Options
@@ -45,9 +45,6 @@ def denoise_file(
     ----------
     source, target : Path
         Files, or Zarr folders; see `zspot.io` for the formats.
-    axes : str or None
-        Names the axes of the source in place of what the file says: one letter each of TZC for
-        time, z and channel, Q for another stack, YX for rows and columns, S for colours.
     overwrite : bool
         Replace an existing target; otherwise that is an error.
     progress : True or callable, optional
@@ -59,9 +56,9 @@ def denoise_file(
         `zspot.engine.shared_fit`.
     strength, keep_detail : float in [0, 1]
         As in `zspot.Result.blend`, for every plane; by default the full result is written.
-    method, effort, seed, device, max_memory, nodata, keep_outliers, dtype, sigma, neighbours
+    method, effort, seed, device, max_memory, nodata, keep_outliers, dtype, sigma, axes, neighbours
         As in `zspot.denoise`. Without `nodata`, what a TIFF says of itself (GDAL_NODATA) is taken;
-        transparent pixels are left out too.
+        transparent pixels are left out too. Without `axes`, the file names them.
     mask : Path, optional
         Image file of the planes' size, 0 where there is no picture.
 
@@ -192,6 +189,6 @@ def check_count(axes: str | None, path: Path, shape: tuple[int, ...], letters: s
 def first_plane(image: ImageFile) -> tuple[np.ndarray, int | None, np.ndarray | None, str]:
     """Return the first plane of a file, its channel axis, where it is picture, and its name."""
     places = list(iter_planes(image.data.shape, image.axes))
-    place, colours = places[0]
+    place, colours = places[0], channel_axis(image.axes)
     name = "" if len(places) == 1 else f" (first of {len(places)} planes)"
     return image.data[place], colours, image.valid_at(place), name

@@ -13,7 +13,7 @@ import torch
 from zspot.api import Result
 from zspot.api.requests import MOST_NEIGHBOURS, lists
 from zspot.api.stacks import Index
-from zspot.core.axes import PLANE, channel_axis
+from zspot.core.axes import PLANE
 from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words
 from zspot.core.progress import Report
 from zspot.files.discovery import Item, find_frames
@@ -121,7 +121,7 @@ class _Frames:
         """Return the result of a frame with the help of those beside it."""
         index = (self.paths.index(path),)
         plane, valid = self._load(index)
-        return self.runner.run(plane, channel_axis(self.read(path).axes), index, valid=valid)
+        return self.runner.run(plane, index, valid=valid)
 
 
 class _Sequence(Run):

@@ -34,8 +34,8 @@ class PlaneRunner:
         self.mask = None if options.mask is None else read(options.mask, max_memory=most).data != 0
         # The result whose fit the planes of a channel start from: that of the first, not the one
         # before. So the same bytes come out whatever was done before, in whatever run.
-        self._firsts: dict[int, Result] | None = {} if options.share_fit else None
-        self._alone = False  # no channel has more than one plane: there is nothing to share
+        self._firsts: dict[int, Result] = {}
+        self._shares = False  # whether there are planes that are to share a fit
         self._of, self._progress = of, progress
         self._number, self._seconds = 0, 0.0
         self._last: Result | None = None
@@ -50,14 +50,12 @@ class PlaneRunner:
             )
         self._near = Neighbours(run, self.options, axes, shape, load)
         self._channel = "".join(letter for letter in axes if letter not in PLANE).find("C")
-        if self._firsts is not None:
-            self._firsts.clear()
-            sizes = (n for letter, n in zip(axes, shape, strict=True) if letter not in "CYXS")
-            self._alone = math.prod(sizes) == 1
+        sizes = (n for letter, n in zip(axes, shape, strict=True) if letter not in "CYXS")
+        self._firsts, self._shares = {}, self.options.share_fit and math.prod(sizes) > 1
 
     def needs_first(self, index: Index) -> bool:
         """Say whether a plane's fit is the one that the others of its channel start from."""
-        return self._firsts is not None and self._series(index) not in self._firsts
+        return self._shares and self._series(index) not in self._firsts
 
     def _series(self, index: Index) -> int:
         """Return which planes share a fit: those of one channel."""
@@ -84,24 +82,17 @@ class PlaneRunner:
         self.begin_stack(axes, shape, load)
         places = list(iter_planes(shape, axes))
         self.count = len(places)
-        for place, channel_axis in places:
+        for place in places:
             other, index = None if second is None else second[place], index_of(place)
             plane, there = load(index)
-            yield place, self.run(plane, channel_axis, index, other, there)
+            yield place, self.run(plane, index, other, there)
 
     def run(
-        self,
-        plane: np.ndarray,
-        channel_axis: int | None,
-        index: Index,
-        second: np.ndarray | None = None,
-        valid: Mask = None,
+        self, plane: np.ndarray, index: Index, second: np.ndarray | None = None, valid: Mask = None
     ) -> Result:
         """Denoise the next plane, by its index in the stack. Errors name file and plane."""
-        firsts = self._firsts
         own: Any = {} if self.options.nodata is not None else {"nodata": self.nodata}
-        own |= {"after": None if firsts is None else firsts.get(self._series(index))}
-        own |= {"channel_axis": channel_axis, "second": second, "mask": self.mask}
+        own |= {"after": self._firsts.get(self._series(index)), "second": second, "mask": self.mask}
         told = within(self._progress, self._number, self.count)
         try:
             result = self._near.run(index, plane, valid, told, **own)
@@ -111,14 +102,14 @@ class PlaneRunner:
         self._number += 1
         self._seconds += result.timings["total"]
         self._last = replace(result, uncertainty=None)
-        if self.needs_first(index) and firsts is not None and not self._alone and result.fitted:
+        if self.needs_first(index) and result.fitted:
             slim = {"image": np.empty(0), "source": None, "uncertainty": None, "losses": ()}
-            firsts[self._series(index)] = replace(result, **slim)
+            self._firsts[self._series(index)] = replace(result, **slim)
         return result
 
-    def __call__(self, plane: np.ndarray, channel_axis: int | None, index: Index) -> np.ndarray:
+    def __call__(self, plane: np.ndarray, index: Index) -> np.ndarray:
         """Denoise the next plane and return as much of the result as is wanted."""
-        return self.options.blend(self.run(plane, channel_axis, index))
+        return self.options.blend(self.run(plane, index))
 
     def skip(self, count: int) -> None:
         """Count planes that an earlier run has done."""
@@ -128,14 +119,13 @@ class PlaneRunner:
         """Return the last result with the time of all; where none was left to do, an empty one."""
         asked, result, what = self.options, self._last, ""
         if result is None:  # an earlier run did all, or a store has no chunk
-            name, nothing = choose(asked.method, asked.effort).name, np.empty((0, 0), np.uint8)
-            why, device = "there was nothing left to denoise", str(check_device(asked.device))
-            done: Any = {"seed": asked.seed, "device": device, "versions": versions()}
-            result = Result(nothing, None, name, None, why, (), {}, **done)
+            name, device = choose(asked.method, asked.effort).name, str(check_device(asked.device))
+            nothing, why = np.empty((0, 0), np.uint8), "there was nothing left to denoise"
+            result = Result(nothing, None, name, None, why, (), {}, asked.seed, device, versions())
         elif asked.neighbours and not self._near.has_any:
             what = "no plane is beside another: --neighbours did nothing"
             result = replace(result, told=(*result.told, what))
-        elif asked.share_fit and self._alone:
+        elif asked.share_fit and not self._shares:
             what = "a single plane has nothing to share its fit with"
         reason = "; ".join(filter(None, (result.reason, what, asked.blending)))
         return replace(result, reason=reason, timings={**result.timings, "total": self._seconds})

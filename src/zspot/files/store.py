@@ -17,7 +17,7 @@ import numpy as np
 
 from zspot._version import __version__
 from zspot.api.stacks import Index
-from zspot.core.axes import Place, channel_axis, iter_planes
+from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
 from zspot.files.planes import Notes, PlaneRunner
@@ -179,11 +179,15 @@ def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) ->
     planes.begin_stack(picture.axes, full.shape, lambda at: (full.plane(at, old), None))
     left = any(not noted.has(full.name, b) for b in full.blocks())
     for block in full.blocks():
-        if noted.has(full.name, block):
-            _pass_over(picture, block, old, planes, left)
-        else:
+        if not noted.has(full.name, block):
             full.store(block, fresh, _planes(picture, block, old, planes))
             noted.add(full.name, block)
+            continue
+        for _, index in _places(picture, block):
+            if left and planes.needs_first(index):  # which planes that are left start from
+                planes(full.plane(index, old), index)
+            else:
+                planes.skip(1)
     for above, level in itertools.pairwise(picture.levels):
         larger, fresh = above.open("r", new), level.open("r+", new)
         for block in level.blocks():
@@ -197,26 +201,15 @@ def _planes(picture: Picture, block: Block, old: Any, planes: PlaneRunner) -> np
     data = picture.levels[0].read(block, old)
     values = np.empty_like(data)
     for place, index in _places(picture, block):
-        values[place] = planes(data[place], channel_axis(picture.axes), index)
+        values[place] = planes(data[place], index)
     return values
-
-
-def _pass_over(picture: Picture, block: Block, old: Any, planes: PlaneRunner, left: bool) -> None:
-    """Pass over a block that is done; denoise again what the planes that are `left` start from."""
-    data = None
-    for place, index in _places(picture, block):
-        if left and planes.needs_first(index):
-            data = picture.levels[0].read(block, old) if data is None else data
-            planes(data[place], channel_axis(picture.axes), index)
-        else:
-            planes.skip(1)
 
 
 def _places(picture: Picture, block: Block) -> Iterator[tuple[Place, Index]]:
     """Yield the place of each plane inside a block, and its index in the picture."""
     region = picture.levels[0].region(block)
     shape = [part.stop - part.start for part in region]
-    for place, _ in iter_planes(shape, picture.axes):
+    for place in iter_planes(shape, picture.axes):
         pairs = zip(place, region, strict=True)
         yield place, tuple(at + part.start for at, part in pairs if isinstance(at, int))
 

@@ -52,14 +52,13 @@ def progress_bar(name: str, quiet: bool) -> Iterator[Report | None]:
         yield None
         return
     asked = False
-    with bar(name, stderr) if stderr.is_terminal else nullcontext() as move:
+    with bar(name, stderr) if stderr.is_terminal else nullcontext(lambda _: None) as move:
 
         def report(news: Progress) -> None:
             nonlocal asked
             if not asked and (news.seconds_left or 0) > _LONG:
                 tell(f"note: about {duration(news.seconds_left or 0)} on one core", error=True)
             asked = True
-            if move is not None:
-                move(news)
+            move(news)
 
         yield report

@@ -292,7 +292,7 @@ def _preview(asked: Asked, window: str) -> None:
     check_count(asked.axes, asked.source, image.data.shape, image.axes)
     image = replace(image, axes=asked.axes or image.axes)
     mask = None if asked.mask is None else read(asked.mask, max_memory=asked.max_memory).data != 0
-    place, _ = next(iter_planes(image.data.shape, image.axes))
+    place = next(iter_planes(image.data.shape, image.axes))
     try:
         part = image.part(place, window, mask)
     except ValueError:
@@ -313,10 +313,8 @@ def _tell_result(
     for note in (*notes, *result.told):
         tell(f"note: {note}", error=True)
     seconds = f"{result.timings['total']:.1f} s on {result.device}"
-    tell(
-        f"{name}: {result.summary} ({'; '.join(filter(None, (seconds, asked.blending)))})",
-        error=error,
-    )
+    how = "; ".join(filter(None, (seconds, asked.blending)))
+    tell(f"{name}: {result.summary} ({how})", error=error)
     if asked.verbose:
         tell(result.reason, error=error)
 

@@ -59,7 +59,7 @@ class Made:
         out = self.values.copy()
         colours = self.part.colours(out)
         places = iter_planes(colours.shape, self.part.axes)
-        for (place, _), result in zip(places, self.results, strict=True):
+        for place, result in zip(places, self.results, strict=True):
             colours[place] = result.blend(strength, keep)
         return out
 

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QFileDialog
 from zspot.algorithms import EFFORTS, METHODS
 from zspot.api import DEFAULT_METHOD
 from zspot.api.requests import MOST_NEIGHBOURS, needs_second
-from zspot.core.axes import iter_planes
+from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import RecipeError, ZspotError, error_in_words
 from zspot.core.progress import Progress, left_in_words, stage_in_words
 from zspot.files import Options
@@ -300,8 +300,8 @@ def _noise_of(parts: list[Part]) -> str:
         sentences += [f"{part.layer.name}:"] if len(parts) > 1 else []
         try:
             values = part.colours(part.load())
-            place, channel_axis = next(iter_planes(values.shape, part.axes))
-            sentences += explain(analyze_noise(values[place], channel_axis=channel_axis))
+            plane = values[next(iter_planes(values.shape, part.axes))]
+            sentences += explain(analyze_noise(plane, channel_axis=channel_axis(part.axes)))
         except Exception as error:
             sentences.append(error_in_words(error))
     return "\n".join(sentences)

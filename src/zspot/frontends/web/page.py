@@ -169,7 +169,9 @@ class Page:
             slider.input(self.blend, at, [self.viewer, self.download, self.trust], **newest)
         for slider in self.planes:
             slider.input(self.look, {*self.planes}, [self.viewer, self.trust], **newest)
-        self.method.input(_summary, [self.method], [self.about], queue=False, **quiet)
+        self.method.input(
+            lambda method: METHODS[method].summary, self.method, self.about, queue=False, **quiet
+        )
         self.which.input(self.turn_to, [self.which], seen, **newest)
         blocks.load(
             self.come, [self.folder], [self.folder, *opened], queue=False, js=_RECALL, **quiet
@@ -306,10 +308,6 @@ class Page:
     def leave(self, request: gr.Request) -> None:
         """Stop the run of a visitor who left."""
         self.sessions.leave(request.session_hash)
-
-
-def _summary(method: str) -> str:
-    return METHODS[method].summary
 
 
 def _used(opened: Opened) -> Shown:

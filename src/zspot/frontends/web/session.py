@@ -56,8 +56,8 @@ class Opened:
         return self.source.named(self.axes)
 
     @property
-    def places(self) -> list[tuple[Place, int | None]]:
-        """Index and channel axis of every plane."""
+    def places(self) -> list[Place]:
+        """The place of every plane."""
         return list(iter_planes(self.image.data.shape, self.axes))
 
     @property
@@ -97,7 +97,7 @@ class Opened:
     def write(self) -> Path:
         """Write the result at that strength, without running anything again."""
         out = self.image.data.copy()
-        for number, (place, _) in enumerate(self.places):
+        for number, place in enumerate(self.places):
             out[place] = self.blended(number).image
         self.written = output_name(self.path, "-denoised")
         write(self.written, self.source.replace(out), overwrite=True)
@@ -150,7 +150,7 @@ class Session:
         """Return a part of a plane of the file that is looked at as a file of its own."""
         one = self.current
         try:
-            part = replace(one.image, axes=one.axes).part(one.places[number][0], window)
+            part = replace(one.image, axes=one.axes).part(one.places[number], window)
         except ValueError as error:
             raise OptionError(f"the part cannot be tried: {error}") from None
         path = self.folder / f"{one.path.stem}, part {window}.tif"

@@ -11,6 +11,7 @@ from PIL import Image
 from zspot.algorithms import METHODS
 from zspot.api import Result
 from zspot.api.pictures import Scale, colours
+from zspot.core.axes import channel_axis
 from zspot.core.errors import plainly
 from zspot.core.progress import Progress, duration, left_in_words, stage_in_words
 from zspot.frontends.web.session import Opened
@@ -139,9 +140,11 @@ def report_of(opened: Opened) -> dict[str, object]:
 
 def pictures(opened: Opened, number: int, result: Result | None) -> str:
     """Return the viewer's value for one plane and its result, if there is one."""
-    image, (place, axis) = opened.image, opened.places[number]
+    image, place = opened.image, opened.places[number]
     plane = image.data[place]
-    scale = Scale(plane, axis, result.valid if result else image.valid_at(place))
+    scale = Scale(
+        plane, channel_axis(opened.axes), result.valid if result else image.valid_at(place)
+    )
     size = " x ".join(map(str, image.data.shape))
     kind = f"{opened.path.name}: {image.data.dtype}, {size} ({image.axes}); shown as 8 bit"
     kind = ". ".join((kind, *image.notes))
