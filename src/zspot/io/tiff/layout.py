@@ -107,7 +107,7 @@ class Layout:
     flavour: Flavour
     coding: Coding
     size: int  # bytes of the file
-    ranges: tuple[tuple[int, int], ...]  # (offset, count) of what is not pixels
+    holes: tuple[tuple[int, int], ...]  # (offset, count) of pixels, sorted
     pages: tuple[Page, ...]  # empty where the pixels are contiguous
     contiguous: int | None  # offset of all pixels, where they lie in one run
     shape: tuple[int, int, int, int]  # samples in planes, rows, columns, interleaved samples
@@ -139,8 +139,8 @@ def capture(path: Path, tif: Any, series: Any) -> tuple[Layout, list[str]]:
     separate, _, *shape = key.shaped  # rows, columns, samples
     strip = max(1, min(key.rowsperstrip, shape[0])), shape[1]
     chunk, tiled = (key.tilelength, key.tilewidth) if key.is_tiled else strip, bool(key.is_tiled)
-    ranges, shape = tuple(_ranges(holes, size)), (separate, *shape)
-    return Layout(flavour, coding, size, ranges, pages, contiguous, shape, chunk, tiled), notes
+    shape, gaps = (separate, *shape), tuple(holes)
+    return Layout(flavour, coding, size, gaps, pages, contiguous, shape, chunk, tiled), notes
 
 
 def _gaps(path: Path, holes: list[tuple[int, int]], empty: int, *, sparse: bool) -> list[str]:
@@ -168,20 +168,14 @@ def _page(path: Path, tif: Any, page: Any, flavour: Flavour, key: Any) -> Page:
     return Page(page.offset, entries, following, segments)
 
 
-def _ranges(holes: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
-    position = 0
-    for offset, count in [*holes, (size, 0)]:
-        if offset > position:
-            yield position, offset - position
-        position = max(position, offset + count)
-
-
 def pieces_of(handle: Any, layout: Layout) -> Pieces:
     """Read what is not pixels in the open file, a block at a time; yield (offset, bytes)."""
-    for offset, count in layout.ranges:
-        for start in range(offset, offset + count, _BLOCK):
+    position = 0
+    for offset, count in [*layout.holes, (layout.size, 0)]:
+        for start in range(position, offset, _BLOCK):
             handle.seek(start)
-            yield start, handle.read(min(_BLOCK, offset + count - start))
+            yield start, handle.read(min(_BLOCK, offset - start))
+        position = max(position, offset + count)
 
 
 def rewrite(handle: BinaryIO, layout: Layout, pieces: Pieces, planes: Iterable[np.ndarray]) -> None:
@@ -208,10 +202,10 @@ class _Pages:
         self._handle, self._layout, self._end = handle, layout, layout.size
         self._used: set[int] = set()
         self._gaps: list[list[int]] = []
-        for start, count in sorted(s for page in layout.pages for s in page.segments):
+        for start, count in layout.holes:
             if self._gaps and start <= self._gaps[-1][1]:
                 self._gaps[-1][1] = max(self._gaps[-1][1], start + count)
-            elif count:
+            else:
                 self._gaps.append([start, start + count])
 
     def write(self, page: Page, plane: np.ndarray) -> None:
