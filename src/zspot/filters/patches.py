@@ -15,10 +15,8 @@ _BAND = 1 << 16  # pixels of a band of rows that is cut into patches at a time
 
 def reflect_pad(image: Tensor, patch: int, stride: int) -> Tensor:
     """Extend (C, H, W) down and right by reflection, of any size, so that patches cover it."""
-    rows, cols = (
-        reflect_index(torch.arange(patch + -(-max(0, n - patch) // stride) * stride), n)
-        for n in image.shape[1:]
-    )
+    longer = [(n, patch + -(-max(0, n - patch) // stride) * stride) for n in image.shape[1:]]
+    rows, cols = (reflect_index(torch.arange(length), n) for n, length in longer)
     return image[:, rows.to(image.device)][:, :, cols.to(image.device)]
 
 
