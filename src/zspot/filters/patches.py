@@ -74,9 +74,7 @@ def _replaced(image: Tensor, candidates: Tensor, patch: int, stride: int) -> tup
     """Return the sum of the candidates nearest to the patches of an image, and their number."""
     half_energy = candidates.square().sum(1) / 2
     # The nearest has the largest inner product less half its own energy.
-    nearest = [
-        torch.addmm(-half_energy, queries, candidates.T).argmax(1)
-        for queries in patch_rows(image, patch, stride).split(_QUERIES)
-    ]
+    parts = patch_rows(image, patch, stride).split(_QUERIES)
+    nearest = [torch.addmm(-half_energy, part, candidates.T).argmax(1) for part in parts]
     found = candidates[torch.cat(nearest)]
     return overlap_add(found, found.new_ones(len(found), 1), image.shape, patch, stride)
