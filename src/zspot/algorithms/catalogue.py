@@ -2,7 +2,7 @@
 
 import pkgutil
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,13 +64,8 @@ def _make(where: str, effort: str) -> "Recipe | Denoiser":
     return pkgutil.resolve_name(f"zspot.algorithms.{where}")(effort)
 
 
-def _read() -> Iterator[tuple[str, Method]]:
-    text = Path(__file__).with_suffix(".toml").read_text("utf-8")
-    for name, known in tomllib.loads(text).items():
-        yield name, Method(name, make=partial(_make, known.pop("make")), **known)
-
-
-METHODS: dict[str, Method] = dict(_read())
+_KNOWN = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+METHODS = {n: Method(n, make=partial(_make, k.pop("make")), **k) for n, k in _KNOWN.items()}
 """All methods by name, in the order of `catalogue.toml`."""
 
 ONE_IMAGE_METHODS = [name for name, method in METHODS.items() if not method.needs_second]

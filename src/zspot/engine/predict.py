@@ -10,7 +10,6 @@ from zspot.core.rng import bernoulli
 from zspot.engine.forward import augmented, in_phases, restored
 from zspot.engine.parts import Session
 from zspot.noise.whitening import Measured
-from zspot.recipe import Predict
 
 _FOLLOW = 0.1  # how fast the measure of variance follows; Wang et al. use the same
 
@@ -69,11 +68,6 @@ class Mean:
         return (self._squares / (self._count - 1)).sqrt()[0] if self._count > 1 else None
 
 
-def passes(spec: Predict) -> int:
-    """Return how often `predict` shows an image to the network."""
-    return spec.passes * len(spec.shown)
-
-
 @torch.no_grad()
 def predict(session: Session, clock: Clock) -> tuple[Tensor, Tensor | None]:
     """Return the mean of predictions and their deviation, each (C, H, W)."""
@@ -89,17 +83,10 @@ def predict(session: Session, clock: Clock) -> tuple[Tensor, Tensor | None]:
             output = in_phases(session.whole, session.dropping, *turned, stride)
             mean.add(restored(output, turn))
             clock.tick("predict")
-    if spec.refine:
-        mean = _refined(session, mean.value, clock)
+    if spec.refine:  # the result becomes the mean of predictions of itself
+        image, first, mean = session.image, mean.value, Mean(session.image)
+        for _ in range(spec.refine):
+            back = bernoulli(image.shape, spec.refine_share, session.masking)
+            mean.add(session.whole(torch.where(back, image, first), session.dropping))
+            clock.tick("predict")
     return mean.value[0], None if spec.whiten else mean.deviation()
-
-
-def _refined(session: Session, first: Tensor, clock: Clock) -> Mean:
-    """Average predictions of the first result with some of its pixels as they were."""
-    image, spec = session.image, session.recipe.predict
-    mean = Mean(image)
-    for _ in range(spec.refine):
-        back = bernoulli(image.shape, spec.refine_share, session.masking)
-        mean.add(session.whole(torch.where(back, image, first), session.dropping))
-        clock.tick("predict")
-    return mean

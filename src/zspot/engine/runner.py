@@ -12,7 +12,7 @@ from zspot.engine import budget
 from zspot.engine.denoiser import Denoised, Weights, check_sane
 from zspot.engine.fit import fit
 from zspot.engine.parts import Session
-from zspot.engine.predict import passes, predict
+from zspot.engine.predict import predict
 from zspot.filters.scales import halved, joined
 from zspot.recipe import Recipe
 
@@ -104,7 +104,8 @@ def _coarse(
 def _work(recipe: Recipe, plane: Tensor) -> dict[str, tuple[int, float]]:
     """Return the number of steps of each stage and what one costs."""
     images = 2 if recipe.target.needs_second else 1
-    shown = images * passes(recipe.predict) + recipe.predict.refine
+    spec = recipe.predict
+    shown = images * spec.passes * len(spec.shown) + spec.refine
     pixels = plane[0].numel()
     crops = recipe.fit.batch * recipe.fit.crop**2
     whole = pixels / min(pixels, crops or pixels)  # steps that see as much as the image has

@@ -68,10 +68,8 @@ def begin(fitted: Fitted | None, plane: Plane) -> Start:
     recipe = replace(whole, target=whole.target.shortened(SHARE), fit=fit) if fit.steps else whole
     reason = "takes the recipe chosen for another plane; nothing is learned"
     if fitted.weights is not None:
-        steps = f"{recipe.fit.steps} of {whole.fit.steps} steps"
-        reason = (
-            f"starts from the recipe and the weights of another plane and learns on for {steps}"
-        )
+        reason = "starts from the recipe and the weights of another plane and learns on for"
+        reason += f" {recipe.fit.steps} of {whole.fit.steps} steps"
     return Start(reason, recipe, whole, fitted.weights)
 
 

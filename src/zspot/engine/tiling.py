@@ -64,17 +64,14 @@ class Windowed:
         self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
     ) -> Tensor:
         """Map (N, C, H, W) to what the network makes of it."""
-        sides = [min(self._side, size) for size in x.shape[2:]]
-        starts = [_starts(n, side) for n, side in zip(x.shape[2:], sides, strict=True)]
-        cuts = [
-            (n, slice(None), slice(i, i + sides[0]), slice(j, j + sides[1]))
-            for n, i, j in product(range(len(x)), *starts)
-        ]
+        h, w = (min(self._side, size) for size in x.shape[2:])
+        places = product(range(len(x)), _starts(x.shape[2], h), _starts(x.shape[3], w))
+        cuts = [(n, slice(None), slice(i, i + h), slice(j, j + w)) for n, i, j in places]
         if len(cuts) == len(x):
             return self._network(x, generator, visible)
-        weight = _ramp(sides[0], x)[:, None] * _ramp(sides[1], x)
+        weight = _ramp(h, x)[:, None] * _ramp(w, x)
         total, weights = torch.zeros_like(x), torch.zeros_like(x[:, :1])
-        together = max(1, AT_ONCE // (sides[0] * sides[1]))
+        together = max(1, AT_ONCE // (h * w))
         for batch in (cuts[i : i + together] for i in range(0, len(cuts), together)):
             seen = None if visible is None else torch.stack([visible[at] for at in batch])
             outputs = self._network(torch.stack([x[at] for at in batch]), generator, seen)

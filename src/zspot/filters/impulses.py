@@ -10,7 +10,6 @@ from scipy import ndimage
 
 from zspot.core.plane import cast
 
-_STEPS = (-1, 0, 1)
 _AROUND = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 _FAR = 8.0  # usual local deviations from its neighbours that an impulse is away at least
 _TAIL = 5.0  # and of what nine pixels in ten are away, where noise itself has outliers
@@ -86,18 +85,12 @@ def _shared(channel: np.ndarray, off: np.ndarray, away: np.ndarray, least: int) 
     above = np.zeros(channel.shape)
     above[near] = channel[near] - _medians(channel, near, _WIDE)
     padded = np.pad(above, 1, mode="reflect" if min(above.shape) > 1 else "edge")
-    y, x = away.nonzero()
-    sides, corners = (
-        np.stack(
-            [padded[y + 1 + i, x + 1 + j] for i in _STEPS for j in _STEPS if abs(i) + abs(j) == n]
-        )
-        for n in (1, 2)
-    )
-    ordered = np.sort(np.concatenate([sides, corners]), axis=0)
+    around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))[away].reshape(-1, 9).T
+    ordered = np.sort(np.delete(around, 4, axis=0), axis=0)
     sign, size, own = np.sign(off[away]), np.abs(off[away]), above[away]
     most = np.where(sign > 0, ordered[-least], -ordered[least - 1])
     # A sharp point of light in the middle of its pixel: all four that touch it share a little.
-    four = sides * sign
+    four = around[1::2] * sign
     lit = (four.min(0) > _TOUCHED * size) & (four.sum(0) > _SPREAD * size)
     shared = away.copy()
     shared[away] = (most > _SPREAD / least * size) | (own * sign < size / 2) | lit

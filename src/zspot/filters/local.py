@@ -57,17 +57,12 @@ def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor
     removed = noisy - estimate
     average = LocalMean(noisy, _WINDOW)
     strength = average(removed.square().mean(0)).clamp(min=0).sqrt()
-    usual = _usual(strength, average(estimate.mean(0)))
+    usual = torch.empty_like(strength).flatten()
+    for part in bins(average(estimate.mean(0))):  # of like brightness
+        usual[part] = strength.flatten()[part].median()
+    usual = usual.clamp(max=_LARGEST * float(strength.median())).view_as(strength)
     share = ((strength / usual.clamp(min=1e-12) - tolerance) / tolerance).clamp(0, 1)
     return estimate + share * removed
-
-
-def _usual(strength: Tensor, brightness: Tensor) -> Tensor:
-    """Median strength among pixels of like brightness, (H, W)."""
-    usual = torch.empty_like(strength).flatten()
-    for part in bins(brightness):
-        usual[part] = strength.flatten()[part].median()
-    return usual.clamp(max=_LARGEST * float(strength.median())).view_as(strength)
 
 
 def bins(brightness: Tensor) -> tuple[Tensor, ...]:

@@ -63,10 +63,8 @@ def _drift(image: Tensor, other: Tensor) -> Tensor:
     cross = a.conj() * b
     cross = cross / cross.abs().sqrt().clamp(min=1e-12)  # half way: not all frequencies hold signal
     peak = int(torch.fft.irfft2(cross, s=(height, width)).argmax())
-    shift = [
-        at - size * (at > size // 2)
-        for at, size in zip(divmod(peak, width), (height, width), strict=True)
-    ]
+    found = zip(divmod(peak, width), (height, width), strict=True)
+    shift = [at - size * (at > size // 2) for at, size in found]
     drift = image.new_tensor(shift)[:, None, None]
     rest = (image - moved(other, drift.expand(2, height, width))).square().mean()
     return drift if rest < _BETTER * (image - other).square().mean() else torch.zeros_like(drift)

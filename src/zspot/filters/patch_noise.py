@@ -50,13 +50,11 @@ class PatchNoise:
         """Return the (C*patch^2, C*patch^2) covariance of a patch, channel slowest."""
         pixels = torch.cartesian_prod(torch.arange(patch), torch.arange(patch))
         down, right = (pixels[:, None] - pixels).unbind(-1)
-        if self.lags is None:
-            spatial = ((down == 0) & (right == 0)).to(self.channels)
-        else:
-            reach = self.lags.shape[0] // 2
-            near = (down.abs() <= reach) & (right.abs() <= reach)
-            row, col = (lag.clamp(-reach, reach) + reach for lag in (down, right))
-            spatial = torch.where(near, self.lags.cpu()[row, col], 0).to(self.channels)
+        lags = torch.ones(1, 1) if self.lags is None else self.lags.cpu()
+        reach = len(lags) // 2
+        near = (down.abs() <= reach) & (right.abs() <= reach)
+        row, col = (lag.clamp(-reach, reach) + reach for lag in (down, right))
+        spatial = torch.where(near, lags[row, col], 0).to(self.channels)
         covariance = torch.kron(self.channels, spatial.contiguous())
         # Measured correlations may be of no noise: a solve with them amplifies what it removes.
         values, vectors = torch.linalg.eigh(covariance.double())

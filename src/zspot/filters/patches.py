@@ -15,10 +15,8 @@ _BAND = 1 << 16  # pixels of a band of rows that is cut into patches at a time
 
 def reflect_pad(image: Tensor, patch: int, stride: int) -> Tensor:
     """Extend (C, H, W) down and right by reflection, of any size, so that patches cover it."""
-    rows, cols = (
-        reflect_index(torch.arange(patch + -(-max(0, n - patch) // stride) * stride), n)
-        for n in image.shape[1:]
-    )
+    longer = [(n, patch + -(-max(0, n - patch) // stride) * stride) for n in image.shape[1:]]
+    rows, cols = (reflect_index(torch.arange(length), n) for n, length in longer)
     return image[:, rows.to(image.device)][:, :, cols.to(image.device)]
 
 
@@ -76,9 +74,7 @@ def _replaced(image: Tensor, candidates: Tensor, patch: int, stride: int) -> tup
     """Return the sum of the candidates nearest to the patches of an image, and their number."""
     half_energy = candidates.square().sum(1) / 2
     # The nearest has the largest inner product less half its own energy.
-    nearest = [
-        torch.addmm(-half_energy, queries, candidates.T).argmax(1)
-        for queries in patch_rows(image, patch, stride).split(_QUERIES)
-    ]
+    parts = patch_rows(image, patch, stride).split(_QUERIES)
+    nearest = [torch.addmm(-half_energy, part, candidates.T).argmax(1) for part in parts]
     found = candidates[torch.cat(nearest)]
     return overlap_add(found, found.new_ones(len(found), 1), image.shape, patch, stride)

@@ -39,9 +39,8 @@ def _restored(estimate: Tensor, noisy: Tensor) -> Tensor:
         if len(y):
             share = _share(responses[index, y, x], lost[index, y, x])
             amount[index, y, x] = share * responses[index, y, x]
-    areas = [2 * torch.pi * s**2 for s in SCALES]  # of a profile of height 1
-    parts = zip(amount, SCALES, areas, strict=True)
-    return estimate + sum(_blurred(a, s) * area for a, s, area in parts if a.any())
+    parts = zip(amount, SCALES, strict=True)  # of a profile of height 1 there is 2 pi s^2
+    return estimate + sum(_blurred(a, s) * (2 * torch.pi * s**2) for a, s in parts if a.any())
 
 
 def _alone(response: Tensor, y: Tensor, x: Tensor, distance: int) -> Tensor:

@@ -12,14 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, Timeout, has_fcntl, lock_descriptor
 
 from zspot.core.errors import FileError, os_reason
-
-try:
-    import fcntl
-except ImportError:  # Windows, which keeps files that are open from being removed
-    fcntl = None  # type: ignore[assignment]
 
 _LOCK, _NEW = ".lock", 60.0  # of a temporary folder; seconds in which it is made and held
 _AT_ONCE = 4  # runs that may write one target at a time and be killed, all leaving nothing
@@ -61,7 +56,7 @@ def atomic_write(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         remove_dead(target)
         temporary, handle = _created(target)
         with handle:
-            held = os.dup(handle.fileno()) if fcntl else None
+            held = os.dup(handle.fileno()) if has_fcntl else None
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -106,21 +101,19 @@ def remove_dead(target: Path) -> None:
         with contextlib.suppress(OSError):
             if stat.S_ISREG(path.lstat().st_mode):
                 with path.open("rb") as handle:
-                    if fcntl is None or _hold(handle.fileno()):
+                    if not has_fcntl or _hold(handle.fileno()):
                         path.unlink()
 
 
 def _hold(descriptor: int) -> bool | None:
     """Hold what is open until it is closed; False if others do or removed it, None if none can."""
-    if fcntl is None:
+    if not has_fcntl:  # on Windows, which keeps files that are open from being removed
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        held = lock_descriptor(descriptor, blocking=False)
     except OSError:  # the file system has no locks
         return None
-    return os.fstat(descriptor).st_nlink > 0
+    return held and os.fstat(descriptor).st_nlink > 0
 
 
 @contextlib.contextmanager

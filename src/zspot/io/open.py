@@ -52,6 +52,7 @@ _BY_SUFFIX = {suffix: name for name, kind in FORMATS.items() for suffix in kind.
 _STORE = ".zarr"
 #: Suffixes of the files and folders that hold images.
 SUFFIXES = frozenset(_BY_SUFFIX) | {_STORE}
+_WRITTEN = ", ".join(kind.suffixes[0] for kind in FORMATS.values() if not kind.written_as)
 _NAMES = {name: name.upper() for name in FORMATS} | {"webp": "WebP", "jxl": "JPEG XL"}
 _NAMES |= {"jp2": "JPEG 2000", "j2k": "raw JPEG 2000"}
 
@@ -125,7 +126,7 @@ def check_target(path: Name, overwrite: bool = False, source: ImageFile | None =
     path = Path(path)
     name = _BY_SUFFIX.get(path.suffix.lower())
     if name is None:
-        raise FileError(f"{path}: cannot tell the format from the name; end it in {_suffixes()}")
+        raise FileError(f"{path}: cannot tell the format from the name; end it in {_WRITTEN}")
     if FORMATS[name].written_as:
         kind, other = _NAMES[name], output_name(path).name
         raise FileError(f"{path}: {kind} files cannot be written; write {other} instead")
@@ -171,10 +172,6 @@ def _module(name: str, path: Path) -> Any:
     return getattr(module, name.upper(), module)
 
 
-def _suffixes() -> str:
-    return ", ".join(kind.suffixes[0] for kind in FORMATS.values() if not kind.written_as)
-
-
 def _identify(path: Path) -> str:
     """Return the format that both the suffix and the first bytes name."""
     if path.is_dir():
@@ -192,7 +189,7 @@ def _identify(path: Path) -> str:
         suffix = FORMATS[found].suffixes[0]
         raise FileError(f"{path} is a {_NAMES[found]} file; rename it to {path.stem}{suffix}")
     if expected is None:
-        ends = f"{_suffixes()} or the suffix of a camera RAW file"
+        ends = f"{_WRITTEN} or the suffix of a camera RAW file"
         raise FileError(f"{path}: cannot tell the format from the name; it must end in {ends}")
     if not head:
         raise FileError(f"{path} is empty (0 bytes); copy the file again")

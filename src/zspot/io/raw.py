@@ -24,13 +24,9 @@ def read(path: Path, limit: Limit) -> ImageFile:
     with rawpy.imread(str(path)) as sensor:
         sizes = sensor.sizes
         limit.check(path, (sizes.height, sizes.width, 3), 2)
-        pixels: Any = sensor.postprocess(
-            use_camera_wb=True,
-            output_bps=16,
-            no_auto_bright=True,
-            output_color=rawpy.ColorSpace.sRGB,  # pyright: ignore[reportAttributeAccessIssue]
-            gamma=_SRGB_CURVE,
-        )
+        # Its colours are sRGB unless told otherwise.
+        options: Any = {"use_camera_wb": True, "output_bps": 16, "no_auto_bright": True}
+        pixels: Any = sensor.postprocess(**options, gamma=_SRGB_CURVE)
     notes = ("The RAW file is developed to 16-bit sRGB, upright; write it as .tif.",)
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     metadata: dict[str, Any] = {"icc": srgb.tobytes()}

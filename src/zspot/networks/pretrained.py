@@ -27,11 +27,7 @@ COLOURS = 3
 _SCALE = ".scale"
 _MOST = 1000  # arrays that a file of weights may name
 # Pixels by the entry and the exit and by two convolutions a block, on the way down and up again.
-_SEEN = 4 + sum(
-    2 * count * 2**level
-    for blocks in (BLOCKS, BLOCKS[:-1])
-    for level, count in enumerate(blocks, 1)
-)
+_SEEN = 4 + sum(2 * n * 2**level for way in (BLOCKS, BLOCKS[:-1]) for level, n in enumerate(way, 1))
 _UNIT = 2 ** len(BLOCKS)  # pixels of the blocks in which the network pools
 _FIELD = ReceptiveField(-(-_SEEN // _UNIT) * _UNIT, _UNIT)
 _SLOPE = 0.1

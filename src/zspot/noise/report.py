@@ -222,7 +222,7 @@ def _by_blocks(stored: Stored) -> NoiseReport:
     live, channels = np.flatnonzero(stored.scale > 0), len(stored.values)
     blocks = cut(stored.values[live], stored.clipped[live], stored.step)
     spectra = spectra_of(blocks)
-    best, doubt = estimate(spectra, stored.black[live])
+    best, doubt = estimate(spectra, stored.ends[0, live])
     notes = _limits(blocks.disjoint, spectra, best.variance)
     best, doubt = best.among(live, channels, 1.0), doubt.among(live, channels, 0.0)
     if stored.blockiness > _BLOCKY:
@@ -268,7 +268,7 @@ def _report(
     stored: Stored, best: Estimate, doubt: Estimate, intensity: np.ndarray, notes: list[str]
 ) -> NoiseReport:
     """Bring what was measured, `intensity` (C, B) with it, back to the image's units."""
-    scale, span = stored.scale, stored.white - stored.black
+    scale, span = stored.scale, stored.ends[1] - stored.ends[0]
     found: dict[str, Any] = {}
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         square = (scale**2)[:, None]
@@ -285,8 +285,8 @@ def _report(
             level_fraction=best.level / np.where(span > 0, span, 1.0),
             black=stored.lowest + best.start * scale,
             intensity=stored.offset[:, None] + intensity * scale[:, None],
-            clipped_low=stored.low,
-            clipped_high=stored.high,
+            clipped_low=stored.piled[0],
+            clipped_high=stored.piled[1],
             quantum=stored.quantum,
             blockiness=stored.blockiness,
             notes=tuple(notes),

@@ -21,11 +21,9 @@ class Stored:
     clipped: np.ndarray  # bool (C, H, W)
     offset: np.ndarray  # (C,), units
     scale: np.ndarray  # (C,), from `values` to units; 0 for a constant channel
-    black: np.ndarray  # (C,), smallest of all values, standardised
-    white: np.ndarray  # (C,), largest of all values, standardised
+    ends: np.ndarray  # (2, C), smallest and largest of all values, standardised
     lowest: np.ndarray  # (C,), smallest value in units
-    low: np.ndarray  # (C,), share of pixels clipped at the smallest value
-    high: np.ndarray  # (C,), share of pixels clipped at the largest value
+    piled: np.ndarray  # (2, C), share of pixels clipped at the ends
     quantum: np.ndarray  # (C,), step between values in units
     blockiness: float
     step: int  # between the blocks to cut, 0 if free
@@ -38,27 +36,23 @@ class Stored:
         deviation = np.where(plane.varying, plane.values.std(axis=(1, 2), dtype=np.float64), 0.0)
         unit = np.where(deviation > 0, deviation, 1.0)
         scale = deviation * plane.scale
-        ends = stored.min(axis=(1, 2)), stored.max(axis=(1, 2))
+        ends = np.stack([stored.min(axis=(1, 2)), stored.max(axis=(1, 2))])
         clipped, shares = np.zeros(some.shape, bool), []
         piled = np.array([_piles(channel) for channel in stored]).T
         for piles, end in zip(piled, ends, strict=True):
             clipped |= piles[:, None, None] & (some == end[:, None, None])
             shares.append((unrepaired == end[:, None, None]).mean((1, 2)) * piles)
-        lowest, highest = (end.astype(np.float64) for end in ends)
-        safe = np.where(scale > 0, scale, 1.0)
+        ends, safe = ends.astype(np.float64), np.where(scale > 0, scale, 1.0)
         with np.errstate(all="ignore"):
-            black = np.where(scale > 0, lowest / safe - plane.offset / safe, 0.0)
-            white = np.where(scale > 0, highest / safe - plane.offset / safe, 0.0)
+            standard = np.where(scale > 0, ends / safe - plane.offset / safe, 0.0)
         return cls(
             values=plane.values / unit[:, None, None].astype(np.float32),
             clipped=clipped,
             offset=plane.offset,
             scale=scale,
-            black=black,
-            white=white,
-            lowest=lowest,
-            low=shares[0],
-            high=shares[1],
+            ends=standard,
+            lowest=ends[0],
+            piled=np.stack(shares),
             quantum=np.array([_quantum(channel) for channel in stored]),
             blockiness=_blockiness(stored if step else plane.values),
             step=step,

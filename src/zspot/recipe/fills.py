@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, ClassVar
 
 import torch
@@ -22,6 +23,8 @@ _DRAWS = 3  # of a neighbour, before a hidden pixel without a visible one gets t
 class RunningFill:
     """A fill at work on one image; one that learns nothing is what `draw` makes of a sample."""
 
+    modules: Mapping[str, nn.Module] = MappingProxyType({})  # what the fill has learned, by name
+
     def __init__(self, draw: Callable[[Tensor, Tensor, Windows], Tensor]) -> None:
         self._draw = draw
 
@@ -36,11 +39,6 @@ class RunningFill:
         self, step: int, y: Tensor, maps: MaskMaps, output: Tensor, windows: Windows = WHOLE
     ) -> None:
         """Follow the network after its step number `step`; `output` carries no gradient."""
-
-    @property
-    def modules(self) -> Mapping[str, nn.Module]:
-        """What the fill has learned, by name."""
-        return {}
 
 
 class Fill(Part):
@@ -212,6 +210,7 @@ class InrFill(RunningFill):
         bands = spec.bands if spec.gamma else 0
         inr = Siren(y.shape[1], init, spec.features, spec.w0, bands, spec.dropout)
         self.inr = inr.to(y.device)
+        self.modules = {"fill": self.inr}
         self._size = (y.shape[2], y.shape[3])
         self._draws = draws
         # Phase numbers come from the CPU: reading one from a GPU would stall it at every step.
@@ -246,7 +245,3 @@ class InrFill(RunningFill):
         self._adam.zero_grad(set_to_none=True)
         loss.backward()
         self._adam.step()
-
-    @property
-    def modules(self) -> Mapping[str, nn.Module]:
-        return {"fill": self.inr}

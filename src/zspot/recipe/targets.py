@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Protocol, Self
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from zspot.core.ranges import POSITIVE, Part, Range, require
@@ -55,15 +55,6 @@ class Target(Part):
         `y` (N, C, H, W) are noisy crops; `guide` (N, C or 1, H, W) the same of what that returned.
         """
         return y, y
-
-    def whole(
-        self, network: nn.Module, noisy: Tensor, seen: Tensor, visible: Tensor, dropping: Generator
-    ) -> Tensor:
-        """Return what the network makes of the whole image, in the shape of its output of a step.
-
-        `seen` is its input of this step, in which `visible` pixels are those of the image.
-        """
-        return network(seen, dropping, visible)
 
     def in_units(self, ratio: float, moved: Sequence[float]) -> Self:
         """Return the same for other intensities x', x = x' / ratio + moved of each channel."""
@@ -182,11 +173,6 @@ class Halves(Target):
         first, second = diagonal_halves(y)
         return torch.cat([first, second]), torch.cat([second, first])
 
-    def whole(
-        self, network: nn.Module, noisy: Tensor, seen: Tensor, visible: Tensor, dropping: Generator
-    ) -> Tensor:
-        return torch.cat(diagonal_halves(network(noisy, dropping)))
-
 
 @dataclass(frozen=True)
 class Second(Target):
@@ -218,13 +204,12 @@ def shuffle_tiles(y: Tensor, tile: int, generator: Generator) -> Tensor:
     """Permute the pixels within each whole tile x tile tile at random, all channels alike."""
     n, c, h, w = y.shape
     rows, cols = h // tile, w // tile
-    whole = y[..., : rows * tile, : cols * tile]
-    tiles = whole.reshape(n, c, rows, tile, cols, tile).permute(0, 1, 2, 4, 3, 5).flatten(4)
-    keys = torch.rand(n, 1, *tiles.shape[2:], generator=generator, device=y.device)
-    tiles = tiles.gather(4, keys.argsort(4).expand_as(tiles))
-    mixed = tiles.view(n, c, rows, cols, tile, tile).permute(0, 1, 2, 4, 3, 5)
     out = y.clone()
-    out[..., : rows * tile, : cols * tile] = mixed.reshape(whole.shape)
+    whole = out[..., : rows * tile, : cols * tile]
+    tiles = F.pixel_unshuffle(whole, tile).unflatten(1, (c, -1))
+    keys = torch.rand(n, 1, rows, cols, tile**2, generator=generator, device=y.device)
+    order = keys.argsort(4).movedim(4, 2).expand_as(tiles)
+    whole.copy_(F.pixel_shuffle(tiles.gather(2, order).flatten(1, 2), tile))
     return out
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from struct import Struct
 from typing import BinaryIO, Literal
 
+from tifffile import TIFF
+
 from zspot.core.errors import FileError
 from zspot.io.checks import damaged
 
-SHORT, LONG, IFD, LONG8 = 3, 4, 13, 16
-SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
+SHORT, LONG, LONG8 = 3, 4, 16
+SIZES = {kind: struct.calcsize(f"={form}") for kind, form in TIFF.DATA_FORMATS.items()}
 TOO_LARGE = "a TIFF file ends at 4 GB; convert the source to BigTIFF first"
 _MOST_TAGS = 4096  # more in one directory is damage, not data
 

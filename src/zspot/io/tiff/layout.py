@@ -5,33 +5,25 @@ Strips and tiles go where the old ones were, or to the end of the file, and thei
 
 import itertools
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import imagecodecs
 import numpy as np
+from tifffile import TIFF
 
 from zspot.core.errors import FileError
 from zspot.io.checks import damaged
-from zspot.io.tiff.ifd import IFD, LONG, LONG8, SHORT, SIZES, TOO_LARGE, Entry, Flavour, even
+from zspot.io.tiff.ifd import LONG, LONG8, SHORT, SIZES, TOO_LARGE, Entry, Flavour, even
 
 COMPRESSION = 259
 _BITS, _PHOTOMETRIC, _FILL_ORDER, _PREDICTOR = 258, 262, 266, 317
 _NODATA = 42113  # of GDAL, whose files may leave tiles out
 _DEFLATE, _PACKBITS, _GREY, _RGB, _YCBCR = 8, 32773, 1, 2, 6
 
-_ENCODERS: dict[int, Callable[[bytes], Any]] = {
-    1: bytes,
-    5: imagecodecs.lzw_encode,
-    # libdeflate: the same format as zlib, smaller and several times faster.
-    _DEFLATE: imagecodecs.deflate_encode,
-    32946: imagecodecs.deflate_encode,
-    50000: imagecodecs.zstd_encode,
-    34925: lambda raw: imagecodecs.lzma_encode(raw),
-}
-_INTEGERS = {1: "B", SHORT: "H", LONG: "I", IFD: "I", LONG8: "Q"}
+_LOSSLESS = (1, 5, _DEFLATE, _PACKBITS, 32946, 34925, 50000)  # also none, LZW, LZMA, Zstandard
 _BLOCK = 2**24  # bytes copied at once
 _OFFSETS, _COUNTS = (324, 273), (325, 279)  # of tiles, of strips
 _TRIED = 8  # gaps, before the fullest one is given up; more would only save a few bytes
@@ -72,14 +64,14 @@ class Coding:
         if self.compression == _PACKBITS:  # which must not run across rows
             rows = np.frombuffer(raw, np.uint8).reshape(block.shape[0], -1)
             return bytes(imagecodecs.packbits_encode(rows, axis=-1))
-        return bytes(_ENCODERS[self.compression](bytes(raw)))
+        return bytes(TIFF.COMPRESSORS[self.compression](bytes(raw)))
 
 
 def coding_of(key: Any, order: str) -> tuple[Coding, list[str]]:
     """Choose how the pixels of a page are written; say what changes."""
     compression, predictor, patches, notes = int(key.compression), int(key.predictor), {}, []
     whole = 8 * key.dtype.itemsize
-    if compression not in (*_ENCODERS, _PACKBITS) or predictor not in (1, 2, 3):
+    if compression not in _LOSSLESS or predictor not in (1, 2, 3):
         name = getattr(key.compression, "name", str(key.compression))
         notes.append(f"{name} compression is replaced by lossless deflate; the file may grow.")
         compression, predictor = _DEFLATE, 1
@@ -115,7 +107,7 @@ class Layout:
     flavour: Flavour
     coding: Coding
     size: int  # bytes of the file
-    ranges: tuple[tuple[int, int], ...]  # (offset, count) of what is not pixels
+    holes: tuple[tuple[int, int], ...]  # (offset, count) of pixels, sorted
     pages: tuple[Page, ...]  # empty where the pixels are contiguous
     contiguous: int | None  # offset of all pixels, where they lie in one run
     shape: tuple[int, int, int, int]  # samples in planes, rows, columns, interleaved samples
@@ -147,8 +139,8 @@ def capture(path: Path, tif: Any, series: Any) -> tuple[Layout, list[str]]:
     separate, _, *shape = key.shaped  # rows, columns, samples
     strip = max(1, min(key.rowsperstrip, shape[0])), shape[1]
     chunk, tiled = (key.tilelength, key.tilewidth) if key.is_tiled else strip, bool(key.is_tiled)
-    ranges, shape = tuple(_ranges(holes, size)), (separate, *shape)
-    return Layout(flavour, coding, size, ranges, pages, contiguous, shape, chunk, tiled), notes
+    shape, gaps = (separate, *shape), tuple(holes)
+    return Layout(flavour, coding, size, gaps, pages, contiguous, shape, chunk, tiled), notes
 
 
 def _gaps(path: Path, holes: list[tuple[int, int]], empty: int, *, sparse: bool) -> list[str]:
@@ -176,20 +168,14 @@ def _page(path: Path, tif: Any, page: Any, flavour: Flavour, key: Any) -> Page:
     return Page(page.offset, entries, following, segments)
 
 
-def _ranges(holes: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
-    position = 0
-    for offset, count in [*holes, (size, 0)]:
-        if offset > position:
-            yield position, offset - position
-        position = max(position, offset + count)
-
-
 def pieces_of(handle: Any, layout: Layout) -> Pieces:
     """Read what is not pixels in the open file, a block at a time; yield (offset, bytes)."""
-    for offset, count in layout.ranges:
-        for start in range(offset, offset + count, _BLOCK):
+    position = 0
+    for offset, count in [*layout.holes, (layout.size, 0)]:
+        for start in range(position, offset, _BLOCK):
             handle.seek(start)
-            yield start, handle.read(min(_BLOCK, offset + count - start))
+            yield start, handle.read(min(_BLOCK, offset - start))
+        position = max(position, offset + count)
 
 
 def rewrite(handle: BinaryIO, layout: Layout, pieces: Pieces, planes: Iterable[np.ndarray]) -> None:
@@ -216,10 +202,10 @@ class _Pages:
         self._handle, self._layout, self._end = handle, layout, layout.size
         self._used: set[int] = set()
         self._gaps: list[list[int]] = []
-        for start, count in sorted(s for page in layout.pages for s in page.segments):
+        for start, count in layout.holes:
             if self._gaps and start <= self._gaps[-1][1]:
                 self._gaps[-1][1] = max(self._gaps[-1][1], start + count)
-            elif count:
+            else:
                 self._gaps.append([start, start + count])
 
     def write(self, page: Page, plane: np.ndarray) -> None:
@@ -277,7 +263,7 @@ class _Pages:
             kind = LONG8 if flavour.big else LONG
             if max(values) >= 1 << 8 * SIZES[kind]:
                 raise FileError(TOO_LARGE)
-        raw = struct.pack(f"{flavour.order}{len(values)}{_INTEGERS[kind]}", *values)
+        raw = struct.pack(f"{flavour.order}{len(values)}{TIFF.DATA_FORMATS[kind][1]}", *values)
         if len(raw) <= flavour.inline:
             return Entry(kind, len(values), raw.ljust(flavour.inline, b"\0"))
         place = flavour.offset(old.field) if old.size >= len(raw) else self._append(len(raw))
