@@ -296,6 +296,35 @@ def test_zeros_in_jpeg_and_in_jpeg_2000_strips_are_noted(tmp_path):
             assert any("zero" in note for note in read(path).notes)
 
 
+def test_zeros_are_noted_of_any_plane_of_a_stack_that_is_read_plane_by_plane(tmp_path):
+    planes = noise((3, 64, 64)).astype(np.uint8)
+    known = {"photometric": "minisblack", "compression": "jpeg2000", "rowsperstrip": 64}
+    tifffile.imwrite(tmp_path / "a.tif", planes, **known)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tif:
+        start = tif.pages[2].dataoffsets[0]
+    (tmp_path / "a.tif").write_bytes(zeroed((tmp_path / "a.tif").read_bytes(), start + 2000, 100))
+    with open_stack(tmp_path / "a.tif", "b.tif") as stack:
+        made = (stack.read(number) for number in range(3))
+        with contextlib.suppress(FileError):  # where the decoder sees it
+            stack.write(tmp_path / "b.tif", made, overwrite=False)
+            assert sum("zero" in note for note in stack.notes) == 1
+
+
+def test_what_goes_wrong_with_a_plane_is_not_said_of_the_target(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", noise((3, 20, 20)), photometric="minisblack")
+
+    def planes():
+        yield np.zeros((20, 20), np.uint8)
+        raise OSError("the camera is gone")
+
+    with (
+        open_stack(tmp_path / "a.tif", "b.tif") as stack,
+        pytest.raises(OSError, match="the camera is gone"),
+    ):
+        stack.write(tmp_path / "b.tif", planes(), overwrite=False)
+    assert not (tmp_path / "b.tif").exists()
+
+
 def test_a_progressive_jpeg_that_lacks_a_scan_is_refused(tmp_path):
     whole = coded("JPEG", progressive=True)
     path = tmp_path / "a.jpg"

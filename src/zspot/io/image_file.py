@@ -206,8 +206,10 @@ class Stack(ABC):
             with atomic_write(target, overwrite=overwrite) as handle:
                 self._write(handle, watched())
         except Exception as error:
+            if foreign:  # an OSError of them is none of the target's
+                raise foreign[0] from None
             named = isinstance(error, FileError) and str(target) in str(error)
-            if named or isinstance(error, MemoryError) or error in foreign:
+            if named or isinstance(error, MemoryError):
                 raise
             raise FileError(f"{target} cannot be written ({first_line(error)})") from error
 

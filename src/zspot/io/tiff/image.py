@@ -184,7 +184,8 @@ class TiffStack(Stack):
         """Return the samples of a plane, its transparency and the axes of the samples."""
         start = self._layout.contiguous
         if start is None:
-            check_parts(self.path, self._tif, self._pages[number], self._key)
+            notes = check_parts(self.path, self._tif, self._pages[number], self._key)
+            self.notes = tuple(dict.fromkeys((*self.notes, *notes)))
             plane = np.asarray(self._pages[number].asarray(maxworkers=1))
         else:
             dtype = self._layout.coding.dtype
