@@ -40,6 +40,7 @@ class Pass:
     split: bool = True  # each channel of an opponent transform by itself, not patches of all
     reach: int = 24  # of the search for similar patches, pixels to each side
     dense: int = 24  # further off than this only every second row and column is looked at
+    own: float = 0.0  # share that it has in the next pilot, without having seen this one; 0: all
 
 
 # For white noise, and for any other, without a pilot.
@@ -55,9 +56,10 @@ GUIDED_CORRELATED = {
     "wide": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=12),),
     "widest": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=48),),
 }
-# For white noise what each channel says by itself guides what all say together.
+# For white noise: structure that a pilot lost has to be found without it. What each channel says by
+# itself guides what all say together.
 _COARSE = (Pass("ridge", 7, 6, 48, reach=16),)
-_GREY = (Pass("bayes", 8, 4, 24),)
+_GREY = (Pass("bayes", 5, 4, 80, own=0.35), Pass("bayes", 8, 4, 24))
 _COLOUR = (*_GREY, Pass("bayes", 5, 4, 60, split=False))
 
 
@@ -84,9 +86,11 @@ def nl_bayes(
     image, guide = frame.inward(y), None if pilot is None else frame.inward(pilot)
     for number, step in enumerate(passes):
         local = GroupNoise.of(noise, frame, step.patch, step.split)
-        guide = _filtered(
-            image, guide, step, local, lambda share, n=number: tick((n + share) / len(passes))
+        before = None if step.own else guide
+        found = _filtered(
+            image, before, step, local, lambda share, n=number: tick((n + share) / len(passes))
         )
+        guide = torch.lerp(guide, found, step.own) if step.own and guide is not None else found
     assert guide is not None
     return frame.outward(guide)
 
