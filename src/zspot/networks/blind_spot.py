@@ -37,11 +37,11 @@ class BlindSpot(Network):
 class CentreMasked(nn.Conv2d):
     """Convolution of odd side whose centre weight has no effect."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         middle = self.weight.shape[-1] // 2
         seen = torch.ones_like(self.weight)
         seen[..., middle, middle] = 0
-        return F.conv2d(x, self.weight * seen, self.bias, padding=middle)
+        return F.conv2d(input, self.weight * seen, self.bias, padding=middle)
 
 
 class _Block(nn.Module):
