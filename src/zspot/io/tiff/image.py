@@ -311,12 +311,10 @@ def check_parts(path: Path, tif: TiffFile, page: Any, key: Any) -> list[str]:
 def axes_of(path: Path, series: Any) -> str:
     """Return the letters of a series' axes, Q for those that mean nothing here."""
     axes = "".join(a if a in "TZCYXS" else "Q" for a in series.axes)
-    if any(axes.count(a) != 1 for a in "YX") or ("S" in axes and "C" in axes):
-        # S next to C, as OME has for RGB with several channels: C is then a plain stack.
-        axes = axes.replace("C", "Q")
     if any(axes.count(a) != 1 for a in "YX"):
         raise FileError(f"{path} has axes {series.axes} without rows and columns; convert it")
-    return axes
+    # S next to C, as OME has for RGB with several channels: C is then a plain stack.
+    return axes.replace("C", "Q") if "S" in axes else axes
 
 
 def split(stored: np.ndarray, axes: str, key: Any) -> tuple[np.ndarray, np.ndarray | None, str]:
