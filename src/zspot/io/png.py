@@ -85,7 +85,8 @@ def _select(chunks: _Chunks, same_layout: bool) -> tuple[_Chunks, _Chunks, list[
     kept = _KEPT.union(name for name in names if name[3] & 0x20) - _REPLACED
     kept |= _LAYOUT if same_layout else set()
     pixels = names.index(b"IDAT")
-    before, after = ([c for c in part if c[0] in kept] for part in (chunks[:pixels], chunks[pixels:]))
+    sides = chunks[:pixels], chunks[pixels:]
+    before, after = ([chunk for chunk in side if chunk[0] in kept] for side in sides)
     return before, after, [n.decode("latin-1") for n in names if n not in kept | _REPLACED]
 
 
