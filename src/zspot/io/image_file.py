@@ -94,9 +94,7 @@ class ImageFile:
         """
         if self.alpha is None or "S" not in self.axes or "C" not in (axes or ""):
             return self
-        place = self.axes.index("S")
-        data = np.concatenate([self.data, np.expand_dims(self.alpha, place)], axis=place)
-        return replace(self, data=data, alpha=None)
+        return replace(self, data=join(self.data, self.axes, self.alpha, self.axes), alpha=None)
 
     def replace(self, data: np.ndarray) -> "ImageFile":
         """Return the same file with other pixel values, whose shape and dtype must be the same."""
@@ -127,13 +125,20 @@ def split_last(stored: np.ndarray, axes: str) -> tuple[np.ndarray, np.ndarray, s
     return np.ascontiguousarray(data), alpha, axes
 
 
+def join(data: np.ndarray, axes: str, alpha: np.ndarray | None, stored_axes: str) -> np.ndarray:
+    """Put alpha, if any, back as the last sample: the opposite of `split_last`."""
+    position = stored_axes.find("S")
+    data = np.expand_dims(data, position) if len(axes) < len(stored_axes) else data
+    if alpha is None:
+        return data
+    return np.concatenate([data, np.expand_dims(alpha, position)], axis=position)
+
+
 def samples_last(image: ImageFile) -> np.ndarray:
     """Return the pixels with their samples, alpha the last of them, in an added or moved axis."""
-    axes = image.axes
-    data = np.moveaxis(image.data, axes.index("S"), -1) if "S" in axes else image.data[..., None]
-    if image.alpha is not None:
-        data = np.concatenate([data, image.alpha[..., None]], axis=-1)
-    return np.ascontiguousarray(data)
+    stored = image.axes if "S" in image.axes else image.axes + "S"
+    data = join(image.data, image.axes, image.alpha, stored)
+    return np.ascontiguousarray(np.moveaxis(data, stored.index("S"), -1))
 
 
 def interleaved(image: ImageFile) -> np.ndarray:

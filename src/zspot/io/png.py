@@ -80,18 +80,14 @@ def _chunks(path: Path, content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _select(chunks: _Chunks, same_layout: bool) -> tuple[_Chunks, _Chunks, list[str]]:
     """Split the chunks to copy by their side of the pixels; name those that must go."""
-    sides: tuple[list, list] = ([], [])
-    dropped, seen_pixels = [], 0
-    for name, payload in chunks:
-        seen_pixels |= name == b"IDAT"
-        if name in _REPLACED:
-            continue
-        # Bit 5 of the last letter set means: may be copied although the pixels changed.
-        if name in _KEPT or name[3] & 0x20 or (name in _LAYOUT and same_layout):
-            sides[seen_pixels].append((name, payload))
-        else:
-            dropped.append(name.decode("latin-1"))
-    return *sides, dropped
+    names = [name for name, _ in chunks]
+    # Bit 5 of the last letter set means: may be copied although the pixels changed.
+    kept = _KEPT.union(name for name in names if name[3] & 0x20) - _REPLACED
+    kept |= _LAYOUT if same_layout else set()
+    pixels = names.index(b"IDAT")
+    sides = chunks[:pixels], chunks[pixels:]
+    before, after = ([chunk for chunk in side if chunk[0] in kept] for side in sides)
+    return before, after, [n.decode("latin-1") for n in names if n not in kept | _REPLACED]
 
 
 def _common_metadata(chunks: _Chunks) -> dict[str, Any]:

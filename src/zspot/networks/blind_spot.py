@@ -34,19 +34,14 @@ class BlindSpot(Network):
         return 80.0 * self.width * self.modules / 9 * 4, 40.0 * self.width
 
 
-class CentreMasked(nn.Module):
+class CentreMasked(nn.Conv2d):
     """Convolution of odd side whose centre weight has no effect."""
 
-    def __init__(self, width: int, side: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(width, width, side)
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = self.conv.weight
-        middle = weight.shape[-1] // 2
-        seen = torch.ones_like(weight)
+    def forward(self, input: Tensor) -> Tensor:
+        middle = self.weight.shape[-1] // 2
+        seen = torch.ones_like(self.weight)
         seen[..., middle, middle] = 0
-        return F.conv2d(x, weight * seen, self.conv.bias, padding=middle)
+        return F.conv2d(input, self.weight * seen, self.bias, padding=middle)
 
 
 class _Block(nn.Module):
@@ -65,7 +60,7 @@ class _Branch(nn.Module):
     def __init__(self, width: int, modules: int, step: int) -> None:
         super().__init__()
         self.step = step
-        self.masked = CentreMasked(width, 2 * step - 1)
+        self.masked = CentreMasked(width, width, 2 * step - 1)
         self.mixing = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(2))
         self.blocks = nn.Sequential(*(_Block(width) for _ in range(modules)))
         self.last = nn.Conv2d(width, width, 1)

@@ -131,11 +131,8 @@ def _stage(width: int, blocks: int) -> nn.Sequential:
 def _padded(x: Tensor) -> Tensor:
     """Mirror the right and lower border: repeated, its noise would look like a picture's lines."""
     down, right = (-size % _UNIT for size in x.shape[-2:])
-    if down:
-        x = F.pad(x, (0, 0, 0, down), mode="reflect" if x.shape[-2] > down else "replicate")
-    if right:
-        x = F.pad(x, (0, right, 0, 0), mode="reflect" if x.shape[-1] > right else "replicate")
-    return x
+    x = F.pad(x, (0, 0, 0, down), mode="reflect" if x.shape[-2] > down else "replicate")
+    return F.pad(x, (0, right, 0, 0), mode="reflect" if x.shape[-1] > right else "replicate")
 
 
 def load(weights: str = "colour") -> PriorModule:

@@ -31,11 +31,9 @@ class Siren(nn.Module):
         self.biases = nn.ParameterList()
         for index, (fan_in, fan_out) in enumerate(pairwise(sizes)):
             bound = 1 / fan_in if index == 0 else math.sqrt(6 / fan_in) / w0
-            weight = torch.empty(fan_out, fan_in).uniform_(-bound, bound, generator=init)
+            self.weights.append(nn.init.uniform_(torch.empty(fan_out, fan_in), -bound, bound, init))
             limit = 1 / math.sqrt(fan_in)
-            bias = torch.empty(fan_out).uniform_(-limit, limit, generator=init)
-            self.weights.append(nn.Parameter(weight))
-            self.biases.append(nn.Parameter(bias))
+            self.biases.append(nn.init.uniform_(torch.empty(fan_out), -limit, limit, init))
 
     def phase(
         self, size: Sequence[int], index: int, drop: Generator | None = None, window: Window = _ALL

@@ -80,10 +80,8 @@ class Spectra:
         drawn = np.ones(self.power.shape[1]) if drawn is None else drawn
         power = np.einsum("g,kgbcdf->kbcdf", drawn, self.power)
         count = np.einsum("g,kgbh->kbh", drawn, self.count)
-        total = np.zeros_like(power)
-        for half, members in enumerate(_HALVES):
-            n = np.maximum(count[..., half], 1e-9)
-            total[..., members] = power[..., members] / n[..., None, None, None]
+        summed = np.maximum(count, 1e-9)[..., (_U + _V) % 2]  # blocks of each coefficient's half
+        total = power / summed[:, :, None, None]
         # A bin without next flattest blocks repeats its flattest.
         total[1] = np.where((count[1] > 0).all(axis=1)[:, None, None, None], total[1], total[0])
         return total

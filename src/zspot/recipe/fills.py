@@ -140,11 +140,8 @@ class Code(Fill):
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
         shape = (1, self.channels, *y.shape[2:])
         code = (self.amplitude * torch.rand(shape, generator=init)).to(y.device)
-
-        def jittered(*_: object) -> Tensor:
-            return code + self.jitter * torch.empty_like(code).normal_(generator=draws)
-
-        return RunningFill(jittered)
+        drawn = torch.empty_like(code)
+        return RunningFill(lambda *_: code + self.jitter * drawn.normal_(generator=draws))
 
     def inputs(self, image_channels: int) -> int:
         return self.channels

@@ -31,7 +31,9 @@ class Mask(Part):
 
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         """Draw a fresh mask for images of shape (N, C, H, W), on the generator's device."""
-        raise NotImplementedError
+        # By default nothing is random: every pixel is scored, and all or none are hidden.
+        scored = torch.ones(shape, dtype=torch.bool, device=generator.device)
+        return MaskMaps(scored if self.hides_everything else ~scored, scored)
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,6 @@ class Everything(Mask):
     kind = "everything"
     hides_everything = True
 
-    def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
-        everything = torch.ones(shape, dtype=torch.bool, device=generator.device)
-        return MaskMaps(everything, everything)
-
 
 @dataclass(frozen=True)
 class NoMask(Mask):
@@ -102,10 +100,6 @@ class NoMask(Mask):
 
     kind = "none"
     hides_nothing = True
-
-    def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
-        everything = torch.ones(shape, dtype=torch.bool, device=generator.device)
-        return MaskMaps(~everything, everything)
 
 
 MASKS = {part.kind: part for part in (Bernoulli, Stratified, Everything, NoMask)}

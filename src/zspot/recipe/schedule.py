@@ -56,12 +56,11 @@ class Fit(Part):
         """Return the learning rate of a step relative to `lr`."""
         if self.schedule == "constant":
             return 1.0
-        if self.schedule == "cosine":
-            return _cosine(step / max(1, self.steps))
-        warm = max(1, round(_WARMUP * self.steps))
+        warm = max(1, round(_WARMUP * self.steps)) if self.schedule == "one-cycle" else 0
         if step < warm:
             return _START + (1 - _START) * step / warm
-        return _cosine((step - warm) / max(1, self.steps - warm))
+        progress = min(1.0, (step - warm) / max(1, self.steps - warm))
+        return 0.5 * (1 + math.cos(math.pi * progress))
 
     def shortened(self, share: float, rate: float) -> "Fit":
         """Return a fit of a share of the steps at `rate` times the learning rate."""
@@ -71,10 +70,6 @@ class Fit(Part):
 # Rotations and reflections in the order in which they are shown: of eight and of four every second
 # are as varied as all.
 _TURNS = (0, 2, 5, 7, 3, 1, 6, 4)
-
-
-def _cosine(progress: float) -> float:
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 @dataclass(frozen=True)

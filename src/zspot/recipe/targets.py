@@ -206,10 +206,11 @@ def shuffle_tiles(y: Tensor, tile: int, generator: Generator) -> Tensor:
     rows, cols = h // tile, w // tile
     out = y.clone()
     whole = out[..., : rows * tile, : cols * tile]
-    tiles = F.pixel_unshuffle(whole, tile).unflatten(1, (c, -1))
+    # Not by torch's pixel shuffle, which refuses an image smaller than a tile.
+    tiles = whole.reshape(n, c, rows, tile, cols, tile).transpose(3, 4).flatten(4)
     keys = torch.rand(n, 1, rows, cols, tile**2, generator=generator, device=y.device)
-    order = keys.argsort(4).movedim(4, 2).expand_as(tiles)
-    whole.copy_(F.pixel_shuffle(tiles.gather(2, order).flatten(1, 2), tile))
+    mixed = tiles.gather(4, keys.argsort(4).expand_as(tiles)).unflatten(4, (tile, tile))
+    whole.copy_(mixed.transpose(3, 4).reshape(whole.shape))
     return out
 
 

@@ -85,17 +85,15 @@ def choose(evidence: Evidence, shape: torch.Size, effort: str, white: bool = Fal
     pixels = shape[1] * shape[2]
     if effort == "balanced" and is_large(pixels):
         effort = "large"
-    if white:
+    if white or (evidence.strength >= 1 and evidence.is_white and evidence.is_even):
         route, recipe = "white", _for_white(evidence, shape, effort)
     elif evidence.strength == 0 or (evidence.strength < 1 and evidence.is_white):
         finish = Finish(strength=round(evidence.strength, 3))
         route, recipe = "doubtful", replace(pretrained_estimate(effort), finish=finish)
     elif not evidence.is_white:
         route, recipe = "correlated", _for_correlated(evidence, shape[0], effort)
-    elif not evidence.is_even:
-        route, recipe = "uneven", _for_uneven(shape[0], effort)
     else:
-        route, recipe = "white", _for_white(evidence, shape, effort)
+        route, recipe = "uneven", _for_uneven(shape[0], effort)
     return Choice(route, recipe, evidence, effort, pixels / 1e6)
 
 

@@ -48,9 +48,8 @@ class Auto:
         first = first if sigma is None else first.clamp(max=sigma**2)
         removed = (plane - done.mean).square().mean()
         if choice.recipe.fit.steps and removed < thresholds.KEPT * first:
-            choice = replace(
-                choose(choice.evidence, plane.shape, "fast", sigma is not None), found=_KEPT
-            )
+            choice = choose(choice.evidence, plane.shape, "fast", sigma is not None)
+            choice = replace(choice, found=_KEPT)
             done = run(choice.recipe, plane, report=report, **more)
         return replace(done.explained(reason(choice)), timings={"look": looked, **done.timings})
 

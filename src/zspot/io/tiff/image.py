@@ -15,7 +15,7 @@ from tifffile import TiffFile, TiffWriter
 from zspot.core.errors import FileError
 from zspot.io.checks import DENSEST, Limit, check_pixel_type, check_zeros, damaged
 from zspot.io.coded import JXL
-from zspot.io.image_file import ImageFile, Stack, samples_last, split_last
+from zspot.io.image_file import ImageFile, Stack, join, samples_last, split_last
 from zspot.io.jpeg import check_part
 from zspot.io.pillow import size_of
 from zspot.io.tiff.ifd import attach_exif, byte_order, check_chain
@@ -311,27 +311,16 @@ def check_parts(path: Path, tif: TiffFile, page: Any, key: Any) -> list[str]:
 def axes_of(path: Path, series: Any) -> str:
     """Return the letters of a series' axes, Q for those that mean nothing here."""
     axes = "".join(a if a in "TZCYXS" else "Q" for a in series.axes)
-    if any(axes.count(a) != 1 for a in "YX") or ("S" in axes and "C" in axes):
-        # S next to C, as OME has for RGB with several channels: C is then a plain stack.
-        axes = axes.replace("C", "Q")
     if any(axes.count(a) != 1 for a in "YX"):
         raise FileError(f"{path} has axes {series.axes} without rows and columns; convert it")
-    return axes
+    # S next to C, as OME has for RGB with several channels: C is then a plain stack.
+    return axes.replace("C", "Q") if "S" in axes else axes
 
 
 def split(stored: np.ndarray, axes: str, key: Any) -> tuple[np.ndarray, np.ndarray | None, str]:
     """Separate the alpha sample, if the last sample is declared as one."""
     has_alpha = "S" in axes and key.extrasamples and int(key.extrasamples[-1]) in (1, 2)
     return split_last(stored, axes) if has_alpha else (stored, None, axes)
-
-
-def join(data: np.ndarray, axes: str, alpha: np.ndarray | None, stored_axes: str) -> np.ndarray:
-    """Put alpha back as the last sample."""
-    if alpha is None:
-        return data
-    position = stored_axes.index("S")
-    data = data if "S" in axes else np.expand_dims(data, position)
-    return np.concatenate([data, np.expand_dims(alpha, position)], axis=position)
 
 
 def nodata_of(page: Any) -> float | None:
