@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zspot.api.requests import Settings
+from zspot.api.requests import Common, Settings
 from zspot.api.result import Result
 from zspot.core.axes import PLANE, Place, channel_axis, stack_axis, without_colours
 from zspot.core.errors import ImageError
@@ -46,8 +46,7 @@ class Neighbours:
     ) -> None:
         self._single, self._asked, self._load = single, asked, load
         self._count, self._colours = asked.count, channel_axis(axes)
-        others = ("method", "mask", "axes", "neighbours")  # asked of the stack, or told apart
-        names = {field.name for field in fields(Settings)}.difference(others)
+        names = Common.__annotations__.keys() - {"axes", "neighbours"}  # which are of the stack
         self._shared = {name: getattr(asked, name) for name in names}  # by all planes
         counted = [pair for pair in zip(axes, shape, strict=True) if pair[0] not in PLANE]
         letters, self._sizes = "".join(letter for letter, _ in counted), [n for _, n in counted]

@@ -174,29 +174,27 @@ class Picture:
 
 def pictures(root: Path, axes: str | None) -> list[Picture]:
     """Find the images of a store; labels are none."""
-    found = [_picture(root, path, axes, listed) for path, listed in _search(root)]
+    found = [_picture(root, path, axes, listed) for path, listed in _search(root, 0)]
     if not found:
         raise FileError(f"{root} holds no OME-Zarr image and is no Zarr array; check the folder")
     return found
 
 
-def _search(root: Path) -> Iterator[tuple[Path, Mapping[str, Any] | None]]:
-    """Yield the arrays and multiscale groups of a store with their description."""
-    folders = [(root, 0)]
-    while folders:
-        folder, depth = folders.pop(0)
-        kind, attributes = _node(folder)
-        if kind == "array" and folder == root:
-            yield folder, None
-        if kind != "group":
-            continue
-        inner = attributes.get("ome", attributes)
-        scales = inner.get("multiscales") if isinstance(inner, dict) else None
-        if isinstance(scales, list) and scales and isinstance(scales[0], dict):
-            yield folder, scales[0]
-        elif depth < _DEEPEST:
-            inner = (p for p in sorted(folder.iterdir()) if p.is_dir() and not p.is_symlink())
-            folders += [(path, depth + 1) for path in inner if path.name != "labels"]
+def _search(folder: Path, depth: int) -> Iterator[tuple[Path, Mapping[str, Any] | None]]:
+    """Yield a store that is an array, or the multiscale groups in it with their description."""
+    kind, attributes = _node(folder)
+    if kind == "array" and depth == 0:
+        yield folder, None
+    if kind != "group":
+        return
+    inner = attributes.get("ome", attributes)
+    scales = inner.get("multiscales") if isinstance(inner, dict) else None
+    if isinstance(scales, list) and scales and isinstance(scales[0], dict):
+        yield folder, scales[0]
+    elif depth < _DEEPEST:
+        for path in sorted(folder.iterdir()):
+            if path.is_dir() and not path.is_symlink() and path.name != "labels":
+                yield from _search(path, depth + 1)
 
 
 def _node(folder: Path) -> tuple[str, dict[str, Any]]:
