@@ -30,11 +30,6 @@ Single = Callable[..., Result]  # `zspot.run`
 Denoise = Callable[[np.ndarray, Recipe | None, Mask, Report | None], Result]
 
 
-def both(mask: Mask, valid: Mask) -> Mask:
-    """Return where a plane holds a picture by two masks, of which any may be missing."""
-    return valid if mask is None else mask if valid is None else mask & valid
-
-
 class Neighbours:
     """Denoises planes with the help of up to `count` to each side, along T, else Z, else Q.
 
@@ -62,8 +57,10 @@ class Neighbours:
         asked, at = self._asked, self._at
 
         def denoise(plane: np.ndarray, recipe: Recipe | None, valid: Mask, tell: Any) -> Result:
-            told = {"channel_axis": self._colours, "progress": tell}
-            given = {**self._shared, **options, **told, "mask": both(options.get("mask"), valid)}
+            known = [one for one in (options.get("mask"), valid) if one is not None]
+            mask = np.logical_and.reduce(known) if known else None
+            told = {"channel_axis": self._colours, "progress": tell, "mask": mask}
+            given = {**self._shared, **options, **told}
             return self._single(plane, recipe or asked.method, **given)
 
         if at is None:

@@ -275,9 +275,8 @@ def _array(folder: Path) -> Any:
 
 def _axes(path: Path, listed: Mapping[str, Any] | None, array: Any, count: int) -> str:
     """Return the letters of the axes as the store names them."""
-    named = listed.get("axes") if listed is not None else None
-    if listed is not None and named is None:  # OME-Zarr before version 0.3
-        named = "tczyx"[-count:] if count == 5 else None
+    before = "tczyx" if count == 5 else None  # OME-Zarr before version 0.3
+    named = None if listed is None else listed.get("axes", before)
     if named is None:
         named = getattr(array.metadata, "dimension_names", None)
         named = named or array.attrs.get("_ARRAY_DIMENSIONS") or ["q"] * (count - 2) + ["y", "x"]
