@@ -56,8 +56,7 @@ def napari_viewer(folder: Path) -> None:
     from qtpy.QtWidgets import QApplication
 
     import zspot.frontends.napari as plugin
-    from zspot.frontends.napari._commands import denoise_stack
-    from zspot.frontends.napari._sample import dots_layer
+    from zspot.frontends.napari._commands import denoise_stack, dots_layer
 
     manager = npe2.PluginManager.instance()
     if "zspot" not in manager:

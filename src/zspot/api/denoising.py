@@ -198,8 +198,6 @@ def _nothing_to_do(plane: Plane) -> str:
     if not plane.varying.any():
         return "the image is constant: returned unchanged"
     if height * width < MIN_PIXELS:
-        return (
-            f"{height} x {width} pixels are too few to learn from (fewer than {MIN_PIXELS}): "
-            "returned unchanged"
-        )
+        few = f"too few to learn from (fewer than {MIN_PIXELS})"
+        return f"{height} x {width} pixels are {few}: returned unchanged"
     return ""

@@ -31,6 +31,16 @@ from zspot.recipe import Recipe
 _JUDGED = 1024  # pixels; of larger images the middle is judged
 
 
+def versions() -> dict[str, str]:
+    """Return the versions that decide a result: zspot, torch, numpy and Python."""
+    return {
+        "zspot": __version__,
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
 @dataclass(frozen=True, repr=False)
 class Result:
     """A denoised image and how it came about."""
@@ -50,7 +60,7 @@ class Result:
     seed: int  #: as it was passed
     device: str  #: on which it ran
     #: of zspot, torch, numpy and Python
-    versions: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=versions)
     #: the input itself, not a copy: changing it changes what `blend` returns
     source: np.ndarray | None = None
     channel_axis: int | None = None  #: as it was passed
@@ -219,20 +229,9 @@ def _asked(ready: Preparation, request: Request) -> dict[str, Any]:
         "method": request.chosen.name,
         "seed": int(request.seed),
         "device": str(check_device(request.device)),
-        "versions": versions(),
         "source": ready.source,
         "channel_axis": request.channel_axis,
         "valid": ready.valid,
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that decide a result: zspot, torch, numpy and Python."""
-    return {
-        "zspot": __version__,
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
     }
 
 

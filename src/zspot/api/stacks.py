@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zspot.api.requests import Settings
+from zspot.api.requests import Common, Settings
 from zspot.api.result import Result
 from zspot.core.axes import PLANE, Place, channel_axis, stack_axis, without_colours
 from zspot.core.errors import ImageError
@@ -30,11 +30,6 @@ Single = Callable[..., Result]  # `zspot.run`
 Denoise = Callable[[np.ndarray, Recipe | None, Mask, Report | None], Result]
 
 
-def both(mask: Mask, valid: Mask) -> Mask:
-    """Return where a plane holds a picture by two masks, of which any may be missing."""
-    return valid if mask is None else mask if valid is None else mask & valid
-
-
 class Neighbours:
     """Denoises planes with the help of up to `count` to each side, along T, else Z, else Q.
 
@@ -46,8 +41,7 @@ class Neighbours:
     ) -> None:
         self._single, self._asked, self._load = single, asked, load
         self._count, self._colours = asked.count, channel_axis(axes)
-        others = ("method", "mask", "axes", "neighbours")  # asked of the stack, or told apart
-        names = {field.name for field in fields(Settings)}.difference(others)
+        names = Common.__annotations__.keys() - {"axes", "neighbours"}  # which are of the stack
         self._shared = {name: getattr(asked, name) for name in names}  # by all planes
         counted = [pair for pair in zip(axes, shape, strict=True) if pair[0] not in PLANE]
         letters, self._sizes = "".join(letter for letter, _ in counted), [n for _, n in counted]
@@ -63,8 +57,10 @@ class Neighbours:
         asked, at = self._asked, self._at
 
         def denoise(plane: np.ndarray, recipe: Recipe | None, valid: Mask, tell: Any) -> Result:
-            told = {"channel_axis": self._colours, "progress": tell}
-            given = {**self._shared, **options, **told, "mask": both(options.get("mask"), valid)}
+            known = [one for one in (options.get("mask"), valid) if one is not None]
+            mask = np.logical_and.reduce(known) if known else None
+            told = {"channel_axis": self._colours, "progress": tell, "mask": mask}
+            given = {**self._shared, **options, **told}
             return self._single(plane, recipe or asked.method, **given)
 
         if at is None:

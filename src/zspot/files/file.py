@@ -147,27 +147,21 @@ def _with_fractions(image: ImageFile) -> ImageFile:
 
 def _hints(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -> Notes:
     """Say what the file may mean instead of what it says."""
-    hints = []
     sizes = dict(zip(axes, shape, strict=True))
     rows, columns, samples = sizes["Y"], sizes["X"], sizes.get("S", 1)
     planes = math.prod(shape) // (rows * columns * samples)
-    if samples == 1 and columns <= _FEW < min(rows, planes):
-        names = f"{'Q' * (len(shape) - 3)}YX"
-        hints.append(
-            f"The file holds {planes} planes of {rows} x {columns} values: if these are rows of a "
-            f"picture use --axes {names}S (colours) or {names}C (separate channels)."
-        )
-    if alpha is not None and ((alpha == 0) | (alpha == alpha.max())).mean() < 0.5:
-        hints.append(
-            "The last band is marked as transparency and left as it is: if it is a picture, such "
-            f"as near infrared, use --axes {axes.replace('S', 'C')} to denoise each band alone."
-        )
-    if samples > _COLOURS:
-        hints.append(
-            f"{samples} bands are denoised together as colours: if some show something else, such "
-            f"as near infrared, use --axes {axes.replace('S', 'C')} to denoise each alone."
-        )
-    return tuple(hints)
+    narrow = samples == 1 and columns <= _FEW < min(rows, planes)
+    shaded = alpha is not None and ((alpha == 0) | (alpha == alpha.max())).mean() < 0.5
+    plane, apart = f"{'Q' * (len(shape) - 3)}YX", axes.replace("S", "C")
+    hints = {
+        f"The file holds {planes} planes of {rows} x {columns} values: if these are rows of a "
+        f"picture use --axes {plane}S (colours) or {plane}C (separate channels).": narrow,
+        "The last band is marked as transparency and left as it is: if it is a picture, such "
+        f"as near infrared, use --axes {apart} to denoise each band alone.": shaded,
+        f"{samples} bands are denoised together as colours: if some show something else, such "
+        f"as near infrared, use --axes {apart} to denoise each alone.": samples > _COLOURS,
+    }
+    return tuple(hint for hint, holds in hints.items() if holds)
 
 
 def _splits(axes: str | None, stack: Stack) -> bool:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from zspot.core.errors import FileError, os_reason
 from zspot.io.atomic import atomic_write, check_plain, lock
@@ -45,7 +45,7 @@ _KINDS = dict.fromkeys(("source", "target", "state", "input", "output", "error")
 _KINDS |= {"job": dict, "versions": dict, "seconds": (int, float)}  # type: ignore[dict-item]
 
 
-class Journal:
+class Journal(contextlib.AbstractContextManager["Journal"]):
     """The journal of an output folder, which is made if need be, held by one run at a time."""
 
     def __init__(self, folder: Path) -> None:
@@ -66,9 +66,6 @@ class Journal:
             except OSError as error:
                 raise FileError(f"{folder} cannot be written: {os_reason(error)}") from error
             self._held = held.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._held.close()

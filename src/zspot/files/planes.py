@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zspot.api import Result, check_device, choose, run, versions
+from zspot.api import Result, check_device, choose, run
 from zspot.api.requests import check_neighbours
 from zspot.api.stacks import Index, Load, Mask, Neighbours
 from zspot.core.axes import PLANE, Place, index_of, iter_planes, place_of
@@ -121,7 +121,7 @@ class PlaneRunner:
         if result is None:  # an earlier run did all, or a store has no chunk
             name, device = choose(asked.method, asked.effort).name, str(check_device(asked.device))
             nothing, why = np.empty((0, 0), np.uint8), "there was nothing left to denoise"
-            result = Result(nothing, None, name, None, why, (), {}, asked.seed, device, versions())
+            result = Result(nothing, None, name, None, why, (), {}, asked.seed, device)
         elif asked.neighbours and not self._near.has_any:
             what = "no plane is beside another: --neighbours did nothing"
             result = replace(result, told=(*result.told, what))

@@ -180,7 +180,11 @@ def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) ->
     left = any(not noted.has(full.name, b) for b in full.blocks())
     for block in full.blocks():
         if not noted.has(full.name, block):
-            full.store(block, fresh, _planes(picture, block, old, planes))
+            data = full.read(block, old)
+            values = np.empty_like(data)
+            for place, index in _places(picture, block):
+                values[place] = planes(data[place], index)
+            full.store(block, fresh, values)
             noted.add(full.name, block)
             continue
         for _, index in _places(picture, block):
@@ -194,15 +198,6 @@ def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) ->
             if not noted.has(level.name, block):
                 level.store(block, fresh, level.reduced(block, larger))
                 noted.add(level.name, block)
-
-
-def _planes(picture: Picture, block: Block, old: Any, planes: PlaneRunner) -> np.ndarray:
-    """Return a block of the full size, denoised."""
-    data = picture.levels[0].read(block, old)
-    values = np.empty_like(data)
-    for place, index in _places(picture, block):
-        values[place] = planes(data[place], index)
-    return values
 
 
 def _places(picture: Picture, block: Block) -> Iterator[tuple[Place, Index]]:

@@ -174,29 +174,27 @@ class Picture:
 
 def pictures(root: Path, axes: str | None) -> list[Picture]:
     """Find the images of a store; labels are none."""
-    found = [_picture(root, path, axes, listed) for path, listed in _search(root)]
+    found = [_picture(root, path, axes, listed) for path, listed in _search(root, 0)]
     if not found:
         raise FileError(f"{root} holds no OME-Zarr image and is no Zarr array; check the folder")
     return found
 
 
-def _search(root: Path) -> Iterator[tuple[Path, Mapping[str, Any] | None]]:
-    """Yield the arrays and multiscale groups of a store with their description."""
-    folders = [(root, 0)]
-    while folders:
-        folder, depth = folders.pop(0)
-        kind, attributes = _node(folder)
-        if kind == "array" and folder == root:
-            yield folder, None
-        if kind != "group":
-            continue
-        inner = attributes.get("ome", attributes)
-        scales = inner.get("multiscales") if isinstance(inner, dict) else None
-        if isinstance(scales, list) and scales and isinstance(scales[0], dict):
-            yield folder, scales[0]
-        elif depth < _DEEPEST:
-            inner = (p for p in sorted(folder.iterdir()) if p.is_dir() and not p.is_symlink())
-            folders += [(path, depth + 1) for path in inner if path.name != "labels"]
+def _search(folder: Path, depth: int) -> Iterator[tuple[Path, Mapping[str, Any] | None]]:
+    """Yield a store that is an array, or the multiscale groups in it with their description."""
+    kind, attributes = _node(folder)
+    if kind == "array" and depth == 0:
+        yield folder, None
+    if kind != "group":
+        return
+    inner = attributes.get("ome", attributes)
+    scales = inner.get("multiscales") if isinstance(inner, dict) else None
+    if isinstance(scales, list) and scales and isinstance(scales[0], dict):
+        yield folder, scales[0]
+    elif depth < _DEEPEST:
+        for path in sorted(folder.iterdir()):
+            if path.is_dir() and not path.is_symlink() and path.name != "labels":
+                yield from _search(path, depth + 1)
 
 
 def _node(folder: Path) -> tuple[str, dict[str, Any]]:
@@ -277,9 +275,8 @@ def _array(folder: Path) -> Any:
 
 def _axes(path: Path, listed: Mapping[str, Any] | None, array: Any, count: int) -> str:
     """Return the letters of the axes as the store names them."""
-    named = listed.get("axes") if listed is not None else None
-    if listed is not None and named is None:  # OME-Zarr before version 0.3
-        named = "tczyx"[-count:] if count == 5 else None
+    before = "tczyx" if count == 5 else None  # OME-Zarr before version 0.3
+    named = None if listed is None else listed.get("axes", before)
     if named is None:
         named = getattr(array.metadata, "dimension_names", None)
         named = named or array.attrs.get("_ARRAY_DIMENSIONS") or ["q"] * (count - 2) + ["y", "x"]

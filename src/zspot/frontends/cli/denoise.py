@@ -1,11 +1,13 @@
-"""`zspot denoise`: its options, and the run of single files. Folders are in `many`."""
+"""`zspot denoise`: its options, the run of single files, and that of many with a summary."""
 
 # ruff: noqa: RUF009  (typer replaces the defaults of `Asked`)
 from __future__ import annotations
 
 import inspect
+import os
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -18,6 +20,7 @@ from zspot.frontends.cli.piping import PIPE, places
 
 if TYPE_CHECKING:
     from zspot.api import Result
+    from zspot.files import Outcome, Summary
     from zspot.recipe import Recipe
 
 EXAMPLES = examples(
@@ -205,9 +208,7 @@ def denoise(**fields: Any) -> None:
     if asked.burst:
         _denoise_burst(asked)
     elif many or asked.sequence:
-        from zspot.frontends.cli.many import denoise_and_tell
-
-        denoise_and_tell(asked)
+        _denoise_many(asked)
     elif asked.preview is not None:
         _preview(asked, asked.preview)
     elif len(asked.inputs) == 1:
@@ -246,7 +247,6 @@ def _denoise_one(asked: Asked) -> None:
     chosen = asked.chosen
     if asked.threads is not None:
         torch.set_num_threads(asked.threads)
-    piped = asked.output == PIPE
     with (
         places(asked.source, asked.output, asked.format) as (source, target),
         progress_bar(asked.source.name, asked.quiet) as report,
@@ -265,8 +265,8 @@ def _denoise_one(asked: Asked) -> None:
 
         write(asked.compare, ImageFile(np.asarray(result.plot()), "YXS"), overwrite=asked.overwrite)
     if not asked.quiet:
-        name = asked.compare if asked.preview else target.name if piped else target
-        _tell_result(f"{name}", result, notes, asked, error=piped)
+        name = asked.compare if asked.preview else target.name if asked.output == PIPE else target
+        _tell_result(f"{name}", result, notes, asked)
 
 
 def _denoise_burst(asked: Asked) -> None:
@@ -276,7 +276,63 @@ def _denoise_burst(asked: Asked) -> None:
     with progress_bar(target.name, asked.quiet) as report:
         done = denoise_burst(asked.shots, target, asked.chosen, progress=report, **given)
     if not asked.quiet:
-        _tell_result(str(target), *done, asked, error=False)
+        _tell_result(str(target), *done, asked)
+
+
+def _denoise_many(asked: Asked) -> None:
+    """Denoise many files and print what became of them; Exit if a file failed."""
+    from zspot.files import denoise_many, denoise_sequence
+
+    done = 0
+
+    def ended(outcome: Outcome) -> None:
+        nonlocal done
+        if outcome.state == "done":
+            done += 1
+            if not asked.quiet:
+                tell(f"{outcome.item.target}: {outcome.said} ({outcome.seconds:.1f} s)")
+
+    start: Any = partial(denoise_many, scheduler=asked.scheduler, workers=asked.workers)
+    out, threads, chosen = asked.output, asked.threads or 1, asked.chosen
+    if asked.sequence:
+        start, out, threads = denoise_sequence, asked.paths[-1], asked.threads or os.cpu_count()
+    options = {**asked.options, "threads": threads, "ended": ended}
+    try:
+        with progress_bar(asked.source.name, asked.quiet) as report:
+            summary = start(asked.shots, out, chosen, progress=report, **options)
+    except KeyboardInterrupt:
+        left = f"{done} files are done in {out}; the same command goes on from there"
+        raise StoppedError(f"cancelled: {left}") from None
+    if not asked.quiet:
+        _tell_notes(summary)
+        tell(_total(summary, asked.blending))
+    failed = [outcome.error for outcome in summary.outcomes if outcome.state == "failed"]
+    for error in failed:
+        fail(error, FAILED)
+    if failed:
+        raise Exit(FAILED)
+
+
+def _tell_notes(summary: Summary) -> None:
+    """Say each note once, with how many files it is about."""
+    notes: dict[str, list[str]] = {}
+    for outcome in summary.outcomes:
+        for note in outcome.notes:
+            notes.setdefault(note, []).append(outcome.item.name)
+    for note, names in notes.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        tell(f"note: {names[0]}{more}: {note}", error=True)
+
+
+def _total(summary: Summary, blending: str) -> str:
+    counts = {
+        "were done already": summary.count("skipped"),
+        "failed": summary.count("failed"),
+        "other files left out": summary.others,
+    }
+    parts = [f"{summary.count('done')} denoised"]
+    parts += [f"{count} {words}" for words, count in counts.items() if count]
+    return ", ".join(filter(None, [*parts, blending]))
 
 
 def _preview(asked: Asked, window: str) -> None:
@@ -306,17 +362,15 @@ def _preview(asked: Asked, window: str) -> None:
         _denoise_one(replace(asked, paths=[source, made], **alone))
 
 
-def _tell_result(
-    name: str, result: Result, notes: tuple[str, ...], asked: Asked, *, error: bool
-) -> None:
+def _tell_result(name: str, result: Result, notes: tuple[str, ...], asked: Asked) -> None:
     """Say what became of an image in a sentence, what was noted, and where asked for the rest."""
     for note in (*notes, *result.told):
         tell(f"note: {note}", error=True)
-    seconds = f"{result.timings['total']:.1f} s on {result.device}"
+    seconds, piped = f"{result.timings['total']:.1f} s on {result.device}", asked.output == PIPE
     how = "; ".join(filter(None, (seconds, asked.blending)))
-    tell(f"{name}: {result.summary} ({how})", error=error)
+    tell(f"{name}: {result.summary} ({how})", error=piped)
     if asked.verbose:
-        tell(result.reason, error=error)
+        tell(result.reason, error=piped)
 
 
 def _save(path: Path, result: Result, asked: Asked) -> tuple[str, ...]:

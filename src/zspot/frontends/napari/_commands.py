@@ -1,9 +1,14 @@
-"""Menu commands: they open the dock widget and press its buttons, so that all can be followed."""
+"""Menu commands, which open the dock widget and press its buttons, and sample data."""
+
+from functools import partial
+from typing import Any
 
 import napari
 
+from zspot.frontends import SAMPLES
 from zspot.frontends.napari._planes import PLANE, STACK
 from zspot.frontends.napari._widget import DenoiseWidget
+from zspot.io import read
 
 
 def open_widget(viewer: napari.Viewer) -> DenoiseWidget:
@@ -27,3 +32,10 @@ def denoise_stack(viewer: napari.Viewer) -> None:
 def noise_report(viewer: napari.Viewer) -> None:
     """Say what the noise of the shown plane is like."""
     open_widget(viewer).measure()
+
+
+def _layers(title: str) -> list[tuple[Any, dict[str, Any], str]]:
+    return [(read(SAMPLES[title]).data, {"name": title}, "image")]
+
+
+cat_layer, cell_layer, dots_layer = (partial(_layers, title) for title in SAMPLES)

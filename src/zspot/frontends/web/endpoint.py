@@ -40,9 +40,8 @@ class Endpoint:
             keep = gr.Slider(0, 1, 0, label="Keep detail: share of removed detail to put back")
             recipe = gr.File(label="Recipe (.toml) that replaces method and effort")
             beside = gr.Number(0, label="Planes of a stack to each side that help", precision=0)
-            axes = gr.Textbox(
-                "", label="Letters of the axes, such as TZCYX; empty: as the file says"
-            )
+            label = "Letters of the axes, such as TZCYX; empty: as the file says"
+            axes = gr.Textbox("", label=label)
             result = gr.File(label="Denoised file")
             report = gr.JSON(label="Report")
             button = gr.Button("API")

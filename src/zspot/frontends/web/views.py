@@ -142,9 +142,8 @@ def pictures(opened: Opened, number: int, result: Result | None) -> str:
     """Return the viewer's value for one plane and its result, if there is one."""
     image, place = opened.image, opened.places[number]
     plane = image.data[place]
-    scale = Scale(
-        plane, channel_axis(opened.axes), result.valid if result else image.valid_at(place)
-    )
+    valid = result.valid if result else image.valid_at(place)
+    scale = Scale(plane, channel_axis(opened.axes), valid)
     size = " x ".join(map(str, image.data.shape))
     kind = f"{opened.path.name}: {image.data.dtype}, {size} ({image.axes}); shown as 8 bit"
     kind = ". ".join((kind, *image.notes))
