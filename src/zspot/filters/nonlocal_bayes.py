@@ -56,18 +56,20 @@ GUIDED_CORRELATED = {
     "wide": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=12),),
     "widest": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=48),),
 }
-# For white noise: structure that a pilot lost has to be found without it. What each channel says by
-# itself guides what all say together.
-_COARSE = (Pass("ridge", 7, 6, 48, reach=16),)
+# For white noise, and where the result is averaged with its pilot: it is to err otherwise, and to
+# have structure that the pilot lost. What each channel says guides what all say together.
+_COARSE, _USUAL = (Pass("ridge", 7, 6, 48, reach=16),), (Pass("ridge", 7, 5, 64),)
 _GREY = (Pass("bayes", 5, 4, 80, own=0.35), Pass("bayes", 8, 4, 24))
 _COLOUR = (*_GREY, Pass("bayes", 5, 4, 60, split=False))
 
 
-def guided(search: str, channels: int, white: bool) -> tuple[Pass, ...]:
+def guided(search: str, channels: int, white: bool, averaged: bool) -> tuple[Pass, ...]:
     """Return the passes that a pilot guides."""
     if not white:
         return GUIDED_CORRELATED[search]
-    return _COARSE if search == "coarse" else _COLOUR if channels > 1 else _GREY
+    if averaged:
+        return _COLOUR if channels > 1 else _GREY
+    return _COARSE if search == "coarse" else _USUAL
 
 
 def nl_bayes(

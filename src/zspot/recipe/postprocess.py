@@ -40,7 +40,8 @@ class Finish(Part):
     #: Weight in [0, 1] of a closed-form non-local estimate, which errs differently from a network.
     #: The noise is that of `noise` or `removed`, else as the report measures.
     similar: Annotated[float, Range(0, 1)] = 0.0
-    #: let the prediction guide the non-local estimate: one or two passes instead of three
+    #: let the prediction guide the non-local estimate: one pass instead of three, but for white
+    #: noise and a weight below 1 passes that find more of what the prediction lost
     guided: bool = False
     #: covariance of white noise between C channels, row by row (C * C values), standardised
     #: intensities
@@ -146,6 +147,7 @@ class Finish(Part):
             if found.is_of_photons:
                 even, noise = Stabiliser.of(found.start, found.slope), PatchNoise(found.correlation)
                 noisy, pilot = even(noisy), None if pilot is None else even(pilot)
-        passes = guided(self.search, channels, white) if self.guided else None
+        kind = channels, white, self.similar < 1
+        passes = guided(self.search, *kind) if self.guided else None
         similar = nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
         return similar if even is None else even.inverse(similar)

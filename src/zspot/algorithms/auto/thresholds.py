@@ -36,6 +36,6 @@ REMOVED_WHITE = 0.4
 MORE = (0.035, 0.25)
 FOLLOWS = 0.35  # correlation with detail up to which it does not
 FINER = 0.3  # difference in correlation of neighbours up to which two noises are the same
-KEPT = 0.88  # what learning on must remove, over what the first estimate removes: less kept noise
+KEPT = 0.9  # what learning on must remove, over what the first estimate removes: less kept noise
 # Grey: correlation with the detail of the picture up to which what was removed is noise.
 NO_DETAIL = 0.15
