@@ -81,7 +81,7 @@ def in_bfloat16(network: nn.Module, *apart: str) -> dict[str, Tensor]:
 
 
 def multiplies_bfloat16() -> bool:
-    """Return whether the processor multiplies bfloat16 in hardware, 2 or 3 times as fast."""
+    """Return whether the processor multiplies bfloat16 in hardware, which is faster."""
     kinds = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     return any(getattr(torch.cpu, kind, bool)() for kind in kinds)
 

@@ -43,7 +43,7 @@ class Prior(Network):
     #: what the trained weights know: noise of cameras and microscopes as well, or white noise
     #: alone, which they remove better
     noise: Annotated[str, OneOf(("any", "white"))] = "any"
-    #: what keeps its weights: nothing, or the encoder, which takes a third off a step of learning
+    #: what keeps its weights: nothing, or the encoder, which makes a step of learning cheaper
     frozen: Annotated[str, OneOf(("none", "encoder"))] = "none"
 
     def __post_init__(self) -> None:

@@ -147,7 +147,8 @@ class Finish(Part):
             if found.is_of_photons:
                 even, noise = Stabiliser.of(found.start, found.slope), PatchNoise(found.correlation)
                 noisy, pilot = even(noisy), None if pilot is None else even(pilot)
-        kind = channels, white, self.similar < 1
-        passes = guided(self.search, *kind) if self.guided else None
+        passes = None
+        if self.guided:
+            passes = guided(self.search, channels, white, averaged=self.similar < 1)
         similar = nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
         return similar if even is None else even.inverse(similar)
