@@ -41,11 +41,7 @@ def _step(session: Session, adam: torch.optim.Adam, step: int) -> tuple[Tensor, 
     output = in_phases(session.network, session.dropping, seen, visible, recipe.fit.stride)
     loss = masked_mean(output, target, maps.scored, recipe.loss)
     if recipe.consistency:
-        if recipe.target.halves:
-            whole = session.network(noisy, session.dropping)
-            whole, _ = recipe.target.pair(whole, guide, session.masking)
-        else:
-            whole = session.network(seen, session.dropping, visible)
+        whole = recipe.target.whole(session.network, noisy, seen, visible, session.dropping)
         everywhere = torch.ones_like(maps.scored)
         loss = loss + recipe.consistency * masked_mean(whole, output, everywhere, recipe.loss)
     adam.zero_grad(set_to_none=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Protocol, Self
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from zspot.core.ranges import POSITIVE, Part, Range, require
@@ -55,6 +55,15 @@ class Target(Part):
         `y` (N, C, H, W) are noisy crops; `guide` (N, C or 1, H, W) the same of what that returned.
         """
         return y, y
+
+    def whole(
+        self, network: nn.Module, noisy: Tensor, seen: Tensor, visible: Tensor, dropping: Generator
+    ) -> Tensor:
+        """Return what the network makes of the whole image, in the shape of its output of a step.
+
+        `seen` is its input of this step, in which `visible` pixels are those of the image.
+        """
+        return network(seen, dropping, visible)
 
     def in_units(self, ratio: float, moved: Sequence[float]) -> Self:
         """Return the same for other intensities x', x = x' / ratio + moved of each channel."""
@@ -172,6 +181,11 @@ class Halves(Target):
     def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
         first, second = diagonal_halves(y)
         return torch.cat([first, second]), torch.cat([second, first])
+
+    def whole(
+        self, network: nn.Module, noisy: Tensor, seen: Tensor, visible: Tensor, dropping: Generator
+    ) -> Tensor:
+        return torch.cat(diagonal_halves(network(noisy, dropping)))
 
 
 @dataclass(frozen=True)
