@@ -12,34 +12,47 @@ from zspot.algorithms.auto.choice import MEAN_WINDOW, MEDIAN_WINDOW
 from zspot.engine import Denoised, Denoiser, run
 from zspot.noise.pca_level import white_level
 from zspot.noise.whitening import Measured
-from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Recipe, UNet, independent
+from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Recipe, Recorrupted, UNet
+from zspot.recipe.postprocess import independent
 
-_TIMES = 0.7  # deviation of strong noise to that of what the network removed, some of it picture
+_ROUNDS = 5  # of the non-local estimate where noise is strong: each tells more of it than the last
 _WEAK = 0.1  # share of the image's variance; of weaker noise the network keeps too little picture
 _PATCHES = "the result is made of similar patches, without a network"
 _STEPS = {"fast": (100, 300), "balanced": (200, 600)}  # on the whole of a small image, on crops
 _SMALL = 192 * 192  # pixels; many steps on crops of fewer learn the noise
+_WHITE_STEPS = {"balanced": 800, "best": 3200}
+_SIMILAR = {"grey": 0.75, "colour": 0.85}  # weight of the non-local estimate for white noise
 
 
 def closed_form(**finish: Any) -> Recipe:
     """Return a recipe without a network: the non-local estimate of its finish is the result."""
-    # The network is not fitted; the non-local estimate takes its place.
     parts = NoMask(), Constant(), Noisy(), UNet(1, 1, 0.0)
     last = Finish(similar=1.0, **finish)
     return Recipe("auto-scratch", *parts, fit=Fit(0), predict=Predict(passes=1), finish=last)
 
 
+def white(effort: str, variance: tuple[float, ...], pixels: int) -> Recipe:
+    """Return the recipe for white noise: a network that learns from scratch errs otherwise."""
+    noise, even = independent(variance), (0.0,) * len(variance)
+    if effort not in _WHITE_STEPS or pixels < _SMALL:
+        return closed_form(noise=noise)
+    parts = NoMask(), Constant(), Recorrupted(variance, even, variance), UNet(16, 1, 0.0)
+    fit = Fit(_WHITE_STEPS[effort], 3e-3, "one-cycle", 64, 2, turns=True, clip=0.5)
+    predict = Predict(passes=1, turns=8)
+    last = Finish(similar=_SIMILAR["colour" if len(variance) > 1 else "grey"], noise=noise)
+    return Recipe("auto-scratch", *parts, loss="l2", fit=fit, predict=predict, finish=last)
+
+
 def correlated(effort: str, pixels: int, weak: bool) -> Recipe:
     """Return the recipe that learns from scratch on an image of correlated noise."""
-    finish = Finish(similar=1.0, centre="median", window=MEDIAN_WINDOW, shift=0.5)
-    finish = replace(finish, guided=not weak, removed=1.0 if weak else _TIMES)
+    finish = Finish(similar=1.0, centre="median", window=MEDIAN_WINDOW, shift=0.5, removed=1.0)
+    finish = finish if weak else replace(finish, guided=True, rounds=_ROUNDS)
     recipe = replace(refill.recipe(effort), method="auto-scratch", finish=finish)
     if effort not in _STEPS:
         return recipe
     whole, crops = _STEPS[effort]
-    if pixels < _SMALL:
-        return replace(recipe, fit=Fit(whole, 3e-3, "one-cycle", stride=2))
-    return replace(recipe, fit=replace(recipe.fit, steps=crops))
+    small, large = Fit(whole, 3e-3, "one-cycle", stride=2), replace(recipe.fit, steps=crops)
+    return replace(recipe, fit=small if pixels < _SMALL else large)
 
 
 def make(effort: str) -> Denoiser:
@@ -49,20 +62,18 @@ def make(effort: str) -> Denoiser:
 
 def _denoise(effort: str, plane: Tensor, sigma: float | None = None, **options: Any) -> Denoised:
     found = Measured.of(plane)
-    level = None if found.grows or sigma is not None else white_level(plane)
-    if sigma is not None:
-        recipe = closed_form(noise=independent((sigma**2,) * len(plane)))
-        why = f"the noise is told to be white, so {_PATCHES}"
-    elif found.is_white and level is not None and min(level) > 0:
-        recipe = closed_form(noise=independent(tuple(value**2 for value in level)))
-        why = f"the noise is white, so {_PATCHES}"
+    told = "" if sigma is None else "told to be "
+    level = (sigma,) * len(plane) if sigma else None if found.grows else white_level(plane)
+    if level and min(level) > 0 and (told or found.is_white):
+        recipe = white(effort, tuple(value**2 for value in level), plane[0].numel())
+        learns = "similar patches are mixed with a network that learns from scratch"
+        why = f"the noise is {told}white, so {learns if recipe.fit.steps else _PATCHES}"
     elif found.is_of_photons:
         recipe = closed_form(centre="mean", window=MEAN_WINDOW)
         why = f"the noise is white and grows with the brightness; made even, {_PATCHES}"
     elif len(plane) == 1 and found.is_certain:
-        scales = 2 if found.lag_one > thresholds.COARSE else 1
-        recipe = closed_form(centre="mean", window=MEAN_WINDOW, scales=scales)
-        sizes = ", at two sizes" if scales == 2 else ""
+        sizes = ", at two sizes" if found.lag_one > thresholds.COARSE else ""
+        recipe = closed_form(centre="mean", window=MEAN_WINDOW, scales=2 if sizes else 1)
         why = f"the noise is well measured, so {_PATCHES}{sizes}"
     else:
         recipe = correlated(effort, plane[0].numel(), found.variance < _WEAK)

@@ -43,6 +43,8 @@ class Finish(Part):
     #: let the prediction guide the non-local estimate: one pass instead of three, but for white
     #: noise and a weight below 1 passes that find more of what the prediction lost
     guided: bool = False
+    #: how often that is done, guided by and with the noise that is `removed` by the one before
+    rounds: Annotated[int, Range(1, 100)] = 1
     #: covariance of white noise between C channels, row by row (C * C values), standardised
     #: intensities
     noise: tuple[float, ...] = ()
@@ -83,15 +85,15 @@ class Finish(Part):
         sized = sized and all(_LEAST <= value <= _MOST for value in variances)
         what = f"finish.noise = {shown(self.noise)}: variances must lie between {_LEAST:g} and"
         require(sized, f"{what} {_MOST:g}, and covariances be no larger")
-        what = "finish.noise and finish.removed both say what the noise is"
-        require(not (self.noise and self.removed), f"{what}: give one of them, or none")
+        require(not (self.noise and self.removed), "finish: give noise or removed, not both")
+        require(self.rounds == 1 or self.guided, "finish.rounds: needs finish.guided")
 
     def work(self, y: Tensor) -> tuple[int, float]:
         """Return how often `apply` ticks on a plane and what that costs, in fit steps on all."""
         if self.similar == 0:
             return 0, 0.0
         fewer = 1 if not self.guided else 2 if not self.removed else 4
-        return _TICKS, _COST / fewer * len(y) / _TICKS
+        return self.rounds * _TICKS, _COST / fewer * len(y) / _TICKS
 
     def apply(self, estimate: Tensor, noisy: Tensor, clock: Clock) -> Tensor:
         """Return what becomes of an estimate (C, H, W), in standardised intensities.
@@ -102,7 +104,9 @@ class Finish(Part):
             estimate = restore_texture(estimate, noisy, self.guard)
         if self.similar > 0:
             try:
-                similar = self._similar(estimate, noisy, clock)
+                similar = estimate
+                for _ in range(self.rounds):
+                    similar = self._similar(similar, noisy, clock)
             except (IndexError, torch.linalg.LinAlgError):  # pyright: ignore
                 what = "the noise of finish is too weak to compute with: set finish.similar = 0"
                 raise RecipeError(what) from None
@@ -123,9 +127,8 @@ class Finish(Part):
 
         def tick(share: float) -> None:
             nonlocal ticked
-            while ticked < int(share * _TICKS):
-                clock.tick("finish")
-                ticked += 1
+            before, ticked = ticked, int(share * _TICKS)
+            clock.tick("finish", ticked - before)
 
         pilot, channels = estimate if self.guided else None, len(noisy)
         even, white = None, bool(self.noise)
@@ -147,8 +150,6 @@ class Finish(Part):
             if found.is_of_photons:
                 even, noise = Stabiliser.of(found.start, found.slope), PatchNoise(found.correlation)
                 noisy, pilot = even(noisy), None if pilot is None else even(pilot)
-        passes = None
-        if self.guided:
-            passes = guided(self.search, channels, white, averaged=self.similar < 1)
+        passes = guided(self.search, channels, white, self.similar < 1) if self.guided else None
         similar = nl_bayes(noisy, noise, passes=passes, pilot=pilot, tick=tick)
         return similar if even is None else even.inverse(similar)

@@ -144,10 +144,9 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
     channels, height, width = shape
     variance = tuple(level**2 for level in evidence.level)
     noise = independent(variance)
-    recipe = pretrained_estimate(effort)
     # In grey the weights for any noise are as good on white noise.
     network = Prior(noise="white" if channels > 1 else "any")
-    recipe = replace(recipe, network=network)
+    recipe = replace(pretrained_estimate(effort), network=network)
     if effort not in STEPS or not evidence.is_agreed:
         return replace(recipe, finish=_guided(effort, channels, noise=noise))
     finish = _guided(effort, channels, similar=SIMILAR[_kind(channels)], noise=noise)

@@ -68,8 +68,7 @@ class Auto:
         share = removed / max(noise.variance, _LEAST)
         few, many = thresholds.REMOVED
         camera = len(plane) > 1 and evidence.correlation > thresholds.CAMERA[1]
-        certain = noise.is_certain and noise.is_of_photons
-        if certain and choice.route in ("uneven", "correlated"):
+        if noise.is_certain and noise.is_of_photons and choice.route in ("uneven", "correlated"):
             choice = choice.stabilised(len(plane))
         elif choice.route == "correlated" and evidence.is_of_camera:
             if noise.is_certain and few < share < many and not camera:
