@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import skimage
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import zspot
 from tests.images import correlated, psnr
 from zspot import engine
-from zspot.algorithms import METHODS, mash, score_dvi
+from zspot.algorithms import METHODS, auto_scratch, mash, score_dvi
 from zspot.core.errors import RecipeError
 from zspot.core.rng import derive
 from zspot.engine.forward import in_phases
@@ -373,3 +374,16 @@ def test_auto_without_weights_tells_white_from_correlated_noise(kind, gain, clea
     if kind == "white":
         again = zspot.run(noisy, result.recipe, channel_axis=-1)
         assert np.array_equal(again.image, result.image)
+
+
+def test_a_network_from_scratch_betters_similar_patches_on_white_noise(monkeypatch):
+    monkeypatch.setitem(auto_scratch._WHITE_STEPS, "balanced", 400)  # in half the time
+    picture = skimage.data.chelsea()[40:240, 110:310, 1].astype(np.float32) / 255
+    noisy = white(picture)
+    closed = zspot.run(noisy, "auto-scratch", effort="fast", sigma=25 / 255)
+    mixed = zspot.run(noisy, "auto-scratch", sigma=25 / 255)
+    assert "learns from scratch" in mixed.reason
+    assert mixed.fitted
+    assert psnr(picture, mixed.image) > psnr(picture, closed.image) + 0.03
+    small = zspot.run(noisy[:96, :96], "auto-scratch", sigma=25 / 255)  # it would learn the noise
+    assert "without a network" in small.reason

@@ -9,7 +9,9 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
+from zspot.core.errors import RecipeError
 from zspot.core.progress import Clock
 from zspot.filters.groups import GroupNoise, bayes
 from zspot.filters.nonlocal_bayes import CORRELATED, GUIDED_CORRELATED, WHITE, Pass, nl_bayes
@@ -251,6 +253,25 @@ def test_a_timid_pilot_guides_to_a_better_estimate() -> None:
     assert psnr(nl_bayes(noisy, told, passes=GUIDED_CORRELATED["usual"], pilot=pilot), clean) > (
         psnr(pilot, clean) + 0.5
     )
+
+
+def test_rounds_measure_the_noise_again_and_say_how_far_they_are(clean: np.ndarray) -> None:
+    """A blurred image tells the noise badly: each round tells it better than the one before."""
+    picture = torch.from_numpy(clean.transpose(2, 0, 1).copy())
+    noisy = picture + smooth_noise(3, 96, 0.1)
+    blurred = torch.from_numpy(ndimage.gaussian_filter(noisy.numpy(), (0, 2, 2)))
+    reached, said = [], []
+    for rounds in (1, 3):
+        spec = Finish(similar=1.0, guided=True, removed=0.85, rounds=rounds)
+        seen: list[float] = []
+        work = {"finish": spec.work(noisy)}
+        clock = Clock(lambda p, seen=seen: seen.append(p.done / p.total), work)
+        reached.append(psnr(spec.apply(blurred, noisy, clock), picture))
+        said.append(seen[-1])
+    assert reached[1] > reached[0] + 0.3
+    assert said == pytest.approx([1.0, 1.0])
+    with pytest.raises(RecipeError, match=r"needs finish\.guided"):
+        Finish(similar=1.0, rounds=2)
 
 
 def test_impossible_correlations_do_not_blow_up() -> None:

@@ -103,5 +103,5 @@ def test_an_image_without_noise_stays_as_it_is():
 def test_smaller_sizes_need_a_network_that_does_not_learn():
     with pytest.raises(RecipeError, match=r"set fit\.steps = 0"):
         Recipe("a", finish=Finish(scales=2))
-    with pytest.raises(RecipeError, match="give one of them"):
+    with pytest.raises(RecipeError, match="not both"):
         Finish(similar=1.0, noise=(1.0,), removed=1.0)

@@ -15,7 +15,7 @@ from zspot.noise.whitening import Measured
 from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Recipe, Recorrupted, UNet
 from zspot.recipe.postprocess import independent
 
-_ROUNDS = 5  # of the non-local estimate where noise is strong: each tells more of it than the last
+_ROUNDS, _TIMES = 5, 0.85  # where noise is strong: its deviation to that of what a round removes
 _WEAK = 0.1  # share of the image's variance; of weaker noise the network keeps too little picture
 _PATCHES = "the result is made of similar patches, without a network"
 _STEPS = {"fast": (100, 300), "balanced": (200, 600)}  # on the whole of a small image, on crops
@@ -46,7 +46,7 @@ def white(effort: str, variance: tuple[float, ...], pixels: int) -> Recipe:
 def correlated(effort: str, pixels: int, weak: bool) -> Recipe:
     """Return the recipe that learns from scratch on an image of correlated noise."""
     finish = Finish(similar=1.0, centre="median", window=MEDIAN_WINDOW, shift=0.5, removed=1.0)
-    finish = finish if weak else replace(finish, guided=True, rounds=_ROUNDS)
+    finish = finish if weak else replace(finish, guided=True, rounds=_ROUNDS, removed=_TIMES)
     recipe = replace(refill.recipe(effort), method="auto-scratch", finish=finish)
     if effort not in _STEPS:
         return recipe
