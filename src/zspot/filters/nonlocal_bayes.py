@@ -59,8 +59,8 @@ GUIDED_CORRELATED = {
 # For white noise, and where the result is averaged with its pilot: it is to err otherwise, and to
 # have structure that the pilot lost. What each channel says guides what all say together.
 _COARSE, _USUAL = (Pass("ridge", 7, 6, 48, reach=16),), (Pass("ridge", 7, 5, 64),)
-_GREY = (Pass("bayes", 5, 5, 40, own=0.35), Pass("bayes", 8, 5, 20))
-_COLOUR = (*_GREY, Pass("bayes", 5, 4, 40, split=False))
+_GREY = (Pass("bayes", 5, 4, 80, own=0.35), Pass("bayes", 8, 4, 24))
+_COLOUR = (Pass("bayes", 5, 5, 40, own=0.35), _GREY[1], Pass("bayes", 5, 4, 40, split=False))
 
 
 def guided(search: str, channels: int, white: bool, averaged: bool) -> tuple[Pass, ...]:

@@ -16,7 +16,7 @@ from zspot.algorithms.auto.strength import TIMES
 from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Prior, Recipe, Recorrupted
 from zspot.recipe.postprocess import independent
 
-SIMILAR = {"grey": 0.65, "colour": 0.85}  # weight of the non-local estimate for white noise
+SIMILAR = {"grey": 0.7, "colour": 0.85}  # weight of the non-local estimate for white noise
 GUARD = 1.5  # where more than this many times the usual was removed it was texture
 UNEVEN_TIMES = 1.5  # deviation of white noise that changes to that of what the network removed
 
