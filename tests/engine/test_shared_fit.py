@@ -301,3 +301,16 @@ def test_the_command_line_shares_and_refuses(tmp_path, capsys):
             cli.main([*words, "--overwrite", *more])
         assert ended.value.code == 2
         assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["auto", "auto-scratch"])
+@pytest.mark.parametrize("times", [0.5, 1.0, 2.0])
+def test_a_plane_of_other_white_noise_gets_a_fit_of_its_own(clean, method, times):
+    picture = 100 * clean.mean(2)
+    rng = np.random.default_rng(0)
+    first, second = (picture + rng.normal(0, s, picture.shape) for s in (8, 8 * times))
+    before = zspot.run(first.astype(np.float32), method, effort="fast")
+    after = zspot.run(second.astype(np.float32), method, effort="fast", after=before)
+    assert ("fitted afresh" in after.reason) == (times != 1)
+    afresh = zspot.run(second.astype(np.float32), method, effort="fast")
+    assert psnr(picture, after.image) > psnr(picture, afresh.image) - 0.2

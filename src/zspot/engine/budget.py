@@ -47,10 +47,9 @@ def check(least: float, memory: int | None, shape: torch.Size, method: str) -> N
     if memory is None or least <= memory:
         return
     advice = "raise --max-memory (max_memory) or cut the image"
-    if not method.startswith("auto"):
-        advice = "raise --max-memory (max_memory), cut the image, or choose method auto"
+    advice += "" if method.startswith("auto") else ", or choose method auto"
     raise MemoryLimitError(
-        f"an image of {shape[1]} x {shape[2]} pixels and {shape[0]} channels needs about "
+        f"an image of {shape[1]} x {shape[2]} pixels, channels: {shape[0]}, needs about "
         f"{in_words(least)} with method {method}, and the limit is {in_words(memory)}: {advice}"
     )
 

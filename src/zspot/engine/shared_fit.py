@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import torch
+
 from zspot.core.errors import OptionError
 from zspot.core.plane import Plane
 from zspot.engine.denoiser import Denoised, Weights
+from zspot.noise.pca_level import white_level
 from zspot.recipe import Recipe
 
 Shape = tuple[int, ...]
@@ -14,6 +17,7 @@ Asked = tuple[str | Recipe, str | None]  # method or recipe and effort; a recipe
 
 SHARE = 0.25  # of the steps, which a plane learns on from the weights of another (docs/tuning.md)
 RATE = 0.3  # peak learning rate of these steps to that of a fit from the start; see docs/tuning.md
+_ALIKE = 1.25  # times as strong, or as weak, up to which white noise is taken as the same
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,13 @@ def begin(fitted: Fitted | None, plane: Plane) -> Start:
         return Start("there is no fit to start from: fitted afresh")
     if fitted.varying != tuple(plane.varying.tolist()):
         return Start("other channels are constant than in the plane to start from: fitted afresh")
-    offset = plane.offset[plane.varying]
-    units = plane.scale, offset.tolist()
+    units = plane.scale, plane.offset[plane.varying].tolist()
     whole = in_units(fitted.recipe, (fitted.scale, fitted.offset), units)
+    noise = whole.finish.noise[:: len(units[1]) + 1] if isinstance(fitted.asked[0], str) else ()
+    level = white_level(torch.from_numpy(plane.varying_values)) if noise else None
+    times = (sum(x**2 for x in level) / sum(noise)) ** 0.5 if level else 1.0
+    if not 1 / _ALIKE < times < _ALIKE:
+        return Start(f"white noise measures {times:.1f} times the first plane's: fitted afresh")
     fit = whole.fit.shortened(SHARE, RATE)
     recipe = replace(whole, target=whole.target.shortened(SHARE), fit=fit) if fit.steps else whole
     reason = "takes the recipe chosen for another plane; nothing is learned"

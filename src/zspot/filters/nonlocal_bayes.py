@@ -80,8 +80,7 @@ def nl_bayes(
     pilot: Tensor | None = None,
     tick: Tell = lambda share: None,
 ) -> Tensor:
-    """Denoise a float32 image (C, H, W) with noise in its units, on groups of similar patches."""
-    # Without a first estimate, the `pilot`, the first pass learns from `y` alone.
+    """Denoise a float32 image (C, H, W), first pass guided by a `pilot` or, without, by itself."""
     if passes is None:
         passes = WHITE if noise.lags is None and noise.slope is None else CORRELATED
     frame = Frame.of(y, noise)

@@ -37,10 +37,8 @@ _USUAL: dict[str, Any] = {"similar": 1.0, "centre": "mean", "window": MEAN_WINDO
 STEPS = {"balanced": 64, "best": 300}  # steps of learning on, at most
 RATES = {"balanced": 2.5e-4, "best": 2e-4}
 CROP, BATCH = 128, 2  # side of the crops that it sees, pixels, and crops a step
-
 # Draws of the noise that is added to noise that the network does not know.
 DRAWS = {"fast": 4, "balanced": 8, "large": 4, "best": 16}
-
 EPOCHS = 40  # A small image is seen no more often than this, or its noise is learned
 
 
@@ -161,8 +159,7 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
 
 def _guided(effort: str, channels: int, **more: Any) -> Finish:
     """Return the non-local estimate that the prediction guides, with what `more` says of it."""
-    search = SEARCH[effort][_kind(channels)]
-    return Finish(guided=True, search=search, **(_USUAL | more))
+    return Finish(guided=True, search=SEARCH[effort][_kind(channels)], **(_USUAL | more))
 
 
 def _kind(channels: int) -> str:
