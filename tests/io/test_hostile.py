@@ -305,9 +305,8 @@ def test_zeros_are_noted_of_any_plane_of_a_stack_that_is_read_plane_by_plane(tmp
     (tmp_path / "a.tif").write_bytes(zeroed((tmp_path / "a.tif").read_bytes(), start + 2000, 100))
     with open_stack(tmp_path / "a.tif", "b.tif") as stack:
         made = (stack.read(number) for number in range(3))
-        with contextlib.suppress(FileError):  # where the decoder sees it
-            stack.write(tmp_path / "b.tif", made, overwrite=False)
-            assert sum("zero" in note for note in stack.notes) == 1
+        stack.write(tmp_path / "b.tif", made, overwrite=False)
+        assert sum("zero" in note for note in stack.notes) == 1
 
 
 def test_what_goes_wrong_with_a_plane_is_not_said_of_the_target(tmp_path):

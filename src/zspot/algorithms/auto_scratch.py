@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zspot.algorithms import refill
 from zspot.algorithms.auto import thresholds
-from zspot.algorithms.auto.choice import MEAN_WINDOW, MEDIAN_WINDOW
+from zspot.algorithms.auto.choice import MEAN_WINDOW, MEDIAN_WINDOW, kind
 from zspot.engine import Denoised, Denoiser, run
 from zspot.noise.pca_level import white_level
 from zspot.noise.whitening import Measured
@@ -39,7 +39,7 @@ def white(effort: str, variance: tuple[float, ...], pixels: int) -> Recipe:
     parts = NoMask(), Constant(), Recorrupted(variance, even, variance), UNet(16, 1, 0.0)
     fit = Fit(_WHITE_STEPS[effort], 3e-3, "one-cycle", 64, 2, turns=True, clip=0.5)
     predict = Predict(passes=1, turns=8)
-    last = Finish(similar=_SIMILAR["colour" if len(variance) > 1 else "grey"], noise=noise)
+    last = Finish(similar=_SIMILAR[kind(len(variance))], noise=noise)
     return Recipe("auto-scratch", *parts, loss="l2", fit=fit, predict=predict, finish=last)
 
 

@@ -147,7 +147,7 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
     recipe = replace(pretrained_estimate(effort), network=network)
     if effort not in STEPS or not evidence.is_agreed:
         return replace(recipe, finish=_guided(effort, channels, noise=noise))
-    finish = _guided(effort, channels, similar=SIMILAR[_kind(channels)], noise=noise)
+    finish = _guided(effort, channels, similar=SIMILAR[kind(channels)], noise=noise)
     seen = BATCH * min(CROP, height) * min(CROP, width)
     steps = min(STEPS[effort], EPOCHS * height * width // seen)
     if effort == "balanced":
@@ -159,8 +159,9 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
 
 def _guided(effort: str, channels: int, **more: Any) -> Finish:
     """Return the non-local estimate that the prediction guides, with what `more` says of it."""
-    return Finish(guided=True, search=SEARCH[effort][_kind(channels)], **(_USUAL | more))
+    return Finish(guided=True, search=SEARCH[effort][kind(channels)], **(_USUAL | more))
 
 
-def _kind(channels: int) -> str:
+def kind(channels: int) -> str:
+    """Return whether so many channels are "grey" or "colour", the keys of tables of settings."""
     return "colour" if channels > 1 else "grey"
