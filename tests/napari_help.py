@@ -130,3 +130,27 @@ def run(widget) -> None:
     assert widget.stop.enabled
     assert not widget.start.enabled
     wait(lambda: not widget.stop.enabled)
+
+
+def noisy(*shape: int) -> np.ndarray:
+    return RNG.normal(100, 10, shape).astype(np.float32)
+
+
+def press(widget) -> None:
+    """Press Denoise and wait for the end."""
+    widget.start.native.click()
+    assert widget.stop.enabled
+    wait(lambda: not widget.stop.enabled)
+
+
+def names(viewer) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+@pytest.fixture
+def told():
+    """What the user was told, newest last."""
+    from napari.utils.notifications import notification_manager
+
+    notification_manager.records.clear()
+    return lambda: [record.message for record in notification_manager.records]
