@@ -16,7 +16,7 @@ from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Recipe, 
 from zspot.recipe.postprocess import independent
 
 _ROUNDS, _TIMES = 5, 0.85  # where noise is strong: its deviation to that of what a round removes
-_WEAK = 0.1  # share of the image's variance; of weaker noise the network keeps too little picture
+_TIMES_WEAK = 1.15  # likewise where it is weak, measured where the prediction is flattest
 _PATCHES = "the result is made of similar patches, without a network"
 _STEPS = {"fast": (100, 300), "balanced": (200, 600)}  # on the whole of a small image, on crops
 _SMALL = 192 * 192  # pixels; many steps on crops of fewer learn the noise
@@ -45,8 +45,12 @@ def white(effort: str, variance: tuple[float, ...], pixels: int) -> Recipe:
 
 def correlated(effort: str, pixels: int, weak: bool) -> Recipe:
     """Return the recipe that learns from scratch on an image of correlated noise."""
-    finish = Finish(similar=1.0, centre="median", window=MEDIAN_WINDOW, shift=0.5, removed=1.0)
-    finish = finish if weak else replace(finish, guided=True, rounds=_ROUNDS, removed=_TIMES)
+    # Where noise is weak a network keeps too little of the picture to guide anything.
+    finish = Finish(similar=1.0, centre="median", window=MEDIAN_WINDOW, shift=0.5)
+    if weak:
+        finish = replace(finish, removed=_TIMES_WEAK, flat=True)
+    else:
+        finish = replace(finish, removed=_TIMES, guided=True, rounds=_ROUNDS)
     recipe = replace(refill.recipe(effort), method="auto-scratch", finish=finish)
     if effort not in _STEPS:
         return recipe
@@ -76,7 +80,7 @@ def _denoise(effort: str, plane: Tensor, sigma: float | None = None, **options: 
         recipe = closed_form(centre="mean", window=MEAN_WINDOW, scales=2 if sizes else 1)
         why = f"the noise is well measured, so {_PATCHES}{sizes}"
     else:
-        recipe = correlated(effort, plane[0].numel(), found.variance < _WEAK)
+        recipe = correlated(effort, plane[0].numel(), found.is_weak)
         told = "what it removes tells the noise for a result made of similar patches"
         why = f"the noise is correlated, so a network learns from scratch by refilling; {told}"
     done = run(recipe, plane, **options)

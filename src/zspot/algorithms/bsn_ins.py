@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from zspot.recipe import Fit, Inr, Predict, Recipe, UNet
+from zspot.recipe import Bernoulli, Finish, Fit, Inr, Noisy, Predict, Recipe, UNet
 
 # The shorter efforts learn on small crops: more steps in less time, which does not grow with the
 # image. Few steps cannot afford much dropout; with more, less of it learns the noise. Without the
@@ -11,6 +11,8 @@ _SIDE = 64
 _fit = partial(Fit, lr=2e-3, schedule="one-cycle", crop=_SIDE, clip=0.5)
 # As in the released demo: the INR stays as initialised, and its phases mix the colours.
 _UNTRAINED = Inr(trained=False, gamma=False, dropout=(0.75,) * 4 + (0.0,), mixed=True)
+# Not in the paper: less is hidden of slight noise, and the pixels themselves have a say at last.
+_ADAPTING = Bernoulli(keep_slight=0.7)
 _EFFORTS = {
     "fast": (UNet(dropout=0.2), _fit(steps=400), Predict(passes=16, window=_SIDE)),
     "balanced": (UNet(), _fit(steps=1600), Predict(passes=32, window=_SIDE)),
@@ -21,5 +23,8 @@ _EFFORTS = {
 def recipe(effort: str) -> Recipe:
     """Return the recipe of an effort: "fast", "balanced" or "best" (as printed)."""
     network, fit, predict = _EFFORTS[effort]
+    if effort == "best":
+        return Recipe("bsn-ins", network=network, fit=fit, predict=predict)
     fill = _UNTRAINED if effort == "balanced" else Inr()
-    return Recipe(method="bsn-ins", fill=fill, network=network, fit=fit, predict=predict)
+    parts = _ADAPTING, fill, Noisy(), network
+    return Recipe("bsn-ins", *parts, fit=fit, predict=predict, finish=Finish(posterior=True))

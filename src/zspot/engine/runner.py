@@ -45,7 +45,8 @@ def run(
     wants = recipe.target.needs_second
     require(not wants or second is not None, "target second needs a second noisy image: pass one")
     require(wants or second is None, "a second image is only used by target second (method n2n)")
-    recipe, told = budget.plan(recipe, plane.shape, memory)
+    mask, why = recipe.mask.suited(plane)
+    recipe, told = budget.plan(replace(recipe, mask=mask), plane.shape, memory)
     session, scale, offset = _session(recipe, plane, seed, second)
     if start is not None:
         session.learned.load_state_dict(start)
@@ -66,7 +67,7 @@ def run(
     timings: dict[str, float] = dict(zip(("fit", "predict", "finish"), spent, strict=True))
     learned = session.learned.state_dict() if recipe.fit.steps else None
     weights = None if learned is None else {name: value.cpu() for name, value in learned.items()}
-    return Denoised(mean, deviation, losses, timings, told, recipe, weights)
+    return Denoised(mean, deviation, losses, timings, told, recipe, weights).explained(why)
 
 
 def _session(

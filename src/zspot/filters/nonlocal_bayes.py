@@ -45,7 +45,10 @@ class Pass:
 
 # For white noise, and for any other, without a pilot.
 WHITE = (Pass("bayes", 5, 3, 80), Pass("bayes", 8, 4, 24), Pass("ridge", 7, 5, 64))
-CORRELATED = (Pass("bayes", 5, 3, 160, split=False), Pass("bayes", 5, 3, 80, split=False))
+CORRELATED = (
+    Pass("bayes", 5, 4, 160, split=False, reach=64, dense=12),
+    Pass("bayes", 5, 3, 80, split=False, reach=64, dense=12),
+)
 
 # With a pilot, by how far similar patches are sought.
 GUIDED_CORRELATED = {

@@ -21,6 +21,7 @@ _SLIGHT = 0.35  # up to here an estimator for white noise does better than one f
 _BENT = 2.5  # times the line: more in bright parts is not noise of photons, nor texture
 _DARK = 0.1  # share of the range, from the darkest pixels on, without noise: it is a steeper law
 _FEW = 0.6  # photons in a pixel of mean brightness; the noise of fewer cannot be made even
+_WEAK = 0.1  # share of the variance of a standardised image
 _CERTAIN = 3.7  # uncertainties that a level must exceed to be sure of it
 
 
@@ -73,6 +74,11 @@ class Measured:
         return float(self.channels.diagonal().mean())
 
     @property
+    def is_weak(self) -> bool:
+        """Whether it is a small share of the variance of a standardised image."""
+        return self.variance < _WEAK
+
+    @property
     def start(self) -> Tensor:
         """Variance at signal 0, (C,); not less than a share of the usual one."""
         usual = self.channels.diagonal()
@@ -98,8 +104,10 @@ class Measured:
         drawn.normal_(generator=generator)
         added = F.conv2d(drawn, kernels[:, None].to(image), groups=len(values))
         added = torch.einsum("cd,ndhw->nchw", vectors.to(image), added)
-        # At the local brightness its deviation is this times the usual one.
-        signal = LocalMean(image, _SMOOTH)(image[0])
-        slope = self.slope / self.channels.diagonal().clamp(min=torch.finfo(image.dtype).tiny)
+        return added * self.growth(LocalMean(image, _SMOOTH)(image[0])).sqrt()
+
+    def growth(self, signal: Tensor) -> Tensor:
+        """Return how many times the usual variance noise has at a signal (C, H, W)."""
+        slope = self.slope / self.channels.diagonal().clamp(min=torch.finfo(signal.dtype).tiny)
         above = signal - self.level[:, None, None]
-        return added * (1 + slope[:, None, None] * above).clamp(min=_LEAST).sqrt()
+        return (1 + slope[:, None, None] * above).clamp(min=_LEAST)

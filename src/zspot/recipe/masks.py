@@ -1,6 +1,6 @@
 """Masks: which pixels are hidden from the network and which are scored by the loss."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, NamedTuple
 
 import torch
@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from zspot.core.ranges import OneOf, Part, Range, require
 from zspot.core.rng import bernoulli
+from zspot.noise.whitening import Measured
 
 # Pixels that must all be hidden for the centre to be scored, by exclusion shape.
 EXCLUSION_SIZE = {"none": 1, "cross": 5, "square": 9}
@@ -29,6 +30,10 @@ class Mask(Part):
     hides_nothing: ClassVar[bool] = False
     hides_everything: ClassVar[bool] = False
 
+    def suited(self, plane: Tensor) -> tuple["Mask", str]:
+        """Return the mask to use for a standardised plane (C, H, W), and why in words."""
+        return self, ""
+
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         """Draw a fresh mask for images of shape (N, C, H, W), on the generator's device."""
         # By default nothing is random: every pixel is scored, and all or none are hidden.
@@ -48,6 +53,9 @@ class Bernoulli(Mask):
     per_channel: bool = True
     #: hidden pixels within this 3x3 neighbourhood of a visible one are not scored
     exclusion: Annotated[str, OneOf(tuple(EXCLUSION_SIZE))] = "cross"
+    #: Keep probability, with nothing excluded, where the noise is measured to be white or weak:
+    #: little of it leaks then, and what is hidden costs detail. 0: as for any other noise
+    keep_slight: Annotated[float, Range(0, 1, "()", zero=True)] = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,6 +67,16 @@ class Bernoulli(Mask):
     def scored_fraction(self) -> float:
         """Expected share of scored pixels away from the border."""
         return (1 - self.keep) ** EXCLUSION_SIZE[self.exclusion]
+
+    def suited(self, plane: Tensor) -> tuple["Mask", str]:
+        if self.keep_slight == 0:
+            return self, ""
+        noise = Measured.of(plane)
+        white = "white" if noise.is_white else "weak" if noise.is_weak else ""
+        slight = {"keep": self.keep_slight, "exclusion": "none"} if white else {}
+        mask = replace(self, keep_slight=0.0, **slight)
+        found = f"the noise is {white or 'correlated and not weak'}"
+        return mask, f"{found}, so {mask.keep:.0%} of the pixels stay visible"
 
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         n, c, h, w = shape

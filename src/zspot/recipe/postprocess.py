@@ -15,6 +15,7 @@ from zspot.filters.nonlocal_bayes import guided, nl_bayes
 from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.points import restore_points
 from zspot.filters.stabilise import Stabiliser
+from zspot.noise.posterior import with_own_values
 from zspot.noise.whitening import Measured
 
 SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
@@ -37,6 +38,9 @@ class Finish(Part):
     family = "finish"
     #: where more than this many times the usual was removed, it comes back; 0 is off
     guard: Annotated[float, Range(1, 10**9, zero=True)] = 0.0
+    #: let a pixel's own value count beside a prediction that has not seen it: where more than noise
+    #: was removed, the rest comes back
+    posterior: bool = False
     #: Weight in [0, 1] of a closed-form non-local estimate, which errs differently from a network.
     #: The noise is that of `noise` or `removed`, else as the report measures.
     similar: Annotated[float, Range(0, 1)] = 0.0
@@ -56,6 +60,8 @@ class Finish(Part):
     #: patches), 24, 48 (beyond 12 at every second row and column) or 48 at every place. For white
     #: noise "coarse" looks 16 pixels far and at fewer places, every other 24.
     search: Annotated[str, OneOf(SEARCHES)] = "usual"
+    #: measure that noise where the prediction is flattest: elsewhere lost detail was removed, too
+    flat: bool = False
     follows: bool = False  #: let the variance of that noise follow the brightness along a line
     #: "median" and "mean" move the result so that this is zero of what was removed, locally. Noise
     #: that went through a camera's tone curve, or was cut off at black or white, has a median near
@@ -86,6 +92,7 @@ class Finish(Part):
         what = f"finish.noise = {shown(self.noise)}: variances must lie between {_LEAST:g} and"
         require(sized, f"{what} {_MOST:g}, and covariances be no larger")
         require(not (self.noise and self.removed), "finish: give noise or removed, not both")
+        require(not (self.flat and self.follows), "finish: give flat or follows, not both")
         require(self.rounds == 1 or self.guided, "finish.rounds: needs finish.guided")
 
     def work(self, y: Tensor) -> tuple[int, float]:
@@ -102,6 +109,8 @@ class Finish(Part):
         """
         if self.guard > 0:
             estimate = restore_texture(estimate, noisy, self.guard)
+        if self.posterior:
+            estimate = with_own_values(estimate, noisy, Measured.of(noisy))
         if self.similar > 0:
             try:
                 similar = estimate
@@ -135,7 +144,7 @@ class Finish(Part):
         if self.removed > 0:
             if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
                 return estimate
-            noise = PatchNoise.measured(noisy, estimate, self.removed, self.follows)
+            noise = PatchNoise.measured(noisy, estimate, self.removed, self.follows, self.flat)
         elif self.noise:
             what = f"finish.noise has {len(self.noise)} values and the image {channels} channels"
             require(len(self.noise) == channels**2, f"{what} that vary: give {channels**2}")

@@ -1,0 +1,38 @@
+"""What a blind-spot prediction has not seen: the pixel itself, weighed by how noisy it is.
+
+A prediction errs by what neighbours do not tell; the pixel by its noise. Their mean, weighted by
+the inverse variances, errs less than either (Laine et al., NeurIPS 2019).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from zspot.filters.local import LocalMean, bins
+from zspot.noise.whitening import Measured
+
+_WINDOW = 6.0  # deviation of the window in which the variances are compared, pixels
+_QUIET = 0.05  # share of the places of like brightness where all that was removed is noise
+# Times the variance that a report has: more than that it does not miss.
+_MISSED = {"white": 1.25, "correlated": 2.0}
+_ERRORS = 2.0  # standard errors of a local variance that do not count as picture
+
+
+def with_own_values(estimate: Tensor, noisy: Tensor, noise: Measured) -> Tensor:
+    """Weigh a blind-spot estimate (C, H, W) of hidden pixels with their own noisy values."""
+    average, removed = LocalMean(noisy, _WINDOW), noisy - estimate
+    power = average(removed.square()).clamp_min(torch.finfo(noisy.dtype).tiny)
+    usual = noise.channels.diagonal()[:, None, None]
+    reported = average(usual * noise.growth(estimate))
+    # Reports miss noise of low frequency: go by what the flattest places show, within limits.
+    most = _MISSED["white" if noise.is_white else "correlated"]
+    shown = torch.empty_like(power)
+    for brightness, here, quiet in zip(average(estimate), power, shown, strict=True):
+        for part in bins(brightness):
+            least = here.flatten()[part].kthvalue(math.ceil(_QUIET * len(part))).values
+            quiet.view(-1)[part] = least
+    variance = torch.maximum(reported, torch.minimum(shown, most * reported))
+    independent = 4 * math.pi * _WINDOW**2 / float(noise.lags.square().sum())  # in a window
+    variance = variance * (1 + _ERRORS * math.sqrt(2 / independent))
+    return estimate + ((power - variance) / power).clamp_min(0) * removed
