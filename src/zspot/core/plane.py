@@ -36,8 +36,7 @@ class Plane:
         channels -= offset[:, None, None]
         scale = float(np.sqrt(np.square(channels[varying]).mean())) if varying.any() else 1.0
         channels /= scale
-        values = channels.astype(np.float32)
-        return cls(image, values, offset * largest, scale * largest, varying)
+        return cls(image, channels.astype(np.float32), offset * largest, scale * largest, varying)
 
     @property
     def varying_values(self) -> np.ndarray:

@@ -92,9 +92,8 @@ class Page:
 
     def _options(self) -> None:
         with gr.Accordion("Options", open=False):
-            self.method = gr.Dropdown(
-                views.method_labels(), value=DEFAULT_METHOD, label="Method", info=views.METHODS_INFO
-            )
+            labels, how = views.method_labels(), views.METHODS_INFO
+            self.method = gr.Dropdown(labels, value=DEFAULT_METHOD, label="Method", info=how)
             self.about = gr.Markdown(METHODS[DEFAULT_METHOD].summary)
             why = "time against quality"
             self.effort = gr.Radio(EFFORTS, value="balanced", label="Effort", info=why)
