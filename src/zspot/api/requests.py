@@ -278,11 +278,10 @@ def check_rounding(plane: Plane, mean: np.ndarray) -> None:
     removed = float((plane.varying_values - mean).std()) * plane.scale
     span = float(np.percentile(plane.image, 99.5)) - float(plane.image.min())
     if _NOTHING_REMOVED < removed <= _ONE_COUNT and span <= _FEW_COUNTS:
-        raise OptionError(
-            f"the image counts so few (noise about {plainly(removed, 2)}, nearly all values within "
-            f"{span:.0f}) that whole numbers would lose the result: ask for dtype float32 (--dtype "
-            "float32), or dtype same (--dtype same) to round all the same"
-        )
+        few = f"noise about {plainly(removed, 2)}, nearly all values within {span:.0f}"
+        what = f"the image counts so few ({few}) that whole numbers would lose the result"
+        ways = "float32 (--dtype float32), or dtype same (--dtype same) to round all the same"
+        raise OptionError(f"{what}: ask for dtype {ways}")
 
 
 def lists(kind: type, keywords: type) -> Callable[[Function], Function]:
