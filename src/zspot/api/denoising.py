@@ -172,9 +172,8 @@ def _run_stack(image: np.ndarray, request: Request) -> Result:
     axes, second, mask = request.axes or "", request.second, request.mask
     check_letters(axes, image.shape)
     if request.channel_axis is not None or request.after is not None:
-        raise OptionError(
-            "axes name the colours (S), and every plane: leave out channel_axis, after"
-        )
+        advice = "leave out channel_axis, after"
+        raise OptionError(f"axes name the colours (S), and every plane: {advice}")
     if second is not None and np.shape(second) != image.shape:
         raise ImageError(f"second has shape {np.shape(second)} and the image {image.shape}")
 

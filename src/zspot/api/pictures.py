@@ -103,7 +103,6 @@ def _busiest(grey: np.ndarray) -> tuple[int, int, int]:
     """Return row, column and side of the square of a grid whose values differ most."""
     side = min(_CROP, *grey.shape)
     rows, columns = (range(0, n - side + 1, max(1, side // 2)) for n in grey.shape)
-    _, top, left = max(
-        (float(grey[y : y + side, x : x + side].std()), y, x) for y in rows for x in columns
-    )
+    found = ((float(grey[y : y + side, x : x + side].std()), y, x) for y in rows for x in columns)
+    _, top, left = max(found)
     return top, left, side

@@ -34,10 +34,8 @@ class Preparation:
     def like(self, second: np.ndarray) -> np.ndarray:
         """Return another image of the same scene, made ready in the same way."""
         if second.shape != self.source.shape:
-            raise ImageError(
-                f"the second image has shape {second.shape} and the first {self.source.shape}: "
-                "they must show the same scene pixel by pixel"
-            )
+            said = f"the second image has shape {second.shape} and the first {self.source.shape}"
+            raise ImageError(f"{said}: they must show the same scene pixel by pixel")
         check_image(second, self.channel_axis)
         channels = channels_first(second, self.channel_axis)
         for step in self._again:

@@ -177,10 +177,9 @@ class Request(Settings):
         if self.sigma is None:
             return made
         if self.sigma > _MOST_NOISE * scale:
-            raise OptionError(
-                f"sigma={self.sigma:g} is more than the image varies at all ({plainly(scale, 2)}): "
-                "give the standard deviation of the noise in the image's own units"
-            )
+            what = f"sigma={self.sigma:g} is more than the image varies at all"
+            advice = "give the standard deviation of the noise in the image's own units"
+            raise OptionError(f"{what} ({plainly(scale, 2)}): {advice}")
         return partial(made, sigma=max(self.sigma / scale, _LEAST_NOISE))
 
 
@@ -201,15 +200,12 @@ def check_sharing(method: str | Recipe) -> None:
     able = ", ".join(name for name, known in METHODS.items() if known.shares_fit)
     if isinstance(method, Recipe):
         if method.fill.replaces_image:
-            raise OptionError(
-                "a recipe with fill code describes one image and cannot share its fit: leave out "
-                f"sharing, or choose another recipe or method ({able})"
-            )
+            what = "a recipe with fill code describes one image and cannot share its fit"
+            advice = f"leave out sharing, or choose another recipe or method ({able})"
+            raise OptionError(f"{what}: {advice}")
     elif not METHODS[method].shares_fit:
-        raise OptionError(
-            f"method {method} learns nothing that another plane could use: leave out sharing the "
-            f"fit, or choose {able}"
-        )
+        advice = f"leave out sharing the fit, or choose {able}"
+        raise OptionError(f"method {method} learns nothing that another plane could use: {advice}")
 
 
 def check_device(name: str, *, here: bool = True) -> torch.device:
@@ -225,11 +221,8 @@ def check_device(name: str, *, here: bool = True) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise OptionError(f"unknown device {shown(name)}: choose auto, cpu, cuda or mps") from None
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
+    cuda = torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+    there = {"cpu": True, "cuda": cuda, "mps": torch.backends.mps.is_available()}
     if here and not there.get(device.type, False):
         raise OptionError(f"device {shown(name)} is not there: choose auto or cpu")
     return device
@@ -246,10 +239,8 @@ def _check_second(method: str | Recipe, second: bool) -> None:
     if isinstance(method, Recipe) or needs_second(method) == second:
         return  # the engine checks what a recipe's target needs
     if not second:
-        raise OptionError(
-            f"method {method} learns from two noisy images of one scene: pass the other one as "
-            "second (--second FILE), or choose another method"
-        )
+        advice = "pass the other one as second (--second FILE), or choose another method"
+        raise OptionError(f"method {method} learns from two noisy images of one scene: {advice}")
     able = ", ".join(name for name, known in METHODS.items() if known.needs_second)
     raise OptionError(f"method {method} uses one image: leave out second, or choose {able}")
 
@@ -274,9 +265,8 @@ def _check_sigma(sigma: float | None, method: str | Recipe, together: bool) -> N
     if isinstance(method, Recipe) or not METHODS[method].takes_sigma:
         able = ", ".join(name for name, known in METHODS.items() if known.takes_sigma)
         what = "a recipe" if isinstance(method, Recipe) else f"method {method}"
-        raise OptionError(
-            f"{what} cannot be told the noise level: leave out sigma, or choose {able}"
-        )
+        advice = f"leave out sigma, or choose {able}"
+        raise OptionError(f"{what} cannot be told the noise level: {advice}")
     if together:
         raise OptionError("sigma is that of single planes: leave out neighbours and shared fits")
 
@@ -288,11 +278,10 @@ def check_rounding(plane: Plane, mean: np.ndarray) -> None:
     removed = float((plane.varying_values - mean).std()) * plane.scale
     span = float(np.percentile(plane.image, 99.5)) - float(plane.image.min())
     if _NOTHING_REMOVED < removed <= _ONE_COUNT and span <= _FEW_COUNTS:
-        raise OptionError(
-            f"the image counts so few (noise about {plainly(removed, 2)}, nearly all values within "
-            f"{span:.0f}) that whole numbers would lose the result: ask for dtype float32 (--dtype "
-            "float32), or dtype same (--dtype same) to round all the same"
-        )
+        few = f"noise about {plainly(removed, 2)}, nearly all values within {span:.0f}"
+        what = f"the image counts so few ({few}) that whole numbers would lose the result"
+        ways = "float32 (--dtype float32), or dtype same (--dtype same) to round all the same"
+        raise OptionError(f"{what}: ask for dtype {ways}")
 
 
 def lists(kind: type, keywords: type) -> Callable[[Function], Function]:

@@ -169,9 +169,8 @@ def _judge(
     level, structure = removed["removed_level"], removed["structure"] - chance
     too_much = level > REMOVED[1] * (noise + 2 * doubt)
     coarser = removed["correlation"] - lag
-    lost = (structure > STRUCTURE[1] and removed["shared"] < EVEN) or (
-        too_much and (coarser > COARSER or structure > STRUCTURE[0])
-    )
+    follows = structure > STRUCTURE[1] and removed["shared"] < EVEN
+    lost = follows or (too_much and (coarser > COARSER or structure > STRUCTURE[0]))
     found = {
         "nothing": level == 0,
         "unknown": noise == 0,

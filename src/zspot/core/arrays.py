@@ -74,13 +74,9 @@ def _dask(image: Any, letters: str | None, denoise: Denoise, neighbours: int) ->
     if any(math.isnan(size) for size in image.shape):
         raise ImageError("image has chunks of unknown size: call compute_chunk_sizes() first")
     chunks = {axis: -1 if letter in PLANE else 1 for axis, letter in enumerate(letters)}
-    along = stack_axis(letters, image.shape) if neighbours else None
-    if along is not None:
-        chunks[along] = max(_TOGETHER, neighbours)
+    depth = {}  # how many planes beside a chunk it is given
+    if neighbours and (along := stack_axis(letters, image.shape)) is not None:
+        chunks[along], depth[along] = max(_TOGETHER, neighbours), neighbours
     nothing = np.empty((0,) * image.ndim, dtype=image.dtype)  # keeps dask from trying it out
-    cut = image.rechunk(chunks)
-    whole = partial(denoise, letters=letters)
-    kind: Any = {"dtype": image.dtype, "meta": nothing}
-    if along is None:
-        return cut.map_blocks(whole, **kind)
-    return cut.map_overlap(whole, depth={along: neighbours}, boundary="none", **kind)
+    how = {"depth": depth, "boundary": "none", "dtype": image.dtype, "meta": nothing}
+    return image.rechunk(chunks).map_overlap(partial(denoise, letters=letters), **how)

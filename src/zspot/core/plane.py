@@ -36,8 +36,7 @@ class Plane:
         channels -= offset[:, None, None]
         scale = float(np.sqrt(np.square(channels[varying]).mean())) if varying.any() else 1.0
         channels /= scale
-        values = channels.astype(np.float32)
-        return cls(image, values, offset * largest, scale * largest, varying)
+        return cls(image, channels.astype(np.float32), offset * largest, scale * largest, varying)
 
     @property
     def varying_values(self) -> np.ndarray:
@@ -84,11 +83,9 @@ def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
         raise ImageError(f"image is empty (shape {image.shape}): nothing to denoise")
     if channel_axis is None:
         if image.ndim != 2:
-            raise ImageError(
-                f"image has {image.ndim} axes (shape {image.shape}): pass a 2-D image, "
-                "channel_axis=-1 if the last axis holds the colours, or the letters of a stack's "
-                'axes, as in axes="ZYX"'
-            )
+            advice = "pass a 2-D image, channel_axis=-1 if the last axis holds the colours, or the "
+            advice += 'letters of a stack\'s axes, as in axes="ZYX"'
+            raise ImageError(f"image has {image.ndim} axes (shape {image.shape}): {advice}")
     elif image.ndim != 3 or not -3 <= channel_axis < 3:
         advice = "pass a 3-D image and the number of its channel axis"
         raise ImageError(f"channel_axis={channel_axis} does not fit shape {image.shape}: {advice}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from zspot.core.errors import FileError
 from zspot.io import SUFFIXES, is_store, output_name
+from zspot.io.open import Name
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Item:
     error: str = ""  # why it cannot be denoised, where that is known already
 
 
-def is_many(source: str | os.PathLike[str]) -> bool:
+def is_many(source: Name) -> bool:
     """Say whether an input names a folder or a pattern and not one file."""
     path = Path(source)
     if path.exists():
@@ -32,7 +33,7 @@ def is_many(source: str | os.PathLike[str]) -> bool:
     return glob.has_magic(os.fspath(path))
 
 
-def find(source: str | os.PathLike[str], out: Path) -> tuple[tuple[Item, ...], int]:
+def find(source: Name, out: Path) -> tuple[tuple[Item, ...], int]:
     """Return the images of a folder with its sub-folders or of a pattern, and how many others.
 
     Links to folders are not followed, hidden files and the folder `out` are left out. What is named
@@ -60,9 +61,7 @@ def find(source: str | os.PathLike[str], out: Path) -> tuple[tuple[Item, ...], i
     return _items(sorted(chosen, key=lambda p: p.parts), base, out), others
 
 
-def find_frames(
-    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], out: Path
-) -> tuple[tuple[Item, ...], int]:
+def find_frames(source: Name | Sequence[Name], out: Path) -> tuple[tuple[Item, ...], int]:
     """Return what `find` returns, of a list of files, too, in natural order: 2 before 10."""
     if isinstance(source, (str, os.PathLike)):
         items, others = find(source, out)

@@ -75,12 +75,12 @@ def denoise_file(
     source, target = Path(source), Path(target)
     planes = PlaneRunner(asked, str(source), progress)
     stored = any(is_store(path) for path in (source, target, second) if path is not None)
-    if stored and asked.dtype == "float32":
-        raise OptionError("--dtype float32 works on files, not on Zarr stores: convert to TIFF")
-    if stored and second is not None:
-        raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
     notes = None
     if stored:
+        if asked.dtype == "float32":
+            raise OptionError("--dtype float32 works on files, not on Zarr stores: convert to TIFF")
+        if second is not None:
+            raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
         notes = denoise_store(source, target, planes, overwrite)
     elif second is None and asked.dtype != "float32":
         with open_stack(source, target, max_memory=asked.max_memory) as stack:
@@ -130,10 +130,9 @@ def read_second(path: Path, first: ImageFile, **limits: Any) -> np.ndarray:
     """Read the pixels of another image of the same scene; `limits` are those of `read`."""
     other = read(path, **limits)
     if (other.axes, other.data.shape) != (first.axes, first.data.shape):
-        raise FileError(
-            f"{path}: has shape {other.data.shape} ({other.axes}) and {first.path} has "
-            f"{first.data.shape} ({first.axes}): both must show the same scene pixel by pixel"
-        )
+        own, its = (f"{one.data.shape} ({one.axes})" for one in (other, first))
+        said = f"{path}: has shape {own} and {first.path} has {its}"
+        raise FileError(f"{said}: both must show the same scene pixel by pixel")
     return other.data
 
 

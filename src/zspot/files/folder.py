@@ -225,10 +225,8 @@ class Run:
             error = future.exception()
             why = f"the worker failed: {error_in_words(error)}"
             if isinstance(error, KilledWorker):
-                why = (
-                    "the worker died over it again and again, most likely for lack of memory; use "
-                    "fewer workers or cut the image into parts"
-                )
+                why = "the worker died over it again and again, most likely for lack of memory; "
+                why += "use fewer workers or cut the image into parts"
             state, details = "failed", {"error": f"{self.items[number].source}: {why}"}
         self._settle(number, state, mark, **details)
 

@@ -1,7 +1,6 @@
 """Frames of one scene in files of their own: a sequence is denoised as a stack, a burst to one."""
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,9 +21,8 @@ from zspot.files.journal import Journal, fingerprint
 from zspot.files.options import Keywords, ManyKeywords, Options
 from zspot.files.planes import Notes, PlaneRunner
 from zspot.io import ImageFile, check_target, read, write
+from zspot.io.open import Name
 from zspot.recipe import Recipe
-
-Name = str | os.PathLike[str]
 
 
 @lists(Options, ManyKeywords)

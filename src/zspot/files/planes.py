@@ -44,10 +44,9 @@ class PlaneRunner:
         """Take the planes that follow as those of one stack; `load` gives any, by its index."""
         colours = shape[axes.index("S")] if "S" in axes else 1
         if colours > MAX_CHANNELS:
-            raise ImageError(
-                f"{self._of} has {colours} colours: up to {MAX_CHANNELS} are denoised together; "
-                f"--axes {axes.replace('S', 'C')} denoises each channel alone"
-            )
+            most = f"up to {MAX_CHANNELS} are denoised together"
+            advice = f"--axes {axes.replace('S', 'C')} denoises each channel alone"
+            raise ImageError(f"{self._of} has {colours} colours: {most}; {advice}")
         self._near = Neighbours(run, self.options, axes, shape, load)
         self._channel = "".join(letter for letter in axes if letter not in PLANE).find("C")
         sizes = (n for letter, n in zip(axes, shape, strict=True) if letter not in "CYXS")

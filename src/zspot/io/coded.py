@@ -202,8 +202,7 @@ def _jpeg_xl(path: Path, content: bytes, boxes: _Boxes) -> _Header:
     bits.take(1)
     extra = bits.number((0, 0), (1, 0), (2, 4), (1, 12))
     usual = all(bits.take(1) for _ in range(extra)) and bits.take(2) >> 1
-    grey = not usual and not extra and bits.take(3) == 2
-    if not usual and not grey:
+    if not usual and (extra or bits.take(3) != 2):  # not grey
         notes.append("The colour profile of the JPEG XL file, if it is not sRGB, is not kept.")
     return _Header(size, depth, notes)
 

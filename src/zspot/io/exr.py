@@ -36,8 +36,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
     pixels = parts[0][1]
     others = [name for name in pixels if name != "A"] or ["A"]
     names = next((n for n in (["R", "G", "B"], ["Y"]) if {*n} <= {*pixels}), others)
-    kinds = {pixels[name].dtype for name in names}
-    if len(kinds) > 1:
+    if len({pixels[name].dtype for name in names}) > 1:
         raise FileError(f"{path} has channels of several types; convert them to one")
     data, axes = np.stack([pixels[name] for name in names]), "CYX"
     if len(names) == 1:

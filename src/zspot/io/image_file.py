@@ -84,8 +84,7 @@ class ImageFile:
             raise ValueError(f"{window} is no part of {last.shape[1]} x {last.shape[0]} pixels")
         known = [one[at] for one in (valid, mask) if one is not None]
         alpha = np.logical_and.reduce(known).astype(plane.dtype) if known else None
-        letters = "YX" if axis is None else "YXS"
-        return ImageFile(np.ascontiguousarray(last[at]), letters, alpha)
+        return ImageFile(np.ascontiguousarray(last[at]), "YX" if axis is None else "YXS", alpha)
 
     def named(self, axes: str | None) -> "ImageFile":
         """Return the file as letters for its axes name it: of separate channels alpha is the last.

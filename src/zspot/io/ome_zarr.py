@@ -107,8 +107,7 @@ class Level:
         Limit().check(self.path, shape, self.dtype.itemsize, stored)
         with one_kind_of_error(self.path):
             values = np.asarray(array[region])
-        for _ in self._chunk_files(block, array):  # one that vanished meanwhile was read as nothing
-            pass
+        list(self._chunk_files(block, array))  # one that vanished meanwhile was read as nothing
         return values
 
     def plane(self, index: tuple[int, ...], array: Any) -> np.ndarray:

@@ -46,8 +46,7 @@ def decode(path: Path, content: bytes, name: str, limit: Limit) -> Image.Image:
     """Return the image, decoded but for JPEG, of which only the header is read."""
     with _opened(content, (name,)) as image:
         if name != "JPEG":
-            bands = len(image.getbands())
-            limit.check(path, (image.height, image.width, bands), copies=_COPIES)
+            limit.check(path, (image.height, image.width, len(image.getbands())), copies=_COPIES)
             if getattr(image, "is_animated", False):
                 raise FileError(f"{path}: animated images are not supported; extract one frame")
             image.load()

@@ -61,9 +61,8 @@ def methods(
         sizes = dict(zip(image.axes, image.data.shape, strict=True))
         pixels = sizes["Y"] * sizes["X"]
         planes = image.data.size // (pixels * sizes.get("S", 1))
-    table = Table(
-        "method", "what for", "weights", "licence", "time", box=None, padding=(0, 2, 0, 0)
-    )
+    columns = "method", "what for", "weights", "licence", "time"
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for method in METHODS.values():
         told = escape(f"{method.summary}\n{method.citation}" if verbose else method.summary)
         seconds = method.seconds_for(pixels)

@@ -24,9 +24,9 @@ def value(shown: str | None, words: str, default: Any = None, **more: Any) -> An
     return typer.Option(default, metavar=shown, help=words, **more)
 
 
-def switch(words: str, *names: str) -> Any:
+def switch(words: str, *names: str, **more: Any) -> Any:
     """Return an option without a value, which is off."""
-    return typer.Option(False, *names, help=words)
+    return typer.Option(False, *names, help=words, **more)
 
 
 def tell(line: str, *, error: bool = False) -> None:

@@ -124,19 +124,17 @@ class Asked:
         lone = [name for name in single if several and getattr(self, name) is not None]
         unnamed = (self.sequence or self.burst) and self.target is None
         unwritten = self.preview is not None and any(getattr(self, name) for name in single[:3])
+        spread = remote or local  # over processes
+        frames_spread, one_spread = self.sequence and spread, not many and spread
         clashes = {
             "--recipe replaces --method and --effort: leave those two out": recipe and named,
             **{f"--{n.replace('_', '-')} goes with one file: denoise it alone": True for n in lone},
             "--sequence and --burst: give one of them": self.sequence and self.burst,
             "--sequence and --burst need an OUTPUT: name it after the frames": unnamed,
-            "--sequence works in one process: leave --workers and --scheduler out": (
-                self.sequence and (remote or local)
-            ),
+            "--sequence works in one process: leave --workers and --scheduler out": frames_spread,
             "--preview writes no image: leave --second, --save-recipe and --compare out": unwritten,
             "--workers is for a local cluster: leave it or --scheduler out": remote and local,
-            "--scheduler and --workers go with a folder or pattern as INPUT": (
-                not many and (remote or local)
-            ),
+            "--scheduler and --workers go with a folder or pattern as INPUT": one_spread,
             "many files need a folder as OUTPUT: name one after INPUT": many and nowhere,
             "--format goes with - (standard output) as OUTPUT: a file is named by its suffix": (
                 self.format is not None and (several or self.output != PIPE)
@@ -244,16 +242,14 @@ def _denoise_one(asked: Asked) -> None:
 
     from zspot.files import denoise_file
 
-    chosen = asked.chosen
+    chosen, given = asked.chosen, {**asked.options, "second": asked.second}
     if asked.threads is not None:
         torch.set_num_threads(asked.threads)
     with (
         places(asked.source, asked.output, asked.format) as (source, target),
         progress_bar(asked.source.name, asked.quiet) as report,
     ):
-        result, notes = denoise_file(
-            source, target, chosen, **asked.options, second=asked.second, progress=report
-        )
+        result, notes = denoise_file(source, target, chosen, progress=report, **given)
     if asked.save_recipe is not None:
         notes += _save(asked.save_recipe, result, asked)
     if result.source is not None:
@@ -304,8 +300,7 @@ def _denoise_many(asked: Asked) -> None:
         left = f"{done} files are done in {out}; the same command goes on from there"
         raise StoppedError(f"cancelled: {left}") from None
     if not asked.quiet:
-        _tell_notes(summary)
-        tell(_total(summary, asked.blending))
+        _tell_summary(summary, asked.blending)
     failed = [outcome.error for outcome in summary.outcomes if outcome.state == "failed"]
     for error in failed:
         fail(error, FAILED)
@@ -313,8 +308,8 @@ def _denoise_many(asked: Asked) -> None:
         raise Exit(FAILED)
 
 
-def _tell_notes(summary: Summary) -> None:
-    """Say each note once, with how many files it is about."""
+def _tell_summary(summary: Summary, blending: str) -> None:
+    """Say each note once, with how many files it is about, and what became of all files."""
     notes: dict[str, list[str]] = {}
     for outcome in summary.outcomes:
         for note in outcome.notes:
@@ -322,9 +317,6 @@ def _tell_notes(summary: Summary) -> None:
     for note, names in notes.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         tell(f"note: {names[0]}{more}: {note}", error=True)
-
-
-def _total(summary: Summary, blending: str) -> str:
     counts = {
         "were done already": summary.count("skipped"),
         "failed": summary.count("failed"),
@@ -332,7 +324,7 @@ def _total(summary: Summary, blending: str) -> str:
     }
     parts = [f"{summary.count('done')} denoised"]
     parts += [f"{count} {words}" for words, count in counts.items() if count]
-    return ", ".join(filter(None, [*parts, blending]))
+    tell(", ".join(filter(None, [*parts, blending])))
 
 
 def _preview(asked: Asked, window: str) -> None:
@@ -348,9 +340,8 @@ def _preview(asked: Asked, window: str) -> None:
     check_count(asked.axes, asked.source, image.data.shape, image.axes)
     image = replace(image, axes=asked.axes or image.axes)
     mask = None if asked.mask is None else read(asked.mask, max_memory=asked.max_memory).data != 0
-    place = next(iter_planes(image.data.shape, image.axes))
     try:
-        part = image.part(place, window, mask)
+        part = image.part(next(iter_planes(image.data.shape, image.axes)), window, mask)
     except ValueError:
         size = " x ".join(str(image.data.shape[image.axes.index(side)]) for side in "XY")
         what = f"give X,Y,W,H, a part of the {size} pixels"

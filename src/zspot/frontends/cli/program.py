@@ -1,7 +1,6 @@
 """The program `zspot`. Commands import heavy modules themselves, so that help is instant."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import typer
 
@@ -9,7 +8,7 @@ from zspot._version import __version__
 from zspot.core.errors import ClusterError, StoppedError, ZspotError, error_in_words
 from zspot.frontends.cli import stopping
 from zspot.frontends.cli.commands import methods, noise, web
-from zspot.frontends.cli.console import BAD_USE, FAILED, examples, fail
+from zspot.frontends.cli.console import BAD_USE, FAILED, examples, fail, switch
 from zspot.frontends.cli.denoise import EXAMPLES, denoise
 
 app = typer.Typer(
@@ -34,9 +33,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
+    version: bool = switch("Show the version.", "--version", callback=_version, is_eager=True),
 ) -> None:
     pass
 

@@ -69,8 +69,7 @@ class Endpoint:
             check_share("keep_detail", keep_detail)
             session = self._opened(file, request)
             how = method or DEFAULT_METHOD, effort, seed
-            options = Options(*how, axes=axes or None, neighbours=neighbours)
-            session.prepare(options, recipe)
+            session.prepare(Options(*how, axes=axes or None, neighbours=neighbours), recipe)
             for news in session.run():
                 done = news.done / news.total if news.total else 0.0
                 yield None, {"state": "running", "done": done, "left": left_in_words(news)}

@@ -46,7 +46,6 @@ class Guard:
         self._hosts = [HOST, "localhost", *settings.hosts]  # names of this server or patterns
         self._hosts += ["*.gradio.live"] if settings.share else []
         self._most = settings.max_megabytes * 1_000_000  # bytes an upload
-        self._quota = _FILES * self._most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it."""
@@ -92,7 +91,7 @@ class Guard:
             return 413, "the file is larger than this server accepts"
         files = (f"{at}/{name}" for at, _, names in os.walk(self._folder) for name in names)
         held = sum(map(_size, files))
-        if int(length) > min(self._quota - held, shutil.disk_usage(self._folder).free // 2):
+        if int(length) > min(_FILES * self._most - held, shutil.disk_usage(self._folder).free // 2):
             return 413, "the server holds as many files as it may: try again later"
         return None
 

@@ -92,9 +92,8 @@ class Page:
 
     def _options(self) -> None:
         with gr.Accordion("Options", open=False):
-            self.method = gr.Dropdown(
-                views.method_labels(), value=DEFAULT_METHOD, label="Method", info=views.METHODS_INFO
-            )
+            labels, how = views.method_labels(), views.METHODS_INFO
+            self.method = gr.Dropdown(labels, value=DEFAULT_METHOD, label="Method", info=how)
             self.about = gr.Markdown(METHODS[DEFAULT_METHOD].summary)
             why = "time against quality"
             self.effort = gr.Radio(EFFORTS, value="balanced", label="Effort", info=why)
@@ -125,12 +124,8 @@ class Page:
                 gr.Slider(1, 2, 1, step=1, visible=False, min_width=200, elem_id=f"zs-plane{n}")
                 for n in range(MOST_COUNTED)
             ]
-        self.viewer = gr.HTML(
-            value="",
-            html_template=(_HERE / "viewer.html").read_text(),
-            js_on_load=(_HERE / "viewer.js").read_text(),
-            elem_id="zs-viewer",
-        )
+        template, script = ((_HERE / name).read_text() for name in ("viewer.html", "viewer.js"))
+        self.viewer = gr.HTML("", html_template=template, js_on_load=script, elem_id="zs-viewer")
         with gr.Group(visible=False, elem_id="zs-after") as self.after:
             with gr.Row():
                 self.strength = _share(1, "Strength", "0 is the input, 1 the full result")
@@ -146,36 +141,33 @@ class Page:
 
     def _connect(self, blocks: gr.Blocks) -> None:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        aside: dict[str, Any] = {"queue": False, **quiet}
+        working: dict[str, Any] = {"concurrency_limit": self.jobs, "concurrency_id": "denoise"}
         at_once: dict[str, Any] = {"concurrency_limit": None, **quiet}
         newest: dict[str, Any] = {"trigger_mode": "always_last", **at_once}
         seen = [self.noise, self.viewer, self.after, self.trust, self.download]
         seen += [self.strength, self.keep, self.used, self.which, self.method, *self.planes]
         opened = [self.alert, self.start, self.trial, self.status, *seen]
-        self.file.change(self.open, [self.file], opened, queue=False, **quiet)
+        self.file.change(self.open, [self.file], opened, **aside)
         for button, sample in zip(self.tries, SAMPLES.values(), strict=True):
             path = str(self.samples / sample.name)
-            button.click(lambda path=path: [path], None, self.file, queue=False, **quiet)
+            button.click(lambda path=path: [path], None, self.file, **aside)
         options = {self.method, self.effort, self.seed, self.recipe, self.beside, self.axes}
         options |= {self.second, self.view, *self.planes}
         prepared = [self.alert, self.status, self.start, self.trial, self.stop]
         for button, script in ((self.start, None), (self.trial, _IN_VIEW)):
-            button.click(self.prepare, options, prepared, queue=False, js=script, **quiet).success(
-                self.run, None, [*prepared, *seen], concurrency_limit=self.jobs,
-                concurrency_id="denoise", **quiet,
-            )  # fmt: skip
+            click = button.click(self.prepare, options, prepared, js=script, **aside)
+            click.success(self.run, None, [*prepared, *seen], **working, **quiet)
         self.stop.click(self.cancel, None, [self.status, self.stop], **at_once)
         at = {self.strength, self.keep, *self.planes}
         for slider in (self.strength, self.keep):
             slider.input(self.blend, at, [self.viewer, self.download, self.trust], **newest)
         for slider in self.planes:
             slider.input(self.look, {*self.planes}, [self.viewer, self.trust], **newest)
-        self.method.input(
-            lambda method: METHODS[method].summary, self.method, self.about, queue=False, **quiet
-        )
+        self.method.input(lambda name: METHODS[name].summary, self.method, self.about, **aside)
         self.which.input(self.turn_to, [self.which], seen, **newest)
-        blocks.load(
-            self.come, [self.folder], [self.folder, *opened], queue=False, js=_RECALL, **quiet
-        ).then(None, [self.folder], None, js=_REMEMBER, **quiet)
+        loaded = blocks.load(self.come, [self.folder], [self.folder, *opened], js=_RECALL, **aside)
+        loaded.then(None, [self.folder], None, js=_REMEMBER, **quiet)
         blocks.unload(self.leave)
 
     def open(self, paths: list[str] | None, request: gr.Request) -> Shown:

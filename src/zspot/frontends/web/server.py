@@ -83,8 +83,7 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     for sample in SAMPLES.values():
         shutil.copy(sample, samples)
     sessions = Sessions(folder, settings.max_pixels)
-    at_once = settings.jobs or os.cpu_count() or 1
-    blocks = Page(sessions, samples, at_once).build()
+    blocks = Page(sessions, samples, settings.jobs or os.cpu_count() or 1).build()
     blocks.queue(max_size=settings.queue)
     try:
         _, url, _ = blocks.launch(

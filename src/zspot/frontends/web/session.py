@@ -34,6 +34,7 @@ _PATIENCE = 10.0  # seconds that a run may take to notice that it was cancelled
 _TRIES = 100  # in that time, to find out that a page was left
 AWAY_SECONDS = 15.0  # that a page may take to load again before its files are removed
 IDLE_SECONDS = 3600.0  # until files of a visitor who left without a word (curl does) are removed
+Part = tuple[int, str] | None  # the number of a plane, and which part of it; None: all is meant
 
 
 @dataclass(eq=False)
@@ -179,11 +180,7 @@ class Session:
         return Opened(source, image, noise, image.axes)
 
     def prepare(
-        self,
-        options: Options,
-        recipe: str | None,
-        second: str | None = None,
-        part: tuple[int, str] | None = None,
+        self, options: Options, recipe: str | None, second: str | None = None, part: Part = None
     ) -> None:
         """Set up the run that `run` will start, so that it can be cancelled while it waits.
 

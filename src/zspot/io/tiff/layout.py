@@ -81,8 +81,7 @@ def coding_of(key: Any, order: str) -> tuple[Coding, list[str]]:
         if int(key.photometric) == _YCBCR:
             patches[_PHOTOMETRIC] = _RGB if key.samplesperpixel >= 3 else _GREY
     # A mixture of bits for each sample, such as RGB 565, is unpacked to whole bytes.
-    mixed = not isinstance(key.bitspersample, int)
-    if mixed or key.dtype.kind == "f":
+    if not isinstance(key.bitspersample, int) or key.dtype.kind == "f":
         patches[_BITS] = whole
     if _FILL_ORDER in key.tags:
         patches[_FILL_ORDER] = 1
