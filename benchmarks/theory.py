@@ -52,7 +52,7 @@ def small(mask: Bernoulli, steps: int) -> Variant:
     return Variant(
         "bsn-ins",
         "fast",
-        f"mask.keep={mask.keep} mask.exclusion={mask.exclusion} mask.keep_slight=0.0 "
+        f"mask.keep={mask.keep} mask.exclusion={mask.exclusion} mask.keep_white=0.0 "
         "finish=default network.width=16 dropout=0.1 "
         f"steps={steps} lr=3e-3 fit.crop=0 clip=0.0 passes={PASSES} predict.window=0",
     )

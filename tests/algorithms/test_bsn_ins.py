@@ -59,15 +59,15 @@ def mse(a: torch.Tensor, b: torch.Tensor) -> float:
     [
         ("white", 0.15, 0.7, "none", "white"),
         ("correlated", 0.15, 0.1, "cross", "correlated"),
-        ("correlated", 0.02, 0.7, "none", "weak"),
+        ("correlated", 0.02, 0.1, "cross", "correlated"),
     ],
 )
 @pytest.mark.parametrize("effort", ["fast", "balanced"])
-def test_less_is_hidden_of_slight_noise(clean, effort, kind, strength, keep, exclusion, word):
+def test_less_is_hidden_of_white_noise(clean, effort, kind, strength, keep, exclusion, word):
     noisy = clean + noise(kind, clean.shape, strength)
     result = zspot.run(noisy, method=short(effort), channel_axis=-1, seed=0)
     mask = result.recipe.mask
-    assert (mask.keep, mask.exclusion, mask.keep_slight) == (keep, exclusion, 0)
+    assert (mask.keep, mask.exclusion, mask.keep_white) == (keep, exclusion, 0)
     assert word in result.reason
     assert f"{keep:.0%}" in result.reason
     again = zspot.run(noisy, method=result.recipe, channel_axis=-1, seed=0)
@@ -76,7 +76,7 @@ def test_less_is_hidden_of_slight_noise(clean, effort, kind, strength, keep, exc
 
 def test_best_is_as_printed(clean):
     recipe = METHODS["bsn-ins"].make("best")
-    assert recipe.mask == Bernoulli(keep=0.1, exclusion="cross", keep_slight=0.0)
+    assert recipe.mask == Bernoulli(keep=0.1, exclusion="cross", keep_white=0.0)
     assert recipe.finish == Finish()
 
 

@@ -17,6 +17,7 @@ from zspot.recipe.postprocess import independent
 
 _ROUNDS, _TIMES = 5, 0.85  # where noise is strong: its deviation to that of what a round removes
 _TIMES_WEAK = 1.15  # likewise where it is weak, measured where the prediction is flattest
+_WEAK = 0.1  # share of the image's variance; of weaker noise the network keeps too little picture
 _PATCHES = "the result is made of similar patches, without a network"
 _STEPS = {"fast": (100, 300), "balanced": (200, 600)}  # on the whole of a small image, on crops
 _SMALL = 192 * 192  # pixels; many steps on crops of fewer learn the noise
@@ -45,7 +46,6 @@ def white(effort: str, variance: tuple[float, ...], pixels: int) -> Recipe:
 
 def correlated(effort: str, pixels: int, weak: bool) -> Recipe:
     """Return the recipe that learns from scratch on an image of correlated noise."""
-    # Where noise is weak a network keeps too little of the picture to guide anything.
     finish = Finish(similar=1.0, centre="median", window=MEDIAN_WINDOW, shift=0.5)
     if weak:
         finish = replace(finish, removed=_TIMES_WEAK, flat=True)
@@ -80,7 +80,7 @@ def _denoise(effort: str, plane: Tensor, sigma: float | None = None, **options: 
         recipe = closed_form(centre="mean", window=MEAN_WINDOW, scales=2 if sizes else 1)
         why = f"the noise is well measured, so {_PATCHES}{sizes}"
     else:
-        recipe = correlated(effort, plane[0].numel(), found.is_weak)
+        recipe = correlated(effort, plane[0].numel(), found.variance < _WEAK)
         told = "what it removes tells the noise for a result made of similar patches"
         why = f"the noise is correlated, so a network learns from scratch by refilling; {told}"
     done = run(recipe, plane, **options)

@@ -11,8 +11,8 @@ _SIDE = 64
 _fit = partial(Fit, lr=2e-3, schedule="one-cycle", crop=_SIDE, clip=0.5)
 # As in the released demo: the INR stays as initialised, and its phases mix the colours.
 _UNTRAINED = Inr(trained=False, gamma=False, dropout=(0.75,) * 4 + (0.0,), mixed=True)
-# Not in the paper: less is hidden of slight noise, and the pixels themselves have a say at last.
-_ADAPTING = Bernoulli(keep_slight=0.7)
+# Not in the paper: less is hidden of white noise, and the pixels themselves have a say at last.
+_ADAPTING = Bernoulli(keep_white=0.7)
 _EFFORTS = {
     "fast": (UNet(dropout=0.2), _fit(steps=400), Predict(passes=16, window=_SIDE)),
     "balanced": (UNet(), _fit(steps=1600), Predict(passes=32, window=_SIDE)),

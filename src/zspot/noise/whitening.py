@@ -21,7 +21,7 @@ _SLIGHT = 0.35  # up to here an estimator for white noise does better than one f
 _BENT = 2.5  # times the line: more in bright parts is not noise of photons, nor texture
 _DARK = 0.1  # share of the range, from the darkest pixels on, without noise: it is a steeper law
 _FEW = 0.6  # photons in a pixel of mean brightness; the noise of fewer cannot be made even
-_WEAK = 0.1  # share of the variance of a standardised image
+_WEAK = 0.03  # share of the variance of a standardised image
 _CERTAIN = 3.7  # uncertainties that a level must exceed to be sure of it
 
 
@@ -74,9 +74,9 @@ class Measured:
         return float(self.channels.diagonal().mean())
 
     @property
-    def is_weak(self) -> bool:
-        """Whether it is a small share of the variance of a standardised image."""
-        return self.variance < _WEAK
+    def is_slight(self) -> bool:
+        """Whether neighbours tell little of it in a standardised image: it is white, or weak."""
+        return self.is_white or self.variance < _WEAK
 
     @property
     def start(self) -> Tensor:

@@ -53,9 +53,9 @@ class Bernoulli(Mask):
     per_channel: bool = True
     #: hidden pixels within this 3x3 neighbourhood of a visible one are not scored
     exclusion: Annotated[str, OneOf(tuple(EXCLUSION_SIZE))] = "cross"
-    #: Keep probability, with nothing excluded, where the noise is measured to be white or weak:
-    #: little of it leaks then, and what is hidden costs detail. 0: as for any other noise
-    keep_slight: Annotated[float, Range(0, 1, "()", zero=True)] = 0.0
+    #: Keep probability, with nothing excluded, where the noise is measured to be white: it does not
+    #: leak from neighbours, and what is hidden costs detail. 0: as for any other noise
+    keep_white: Annotated[float, Range(0, 1, "()", zero=True)] = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,14 +69,12 @@ class Bernoulli(Mask):
         return (1 - self.keep) ** EXCLUSION_SIZE[self.exclusion]
 
     def suited(self, plane: Tensor) -> tuple["Mask", str]:
-        if self.keep_slight == 0:
+        if self.keep_white == 0:
             return self, ""
-        noise = Measured.of(plane)
-        white = "white" if noise.is_white else "weak" if noise.is_weak else ""
-        slight = {"keep": self.keep_slight, "exclusion": "none"} if white else {}
-        mask = replace(self, keep_slight=0.0, **slight)
-        found = f"the noise is {white or 'correlated and not weak'}"
-        return mask, f"{found}, so {mask.keep:.0%} of the pixels stay visible"
+        mask, kind = replace(self, keep_white=0.0), "correlated"
+        if Measured.of(plane).is_white:
+            mask, kind = replace(mask, keep=self.keep_white, exclusion="none"), "white"
+        return mask, f"the noise is {kind}, so {mask.keep:.0%} of the pixels stay visible"
 
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         n, c, h, w = shape

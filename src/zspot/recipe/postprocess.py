@@ -39,7 +39,8 @@ class Finish(Part):
     #: where more than this many times the usual was removed, it comes back; 0 is off
     guard: Annotated[float, Range(1, 10**9, zero=True)] = 0.0
     #: let a pixel's own value count beside a prediction that has not seen it: where more than noise
-    #: was removed, the rest comes back
+    #: was removed, the rest comes back. Not for noise that is neither white nor weak: how strong
+    #: that is is not known well enough
     posterior: bool = False
     #: Weight in [0, 1] of a closed-form non-local estimate, which errs differently from a network.
     #: The noise is that of `noise` or `removed`, else as the report measures.
@@ -109,8 +110,8 @@ class Finish(Part):
         """
         if self.guard > 0:
             estimate = restore_texture(estimate, noisy, self.guard)
-        if self.posterior:
-            estimate = with_own_values(estimate, noisy, Measured.of(noisy))
+        if self.posterior and (noise := Measured.of(noisy)).is_slight:
+            estimate = with_own_values(estimate, noisy, noise)
         if self.similar > 0:
             try:
                 similar = estimate
