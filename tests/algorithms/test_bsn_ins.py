@@ -29,7 +29,7 @@ def clean() -> np.ndarray:
 def short(effort: str) -> Recipe:
     """BSN-INS of an effort with few steps."""
     recipe = METHODS["bsn-ins"].make(effort)
-    fit, predict = replace(recipe.fit, steps=2), replace(recipe.predict, passes=2)
+    fit, predict = replace(recipe.fit, steps=2), replace(recipe.predict, passes=2, window=0)
     return replace(recipe, network=replace(recipe.network, width=4), fit=fit, predict=predict)
 
 

@@ -45,7 +45,8 @@ class Pass:
 
 # For white noise, and for any other, without a pilot.
 WHITE = (Pass("bayes", 5, 3, 80), Pass("bayes", 8, 4, 24), Pass("ridge", 7, 5, 64))
-CORRELATED = (
+CORRELATED = (Pass("bayes", 5, 3, 160, split=False), Pass("bayes", 5, 3, 80, split=False))
+CORRELATED_COLOUR = (
     Pass("bayes", 5, 4, 160, split=False, reach=64, dense=12),
     Pass("bayes", 5, 3, 80, split=False, reach=64, dense=12),
 )
@@ -85,7 +86,8 @@ def nl_bayes(
 ) -> Tensor:
     """Denoise a float32 image (C, H, W), first pass guided by a `pilot` or, without, by itself."""
     if passes is None:
-        passes = WHITE if noise.lags is None and noise.slope is None else CORRELATED
+        passes = CORRELATED_COLOUR if len(y) > 1 else CORRELATED
+        passes = WHITE if noise.lags is None and noise.slope is None else passes
     frame = Frame.of(y, noise)
     image, guide = frame.inward(y), None if pilot is None else frame.inward(pilot)
     for number, step in enumerate(passes):
