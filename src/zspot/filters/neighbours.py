@@ -42,7 +42,9 @@ def averaged(
     broad = LocalMean(noisy, _BROAD)
     total, weight, square = noisy.clone(), torch.ones_like(level), torch.ones_like(level)
     for there, guess, valid in others:
-        gain = _contrast(estimate - broad(estimate), guess - broad(guess))
+        fine = [(one - broad(one)).square().mean() for one in (estimate, guess)]
+        ratio = float((fine[0] / fine[1].clamp(min=1e-12)).sqrt())
+        gain = ratio if abs(ratio - 1) > _SAME and 1 / _LARGEST < ratio < _LARGEST else 1.0
         there, guess = gain * there, gain * guess
         flow = motion(estimate, guess + broad(estimate - guess), allowed)
         there, guess = moved(there, flow, "bicubic"), moved(guess, flow, "bicubic")
@@ -80,9 +82,3 @@ def _weight(estimate: Tensor, guess: Tensor, allowed: Tensor) -> Tensor:
     weight = torch.exp(-_STEEP * excess.clamp(min=0))
     weight = weight * ((box_mean(weight[None], _AROUND)[0] - _ALONE) / _SURE).clamp(0, 1)
     return weight * ((weight.mean() - _FEW) / _ENOUGH).clamp(0, 1)
-
-
-def _contrast(fine: Tensor, other: Tensor) -> float:
-    """Return what another plane's contrast must be multiplied by; 1 if it is another picture."""
-    ratio = float((fine.square().mean() / other.square().mean().clamp(min=1e-12)).sqrt())
-    return ratio if abs(ratio - 1) > _SAME and 1 / _LARGEST < ratio < _LARGEST else 1.0
