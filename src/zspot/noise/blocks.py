@@ -46,8 +46,7 @@ def cut(values: np.ndarray, clipped: np.ndarray, step: int = 0) -> Blocks:
         while -(-height // step) * -(-width // step) > MAX_BLOCKS:
             step += 2
     rows, columns = np.arange(0, height, step), np.arange(0, width, step)
-    blocks = _windows(values, step)
-    coefficients = blocks @ np.kron(_BASIS, _BASIS).T.astype(np.float32)
+    coefficients = _windows(values, step) @ np.kron(_BASIS, _BASIS).T.astype(np.float32)
     share = _windows(clipped, step).mean(axis=2, dtype=np.float32)
     tiles = rows[:, None] // _TILE * (width // _TILE + 1) + columns // _TILE
     group = np.random.default_rng(0).permutation(tiles.max() + 1)[tiles.ravel()] % GROUPS
