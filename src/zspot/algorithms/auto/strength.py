@@ -80,8 +80,7 @@ def _in_grey(parts: list[_Part]) -> Strength:
         likeness(p.pilot - p.estimate(weak), p.estimate(weak) - p.estimate(strong)) for p in parts
     )
     if goes_on > 0:
-        words = f"what that removes in addition goes on with the rest ({goes_on:+.2f})"
-        return strong, words
+        return strong, f"what that removes in addition goes on with the rest ({goes_on:+.2f})"
     for times in TIMES:
         follows = fmean(detail_correlation(p.noisy, p.estimate(times), p.pilot) for p in parts)
         if follows <= thresholds.NO_DETAIL:
