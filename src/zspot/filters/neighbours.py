@@ -38,7 +38,9 @@ def averaged(
     stays that of the plane.
     """
     level = difference(noisy, estimate, _NOISE_SIDE).clamp(min=1e-12)
-    allowed = level * (_FLAT + _BUSY * _busy(estimate, level))
+    variance = box_mean(estimate.square(), _SIDE) - box_mean(estimate, _SIDE).square()
+    busy = variance.mean(0).clamp(min=0) / level  # how much goes on in the picture
+    allowed = level * (_FLAT + _BUSY * (busy / (busy + _HALF)))
     broad = LocalMean(noisy, _BROAD)
     total, weight, square = noisy.clone(), torch.ones_like(level), torch.ones_like(level)
     for there, guess, valid in others:
@@ -67,13 +69,6 @@ def no_loss(noisy: Tensor, alone: Tensor, helped: Tensor) -> Tensor:
     """
     before, after = (difference(noisy, one, _AROUND) for one in (alone, helped))
     return ((_LOST - after / before.clamp(min=1e-12)) / _DOUBT).clamp(0, 1)
-
-
-def _busy(estimate: Tensor, level: Tensor) -> Tensor:
-    """Return how much goes on in a picture beside its noise, from 0 to 1."""
-    variance = box_mean(estimate.square(), _SIDE) - box_mean(estimate, _SIDE).square()
-    busy = variance.mean(0).clamp(min=0) / level
-    return busy / (busy + _HALF)
 
 
 def _weight(estimate: Tensor, guess: Tensor, allowed: Tensor) -> Tensor:

@@ -108,8 +108,7 @@ def _bins(blocks: Blocks) -> list[np.ndarray]:
         usable = np.arange(len(blocks.mean))
     order = usable[np.argsort(blocks.mean[usable].mean(axis=1), kind="stable")]
     disjoint = blocks.disjoint * len(usable) / len(blocks.mean)
-    number = int(np.clip(disjoint / _BLOCKS_PER_BIN, 1, _MAX_BINS))
-    return np.array_split(order, number)
+    return np.array_split(order, int(np.clip(disjoint / _BLOCKS_PER_BIN, 1, _MAX_BINS)))
 
 
 def _one_bin(blocks: Blocks, energy: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, ...]:

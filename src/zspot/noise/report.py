@@ -243,8 +243,7 @@ def _by_differences(stored: Stored, doubt: float, notes: list[str]) -> NoiseRepo
     zero, square = np.zeros(channels), level[:, None] ** 2
     best = Estimate(level, zero, level, zero, square, delta, np.asarray(0.0), np.eye(channels))
     unknown = Estimate(*(np.full_like(getattr(best, f.name), doubt) for f in fields(Estimate)))
-    intensity = values.mean(axis=(1, 2), dtype=float)[:, None]
-    return _report(stored, best, unknown, intensity, notes)
+    return _report(stored, best, unknown, values.mean(axis=(1, 2), dtype=float)[:, None], notes)
 
 
 def _limits(disjoint: float, spectra: Spectra, variance: np.ndarray) -> list[str]:

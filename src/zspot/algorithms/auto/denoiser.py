@@ -20,7 +20,6 @@ from zspot.noise.whitening import Measured
 _TRIED = 256  # side of what unknown noise is removed from on trial, pixels
 _MEASURED = 512  # side of the middle of the image whose noise is measured, pixels
 _LEAST = 1e-12  # variance that keeps divisions finite
-_ALL = "the noise report finds no more noise than that"
 _TOLD = "its strength was told"
 _KEPT = "learning on removed less than the pretrained estimate and is left out"
 
@@ -67,7 +66,7 @@ class Auto:
             choice = choice.stabilised(len(plane))
         elif choice.route == "correlated" and evidence.is_of_camera:
             if noise.is_certain and few < share < many and not camera:
-                choice = choice.after(1.0, _ALL)
+                choice = choice.after(1.0, "the noise report finds no more noise than that")
             else:
                 choice = choice.after(*how_strong(choice.recipe, plane, SIDES[self.effort], report))
         few = thresholds.REMOVED_WHITE if evidence.is_white else few

@@ -37,8 +37,7 @@ class _Part:
 
 def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) -> Strength:
     """Choose the strength of a plane's correlated noise for its recipe, on `crops.samples`."""
-    predict = replace(recipe.predict, turns=1)
-    first = replace(recipe, predict=predict, finish=Finish())
+    first = replace(recipe, predict=replace(recipe.predict, turns=1), finish=Finish())
     without = {"guard": 0.0, "centre": "none", "points": False}
     plain = replace(recipe.finish, search="near", strength=1.0, **without)
 
