@@ -34,8 +34,7 @@ def _denoise(
     except ImportError:
         what = "method bm3d needs the package bm3d (non-commercial licence)"
         raise OptionError(f"{what}; {install('bm3d')}, or choose another method") from None
-    least = budget.resident() + _BYTES * plane.numel()
-    budget.check(least, memory, plane.shape, "bm3d")
+    budget.check(budget.resident() + _BYTES * plane.numel(), memory, plane.shape, "bm3d")
     together = len(plane) == _COLOURS
     clock = Clock(report, {"filter": (1 if together else len(plane), 1.0)})
     levels = _levels(plane) if sigma is None else (max(sigma, _LEAST_LEVEL),) * len(plane)

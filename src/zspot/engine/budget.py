@@ -48,10 +48,9 @@ def check(least: float, memory: int | None, shape: torch.Size, method: str) -> N
         return
     advice = "raise --max-memory (max_memory) or cut the image"
     advice += "" if method.startswith("auto") else ", or choose method auto"
-    raise MemoryLimitError(
-        f"an image of {shape[1]} x {shape[2]} pixels, channels: {shape[0]}, needs about "
-        f"{in_words(least)} with method {method}, and the limit is {in_words(memory)}: {advice}"
-    )
+    image = f"an image of {shape[1]} x {shape[2]} pixels, channels: {shape[0]}"
+    what = f"{image}, needs about {in_words(least)} with method {method}"
+    raise MemoryLimitError(f"{what}, and the limit is {in_words(memory)}: {advice}")
 
 
 def needed(recipe: Recipe, shape: torch.Size) -> int:

@@ -48,7 +48,6 @@ class Denoiser(Protocol):
 def check_sane(mean: Tensor, plane: Tensor, method: str) -> None:
     """Refuse an estimate of a standardised plane that is not finite, or far from the plane."""
     if not bool((mean.abs() <= _FARTHEST * plane.abs().max()).all()):  # NaN is not either
-        raise ImageError(
-            f"method {method} ended in values that are not finite or far outside of the image, so "
-            "there is no result: lower fit.lr if this is a recipe, or choose another method"
-        )
+        what = f"method {method} ended in values that are not finite or far outside of the image"
+        advice = "lower fit.lr if this is a recipe, or choose another method"
+        raise ImageError(f"{what}, so there is no result: {advice}")

@@ -48,5 +48,4 @@ class Session:
     @torch.no_grad()
     def predict(self) -> Tensor:
         """Return a prediction of the image from a freshly drawn part of it."""
-        stride = self.recipe.fit.stride
-        return in_phases(self.whole, self.dropping, *self.seen(self.image), stride)
+        return in_phases(self.whole, self.dropping, *self.seen(self.image), self.recipe.fit.stride)

@@ -89,8 +89,7 @@ def _coarse(
 ) -> Tensor | None:
     """Return what the recipe makes of the plane at half its size, if it asks for that."""
     scales = recipe.finish.scales - 1
-    small = min(plane.shape[1:]) < 2 * _SMALLEST
-    if scales == 0 or recipe.finish.strength == 0 or small:
+    if scales == 0 or recipe.finish.strength == 0 or min(plane.shape[1:]) < 2 * _SMALLEST:
         return None
     half = halved(plane)
     offset = half.mean((1, 2), keepdim=True)

@@ -53,10 +53,9 @@ def check_neighbour(fitted: Fitted, asked: Asked, shape: Sequence[int], axis: in
             maker = f"a recipe of method {method.method}"
         raise OptionError(f"after was made by {maker}: ask for the same, or leave out after")
     if (fitted.shape, fitted.channel_axis) != (tuple(shape), axis):
-        raise OptionError(
-            f"after is of a plane of shape {fitted.shape} (channel axis {fitted.channel_axis}) and "
-            f"this one has {tuple(shape)} ({axis}): only planes of one shape share a fit"
-        )
+        other = f"a plane of shape {fitted.shape} (channel axis {fitted.channel_axis})"
+        what = f"after is of {other} and this one has {tuple(shape)} ({axis})"
+        raise OptionError(f"{what}: only planes of one shape share a fit")
 
 
 def begin(fitted: Fitted | None, plane: Plane) -> Start:

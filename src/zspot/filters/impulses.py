@@ -52,14 +52,13 @@ def find_impulses(channel: np.ndarray, times: float = 1.0) -> np.ndarray:
     off = channel - ndimage.median_filter(channel, footprint=_AROUND, mode="mirror")
     size = np.abs(off)
     usual = _MAD * float(np.median(size))
-    none = np.zeros(channel.shape, bool)
+    grid = np.zeros(channel.shape, bool)
     if not usual:
-        return none
+        return grid
 
     def ratio(where: np.ndarray) -> np.ndarray:
         return size[where] / np.maximum(_MAD * _medians(size, where, _LOCAL), usual / 2)
 
-    grid = none.copy()
     every = max(_EVERY, math.isqrt(channel.size // _PLACES))
     grid[::every, ::every] = True
     far = times * max(_FAR, _TAIL * float(np.quantile(ratio(grid), 0.9)))
@@ -68,7 +67,7 @@ def find_impulses(channel: np.ndarray, times: float = 1.0) -> np.ndarray:
     away = size > far * usual / 2  # no other can be as far
     away[away] = ratio(away) > far
     if not away.any():
-        return none
+        return away
     found = away & ~_shared(channel, off, away, 2 if times < 1 else 1)
     for end in (channel.min(), channel.max()):
         there = channel == end
@@ -102,10 +101,8 @@ def _medians(values: np.ndarray, where: np.ndarray, side: int) -> np.ndarray:
     padded = np.pad(values, side // 2, mode="reflect" if min(values.shape) > side // 2 else "edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
     rows, columns = where.nonzero()
-    out = [
-        np.median(windows[rows[i : i + _BATCH], columns[i : i + _BATCH]], axis=(1, 2))
-        for i in range(0, len(rows), _BATCH)
-    ]
+    batches = (slice(i, i + _BATCH) for i in range(0, len(rows), _BATCH))
+    out = [np.median(windows[rows[some], columns[some]], axis=(1, 2)) for some in batches]
     return np.concatenate(out) if out else np.empty(0)
 
 
@@ -118,11 +115,9 @@ def _quantum(channel: np.ndarray) -> float:
 def repaired(channel: np.ndarray, bad: np.ndarray) -> np.ndarray:
     """Return a channel whose bad pixels have the median of the good ones around them."""
     out = channel.copy()
-    half = _SIDE // 2
-    padded = np.pad(np.where(bad, np.nan, channel), half, mode="reflect")
+    padded = np.pad(np.where(bad, np.nan, channel), _SIDE // 2, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (_SIDE, _SIDE))
     seen = windows[bad].reshape(-1, _SIDE**2)
-    lonely = np.isnan(seen).all(1)
-    seen[lonely] = np.median(channel[~bad])
+    seen[np.isnan(seen).all(1)] = np.median(channel[~bad])
     out[bad] = np.nanmedian(seen, axis=1)
     return out

@@ -38,11 +38,15 @@ def averaged(
     stays that of the plane.
     """
     level = difference(noisy, estimate, _NOISE_SIDE).clamp(min=1e-12)
-    allowed = level * (_FLAT + _BUSY * _busy(estimate, level))
+    variance = box_mean(estimate.square(), _SIDE) - box_mean(estimate, _SIDE).square()
+    busy = variance.mean(0).clamp(min=0) / level  # how much goes on in the picture
+    allowed = level * (_FLAT + _BUSY * (busy / (busy + _HALF)))
     broad = LocalMean(noisy, _BROAD)
     total, weight, square = noisy.clone(), torch.ones_like(level), torch.ones_like(level)
     for there, guess, valid in others:
-        gain = _contrast(estimate - broad(estimate), guess - broad(guess))
+        fine = [(one - broad(one)).square().mean() for one in (estimate, guess)]
+        ratio = float((fine[0] / fine[1].clamp(min=1e-12)).sqrt())
+        gain = ratio if abs(ratio - 1) > _SAME and 1 / _LARGEST < ratio < _LARGEST else 1.0
         there, guess = gain * there, gain * guess
         flow = motion(estimate, guess + broad(estimate - guess), allowed)
         there, guess = moved(there, flow, "bicubic"), moved(guess, flow, "bicubic")
@@ -67,22 +71,9 @@ def no_loss(noisy: Tensor, alone: Tensor, helped: Tensor) -> Tensor:
     return ((_LOST - after / before.clamp(min=1e-12)) / _DOUBT).clamp(0, 1)
 
 
-def _busy(estimate: Tensor, level: Tensor) -> Tensor:
-    """Return how much goes on in a picture beside its noise, from 0 to 1."""
-    variance = box_mean(estimate.square(), _SIDE) - box_mean(estimate, _SIDE).square()
-    busy = variance.mean(0).clamp(min=0) / level
-    return busy / (busy + _HALF)
-
-
 def _weight(estimate: Tensor, guess: Tensor, allowed: Tensor) -> Tensor:
     """Return the weight (H, W) of a plane by how its estimate differs; none to lone matches."""
     excess = difference(estimate, guess, _SIDE) / allowed - 1
     weight = torch.exp(-_STEEP * excess.clamp(min=0))
     weight = weight * ((box_mean(weight[None], _AROUND)[0] - _ALONE) / _SURE).clamp(0, 1)
     return weight * ((weight.mean() - _FEW) / _ENOUGH).clamp(0, 1)
-
-
-def _contrast(fine: Tensor, other: Tensor) -> float:
-    """Return what another plane's contrast must be multiplied by; 1 if it is another picture."""
-    ratio = float((fine.square().mean() / other.square().mean().clamp(min=1e-12)).sqrt())
-    return ratio if abs(ratio - 1) > _SAME and 1 / _LARGEST < ratio < _LARGEST else 1.0

@@ -174,5 +174,4 @@ def _seen(start: int, length: int, places: int, step: Pass) -> tuple[slice, slic
 
 def _gather(rows: Tensor, places: Tensor, parts: int) -> Tensor:
     """Return the groups at `places` (B, k), as (B, parts, k, D)."""
-    chosen = rows[places.reshape(-1)]
-    return chosen.reshape(*places.shape, parts, -1).transpose(1, 2).contiguous()
+    return rows[places].unflatten(2, (parts, -1)).transpose(1, 2).contiguous()

@@ -60,21 +60,17 @@ def cross_scale_image(y: Tensor, patch: int, stride: int) -> Tensor:
     pooled = reflect_pad(F.avg_pool2d(y, 2, ceil_mode=True)[0], patch, 1)
     places = math.prod(size - patch + 1 for size in pooled.shape[1:])
     candidates = patch_rows(pooled, patch, math.ceil(math.sqrt(places / _CANDIDATES)))
+    half_energy = candidates.square().sum(1) / 2
     total, mass = torch.zeros_like(image), torch.zeros_like(image[:1])
     rows = max(1, _BAND // image.shape[2] // stride) * stride  # whole steps: bands change nothing
     for top in range(0, image.shape[1] - patch + 1, rows):
         band = slice(top, top + rows + patch - 1)
-        added, weight = _replaced(image[:, band], candidates, patch, stride)
+        parts = patch_rows(image[:, band], patch, stride).split(_QUERIES)
+        # The nearest has the largest inner product less half its own energy.
+        nearest = [torch.addmm(-half_energy, part, candidates.T).argmax(1) for part in parts]
+        found = candidates[torch.cat(nearest)]
+        once = found.new_ones(len(found), 1)
+        added, weight = overlap_add(found, once, image[:, band].shape, patch, stride)
         total[:, band] += added
         mass[:, band] += weight
     return (total / mass)[None, :, :height, :width]
-
-
-def _replaced(image: Tensor, candidates: Tensor, patch: int, stride: int) -> tuple[Tensor, Tensor]:
-    """Return the sum of the candidates nearest to the patches of an image, and their number."""
-    half_energy = candidates.square().sum(1) / 2
-    # The nearest has the largest inner product less half its own energy.
-    parts = patch_rows(image, patch, stride).split(_QUERIES)
-    nearest = [torch.addmm(-half_energy, part, candidates.T).argmax(1) for part in parts]
-    found = candidates[torch.cat(nearest)]
-    return overlap_add(found, found.new_ones(len(found), 1), image.shape, patch, stride)

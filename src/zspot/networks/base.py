@@ -11,6 +11,7 @@ from torch.func import functional_call
 from zspot.core.ranges import Part, require
 
 LEVELS = 5  # of the Noise2Noise U-Net
+Conv = Callable[[int, int], nn.Module]  # makes a layer of so many channels in and out
 
 
 @dataclass(frozen=True)
@@ -86,16 +87,22 @@ def multiplies_bfloat16() -> bool:
     return any(getattr(torch.cpu, kind, bool)() for kind in kinds)
 
 
-def decoder(
-    conv: Callable[[int, int], nn.Module], width: int, channels: int
-) -> tuple[nn.ModuleList, nn.Module]:
-    """Return the way up of the Noise2Noise U-Net: two convolutions at each level, and the exit."""
-    # A level sees the one below (2 w) beside what the encoder had: w, or at last the image.
-    w, wide, thin = width, max(1, 4 * width // 3), max(1, 2 * width // 3)
-    sizes = [(2 * w, 2 * w, 2 * w), *[(3 * w, 2 * w, 2 * w)] * (LEVELS - 2)]
-    sizes.append((2 * w + channels, wide, thin))
-    pairs = nn.ModuleList(nn.ModuleList([conv(a, b), conv(b, c)]) for a, b, c in sizes)
-    return pairs, conv(thin, channels)
+class UNetBase(nn.Module):
+    """The Noise2Noise U-Net's layers: a convolution a level `down`, two a level `up`, and exit."""
+
+    unit = 2**LEVELS  # pixels of the blocks in which it pools
+
+    def __init__(self, down: Conv, up: Conv, width: int, channels: int) -> None:
+        super().__init__()
+        w, wide, thin = width, max(1, 4 * width // 3), max(1, 2 * width // 3)
+        self.entry = down(channels, w)
+        self.encoder = nn.ModuleList(down(w, w) for _ in range(LEVELS))
+        self.bottom = down(w, w)
+        # A level sees the one below (2 w) beside what the encoder had: w, or at last the image.
+        sizes = [(2 * w, 2 * w, 2 * w), *[(3 * w, 2 * w, 2 * w)] * (LEVELS - 2)]
+        sizes.append((2 * w + channels, wide, thin))
+        self.decoder = nn.ModuleList(nn.ModuleList([up(a, b), up(b, c)]) for a, b, c in sizes)
+        self.exit = up(thin, channels)
 
 
 def split_phases(x: Tensor, step: int = 2) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from zspot.core.ranges import Range
 from zspot.core.rng import dropout, seeded
-from zspot.networks.base import LEVELS, Network, ReceptiveField, decoder, he_weights
+from zspot.networks.base import Network, ReceptiveField, UNetBase, he_weights
 
 _SLOPE = 0.1
 
@@ -50,27 +50,22 @@ class PartialConv(nn.Module):
         return (self.conv(x * visible) * scale + self.bias) * there, there
 
 
-class PartialUNetModule(nn.Module):
+class PartialUNetModule(UNetBase):
     """Five levels; encoder blocks of `width` filters, decoder blocks of twice that."""
 
     def __init__(self, spec: PartialUNet, channels: int, generator: Generator) -> None:
-        super().__init__()
-        self.p, w = spec.dropout, spec.width
         with seeded(generator):
-            self.entry = PartialConv(channels, w)
-            self.encoder = nn.ModuleList(PartialConv(w, w) for _ in range(LEVELS))
-            self.bottom = PartialConv(w, w)
             conv = partial(nn.Conv2d, kernel_size=3, padding=1)
-            self.decoder, self.exit = decoder(conv, w, channels)
+            super().__init__(PartialConv, conv, spec.width, channels)
             he_weights(self, _SLOPE)
+        self.p = spec.dropout
 
     def forward(
         self, x: Tensor, generator: Generator | None = None, visible: Tensor | None = None
     ) -> Tensor:
         """Map (N, C, H, W) to the same shape, from the `visible` pixels or by default all."""
         height, width = x.shape[-2:]
-        unit = 2**LEVELS
-        pad = (0, -width % unit, 0, -height % unit)
+        pad = (0, -width % self.unit, 0, -height % self.unit)
         seen = torch.ones_like(x) if visible is None else visible.to(x.dtype)
         x, seen = (F.pad(t, pad, mode="replicate") for t in (x, seen))
         skips = [x * seen]

@@ -10,15 +10,7 @@ from torch.nn import functional as F
 
 from zspot.core.ranges import OneOf, Range
 from zspot.core.rng import dropout
-from zspot.networks.base import (
-    LEVELS,
-    Network,
-    ReceptiveField,
-    Short,
-    decoder,
-    join_phases,
-    split_phases,
-)
+from zspot.networks.base import Network, ReceptiveField, Short, UNetBase, join_phases, split_phases
 
 _SLOPE = 0.1
 
@@ -47,25 +39,21 @@ class UNet(Network):
         return ReceptiveField(128 * self.dilation, 32 * self.dilation)
 
 
-class UNetModule(nn.Module):
+class UNetModule(UNetBase):
     """Five-level U-Net: encoder blocks of `width`, decoder blocks of twice that."""
 
     def __init__(self, spec: UNet, channels: int, generator: Generator) -> None:
-        super().__init__()
-        self.dilation, self.p, w = spec.dilation, spec.dropout, spec.width
-        self.late = spec.dropout if spec.dropped == "all" else 0.0  # rate past the encoder
         conv = partial(_conv, generator=generator, init=spec.init)
-        self.entry = conv(channels, w)
-        self.encoder = nn.ModuleList([conv(w, w) for _ in range(LEVELS)])
-        self.bottom = conv(w, w)
-        self.decoder, self.exit = decoder(conv, w, channels)
+        super().__init__(conv, conv, spec.width, channels)
+        self.dilation, self.p = spec.dilation, spec.dropout
+        self.late = spec.dropout if spec.dropped == "all" else 0.0  # rate past the encoder
 
     def forward(self, x: Tensor, generator: Generator | None = None, *_: Any) -> Tensor:
         """Map (N, C, H, W) to the same shape; sizes that the levels do not divide are extended."""
         height, width = x.shape[-2:]
-        least = 2 * [self.dilation * 2**LEVELS]
+        least = 2 * [self.dilation * self.unit]
         if self.dilation == 1:  # a thin image is pooled along its length alone
-            least = [min(2**LEVELS, 1 << (size - 1).bit_length()) for size in (height, width)]
+            least = [min(self.unit, 1 << (size - 1).bit_length()) for size in (height, width)]
         x = F.pad(x, (0, -width % least[1], 0, -height % least[0]), mode="replicate")
         x = x.contiguous(memory_format=torch.channels_last)
         # A convolution of dilation 2 is an ordinary one on each of the four phases: twice as fast.

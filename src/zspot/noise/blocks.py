@@ -46,8 +46,7 @@ def cut(values: np.ndarray, clipped: np.ndarray, step: int = 0) -> Blocks:
         while -(-height // step) * -(-width // step) > MAX_BLOCKS:
             step += 2
     rows, columns = np.arange(0, height, step), np.arange(0, width, step)
-    blocks = _windows(values, step)
-    coefficients = blocks @ np.kron(_BASIS, _BASIS).T.astype(np.float32)
+    coefficients = _windows(values, step) @ np.kron(_BASIS, _BASIS).T.astype(np.float32)
     share = _windows(clipped, step).mean(axis=2, dtype=np.float32)
     tiles = rows[:, None] // _TILE * (width // _TILE + 1) + columns // _TILE
     group = np.random.default_rng(0).permutation(tiles.max() + 1)[tiles.ravel()] % GROUPS
@@ -109,8 +108,7 @@ def _bins(blocks: Blocks) -> list[np.ndarray]:
         usable = np.arange(len(blocks.mean))
     order = usable[np.argsort(blocks.mean[usable].mean(axis=1), kind="stable")]
     disjoint = blocks.disjoint * len(usable) / len(blocks.mean)
-    number = int(np.clip(disjoint / _BLOCKS_PER_BIN, 1, _MAX_BINS))
-    return np.array_split(order, number)
+    return np.array_split(order, int(np.clip(disjoint / _BLOCKS_PER_BIN, 1, _MAX_BINS)))
 
 
 def _one_bin(blocks: Blocks, energy: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, ...]:

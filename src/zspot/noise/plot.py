@@ -29,12 +29,10 @@ def drawn(
 ) -> Any:
     """Return the picture as a figure of matplotlib, with a crop if the image is given."""
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError(f"pictures need matplotlib; {install('plot')}") from None
     figure = Figure(figsize=(12, 8), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(2, 2)
     _level_function(axes[0, 0], report)
     shade = _matrix(axes[0, 1], report.autocorrelation, "how neighbours share their noise", 4.5)
@@ -42,8 +40,7 @@ def drawn(
     _matrix(axes[1, 0], report.channel_correlation, "how channels share their noise", None)
     figure.colorbar(shade, ax=axes[:, 1], label="correlation: 1 alike, 0 unrelated, -1 opposite")
     if image is not None:
-        crop = _crop(image, channel_axis)
-        axes[1, 1].imshow(crop, cmap="gray", interpolation="nearest")
+        axes[1, 1].imshow(_crop(image, channel_axis), cmap="gray", interpolation="nearest")
         axes[1, 1].set_title("crop from the centre")
     axes[1, 1].set_axis_off()
     figure.suptitle("\n".join(explain(report)), fontsize=10, wrap=True)

@@ -239,13 +239,11 @@ def _by_differences(stored: Stored, doubt: float, notes: list[str]) -> NoiseRepo
     steps = [np.diff(values.astype(float), axis=a).reshape(channels, -1) for a in (1, 2)]
     step = np.concatenate([*steps, np.zeros((channels, 1))], axis=1)
     level = np.sqrt((step**2).sum(axis=1) / max(step.shape[1] - 1, 1) / 2)
-    delta = np.zeros((2 * MAX_LAG + 1, 2 * MAX_LAG + 1))
-    delta[MAX_LAG, MAX_LAG] = 1.0
+    delta = np.pad([[1.0]], MAX_LAG)
     zero, square = np.zeros(channels), level[:, None] ** 2
     best = Estimate(level, zero, level, zero, square, delta, np.asarray(0.0), np.eye(channels))
     unknown = Estimate(*(np.full_like(getattr(best, f.name), doubt) for f in fields(Estimate)))
-    intensity = values.mean(axis=(1, 2), dtype=float)[:, None]
-    return _report(stored, best, unknown, intensity, notes)
+    return _report(stored, best, unknown, values.mean(axis=(1, 2), dtype=float)[:, None], notes)
 
 
 def _limits(disjoint: float, spectra: Spectra, variance: np.ndarray) -> list[str]:

@@ -109,5 +109,4 @@ class Measured:
     def growth(self, signal: Tensor) -> Tensor:
         """Return how many times the usual variance noise has at a signal (C, H, W)."""
         slope = self.slope / self.channels.diagonal().clamp(min=torch.finfo(signal.dtype).tiny)
-        above = signal - self.level[:, None, None]
-        return (1 + slope[:, None, None] * above).clamp(min=_LEAST)
+        return (1 + slope[:, None, None] * (signal - self.level[:, None, None])).clamp(min=_LEAST)

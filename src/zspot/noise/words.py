@@ -28,28 +28,22 @@ def explain(report: NoiseReport) -> list[str]:
         return ["There is no noise: the image is one even colour."]
     if not np.isfinite(report.level_uncertainty).all():
         return ["The image is too small to measure its noise.", *report.notes]
-    channels = len(report.level)
     bright = "It is about as strong in dark parts as in bright ones."
     if report.grows:
         bright = "Bright parts are noisier than dark ones, as when light is counted."
-    doubt = plainly(rms(report.level_uncertainty), 1)
-    words = [
-        f"The noise is {_strength(report)}: a typical pixel is off by "
-        f"{plainly(rms(report.level), 3)} ± {doubt}, "
-        f"{plainly(100 * rms(report.level_fraction), 2)} % of the way from the darkest to the "
-        "brightest pixel.",
-        bright,
-        "Its grain is one pixel: neighbouring pixels have nothing to do with each other.",
-    ]
+    grain = "Its grain is one pixel: neighbouring pixels have nothing to do with each other."
     if not report.is_white:
         away = f"{report.correlation_length:.0f}"
-        words[-1] = (
-            f"Its grain is coarser than a pixel: neighbours share their noise (correlation "
-            f"{report.lag_one:.2f}), up to {away} pixel{'s' * (away != '1')} away. Cameras that "
-            "compute colours or compress, and scanning detectors, do this."
-        )
-    if channels > 1:
-        mean = float(report.channel_correlation[np.triu_indices(channels, 1)].mean())
+        shared = f"neighbours share their noise (correlation {report.lag_one:.2f})"
+        grain = f"Its grain is coarser than a pixel: {shared}, up to {away} pixel"
+        grain += f"{'s' * (away != '1')} away. Cameras that compute colours or compress, and"
+        grain += " scanning detectors, do this."
+    level, doubt = plainly(rms(report.level), 3), plainly(rms(report.level_uncertainty), 1)
+    off = f"{level} ± {doubt}, {plainly(100 * rms(report.level_fraction), 2)} % of the way"
+    strong = f"The noise is {_strength(report)}: a typical pixel is off by {off}"
+    words = [f"{strong} from the darkest to the brightest pixel.", bright, grain]
+    if len(report.level) > 1:
+        mean = float(report.channel_correlation[np.triu_indices(len(report.level), 1)].mean())
         shared = "The colours share part of their noise."
         words.append(shared if mean > 0.2 else "Each colour has noise of its own.")
     for clipped, where in ((report.clipped_low, "darkest"), (report.clipped_high, "brightest")):

@@ -195,8 +195,7 @@ def _places(y: Tensor, radius: int, draws: Generator) -> Tensor:
     index += index >= side * side // 2
     rows = torch.arange(h, device=y.device)[:, None] + index // side - radius
     cols = torch.arange(w, device=y.device) + index % side - radius
-    places = reflect_index(rows, h) * w + reflect_index(cols, w)
-    return places.flatten(2).expand(n, c, h * w)
+    return (reflect_index(rows, h) * w + reflect_index(cols, w)).flatten(2).expand(n, c, h * w)
 
 
 class InrFill(RunningFill):
@@ -205,8 +204,7 @@ class InrFill(RunningFill):
     def __init__(self, spec: Inr, y: Tensor, init: Generator, draws: Generator) -> None:
         self.spec = spec
         bands = spec.bands if spec.gamma else 0
-        inr = Siren(y.shape[1], init, spec.features, spec.w0, bands, spec.dropout)
-        self.inr = inr.to(y.device)
+        self.inr = Siren(y.shape[1], init, spec.features, spec.w0, bands, spec.dropout).to(y.device)
         self.modules = {"fill": self.inr}
         self._size = (y.shape[2], y.shape[3])
         self._draws = draws

@@ -72,8 +72,7 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as nested plain values, each part with its `kind`."""
         values = {name: getattr(self, name) for name in VALUES}
-        parts = {name: getattr(self, name).to_dict() for name in (*KINDS, *PLAIN)}
-        return {**values, **parts}
+        return values | {name: getattr(self, name).to_dict() for name in (*KINDS, *PLAIN)}
 
     def to_toml(self) -> str:
         """Return the recipe as TOML text that `from_toml` reads back to an equal recipe."""

@@ -117,17 +117,12 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
         return replace(recipe, finish=finish)
     # Grey, or little noise as in good light.
     gentle = channels == 1 or evidence.share < thresholds.WEAK
-    finish = _guided(
-        effort,
-        channels,
-        removed=TIMES[0],
-        guard=GUARD,
-        centre="median" if channels > 1 else "mean",
-        window=MEDIAN_WINDOW if channels > 1 else MEAN_WINDOW,
-        shift=1.0 if gentle else 0.5,
-        strength=round(evidence.strength, 3),
-        scales=2 if channels == 1 and evidence.correlation > thresholds.COARSE else 1,
-    )
+    more: dict[str, Any] = {"removed": TIMES[0], "guard": GUARD, "shift": 1.0 if gentle else 0.5}
+    if channels > 1:
+        more |= {"centre": "median", "window": MEDIAN_WINDOW}
+    elif evidence.correlation > thresholds.COARSE:
+        more["scales"] = 2
+    finish = _guided(effort, channels, strength=round(evidence.strength, 3), **more)
     if gentle:
         recipe = replace(recipe, predict=replace(recipe.predict, phases=2))
     return replace(recipe, finish=finish)

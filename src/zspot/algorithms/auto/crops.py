@@ -34,8 +34,7 @@ def samples(plane: Tensor, side: int) -> list[Tensor]:
         rows, columns = (_starts(size, side) for size in plane.shape[1:])
     else:
         rows, columns = ([max(0, (size - side) // 2)] for size in plane.shape[1:])
-    places = product(rows, columns)
-    return [plane[:, y : y + side, x : x + side].contiguous() for y, x in places]
+    return [plane[:, y : y + side, x : x + side].contiguous() for y, x in product(rows, columns)]
 
 
 def _starts(size: int, side: int) -> list[int]:

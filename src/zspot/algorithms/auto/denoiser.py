@@ -20,7 +20,6 @@ from zspot.noise.whitening import Measured
 _TRIED = 256  # side of what unknown noise is removed from on trial, pixels
 _MEASURED = 512  # side of the middle of the image whose noise is measured, pixels
 _LEAST = 1e-12  # variance that keeps divisions finite
-_ALL = "the noise report finds no more noise than that"
 _TOLD = "its strength was told"
 _KEPT = "learning on removed less than the pretrained estimate and is left out"
 
@@ -32,32 +31,27 @@ class Auto:
     effort: str
 
     def __call__(
-        self,
-        plane: Tensor,
-        *,
-        report: Report | None = None,
-        sigma: float | None = None,
-        **more: Any,
+        self, plane: Tensor, *, report: Report | None = None, sigma: float | None = None, **how: Any
     ) -> Denoised:
         """Denoise a standardised plane (C, H, W), of white noise if its deviation is told."""
         started = time.perf_counter()
-        choice = self._choose(plane, looking(report), sigma, **more)
+        choice = self._choose(plane, looking(report), sigma, **how)
         looked = time.perf_counter() - started
-        done = run(choice.recipe, plane, report=report, **more)
+        done = run(choice.recipe, plane, report=report, **how)
         first = choice.evidence.share * plane.square().mean()
         first = first if sigma is None else first.clamp(max=sigma**2)
         removed = (plane - done.mean).square().mean()
         if choice.recipe.fit.steps and removed < thresholds.KEPT * first:
             choice = choose(choice.evidence, plane.shape, "fast", sigma is not None)
             choice = replace(choice, found=_KEPT)
-            done = run(choice.recipe, plane, report=report, **more)
+            done = run(choice.recipe, plane, report=report, **how)
         return replace(done.explained(reason(choice)), timings={"look": looked, **done.timings})
 
     def _choose(
-        self, plane: Tensor, report: Report | None, sigma: float | None, **more: Any
+        self, plane: Tensor, report: Report | None, sigma: float | None, **how: Any
     ) -> Choice:
         sample = spread(plane)
-        first = run(pretrained_estimate("fast"), sample, report=report, **more)
+        first = run(pretrained_estimate("fast"), sample, report=report, **how)
         evidence = examine(sample, first.mean)
         removed = float((sample - first.mean).square().mean())
         if sigma is not None:
@@ -72,10 +66,9 @@ class Auto:
             choice = choice.stabilised(len(plane))
         elif choice.route == "correlated" and evidence.is_of_camera:
             if noise.is_certain and few < share < many and not camera:
-                choice = choice.after(1.0, _ALL)
+                choice = choice.after(1.0, "the noise report finds no more noise than that")
             else:
-                side = SIDES[self.effort]
-                choice = choice.after(*how_strong(choice.recipe, plane, side, report))
+                choice = choice.after(*how_strong(choice.recipe, plane, SIDES[self.effort], report))
         few = thresholds.REMOVED_WHITE if evidence.is_white else few
         if noise.is_certain and share <= few and not (camera and choice.times):
             choice = _unknown_noise(choice, plane, noise, report)

@@ -3,7 +3,6 @@
 from zspot.algorithms.auto.choice import Choice
 
 _SECOND = "the pretrained estimate guides a second one made of similar patches"
-_UNSURE = "so little, so uneven or so close to detail that it may be texture"
 
 
 def reason(choice: Choice) -> str:
@@ -54,7 +53,7 @@ def details(choice: Choice) -> list[str]:
         way = "all" if recipe.finish.shift == 1 else "half"
         said.append(f"moved {way} the way to the local median")
     if recipe.finish.strength < 1:
-        said.append(_UNSURE)
+        said.append("so little, so uneven or so close to detail that it may be texture")
     if recipe.finish.strength == 0:
         said.append("other methods remove more")
     if choice.found:

@@ -37,8 +37,7 @@ class _Part:
 
 def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) -> Strength:
     """Choose the strength of a plane's correlated noise for its recipe, on `crops.samples`."""
-    predict = replace(recipe.predict, turns=1)
-    first = replace(recipe, predict=predict, finish=Finish())
+    first = replace(recipe, predict=replace(recipe.predict, turns=1), finish=Finish())
     without = {"guard": 0.0, "centre": "none", "points": False}
     plain = replace(recipe.finish, search="near", strength=1.0, **without)
 
@@ -80,8 +79,7 @@ def _in_grey(parts: list[_Part]) -> Strength:
         likeness(p.pilot - p.estimate(weak), p.estimate(weak) - p.estimate(strong)) for p in parts
     )
     if goes_on > 0:
-        words = f"what that removes in addition goes on with the rest ({goes_on:+.2f})"
-        return strong, words
+        return strong, f"what that removes in addition goes on with the rest ({goes_on:+.2f})"
     for times in TIMES:
         follows = fmean(detail_correlation(p.noisy, p.estimate(times), p.pilot) for p in parts)
         if follows <= thresholds.NO_DETAIL:

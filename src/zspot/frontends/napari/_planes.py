@@ -73,13 +73,11 @@ def part_of(layer: Layer | None, viewer: napari.Viewer, scope: str) -> Part:
     window = [slice(None)] * layer.ndim
     if scope != STACK:
         point = layer.world_to_data(viewer.dims.point[extra:])
-        for axis in range(layer.ndim):
-            if axis not in axes:
-                here = int(np.clip(round(point[axis]), 0, source.shape[axis] - 1))
-                window[axis] = slice(here, here + 1)
+        for axis in set(range(layer.ndim)).difference(axes):
+            here = int(np.clip(round(point[axis]), 0, source.shape[axis] - 1))
+            window[axis] = slice(here, here + 1)
     if scope == INSIDE:
-        for axis, found in zip(axes, _box(viewer, layer, axes, source.shape), strict=True):
-            window[axis] = found
+        window[axes[0]], window[axes[1]] = _box(viewer, layer, axes, source.shape)
     return Part(layer, scope, source, tuple(window), axes)
 
 

@@ -52,8 +52,7 @@ class Coding:
         """Code a strip or tile (rows, columns, samples)."""
         columns, samples = block.shape[1:]
         if not self.whole_bytes:
-            largest = (1 << self.bits) - 1
-            packed = np.minimum(block, largest).ravel()
+            packed = np.minimum(block, (1 << self.bits) - 1).ravel()
             raw = imagecodecs.packints_encode(packed, self.bits, runlen=columns * samples)
         elif self.predictor == 3:
             raw = imagecodecs.floatpred_encode(block.astype(self.dtype), axis=-2).tobytes()
