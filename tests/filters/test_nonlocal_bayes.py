@@ -14,7 +14,14 @@ from scipy import ndimage
 from zspot.core.errors import RecipeError
 from zspot.core.progress import Clock
 from zspot.filters.groups import GroupNoise, bayes
-from zspot.filters.nonlocal_bayes import CORRELATED, GUIDED_CORRELATED, WHITE, Pass, nl_bayes
+from zspot.filters.nonlocal_bayes import (
+    CORRELATED,
+    CORRELATED_COLOUR,
+    GUIDED_CORRELATED,
+    WHITE,
+    Pass,
+    nl_bayes,
+)
 from zspot.filters.patch_noise import PatchNoise
 from zspot.filters.patches import overlap_add, patch_rows, reflect_pad
 from zspot.filters.search import match
@@ -85,7 +92,7 @@ def test_scale_and_shift_of_intensities(passes: tuple[Pass, ...]) -> None:
 @pytest.mark.parametrize(
     "shape", [(1, 1, 1), (3, 1, 1), (1, 1, 9), (2, 2, 3), (4, 7, 5), (3, 17, 23)]
 )
-@pytest.mark.parametrize("passes", [WHITE, CORRELATED])
+@pytest.mark.parametrize("passes", [WHITE, CORRELATED, CORRELATED_COLOUR])
 def test_every_size_has_a_result(shape: tuple[int, ...], passes: tuple[Pass, ...]) -> None:
     noisy = add_noise(torch.full(shape, 0.5))
     result = nl_bayes(noisy, white_noise(0.1, shape[0]), passes=passes)
