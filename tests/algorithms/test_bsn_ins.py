@@ -13,8 +13,6 @@ import torch
 import zspot
 from tests.images import correlated
 from zspot.algorithms import METHODS
-from zspot.core.errors import RecipeError
-from zspot.filters.patch_noise import PatchNoise
 from zspot.noise.posterior import with_own_values
 from zspot.noise.whitening import Measured
 from zspot.recipe import Bernoulli, Finish, Recipe
@@ -99,17 +97,3 @@ def test_own_values_bring_fine_detail_back(clean):
     found = with_own_values(estimate, noisy, Measured.of(noisy))
     assert mse(found, image) < 0.9 * mse(noisy, image)
     assert mse(found, image) < 0.5 * mse(estimate, image)
-
-
-def test_noise_is_measured_where_no_detail_was_lost(clean):
-    """What a blurred estimate removed is noise and detail; in flat parts it is noise alone."""
-    image, noisy = planes(clean), planes(clean + noise("correlated", clean.shape, 0.03))
-    measured = [PatchNoise.measured(noisy, blurred(image, 0.8), flat=f) for f in (False, True)]
-    whole, flat = (float(n.channels.diagonal().mean().sqrt()) for n in measured)
-    assert abs(flat - 0.03) < 0.75 * abs(whole - 0.03)
-    assert abs(flat - 0.03) < 0.25 * 0.03
-
-
-def test_flat_and_follows_exclude_each_other():
-    with pytest.raises(RecipeError, match="flat or follows"):
-        Finish(removed=1.0, flat=True, follows=True)

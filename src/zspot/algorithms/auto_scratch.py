@@ -16,7 +16,6 @@ from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Recipe, 
 from zspot.recipe.postprocess import independent
 
 _ROUNDS, _TIMES = 5, 0.85  # where noise is strong: its deviation to that of what a round removes
-_TIMES_WEAK = 1.15  # likewise where it is weak, measured where the prediction is flattest
 _WEAK = 0.1  # share of the image's variance; of weaker noise the network keeps too little picture
 _PATCHES = "the result is made of similar patches, without a network"
 _STEPS = {"fast": (100, 300), "balanced": (200, 600)}  # on the whole of a small image, on crops
@@ -46,11 +45,8 @@ def white(effort: str, variance: tuple[float, ...], pixels: int) -> Recipe:
 
 def correlated(effort: str, pixels: int, weak: bool) -> Recipe:
     """Return the recipe that learns from scratch on an image of correlated noise."""
-    finish = Finish(similar=1.0, centre="median", window=MEDIAN_WINDOW, shift=0.5)
-    if weak:
-        finish = replace(finish, removed=_TIMES_WEAK, flat=True)
-    else:
-        finish = replace(finish, removed=_TIMES, guided=True, rounds=_ROUNDS)
+    finish = Finish(similar=1.0, centre="median", window=MEDIAN_WINDOW, shift=0.5, removed=1.0)
+    finish = finish if weak else replace(finish, guided=True, rounds=_ROUNDS, removed=_TIMES)
     recipe = replace(refill.recipe(effort), method="auto-scratch", finish=finish)
     if effort not in _STEPS:
         return recipe

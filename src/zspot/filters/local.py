@@ -65,25 +65,6 @@ def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor
     return estimate + share * removed
 
 
-def flattest(image: Tensor) -> Tensor:
-    """Return 1 where an image (C, H, W) is flattest, a quarter at each brightness, else 0."""
-    average = LocalMean(image, _WINDOW)
-    detail = average(gradient_energy(image)).flatten()
-    chosen = torch.zeros_like(detail)
-    for part in bins(average(image.mean(0))):
-        least = detail[part].kthvalue(-(-len(part) // 4)).values
-        chosen[part] = (detail[part] <= least).to(chosen)
-    return chosen.view(image.shape[1:])
-
-
-def gradient_energy(image: Tensor) -> Tensor:
-    """Return the mean over the channels of the squared differences down and across, (H, W)."""
-    energy = torch.zeros_like(image[0])
-    energy[:-1] += image.diff(dim=1).square().mean(0)
-    energy[:, :-1] += image.diff(dim=2).square().mean(0)
-    return energy
-
-
 def bins(brightness: Tensor) -> tuple[Tensor, ...]:
     """Return the numbers of the pixels of (H, W) in bins of like brightness."""
     return brightness.flatten().argsort().chunk(_BINS)

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zspot.filters.local import flattest
-
 REACH = 4  # pixels, of correlations that are measured
 LEAST_VARIANCE = 0.01  # of the noise in any direction of a patch, relative to the mean
 _LEAST_POWER = 1e-8  # of the noise, relative to the picture
@@ -27,20 +25,13 @@ class PatchNoise:
 
     @classmethod
     def measured(
-        cls,
-        noisy: Tensor,
-        estimate: Tensor,
-        times: float = 1.0,
-        follows: bool = False,
-        flat: bool = False,
+        cls, noisy: Tensor, estimate: Tensor, times: float = 1.0, follows: bool = False
     ) -> "PatchNoise":
         """Measure noise on what an estimate removed from a noisy image, both (C, H, W)."""
-        # `times` scales its deviation; `follows` fits a line to its variance over the estimate;
-        # `flat` looks only where that is flattest.
-        where = flattest(estimate) if flat else torch.ones_like(estimate[0])
-        removed = (noisy - estimate) * where
-        removed = (removed - removed.sum((1, 2), keepdim=True) / where.sum()) * where
-        channels = removed.flatten(1) @ removed.flatten(1).T / where.sum()
+        # `times` scales its deviation; `follows` fits a line to its variance over the estimate.
+        removed = noisy - estimate
+        removed = removed - removed.mean((1, 2), keepdim=True)
+        channels = removed.flatten(1) @ removed.flatten(1).T / removed[0].numel()
         # Where nothing was removed there is no noise to model, but its inverse must stay finite.
         contrast = (noisy - noisy.mean((1, 2), keepdim=True)).square().mean()
         least = _LEAST_POWER * float(contrast) + torch.finfo(removed.dtype).tiny

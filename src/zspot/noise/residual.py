@@ -4,10 +4,11 @@ Noise does not know where the picture has edges; texture that was taken for nois
 And noise of one brightness has one strength, texture any.
 """
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zspot.filters.local import LocalMean, bins, gradient_energy
+from zspot.filters.local import LocalMean, bins
 
 _WINDOW = 4.0  # deviation of a Gaussian window, pixels
 _WIDER = 6.0  # the window of `unevenness`: noise itself varies little over so many pixels
@@ -25,7 +26,7 @@ def detail_correlation(noisy: Tensor, estimate: Tensor, guide: Tensor) -> float:
     """
     average = LocalMean(noisy, _WINDOW)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
-    detail = _local_log(average, gradient_energy(guide))
+    detail = _local_log(average, _gradient_energy(guide))
     for part in bins(average(guide.mean(0))):
         removed[part] -= removed[part].mean()
         detail[part] -= detail[part].mean()
@@ -107,3 +108,10 @@ def channel_correlation(image: Tensor) -> float:
 def _local_log(average: LocalMean, energy: Tensor) -> Tensor:
     """Return the logarithm of the local energy of (H, W), one number a pixel."""
     return average(energy).clamp(min=_LEAST).log().flatten()
+
+
+def _gradient_energy(image: Tensor) -> Tensor:
+    energy = torch.zeros_like(image[0])
+    energy[:-1] += (image[:, 1:] - image[:, :-1]).square().mean(0)
+    energy[:, :-1] += (image[:, :, 1:] - image[:, :, :-1]).square().mean(0)
+    return energy

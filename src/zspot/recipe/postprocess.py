@@ -61,8 +61,6 @@ class Finish(Part):
     #: patches), 24, 48 (beyond 12 at every second row and column) or 48 at every place. For white
     #: noise "coarse" looks 16 pixels far and at fewer places, every other 24.
     search: Annotated[str, OneOf(SEARCHES)] = "usual"
-    #: measure that noise where the prediction is flattest: elsewhere lost detail was removed, too
-    flat: bool = False
     follows: bool = False  #: let the variance of that noise follow the brightness along a line
     #: "median" and "mean" move the result so that this is zero of what was removed, locally. Noise
     #: that went through a camera's tone curve, or was cut off at black or white, has a median near
@@ -93,7 +91,6 @@ class Finish(Part):
         what = f"finish.noise = {shown(self.noise)}: variances must lie between {_LEAST:g} and"
         require(sized, f"{what} {_MOST:g}, and covariances be no larger")
         require(not (self.noise and self.removed), "finish: give noise or removed, not both")
-        require(not (self.flat and self.follows), "finish: give flat or follows, not both")
         require(self.rounds == 1 or self.guided, "finish.rounds: needs finish.guided")
 
     def work(self, y: Tensor) -> tuple[int, float]:
@@ -145,7 +142,7 @@ class Finish(Part):
         if self.removed > 0:
             if (noisy - estimate).square().mean() < _NOTHING * noisy.square().mean():
                 return estimate
-            noise = PatchNoise.measured(noisy, estimate, self.removed, self.follows, self.flat)
+            noise = PatchNoise.measured(noisy, estimate, self.removed, self.follows)
         elif self.noise:
             what = f"finish.noise has {len(self.noise)} values and the image {channels} channels"
             require(len(self.noise) == channels**2, f"{what} that vary: give {channels**2}")
