@@ -20,8 +20,8 @@ from zspot.recipe import Bernoulli, Finish, Recipe
 
 @pytest.fixture(scope="module")
 def clean() -> np.ndarray:
-    """A colour picture in [0, 1] with fine detail and flat parts, 128 x 128."""
-    return skimage.data.astronaut()[:128, 130:258].astype(np.float32) / 255
+    """A colour picture in [0, 1] with fine detail and flat parts, 200 x 200."""
+    return skimage.data.astronaut()[:200, 130:330].astype(np.float32) / 255
 
 
 def short(effort: str) -> Recipe:
@@ -70,6 +70,13 @@ def test_less_is_hidden_of_white_noise(clean, effort, kind, strength, keep, excl
     assert f"{keep:.0%}" in result.reason
     again = zspot.run(noisy, method=result.recipe, channel_axis=-1, seed=0)
     np.testing.assert_array_equal(again.image, result.image)
+
+
+def test_most_is_hidden_of_a_small_image(clean):
+    noisy = (clean + noise("white", clean.shape, 0.15))[:128, :128]
+    result = zspot.run(noisy, method=short("fast"), channel_axis=-1, seed=0)
+    assert (result.recipe.mask.keep, result.recipe.mask.exclusion) == (0.1, "cross")
+    assert "the image small" in result.reason
 
 
 def test_best_is_as_printed(clean):

@@ -65,10 +65,17 @@ class Windowed:
     ) -> Tensor:
         """Map (N, C, H, W) to what the network makes of it."""
         h, w = (min(self._side, size) for size in x.shape[2:])
-        places = product(range(len(x)), _starts(x.shape[2], h), _starts(x.shape[3], w))
-        cuts = [(n, slice(None), slice(i, i + h), slice(j, j + w)) for n, i, j in places]
-        if len(cuts) == len(x):
+        if (h, w) == x.shape[2:]:
             return self._network(x, generator, visible)
+        # Elsewhere in each pass: always at the same places, their borders would show in the mean.
+        moved = [0.0, 0.0]
+        if generator is not None:
+            moved = torch.rand(2, generator=generator, device=generator.device).tolist()
+        starts = map(_starts, x.shape[2:], (h, w), moved)
+        cuts = [
+            (n, slice(None), slice(i, i + h), slice(j, j + w))
+            for n, i, j in product(range(len(x)), *starts)
+        ]
         weight = _ramp(h, x)[:, None] * _ramp(w, x)
         total, weights = torch.zeros_like(x), torch.zeros_like(x[:, :1])
         together = max(1, AT_ONCE // (h * w))
@@ -81,10 +88,11 @@ class Windowed:
         return total / weights
 
 
-def _starts(size: int, side: int) -> list[int]:
+def _starts(size: int, side: int, moved: float) -> list[int]:
     """Return where windows start along an axis: evenly, overlapping by a quarter or more."""
-    steps = -(-(size - side) // max(1, side * 3 // 4))
-    return [round(step * (size - side) / max(1, steps)) for step in range(steps + 1)]
+    last, steps = size - side, -(-(size - side) // max(1, side * 3 // 4))
+    at = (round((step - moved) * last / max(1, steps)) for step in range(steps + 2))
+    return sorted({min(max(0, start), last) for start in at})
 
 
 def _ramp(side: int, like: Tensor) -> Tensor:

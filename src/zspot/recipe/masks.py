@@ -13,6 +13,7 @@ from zspot.noise.whitening import Measured
 
 # Pixels that must all be hidden for the centre to be scored, by exclusion shape.
 EXCLUSION_SIZE = {"none": 1, "cross": 5, "square": 9}
+_SMALL = 192 * 192  # pixels; a network that sees most of fewer learns their noise
 MIN_SCORED = 0.01  # a loss that sees fewer pixels than this share learns next to nothing
 
 
@@ -54,7 +55,8 @@ class Bernoulli(Mask):
     #: hidden pixels within this 3x3 neighbourhood of a visible one are not scored
     exclusion: Annotated[str, OneOf(tuple(EXCLUSION_SIZE))] = "cross"
     #: Keep probability, with nothing excluded, where the noise is measured to be white: it does not
-    #: leak from neighbours, and what is hidden costs detail. 0: as for any other noise
+    #: leak from neighbours, and what is hidden costs detail. Not where the image is smaller than
+    #: 192 x 192 pixels, whose noise would be learned. 0: as for any other noise
     keep_white: Annotated[float, Range(0, 1, "()", zero=True)] = 0.0
 
     def __post_init__(self) -> None:
@@ -71,10 +73,13 @@ class Bernoulli(Mask):
     def suited(self, plane: Tensor) -> tuple["Mask", str]:
         if self.keep_white == 0:
             return self, ""
-        mask, kind = replace(self, keep_white=0.0), "correlated"
+        mask, found = replace(self, keep_white=0.0), "the noise is correlated"
         if Measured.of(plane).is_white:
-            mask, kind = replace(mask, keep=self.keep_white, exclusion="none"), "white"
-        return mask, f"the noise is {kind}, so {mask.keep:.0%} of the pixels stay visible"
+            small = plane[0].numel() < _SMALL
+            found = "the noise is white" + " and the image small" * small
+            if not small:
+                mask = replace(mask, keep=self.keep_white, exclusion="none")
+        return mask, f"{found}, so {mask.keep:.0%} of the pixels stay visible"
 
     def draw(self, shape: torch.Size, generator: Generator) -> MaskMaps:
         n, c, h, w = shape
