@@ -11,7 +11,7 @@ import skimage.data
 import torch
 
 import zspot
-from tests.images import correlated
+from tests.images import correlated, psnr
 from zspot.algorithms import METHODS
 from zspot.noise.posterior import with_own_values
 from zspot.noise.whitening import Measured
@@ -72,11 +72,25 @@ def test_less_is_hidden_of_white_noise(clean, effort, kind, strength, keep, excl
     np.testing.assert_array_equal(again.image, result.image)
 
 
-def test_most_is_hidden_of_a_small_image(clean):
+def test_a_small_image_is_denoised_as_published(clean):
     noisy = (clean + noise("white", clean.shape, 0.15))[:128, :128]
     result = zspot.run(noisy, method=short("fast"), channel_axis=-1, seed=0)
     assert (result.recipe.mask.keep, result.recipe.mask.exclusion) == (0.1, "cross")
     assert "the image small" in result.reason
+    plain = replace(short("fast"), finish=Finish())
+    np.testing.assert_array_equal(
+        result.image, zspot.run(noisy, method=plain, channel_axis=-1, seed=0).image
+    )
+
+
+def test_own_values_count_in_a_run(clean):
+    """The prediction of a network that learned two steps is far off; weak noise is not."""
+    noisy = clean + noise("white", clean.shape, 0.02)
+    own, plain = (
+        zspot.run(noisy, method=recipe, channel_axis=-1, seed=0).image
+        for recipe in (short("fast"), replace(short("fast"), finish=Finish()))
+    )
+    assert psnr(clean, own) > psnr(clean, plain) + 3
 
 
 def test_best_is_as_printed(clean):

@@ -13,7 +13,7 @@ from zspot.noise.whitening import Measured
 
 # Pixels that must all be hidden for the centre to be scored, by exclusion shape.
 EXCLUSION_SIZE = {"none": 1, "cross": 5, "square": 9}
-_SMALL = 192 * 192  # pixels; a network that sees most of fewer learns their noise
+SMALL = 192 * 192  # pixels; of fewer a network learns the noise, and little is known of that
 MIN_SCORED = 0.01  # a loss that sees fewer pixels than this share learns next to nothing
 
 
@@ -75,7 +75,7 @@ class Bernoulli(Mask):
             return self, ""
         mask, found = replace(self, keep_white=0.0), "the noise is correlated"
         if Measured.of(plane).is_white:
-            small = plane[0].numel() < _SMALL
+            small = plane[0].numel() < SMALL
             found = "the noise is white" + " and the image small" * small
             if not small:
                 mask = replace(mask, keep=self.keep_white, exclusion="none")

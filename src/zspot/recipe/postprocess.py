@@ -17,6 +17,7 @@ from zspot.filters.points import restore_points
 from zspot.filters.stabilise import Stabiliser
 from zspot.noise.posterior import with_own_values
 from zspot.noise.whitening import Measured
+from zspot.recipe.masks import SMALL
 
 SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
 
@@ -39,8 +40,8 @@ class Finish(Part):
     #: where more than this many times the usual was removed, it comes back; 0 is off
     guard: Annotated[float, Range(1, 10**9, zero=True)] = 0.0
     #: let a pixel's own value count beside a prediction that has not seen it: where more than noise
-    #: was removed, the rest comes back. Not for noise that is neither white nor weak: how strong
-    #: that is is not known well enough
+    #: was removed, the rest comes back. Not for noise that is neither white nor weak, nor where the
+    #: image is smaller than 192 x 192 pixels: how strong noise is is not known well enough there
     posterior: bool = False
     #: Weight in [0, 1] of a closed-form non-local estimate, which errs differently from a network.
     #: The noise is that of `noise` or `removed`, else as the report measures.
@@ -107,8 +108,9 @@ class Finish(Part):
         """
         if self.guard > 0:
             estimate = restore_texture(estimate, noisy, self.guard)
-        if self.posterior and (noise := Measured.of(noisy)).is_slight:
-            estimate = with_own_values(estimate, noisy, noise)
+        if self.posterior and noisy[0].numel() >= SMALL:
+            noise = Measured.of(noisy)
+            estimate = with_own_values(estimate, noisy, noise) if noise.is_slight else estimate
         if self.similar > 0:
             try:
                 similar = estimate
