@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,12 @@ from tests.images import tiny
 from tests.waiting import CEILING
 from zspot.algorithms import bsn_ins
 from zspot.frontends import cli
+from zspot.recipe import Bernoulli
 
-TINY = tiny(bsn_ins.recipe("fast"), steps=2)
-ENDLESS = tiny(bsn_ins.recipe("fast"), steps=10**7)
+# The mask is decided, so that the recipe that ran is the one that was given.
+_DECIDED = replace(bsn_ins.recipe("fast"), mask=Bernoulli())
+TINY = tiny(_DECIDED, steps=2)
+ENDLESS = tiny(_DECIDED, steps=10**7)
 
 
 def _heeds_interrupts() -> None:
