@@ -13,13 +13,13 @@ from zspot.engine import Denoised, Denoiser, run
 from zspot.noise.pca_level import white_level
 from zspot.noise.whitening import Measured
 from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Recipe, Recorrupted, UNet
+from zspot.recipe.masks import SMALL
 from zspot.recipe.postprocess import independent
 
 _ROUNDS, _TIMES = 5, 0.85  # where noise is strong: its deviation to that of what a round removes
 _WEAK = 0.1  # share of the image's variance; of weaker noise the network keeps too little picture
 _PATCHES = "the result is made of similar patches, without a network"
 _STEPS = {"fast": (100, 300), "balanced": (200, 600)}  # on the whole of a small image, on crops
-_SMALL = 192 * 192  # pixels; many steps on crops of fewer learn the noise
 _WHITE_STEPS = {"balanced": 800, "best": 3200}
 _SIMILAR = {"grey": 0.75, "colour": 0.85}  # weight of the non-local estimate for white noise
 
@@ -34,7 +34,7 @@ def closed_form(**finish: Any) -> Recipe:
 def white(effort: str, variance: tuple[float, ...], pixels: int) -> Recipe:
     """Return the recipe for white noise: a network that learns from scratch errs otherwise."""
     noise, even = independent(variance), (0.0,) * len(variance)
-    if effort not in _WHITE_STEPS or pixels < _SMALL:
+    if effort not in _WHITE_STEPS or pixels < SMALL:
         return closed_form(noise=noise)
     parts = NoMask(), Constant(), Recorrupted(variance, even, variance), UNet(16, 1, 0.0)
     fit = Fit(_WHITE_STEPS[effort], 3e-3, "one-cycle", 64, 2, turns=True, clip=0.5)
@@ -52,7 +52,7 @@ def correlated(effort: str, pixels: int, weak: bool) -> Recipe:
         return recipe
     whole, crops = _STEPS[effort]
     small, large = Fit(whole, 3e-3, "one-cycle", stride=2), replace(recipe.fit, steps=crops)
-    return replace(recipe, fit=small if pixels < _SMALL else large)
+    return replace(recipe, fit=small if pixels < SMALL else large)
 
 
 def make(effort: str) -> Denoiser:

@@ -1,5 +1,7 @@
 """Local statistics: means, medians, and texture put back where too much was removed."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -57,12 +59,19 @@ def restore_texture(estimate: Tensor, noisy: Tensor, tolerance: float) -> Tensor
     removed = noisy - estimate
     average = LocalMean(noisy, _WINDOW)
     strength = average(removed.square().mean(0)).clamp(min=0).sqrt()
-    usual = torch.empty_like(strength).flatten()
-    for part in bins(average(estimate.mean(0))):  # of like brightness
-        usual[part] = strength.flatten()[part].median()
-    usual = usual.clamp(max=_LARGEST * float(strength.median())).view_as(strength)
+    usual = quantile_by_brightness(strength, average(estimate.mean(0)), 0.5)
+    usual = usual.clamp(max=_LARGEST * float(strength.median()))
     share = ((strength / usual.clamp(min=1e-12) - tolerance) / tolerance).clamp(0, 1)
     return estimate + share * removed
+
+
+def quantile_by_brightness(values: Tensor, brightness: Tensor, share: float) -> Tensor:
+    """Return for each pixel the quantile `share` of the values at like brightness (H, W)."""
+    quantiles = torch.empty_like(values).flatten()
+    for part in bins(brightness):
+        there = values.flatten()[part]
+        quantiles[part] = there.kthvalue(math.ceil(share * len(part))).values
+    return quantiles.view_as(values)
 
 
 def bins(brightness: Tensor) -> tuple[Tensor, ...]:

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from zspot.filters.local import LocalMean, bins
+from zspot.filters.local import LocalMean, quantile_by_brightness
 from zspot.noise.whitening import Measured
 
 _WINDOW = 6.0  # deviation of the window in which the variances are compared, pixels
@@ -27,11 +27,8 @@ def with_own_values(estimate: Tensor, noisy: Tensor, noise: Measured) -> Tensor:
     reported = average(usual * noise.growth(estimate))
     # Reports miss noise of low frequency: go by what the flattest places show, within limits.
     most = _MISSED["white" if noise.is_white else "correlated"]
-    shown = torch.empty_like(power)
-    for brightness, here, quiet in zip(average(estimate), power, shown, strict=True):
-        for part in bins(brightness):
-            least = here.flatten()[part].kthvalue(math.ceil(_QUIET * len(part))).values
-            quiet.view(-1)[part] = least
+    pairs = zip(power, average(estimate), strict=True)
+    shown = torch.stack([quantile_by_brightness(*pair, _QUIET) for pair in pairs])
     variance = torch.maximum(reported, torch.minimum(shown, most * reported))
     independent = 4 * math.pi * _WINDOW**2 / float(noise.lags.square().sum())  # in a window
     variance = variance * (1 + _ERRORS * math.sqrt(2 / independent))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zspot.filters.local import LocalMean, bins
+from zspot.filters.local import LocalMean, bins, quantile_by_brightness
 
 _WINDOW = 4.0  # deviation of a Gaussian window, pixels
 _WIDER = 6.0  # the window of `unevenness`: noise itself varies little over so many pixels
@@ -49,8 +49,7 @@ def unevenness(noisy: Tensor, estimate: Tensor) -> float:
     # From the lowest to the highest tenth of the pixels, natural logarithm; white noise gives 0.2.
     average = LocalMean(noisy, _WIDER)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
-    for part in bins(average(estimate.mean(0))):
-        removed[part] -= removed[part].median()
+    removed = removed - quantile_by_brightness(removed, average(estimate.mean(0)), 0.5)
     removed = removed.sort().values
     low, high = (round(share * (len(removed) - 1)) for share in (_OUTER, 1 - _OUTER))
     return float(removed[high] - removed[low])
