@@ -112,7 +112,7 @@ def bayes(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[T
         gram = spread @ spread.transpose(2, 3)
         gram.diagonal(dim1=2, dim2=3).add_(degrees * noise.variance[None, :, None])
         found = (group - centre) @ spread.transpose(2, 3) @ _inverse(gram) @ spread
-        return found + centre, trust
+        return found.add_(centre), trust
     covariance = noise.at_level(model)
     system = spread.transpose(2, 3) @ spread / degrees
     if raw:
@@ -124,8 +124,9 @@ def bayes(group: Tensor, model: Tensor, noise: GroupNoise, raw: bool) -> tuple[T
     else:
         system += covariance
     # For row vectors: I - (S + N)^-1 N is (S + N)^-1 S.
-    shrunk = _inverse(system) @ covariance
-    return group - (group - centre) @ shrunk, trust
+    removed = _inverse(system) @ covariance
+    kept = torch.eye(system.shape[-1]).to(removed) - removed
+    return (group @ kept).add_(centre @ removed), trust
 
 
 def _inverse(gram: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ GUIDED_CORRELATED = {
     "sparse": (Pass("bayes", 4, 4, 60, split=False, reach=36, dense=8),),
     "near": (Pass("bayes", 4, 4, 60, split=False, reach=12),),
     "usual": (Pass("bayes", 4, 3, 80, split=False, reach=24),),
-    "wide": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=12),),
+    "wide": (Pass("bayes", 4, 4, 100, split=False, reach=48, dense=12),),
     "widest": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=48),),
 }
 # For white noise, and where the result is averaged with its pilot: it is to err otherwise, and to
@@ -143,7 +143,7 @@ def _tile(
         group = _gather(rows, at, parts)
         model = group if models is None else _gather(models, at, parts)
         found, trust = _ESTIMATORS[step.estimator](group, model, noise, models is None)
-        found = (found * trust[..., None]).transpose(1, 2)
+        found = found.mul_(trust[..., None]).transpose(1, 2)
         flat = at.reshape(-1)
         total.index_add_(0, flat, found.reshape(-1, rows.shape[1]))
         weight.index_add_(0, flat, trust.transpose(1, 2).reshape(-1, parts))

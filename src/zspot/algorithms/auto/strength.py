@@ -22,7 +22,7 @@ Strength = tuple[float, str]  # one of `TIMES`, and what was measured, in words
 TIMES = (3.0, 2.0, 1.0)
 """Deviations of the noise to those of what the pretrained estimate removed that are tried."""
 
-SIDES = {"fast": 128, "balanced": 256, "best": 256}
+SIDES = {"fast": 128, "balanced": 192, "best": 256}
 """Side of the part on which they are tried, by effort, pixels."""
 
 
