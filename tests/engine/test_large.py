@@ -137,17 +137,28 @@ def test_a_limit_makes_tiles_and_crops_smaller_and_says_so():
     recipe = zspot.methods()["bsn-ins"].make("best")
     shape = torch.Size((3, 3000, 4000))
     free, told = budget.plan(recipe, shape)
-    assert (free.fit.crop, free.predict.tile, told) == (512, 1024, "")
+    assert (free.fit.crop, free.predict.tile, told) == (512, 1024, ())
     limit = budget.needed(free, shape) - 10**8
     held, told = budget.plan(recipe, shape, limit)
     assert budget.needed(held, shape) <= limit
     assert held.predict.tile < 1024
-    assert str(held.predict.tile) in told
+    assert str(held.predict.tile) in told[0]
     small = torch.Size((3, 256, 256))
-    assert budget.plan(recipe, small, 10**11) == (recipe, "")
+    assert budget.plan(recipe, small, 10**11) == (recipe, ())
     windows = zspot.methods()["bsn-ins"].make("balanced")
-    assert budget.plan(windows, shape) == (windows, "")
+    assert budget.plan(windows, shape) == (windows, ())
     assert budget.needed(windows, shape) < budget.needed(free, shape)
+
+
+def test_what_a_limit_of_memory_changed_is_told_and_changes_only_rounding():
+    recipe = pretrained_estimate("fast")
+    plane = np.random.default_rng(0).normal(100, 20, (700, 600)).astype(np.float32)
+    free = zspot.run(plane, recipe)
+    limit = budget.needed(recipe, torch.Size((1, 700, 600))) - 5 * 10**7
+    held = zspot.run(plane, recipe, max_memory=limit)
+    assert [told for told in held.told if "tiles of 256 pixels, to stay under" in told]
+    assert not [told for told in free.told if "to stay under" in told]
+    assert np.abs(held.image - free.image).max() < 0.01 * np.abs(plane - free.image).max()
 
 
 def test_planes_after_the_first_need_no_more_than_it():
@@ -208,8 +219,8 @@ def test_out_of_memory_is_tried_again_with_less_and_said():
 
     done = budget.denoise_within(denoise, torch.device("cpu"), 8 * 10**9)
     assert limits == [8 * 10**9, 4 * 10**9, 2 * 10**9]
-    assert "out of memory on cpu with 8.0 GB" in done.reason
-    assert "run again on cpu with 2.0 GB" in done.reason
+    assert "out of memory on cpu with 8.0 GB" in done.told
+    assert "run again on cpu with 2.0 GB" in done.told
     with pytest.raises(budget.MemoryLimitError, match="close other programs"):
         budget.denoise_within(_never, torch.device("cpu"), 10**9)
 

@@ -70,7 +70,8 @@ class Result:
     #: where nothing can be shared
     fitted: Fitted | None = None
     axes: str | None = None  #: letters of the axes of a stack, as they were passed
-    told: tuple[str, ...] = ()  #: of `reason`: what was left out, repaired or left as it was
+    #: of `reason`: what was left out, repaired, left as it was, or done in parts to fit into memory
+    told: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -85,7 +86,8 @@ class Result:
             spread = ready.undone(plane.restore_deviation(deviation.cpu().numpy()), deviation=True)
         shape, axis = ready.source.shape, ready.channel_axis
         begun = "" if start is None else start.reason
-        said = (done.reason, *ready.told, request.chosen.reason, begun)
+        told = (*done.told, *ready.told)
+        said = (done.reason, *told, request.chosen.reason, begun)
         return cls(
             ready.undone(plane.restore(mean)),
             spread,
@@ -94,7 +96,7 @@ class Result:
             losses=done.losses,
             timings={**done.timings, "total": time.perf_counter() - request.started},
             fitted=fitted_to(plane, done, start, request.asked, shape, axis),
-            told=tuple(ready.told),
+            told=told,
             **_asked(ready, request),
         )
 

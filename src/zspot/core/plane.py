@@ -36,12 +36,13 @@ class Plane:
         channels -= offset[:, None, None]
         scale = float(np.sqrt(np.square(channels[varying]).mean())) if varying.any() else 1.0
         channels /= scale
-        return cls(image, channels.astype(np.float32), offset * largest, scale * largest, varying)
+        values = channels.astype(np.float32, order="C")
+        return cls(image, values, offset * largest, scale * largest, varying)
 
     @property
     def varying_values(self) -> np.ndarray:
         """`values` of the channels that are not constant: what is denoised."""
-        return np.ascontiguousarray(self.values[self.varying])
+        return self.values if self.varying.all() else self.values[self.varying]
 
     def like(self, second: np.ndarray) -> np.ndarray:
         """Return another image of the same layout in this plane's units, varying channels only."""
@@ -54,19 +55,18 @@ class Plane:
         """Return denoised `varying_values` in the image's dtype, with constant channels kept."""
         if np.array_equal(mean, self.varying_values):
             return self.image.copy()  # not the round trip through float32
-        values = self.values.copy()
-        values[self.varying] = mean
-        out = self.offset[:, None, None] + values.astype(np.float64) * self.scale
-        out = cast(out, self.image.dtype)
-        out[~self.varying] = self.image[~self.varying]  # which rounding must not touch
+        out = self.image.copy()  # channels that are constant stay, which rounding must not touch
+        for number, values in zip(np.flatnonzero(self.varying), mean, strict=True):
+            exact = self.offset[number] + values.astype(np.float64) * self.scale
+            out[number] = cast(exact, out.dtype)
         return out
 
     def restore_deviation(self, deviation: np.ndarray) -> np.ndarray:
         """Return deviations of `varying_values` as floats in the image's units, elsewhere 0."""
-        spread = np.zeros_like(self.values)
-        spread[self.varying] = deviation
-        precise = np.result_type(self.image.dtype, np.float32)
-        return (spread.astype(np.float64) * self.scale).astype(precise)
+        spread = np.zeros(self.values.shape, np.result_type(self.image.dtype, np.float32))
+        for number, values in zip(np.flatnonzero(self.varying), deviation, strict=True):
+            spread[number] = values.astype(np.float64) * self.scale
+        return spread
 
 
 def channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:

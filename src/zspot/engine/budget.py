@@ -16,18 +16,20 @@ CROP = 512  # side of the crops that a step sees of a larger image, pixels
 _SIDES = (SIDE, 512, 256, 128)
 _CROPS = (CROP, 384, 256, 128)
 # Bytes here and in `_per_pixel` are from `benchmarks.robustness.trials` memory, rounded up.
-_PLANES = 13  # copies of the image at the same time, float32
-_SIMILAR = 500e6  # of the tiles of the non-local estimate, two at a time
+_PLANES, _WITHOUT_MASK = 13, 6  # copies of the image at the same time, float32
+_SIMILAR, _CORRELATED = 500e6, 250e6  # of the tiles of the non-local estimate, two at a time
 _CONSISTENCY = 2.5  # the network runs on the whole beside its parts
 _FLOAT = 4
 _SHARES = (1, 2, 4)  # the limit is divided by these, one after the other, where memory runs out
 
 
-def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[Recipe, str]:
+def plan(
+    recipe: Recipe, shape: torch.Size, memory: int | None = None
+) -> tuple[Recipe, tuple[str, ...]]:
     """Return a recipe with crops and tiles, and in words what a limit of memory changed."""
     usual = _usual(recipe, shape)
     if memory is None:
-        return usual, ""
+        return usual, ()
     smaller, least = usual, 0
     for crop, side in zip(_CROPS, _SIDES, strict=True):
         smaller = _at_most(usual, crop, side, shape)
@@ -36,10 +38,10 @@ def plan(recipe: Recipe, shape: torch.Size, memory: int | None = None) -> tuple[
             break
     check(least, memory, shape, recipe.method)
     if smaller == usual:
-        return usual, ""
+        return usual, ()
     sizes = {"crops": smaller.fit.crop, "tiles": smaller.predict.tile}
     parts = " and ".join(f"{name} of {size}" for name, size in sizes.items() if size)
-    return smaller, f"{parts} pixels, to stay under {in_words(memory)}"
+    return smaller, (f"{parts} pixels, to stay under {in_words(memory)}",)
 
 
 def check(least: float, memory: int | None, shape: torch.Size, method: str) -> None:
@@ -55,8 +57,10 @@ def check(least: float, memory: int | None, shape: torch.Size, method: str) -> N
 
 def needed(recipe: Recipe, shape: torch.Size) -> int:
     """Estimate the bytes that the process takes at most, this program itself included."""
-    similar = _SIMILAR if recipe.finish.similar else 0
-    return int(held() + similar + _PLANES * _FLOAT * shape.numel() + _work(recipe, shape))
+    similar = _CORRELATED if recipe.finish.removed else _SIMILAR
+    work = max(_work(recipe, shape), similar if recipe.finish.similar else 0)
+    copies = _WITHOUT_MASK if recipe.mask.hides_nothing else _PLANES
+    return int(held() + copies * _FLOAT * shape.numel() + work)
 
 
 def _work(recipe: Recipe, shape: torch.Size) -> float:
@@ -125,6 +129,6 @@ def denoise_within(
         else:
             if told:
                 told.append(f"run again on {where} with {in_words(limit)}")
-            return done.explained(*told)
+            return replace(done, told=(*told, *done.told))
     advice = "close other programs, cut the image, or choose method auto"
     raise MemoryLimitError(f"{', '.join(told)}: {advice}")

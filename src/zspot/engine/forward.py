@@ -53,13 +53,13 @@ def network_input(y: Tensor, hidden: Tensor, filling: Tensor) -> Tensor:
 
 
 def in_phases(
-    network: Applied, dropping: Generator, x: Tensor, visible: Tensor, stride: int
+    network: Applied, dropping: Generator, x: Tensor, visible: Tensor | None, stride: int
 ) -> Tensor:
     """Apply the network to each of the stride x stride phases of (N, C, H, W) by itself."""
     if stride == 1:
         return network(x, dropping, visible)
     height, width = x.shape[2:]
-    phases = pixel_unshuffle(x, stride)
-    output = network(phases, dropping, pixel_unshuffle(visible.to(x.dtype), stride))
-    stacked = output.unflatten(0, (len(x), stride**2)).transpose(1, 2).flatten(1, 2)
-    return F.pixel_shuffle(stacked, stride)[..., :height, :width]
+    seen = None if visible is None else pixel_unshuffle(visible.to(x.dtype), stride)
+    output = network(pixel_unshuffle(x, stride), dropping, seen)
+    output = output.unflatten(0, (len(x), stride**2)).transpose(1, 2).flatten(1, 2)
+    return F.pixel_shuffle(output, stride)[..., :height, :width]

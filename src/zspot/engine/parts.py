@@ -34,9 +34,11 @@ class Session:
         """What learns: the network and what its fill learns beside it."""
         return nn.ModuleDict({"network": self.network, **self.fill.modules})
 
-    def seen(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return a network's input for a prediction and the map of its visible pixels."""
+    def seen(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return a network's input for a prediction and the map of its visible pixels, or None."""
         mask = self.recipe.mask if self.recipe.predict.masked else NoMask()
+        if mask.hides_nothing and not self.recipe.fill.replaces_image:
+            return image, None
         hidden = mask.draw(image.shape, self.masking).hidden
         return network_input(image, hidden, self.fill.sample(image, hidden)), ~hidden
 

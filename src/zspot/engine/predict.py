@@ -60,8 +60,8 @@ class Mean:
         """Take one prediction."""
         change = output - self.value
         self._count += 1
-        self.value += change / self._count
-        self._squares += change * (output - self.value)
+        self.value.add_(change, alpha=1 / self._count)
+        self._squares.addcmul_(change, output - self.value)
 
     def deviation(self) -> Tensor | None:
         """Return the standard deviation (C, H, W) over the predictions; None of a single one."""
@@ -79,8 +79,9 @@ def predict(session: Session, clock: Clock) -> tuple[Tensor, Tensor | None]:
         white = image if noise is None else image + noise.complement(image, session.masking)
         seen, visible = session.seen(white)
         for turn, stride in spec.shown:
-            turned = augmented(seen, turn), augmented(visible, turn)
-            output = in_phases(session.whole, session.dropping, *turned, stride)
+            there = None if visible is None else augmented(visible, turn)
+            turned = augmented(seen, turn)
+            output = in_phases(session.whole, session.dropping, turned, there, stride)
             mean.add(restored(output, turn))
             clock.tick("predict")
     if spec.refine:  # the result becomes the mean of predictions of itself

@@ -60,14 +60,16 @@ def run(
     if recipe.fit.unit_range:
         mean, deviation = mean * scale + offset, None if deviation is None else deviation * scale
     check_sane(mean, plane, recipe.method)
-    mean = recipe.finish.apply(mean, plane, clock)
+    found = [mean]  # handed over, so that its memory is free once it is replaced
+    del mean
+    mean = recipe.finish.apply(found.pop(), plane, clock)
     mean = mean if coarse is None else joined(mean, coarse)
     times.append(time.perf_counter())
     spent = (after - before for before, after in pairwise(times))
     timings: dict[str, float] = dict(zip(("fit", "predict", "finish"), spent, strict=True))
     learned = session.learned.state_dict() if recipe.fit.steps else None
     weights = None if learned is None else {name: value.cpu() for name, value in learned.items()}
-    return Denoised(mean, deviation, losses, timings, told, recipe, weights).explained(why)
+    return Denoised(mean, deviation, losses, timings, why, recipe, weights, told)
 
 
 def _session(

@@ -40,7 +40,7 @@ class Frame:
     def outward(self, image: Tensor) -> Tensor:
         """Bring an image (C, H, W) back."""
         back = torch.einsum("dc,dhw->chw", self.basis, image)
-        return back * self.scale + self.centre[:, None, None]
+        return back.mul_(self.scale).add_(self.centre[:, None, None])
 
 
 @dataclass(frozen=True, eq=False)

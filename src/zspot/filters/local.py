@@ -84,7 +84,8 @@ def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
     # A tone curve or a cut at black and white moves the mean of noise, which networks return, not
     # its median. It is where the share of smaller values in a Gaussian window crosses one half.
     average = LocalMean(noisy, window, coarse=True)
-    return estimate + torch.stack([_local_median(c, average) for c in noisy - estimate])
+    pairs = zip(estimate, noisy, strict=True)
+    return torch.stack([e + _local_median(n - e, average) for e, n in pairs])
 
 
 def to_local_mean(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from zspot.core.parallel import side_by_side
 from zspot.filters.groups import Frame, GroupNoise, bayes, ridge
 from zspot.filters.patch_noise import PatchNoise
-from zspot.filters.patches import overlap_add, patch_rows, reflect_pad
+from zspot.filters.patches import overlap_add, padded, patch_rows, reflect_pad
 from zspot.filters.search import Box, match
 
 TILE = (96, 512)  # rows and columns of pixels, at most, on which reference patches of a tile lie
@@ -88,41 +88,42 @@ def nl_bayes(
     if passes is None:
         passes = CORRELATED_COLOUR if len(y) > 1 else CORRELATED
         passes = WHITE if noise.lags is None and noise.slope is None else passes
-    frame = Frame.of(y, noise)
-    image, guide = frame.inward(y), None if pilot is None else frame.inward(pilot)
+    frame, guide = Frame.of(y, noise), pilot
     for number, step in enumerate(passes):
-        local = GroupNoise.of(noise, frame, step.patch, step.split)
         before = None if step.own else guide
         found = _filtered(
-            image, before, step, local, lambda share, n=number: tick((n + share) / len(passes))
+            y, before, step, noise, frame, lambda share, n=number: tick((n + share) / len(passes))
         )
         guide = torch.lerp(guide, found, step.own) if step.own and guide is not None else found
     assert guide is not None
-    return frame.outward(guide)
+    return guide
 
 
 def _filtered(
-    image: Tensor, pilot: Tensor | None, step: Pass, noise: GroupNoise, tell: Tell
+    y: Tensor, pilot: Tensor | None, step: Pass, noise: PatchNoise, frame: Frame, tell: Tell
 ) -> Tensor:
     """Filter all groups of (C, H, W) once; statistics come from the pilot if there is one."""
     # Tile by tile, for memory; what groups say is added up, so that tiles have no borders.
-    height, width = image.shape[1:]
-    noisy = reflect_pad(image, step.patch, step.stride)
-    guide = None if pilot is None else reflect_pad(pilot, step.patch, step.stride)
-    tiles = _tiles(_places(noisy, step), step)
-    total = torch.zeros_like(noisy)
-    mass = noisy.new_zeros(len(image) if step.split else 1, *noisy.shape[1:])
+    local = GroupNoise.of(noise, frame, step.patch, step.split)
+    height, width = (padded(size, step.patch, step.stride) for size in y.shape[1:])
+    tiles = _tiles((height - step.patch + 1, width - step.patch + 1), step)
+    total = y.new_zeros(len(y), height, width)
+    mass = y.new_zeros(len(y) if step.split else 1, height, width)
+
+    def cut(image: Tensor, box: Box) -> Tensor:
+        return frame.inward(reflect_pad(image, step.patch, step.stride, box))
 
     def work(tile: tuple[Box, Box]) -> tuple[tuple[slice, ...], Tensor, Tensor]:
-        at = (slice(None), *tile[0])
-        return at, *_tile(noisy[at], None if guide is None else guide[at], tile[1], step, noise)
+        guide = None if pilot is None else cut(pilot, tile[0])
+        found = _tile(cut(y, tile[0]), guide, tile[1], step, local)
+        return (slice(None), *tile[0]), *found
 
-    with side_by_side(image.device) as mapped:
+    with side_by_side(y.device) as mapped:
         for number, (seen, added, weight) in enumerate(mapped(work, tiles), 1):
             total[seen] += added
             mass[seen] += weight
             tell(number / len(tiles))
-    return (total / mass)[:, :height, :width]
+    return frame.outward(total.div_(mass)[:, : y.shape[1], : y.shape[2]])
 
 
 def _tile(
@@ -136,7 +137,8 @@ def _tile(
     seen = rows[:, : step.patch**2] if step.split else rows
     seen = seen.contiguous() if models is None else models
     near = (step.stride, step.reach, step.dense, step.members)
-    places = match(seen, _places(noisy, step), *near, references)
+    corners = noisy.shape[1] - step.patch + 1, noisy.shape[2] - step.patch + 1
+    places = match(seen, corners, *near, references)
     total, weight = torch.zeros_like(rows), rows.new_zeros(len(rows), parts)
     most = CHUNK_FLOATS.get(noisy.device.type, CHUNK_FLOATS["other"])
     for at in places.split(max(1, most // (places.shape[1] * rows.shape[1]))):
@@ -148,11 +150,6 @@ def _tile(
         total.index_add_(0, flat, found.reshape(-1, rows.shape[1]))
         weight.index_add_(0, flat, trust.transpose(1, 2).reshape(-1, parts))
     return overlap_add(total, weight, noisy.shape, step.patch)
-
-
-def _places(image: Tensor, step: Pass) -> tuple[int, int]:
-    """Return on how many rows and columns a patch may start."""
-    return image.shape[1] - step.patch + 1, image.shape[2] - step.patch + 1
 
 
 def _tiles(places: tuple[int, int], step: Pass) -> list[tuple[Box, Box]]:

@@ -7,17 +7,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zspot.filters.search import WHOLE, Box
+
 # Of the search across scales:
 _CANDIDATES = 1 << 14  # of the pooled image; a larger one is searched in longer steps
 _QUERIES = 1 << 11  # at a time: bounds the table of distances to 128 MiB
 _BAND = 1 << 16  # pixels of a band of rows that is cut into patches at a time
 
 
-def reflect_pad(image: Tensor, patch: int, stride: int) -> Tensor:
-    """Extend (C, H, W) down and right by reflection, of any size, so that patches cover it."""
-    longer = [(n, patch + -(-max(0, n - patch) // stride) * stride) for n in image.shape[1:]]
-    rows, cols = (reflect_index(torch.arange(length), n) for n, length in longer)
-    return image[:, rows.to(image.device)][:, :, cols.to(image.device)]
+def padded(size: int, patch: int, stride: int) -> int:
+    """Return the length from which patches cover an axis of this size."""
+    return patch + -(-max(0, size - patch) // stride) * stride
+
+
+def reflect_pad(image: Tensor, patch: int, stride: int, part: Box = WHOLE) -> Tensor:
+    """Extend (C, H, W) down and right by reflection until patches cover it; return a part."""
+    pairs = zip(image.shape[1:], part, strict=True)
+    longer = [(n, torch.arange(padded(n, patch, stride))[at]) for n, at in pairs]
+    rows, cols = (reflect_index(at, n).to(image.device) for n, at in longer)
+    return image[:, rows][:, :, cols]
 
 
 def reflect_index(index: Tensor, size: int) -> Tensor:

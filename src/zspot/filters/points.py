@@ -21,26 +21,27 @@ def restore_points(estimate: Tensor, noisy: Tensor) -> Tensor:
 
 def _restored(estimate: Tensor, noisy: Tensor) -> Tensor:
     """Measure the loss of points of alike brightness; give it back as Gaussian profiles."""
-    responses = torch.stack([_response(noisy, s) for s in SCALES])
+    responses = [_response(noisy, s) for s in SCALES]
     removed = noisy - estimate
-    # What is lost near the top may lie at the foot: the light of both counts.
-    lost = torch.stack([5 * _blurred(removed, 2 * s) for s in SCALES])
-    noise = torch.stack([_response(removed, s) for s in SCALES])
-    deviation = 1.4826 * noise.abs().flatten(1).median(1).values[:, None, None].clamp(min=1e-12)
-    best, scale = (responses / deviation).max(0)
+    best, scale = torch.full_like(noisy, _SURE), torch.full_like(noisy, -1, dtype=torch.int8)
+    for index, (s, response) in enumerate(zip(SCALES, responses, strict=True)):
+        deviation = 1.4826 * _response(removed, s).abs().median().clamp(min=1e-12)
+        scale[response / deviation > best] = index
+        best = torch.maximum(best, response / deviation)
     # Noise moves the maxima of `noisy` to where it adds light; they count where nothing is left.
     seen = _response(estimate, SCALES[0]) + 1e-3 * responses[0]
-    peaks = (best > _SURE) & (seen == F.max_pool2d(seen[None], 5, 1, 2)[0])
-    amount = torch.zeros_like(lost)
-    for index, s in enumerate(SCALES):
-        y, x = (peaks & (scale == index)).nonzero(as_tuple=True)
-        alone = _alone(responses[index], y, x, round(_RING * s))
+    highest = seen == F.max_pool2d(seen[None], 5, 1, 2)[0]
+    for index, (s, response) in enumerate(zip(SCALES, responses, strict=True)):
+        y, x = (highest & (scale == index)).nonzero(as_tuple=True)
+        alone = _alone(response, y, x, round(_RING * s))
         y, x = y[alone], x[alone]
         if len(y):
-            share = _share(responses[index, y, x], lost[index, y, x])
-            amount[index, y, x] = share * responses[index, y, x]
-    parts = zip(amount, SCALES, strict=True)  # of a profile of height 1 there is 2 pi s^2
-    return estimate + sum(_blurred(a, s) * (2 * torch.pi * s**2) for a, s in parts if a.any())
+            # What is lost near the top may lie at the foot: the light of both counts.
+            lost, amount = 5 * _blurred(removed, 2 * s)[y, x], torch.zeros_like(noisy)
+            amount[y, x] = _share(response[y, x], lost) * response[y, x]
+            # Of a profile of height 1 there is 2 pi s^2.
+            estimate = estimate + _blurred(amount, s) * (2 * torch.pi * s**2)
+    return estimate
 
 
 def _alone(response: Tensor, y: Tensor, x: Tensor, distance: int) -> Tensor:

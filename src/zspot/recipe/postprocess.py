@@ -119,10 +119,10 @@ class Finish(Part):
             except (IndexError, torch.linalg.LinAlgError):  # pyright: ignore
                 what = "the noise of finish is too weak to compute with: set finish.similar = 0"
                 raise RecipeError(what) from None
-            estimate = estimate + self.similar * (similar - estimate)
+            estimate = torch.lerp(estimate, similar, self.similar)
         if self.centre != "none":
             move = to_local_median if self.centre == "median" else to_local_mean
-            estimate = estimate + self.shift * (move(estimate, noisy, self.window) - estimate)
+            estimate = torch.lerp(estimate, move(estimate, noisy, self.window), self.shift)
         if self.points:
             estimate = restore_points(estimate, noisy)
         return estimate if self.strength == 1 else noisy + self.strength * (estimate - noisy)
