@@ -17,7 +17,7 @@ from zspot.recipe.masks import SMALL
 from zspot.recipe.postprocess import independent
 
 _ROUNDS, _TIMES = 5, 0.85  # where noise is strong: its deviation to that of what a round removes
-_WEAK = 0.1  # share of the image's variance; of weaker noise the network keeps too little picture
+_WEAK = 0.04  # share of the image's variance; of weaker noise the network keeps too little picture
 _PATCHES = "the result is made of similar patches, without a network"
 _STEPS = {"fast": (100, 300), "balanced": (200, 600)}  # on the whole of a small image, on crops
 _WHITE_STEPS = {"balanced": 800, "best": 3200}
