@@ -15,7 +15,7 @@ CROP = 512  # side of the crops that a step sees of a larger image, pixels
 
 _SIDES = (SIDE, 512, 256, 128)
 _CROPS = (CROP, 384, 256, 128)
-# Bytes here and in `_per_pixel` are from `benchmarks.robustness.trials` memory, rounded up.
+# Bytes here and in `bytes_per_pixel` are from `benchmarks.robustness.trials` memory, rounded up.
 _PLANES, _WITHOUT_MASK = 13, 6  # copies of the image at the same time, float32
 _SIMILAR, _CORRELATED = 500e6, 250e6  # of the tiles of the non-local estimate, two at a time
 _CONSISTENCY = 2.5  # the network runs on the whole beside its parts

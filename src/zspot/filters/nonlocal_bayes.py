@@ -106,7 +106,7 @@ def _filtered(
     # Tile by tile, for memory; what groups say is added up, so that tiles have no borders.
     local = GroupNoise.of(noise, frame, step.patch, step.split)
     height, width = (padded(size, step.patch, step.stride) for size in y.shape[1:])
-    tiles = _tiles((height - step.patch + 1, width - step.patch + 1), step)
+    tiles = _tiles(_places(height, width, step), step)
     total = y.new_zeros(len(y), height, width)
     mass = y.new_zeros(len(y) if step.split else 1, height, width)
 
@@ -137,7 +137,7 @@ def _tile(
     seen = rows[:, : step.patch**2] if step.split else rows
     seen = seen.contiguous() if models is None else models
     near = (step.stride, step.reach, step.dense, step.members)
-    corners = noisy.shape[1] - step.patch + 1, noisy.shape[2] - step.patch + 1
+    corners = _places(noisy.shape[1], noisy.shape[2], step)
     places = match(seen, corners, *near, references)
     total, weight = torch.zeros_like(rows), rows.new_zeros(len(rows), parts)
     most = CHUNK_FLOATS.get(noisy.device.type, CHUNK_FLOATS["other"])
@@ -150,6 +150,11 @@ def _tile(
         total.index_add_(0, flat, found.reshape(-1, rows.shape[1]))
         weight.index_add_(0, flat, trust.transpose(1, 2).reshape(-1, parts))
     return overlap_add(total, weight, noisy.shape, step.patch)
+
+
+def _places(height: int, width: int, step: Pass) -> tuple[int, int]:
+    """Return on how many rows and columns a patch may start."""
+    return height - step.patch + 1, width - step.patch + 1
 
 
 def _tiles(places: tuple[int, int], step: Pass) -> list[tuple[Box, Box]]:

@@ -26,8 +26,9 @@ def _restored(estimate: Tensor, noisy: Tensor) -> Tensor:
     best, scale = torch.full_like(noisy, _SURE), torch.full_like(noisy, -1, dtype=torch.int8)
     for index, (s, response) in enumerate(zip(SCALES, responses, strict=True)):
         deviation = 1.4826 * _response(removed, s).abs().median().clamp(min=1e-12)
-        scale[response / deviation > best] = index
-        best = torch.maximum(best, response / deviation)
+        ratio = response / deviation
+        scale[ratio > best] = index
+        best = torch.maximum(best, ratio)
     # Noise moves the maxima of `noisy` to where it adds light; they count where nothing is left.
     seen = _response(estimate, SCALES[0]) + 1e-3 * responses[0]
     highest = seen == F.max_pool2d(seen[None], 5, 1, 2)[0]
