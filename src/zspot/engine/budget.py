@@ -16,7 +16,7 @@ CROP = 512  # side of the crops that a step sees of a larger image, pixels
 _SIDES = (SIDE, 512, 256, 128)
 _CROPS = (CROP, 384, 256, 128)
 # Bytes here and in `bytes_per_pixel` are from `benchmarks.robustness.trials` memory, rounded up.
-_PLANES, _WITHOUT_MASK = 13, 6  # copies of the image at the same time, float32
+_PLANES, _READY = 13, 6  # copies of the image at the same time, float32; of what learns nothing
 _SIMILAR, _CORRELATED = 500e6, 250e6  # of the tiles of the non-local estimate, two at a time
 _CONSISTENCY = 2.5  # the network runs on the whole beside its parts
 _FLOAT = 4
@@ -59,7 +59,8 @@ def needed(recipe: Recipe, shape: torch.Size) -> int:
     """Estimate the bytes that the process takes at most, this program itself included."""
     similar = _CORRELATED if recipe.finish.removed else _SIMILAR
     work = max(_work(recipe, shape), similar if recipe.finish.similar else 0)
-    copies = _WITHOUT_MASK if recipe.mask.hides_nothing else _PLANES
+    ready = recipe.mask.hides_nothing and not recipe.fit.steps
+    copies = _READY if ready else _PLANES
     return int(held() + copies * _FLOAT * shape.numel() + work)
 
 
