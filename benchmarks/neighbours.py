@@ -2,8 +2,8 @@
 
     python -m benchmarks.neighbours --data DIR --out docs/results/neighbours.csv
 
-Makes stacks of a clean picture of each kind, adds fresh noise to every plane, and denoises the
-middle one: alone, with N planes to each side, as the mean of all planes (which is right only where
+Makes stacks of a clean picture of each kind, adds noise to every plane, fresh but where the scene
+says that some of it stays in its place, and denoises the middle one: alone, with N planes to each side, as the mean of all planes (which is right only where
 nothing moves), and by BM4D (package `bm4d`, non-commercial; left out where it is not installed),
 which is told the true deviation of white noise and that of the residual of the others. Rows that
 are there are not made again. `--side`, `--effort` and `--neighbours` are those of the table.
@@ -79,8 +79,18 @@ SCENES: dict[str, Scene] = {
 }
 
 
+# Scenes with noise that is not new in every plane, and the share of it that stays in its place.
+REPEATING = {
+    "still, half of the noise stays": ("still", 0.5),
+    "still, nine tenths of it stay": ("still", 0.9),
+    "pan of 1 pixel, half of it stays": ("pan of 1 pixel", 0.5),
+    "pan of 1 pixel, nine tenths stay": ("pan of 1 pixel", 0.9),
+}
+
+
 def stack(data: Path, name: str, scene: str, count: int, side: int) -> tuple[np.ndarray, ...]:
     """Return the noisy planes (T, H, W) or (T, H, W, 3) of a scene and the clean middle one."""
+    scene, stays = REPEATING.get(scene, (scene, 0.0))
 
     def picture(folder: str) -> np.ndarray:
         found = sorted((data / folder / "clean").iterdir())
@@ -94,8 +104,10 @@ def stack(data: Path, name: str, scene: str, count: int, side: int) -> tuple[np.
     assert add is not None
     cut = tuple(slice((n - side) // 2, (n + side) // 2) for n in clean.shape[:2])
     planes = [np.clip(SCENES[scene](clean, other, at), 0, 1)[cut] for at in range(-half, half + 1)]
-    noisy = [add(plane, seed) for seed, plane in enumerate(planes)]
-    return np.stack(noisy), planes[half]
+    new = [add(plane, seed) - plane for seed, plane in enumerate(planes)]
+    same = add(planes[half], count) - planes[half]
+    noise = [stays**0.5 * same + (1 - stays) ** 0.5 * one for one in new]
+    return (np.stack(planes) + np.stack(noise)).astype(np.float32), planes[half]
 
 
 def results(noisy: np.ndarray, effort: str) -> dict[str, Callable[[], np.ndarray]]:
@@ -133,12 +145,12 @@ def main() -> None:
     parser.add_argument("--effort", default="fast")
     parser.add_argument("--side", type=int, default=192)
     parser.add_argument("--neighbours", type=int, default=2)
-    parser.add_argument("--scenes", default=",".join(SCENES))
+    parser.add_argument("--scenes", nargs="+", default=[*SCENES, *REPEATING])
     asked = parser.parse_args()
     rows = list(csv.DictReader(asked.out.open())) if asked.out.exists() else []
     there = {(row["picture"], row["scene"], row["neighbours"]) for row in rows}
     for name, noise in PICTURES.items():
-        for scene in asked.scenes.split(","):
+        for scene in asked.scenes:
             if (name, scene, str(asked.neighbours)) in there:
                 continue
             count = 2 * asked.neighbours + 1

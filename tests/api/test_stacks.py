@@ -57,6 +57,17 @@ def test_what_moves_is_followed(step):
     assert gain([cut(p) for p in moved]) > 1.0
 
 
+@pytest.mark.parametrize("step", [0.0, 1.0])
+def test_noise_that_stays_in_its_place_does_no_harm_and_is_told(step):
+    moved = [cut(shift(scene(), (step * at, step * at), order=3)) for at in range(-2, 3)]
+    fixed = np.random.default_rng(5).normal(0, 0.95 * SIGMA, moved[0].shape)
+    stack = (noisy(moved, 0.3 * SIGMA) + fixed).astype(np.float32)
+    alone = zspot.denoise(stack[2], effort="fast")
+    result = zspot.run(stack, axes="TYX", neighbours=2, effort="fast")
+    assert psnr(moved[2], result.image[2]) > psnr(moved[2], alone) - 0.05
+    assert step or "of the noise repeats from plane to plane" in result.told[-1]
+
+
 def test_a_picture_of_its_own_is_no_worse_than_alone():
     seed = 5
     other, own = cut(scene(seed))[::-1], cut(scene())

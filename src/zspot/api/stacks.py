@@ -159,6 +159,8 @@ def _helped(alone: _Alone, others: list[_Alone], denoise: Denoise, report: Repor
     total = first.timings["total"] + second.timings["total"]
     done = replace(first, image=image, timings={**first.timings, "total": total})
     why = f"neighbouring planes helped: as little noise as in a mean of {made.planes:.1f}"
+    if made.repeated:
+        why += f"; {made.repeated:.0%} of the noise repeats from plane to plane"
     return _telling(done, why)
 
 

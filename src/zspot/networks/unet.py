@@ -13,6 +13,7 @@ from zspot.core.rng import dropout
 from zspot.networks.base import Network, ReceptiveField, Short, UNetBase, join_phases, split_phases
 
 _SLOPE = 0.1
+_act = partial(F.leaky_relu_, negative_slope=_SLOPE)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,3 @@ def _conv(fan_in: int, fan_out: int, generator: Generator, init: str) -> nn.Conv
         nn.init.uniform_(conv.weight, -bound, bound, generator=generator)
         nn.init.uniform_(conv.bias, -bound, bound, generator=generator)
     return conv
-
-
-def _act(x: Tensor) -> Tensor:
-    return F.leaky_relu_(x, _SLOPE)

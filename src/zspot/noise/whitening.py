@@ -30,6 +30,7 @@ class Measured:
     """The noise of an image (C, H, W) as its report has it, in the image's units."""
 
     channels: Tensor  # (C, C), covariance
+    correlation: Tensor  # (C, C), of the channels
     lags: Tensor  # (9, 9), autocorrelation
     slope: Tensor  # (C,), change of the variance per unit of signal; 0 where it does not grow
     level: Tensor  # (C,), signal at which `channels` is right
@@ -46,8 +47,8 @@ class Measured:
         slope = report.gain * report.grows
         shot = report.level**2 - report.read_noise**2
         level = report.black + shot / np.where(slope > 0, slope, np.inf)
-        values = (channels, report.autocorrelation, slope, level)
-        covariance, lags, slope, level = (torch.from_numpy(v).to(image) for v in values)
+        values = (channels, report.channel_correlation, report.autocorrelation, slope, level)
+        covariance, mixed, lags, slope, level = (torch.from_numpy(v).to(image) for v in values)
         certain = rms(report.level) > _CERTAIN * rms(report.level_uncertainty)
         lowest, highest = (extreme((1, 2)).cpu().numpy() for extreme in (image.amin, image.amax))
         above = report.intensity - report.black[:, None]
@@ -55,7 +56,7 @@ class Measured:
         bent = (report.variance > _BENT * line)[:, line.shape[1] // 2 :].any()
         straight = not (bent or (report.black - lowest > _DARK * (highest - lowest)).any())
         told = report.lag_one, certain, report.is_white, straight
-        return cls(covariance, lags, slope, level, *told)
+        return cls(covariance, mixed, lags, slope, level, *told)
 
     @property
     def grows(self) -> bool:
@@ -83,12 +84,6 @@ class Measured:
         """Variance at signal 0, (C,); not less than a share of the usual one."""
         usual = self.channels.diagonal()
         return torch.maximum(usual - self.slope * self.level, _LEAST * usual)
-
-    @property
-    def correlation(self) -> Tensor:
-        """Correlation between channels, (C, C)."""
-        deviation = self.channels.diagonal().clamp(min=torch.finfo(self.channels.dtype).tiny).sqrt()
-        return self.channels / deviation / deviation[:, None]
 
     def complement(self, image: Tensor, generator: Generator) -> Tensor:
         """Draw what makes the noise of an image (1, C, H, W) white when it is added."""

@@ -288,10 +288,8 @@ def _told() -> Iterator[None]:
 
 def _followed(job: Job[list[str]]) -> Generator[Progress, None, list[str] | None]:
     """Run a job and return what it does, None if it was cancelled."""
-    try:
+    with suppress(Cancelled):
         return (yield from job.run())
-    except Cancelled:
-        return None
 
 
 def _noise_of(parts: list[Part]) -> str:
