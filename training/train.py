@@ -29,6 +29,7 @@ from torch.nn import functional as F
 
 from training.patches import SIDE, Pool, cut, load_photographs
 from training.simulate import MIXTURES, simulate
+from training.together import averaged, start
 from zspot.networks.pretrained import BLOCKS, AnyChannels, PriorModule, load
 
 _LARGE, _SMALL = SIDE, SIDE // 2  # sides of patches, pixels
@@ -128,6 +129,7 @@ class State:
     optimiser: torch.optim.Optimizer
     step: int = 0
     elapsed: float = 0.0
+    last: float = 0.0  # when that was counted
 
     @classmethod
     def fresh(cls, args: argparse.Namespace) -> State:
@@ -194,12 +196,12 @@ def taking_up(path: Path) -> Iterator[Path]:
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Cut patches where there are none, and train until `args.hours` have passed."""
-    if not args.pool.exists():
-        cut(load_photographs(args.photographs), args.patches, args.pool)
+    """Train until `args.hours` have passed."""
     torch.set_num_threads(args.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    pool = Pool(torch.load(args.pool, map_location=args.device, weights_only=True))
+    shared = args.device == "cpu"  # by all processes
+    kept = torch.load(args.pool, map_location=args.device, weights_only=True, mmap=shared)
+    pool = Pool(kept)
     with torch.device(args.device):  # all that is made inside lies there
         _fit(args, pool)
 
@@ -211,25 +213,25 @@ def _fit(args: argparse.Namespace, pool: Pool) -> None:
         state.load(args.out, args.device)
     if args.device != "cpu":
         pad_by_joining(state.network)
-    draws = Generator(args.device).manual_seed(args.seed + state.step)
+    draws = Generator(args.device).manual_seed(args.seed + state.step + 10**6 * args.rank)
     losses: list[Tensor] = []
-    last = logged = saved = time.perf_counter()
+    state.last = logged = saved = time.perf_counter()
     while state.elapsed < 3600 * args.hours:
         losses.append(_step(args, state, pool, draws))
         state.follow(args.ema)
-        now = time.perf_counter()
-        state.elapsed, last = state.elapsed + now - last, now
-        if state.step % _LOG_EVERY:
+        if args.rank or state.step % _LOG_EVERY:
             continue
+        now = time.perf_counter()
         loss = 10 / math.log(10) * float(torch.stack(losses).mean())
-        pace = _LOG_EVERY * args.batch / (time.perf_counter() - logged)
+        pace = _LOG_EVERY * args.workers * args.batch / (now - logged)
         minutes = f"{state.elapsed / 60:.1f} min"
         print(f"step {state.step} {minutes} loss {loss:.3f} dB {pace:.0f} patches/s", flush=True)
         losses, logged = [], now
         if now - saved > _SAVE_EVERY:
             state.save(args.out)
             saved = now
-    state.save(args.out)
+    if args.rank == 0:
+        state.save(args.out)
 
 
 def _step(args: argparse.Namespace, state: State, pool: Pool, draws: Generator) -> Tensor:
@@ -248,6 +250,10 @@ def _step(args: argparse.Namespace, state: State, pool: Pool, draws: Generator) 
         group["lr"] = learning_rate(args.rate, state.step, progress)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
+    now = time.perf_counter()  # all go by one clock, or their rates would differ
+    gradients = [weight.grad for weight in state.network.parameters()]
+    state.elapsed += averaged(gradients, now - state.last)
+    state.last = now
     if torch.isfinite(nn.utils.clip_grad_norm_(state.network.parameters(), args.clip)):
         state.optimiser.step()
     return loss.detach()
@@ -341,21 +347,24 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     add("--rate", type=float, default=1e-3, help="peak learning rate")
     add("--clip", type=float, default=1.0, help="largest norm of the gradient")
     add("--ema", type=float, default=0.999, help="decay of the averaged weights")
-    add("--batch", type=int, help="patches per step, a multiple of 4")
+    add("--batch", type=int, help="patches per step and process, a multiple of 4")
     share = "share of the time after which "
     add("--large-after", type=float, default=0.7, help=share + "patches are large and fewer")
     add("--exact-after", type=float, default=0.9, help=share + "float32 replaces bfloat16")
     add("--blocks", type=int, nargs="+", default=list(BLOCKS), help="at each resolution")
     add("--device", choices=tuple(_BATCH), default=device)
     add("--threads", type=int, default=torch.get_num_threads())
+    add("--workers", type=int, default=1, help="processes, each with a batch; of one thread, best")
     add("--seed", type=int, default=0)
     parser.set_defaults(run=_fit_as_asked)
 
 
 def _fit_as_asked(args: argparse.Namespace) -> None:
-    """Train in the device's usual batches where none are asked for."""
+    """Cut patches where there are none; train in the device's usual batches by default."""
     args.batch = args.batch or _BATCH[args.device]
-    fit(args)
+    if not args.pool.exists():
+        cut(load_photographs(args.photographs), args.patches, args.pool)
+    start(fit, args)
 
 
 def _add_pack(parser: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ import torch
 import zspot
 from training import train
 from training.simulate import MIXTURES, simulate
+from training.together import averaged, start
 from zspot.core.errors import FileError
 from zspot.networks.pretrained import PriorModule, load
 
@@ -99,6 +100,21 @@ def test_a_short_training_goes_on_and_is_measured(
     torch.set_num_threads(threads)
     noisy, better = map(float, capsys.readouterr().out.splitlines()[-1].split()[2:4])
     assert better > noisy + 3
+
+
+def _learned(args: Namespace) -> None:
+    gradient = torch.full((2, 3), float(args.rank))
+    mean = averaged([gradient], 10.0 * args.rank)
+    torch.save((gradient, mean), args.out.with_suffix(f".{args.rank}"))
+
+
+def test_processes_take_the_mean_of_their_gradients(tmp_path: Path) -> None:
+    start(_learned, Namespace(workers=2, out=tmp_path / "made"))
+    for rank in range(2):
+        gradient, mean = torch.load(tmp_path / f"made.{rank}", weights_only=True)
+        assert torch.equal(gradient, torch.full((2, 3), 0.5))
+        assert mean == 5
+    assert not (tmp_path / "made.meeting").exists()
 
 
 def spoilt(content: bytes) -> list[bytes]:
