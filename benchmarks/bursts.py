@@ -4,6 +4,9 @@
 
 Cuts 256 x 256 pixels out of three of the photographs, shifts and turns them as a hand does, lets an
 object pass, adds white noise of 25 to each shot, and denoises the middle one at effort fast.
+
+`--raw` (needs rawpy) lets a sensor see the scene instead: photons are counted under a colour
+mosaic, each shot is a DNG file, and the clean one is developed as the noisy ones are.
 """
 
 from __future__ import annotations
@@ -18,12 +21,15 @@ from PIL import Image
 from scipy.ndimage import affine_transform
 
 import zspot
+from benchmarks.dng import expose, write_dng
 from benchmarks.metrics import quality
 from zspot.files import denoise_burst
+from zspot.io import read
 
 SHOTS, SIDE, MARGIN = 9, 256, 72
 _TURN, _SHIFT, _NOISE = 0.25, 6.0, 25.0  # deviations: degrees, pixels, of 255
 _OBJECT = 30  # side of what passes, pixels
+_GAIN, _READ = 0.01, 0.005  # of a photon, and of reading, of the whole range
 
 
 def shots(picture: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -54,9 +60,11 @@ def main() -> None:
     """Print a line for each photograph."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--raw", action="store_true", help="shots are camera RAW files")
+    asked = parser.parse_args()
     whole = SIDE + 2 * MARGIN
     found = []
-    for path in sorted(parser.parse_args().photos.rglob("*.*g")):
+    for path in sorted(asked.photos.rglob("*.*g")):
         with Image.open(path) as image:
             if image.mode == "RGB" and min(image.size) > whole + 20:
                 found.append(path)
@@ -64,18 +72,37 @@ def main() -> None:
         picture = iio.imread(path).astype(float)
         top, left = ((n - whole) // 2 for n in picture.shape[:2])
         made = shots(picture[top : top + whole, left : left + whole], np.random.default_rng(1))
-        clean, noisy = made[SHOTS // 2]
-        alone = zspot.denoise(noisy, channel_axis=-1, effort="fast")
         with tempfile.TemporaryDirectory() as folder:
-            paths = [Path(folder, f"shot{number}.png") for number in range(SHOTS)]
-            for name, (_, shot) in zip(paths, made, strict=True):
-                iio.imwrite(name, shot)
-            denoise_burst(paths, Path(folder, "one.png"), effort="fast")
-            helped = iio.imread(Path(folder, "one.png"))
-        dB = [quality(clean / 255, image / 255.0)[0] for image in (noisy, alone, helped)]
+            dB = measured(made, Path(folder), raw=asked.raw)
         print(
             f"{path.name}: noisy {dB[0]:.2f}, alone {dB[1]:.2f}, burst {dB[2]:.2f} dB", flush=True
         )
+
+
+def measured(made: list[tuple[np.ndarray, np.ndarray]], folder: Path, *, raw: bool) -> list[float]:
+    """Return the PSNR of the middle shot: noisy, denoised alone, and with the others' help."""
+    kind, rng = ("dng", np.random.default_rng(2)) if raw else ("png", None)
+    paths = [folder / f"shot{number}.{kind}" for number in range(SHOTS)]
+    clean, one = folder / f"clean.{kind}", folder / "one.tif"
+    for path, (view, noisy) in zip(paths, made, strict=True):
+        if rng is None:
+            iio.imwrite(path, noisy)
+        else:
+            write_dng(path, expose((view.clip(0, 255) / 255) ** 2.2, rng, _GAIN, _READ))
+    view = made[SHOTS // 2][0].clip(0, 255)
+    if rng is None:
+        iio.imwrite(clean, np.rint(view).astype(np.uint8))
+    else:
+        write_dng(clean, expose((view / 255) ** 2.2, rng, 0, 0))
+    truth, noisy = (as_float(read(path).data) for path in (clean, paths[SHOTS // 2]))
+    denoise_burst(paths, one, effort="fast")
+    alone = zspot.denoise(noisy, channel_axis=-1, effort="fast")
+    return [quality(truth, image)[0] for image in (noisy, alone, as_float(read(one).data))]
+
+
+def as_float(image: np.ndarray) -> np.ndarray:
+    """Return integers as float32 in [0, 1]."""
+    return (image / np.iinfo(image.dtype).max).astype(np.float32)
 
 
 if __name__ == "__main__":

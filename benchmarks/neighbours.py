@@ -2,11 +2,12 @@
 
     python -m benchmarks.neighbours --data DIR --out docs/results/neighbours.csv
 
-Makes stacks of a clean picture of each kind, adds noise to every plane, fresh but where the scene
-says that some of it stays in its place, and denoises the middle one: alone, with N planes to each side, as the mean of all planes (which is right only where
-nothing moves), and by BM4D (package `bm4d`, non-commercial; left out where it is not installed),
-which is told the true deviation of white noise and that of the residual of the others. Rows that
-are there are not made again. `--side`, `--effort` and `--neighbours` are those of the table.
+Makes stacks of a clean picture of each kind, adds noise to every plane (fresh, but where the scene
+says that some of it stays in its place), and denoises the middle one: alone, with N planes to each
+side, as the mean of all planes (which is right only where nothing moves), and by BM4D (package
+`bm4d`, non-commercial; left out where it is not installed), which is told the true deviation of
+white noise and that of the residual of the others. Rows that are there are not made again.
+`--side`, `--effort` and `--neighbours` are those of the table.
 """
 
 from __future__ import annotations

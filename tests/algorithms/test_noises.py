@@ -69,6 +69,42 @@ def test_learning_on_never_keeps_the_noise(noise, picture):
     assert balanced > fast - 0.1
 
 
+def dark_channel(kind: str, rng: np.random.Generator, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a channel with next to nothing in it, noisy and clean."""
+    empty = np.zeros((side, side))
+    if kind == "few pixels":
+        empty.flat[rng.integers(0, empty.size, 30)] = 1
+        return empty, empty
+    if kind == "spots":
+        for y, x in rng.integers(0, side - 9, (4, 2)):
+            empty[y : y + 9, x : x + 9] = 1
+        return empty, empty
+    if kind == "cut off":
+        return np.clip(rng.normal(-0.25, 0.1, empty.shape), 0, 1), empty
+    return rng.poisson(0.1, empty.shape) / 40, empty + 0.1 / 40
+
+
+@pytest.mark.parametrize("method", ["auto", pytest.param("auto-scratch", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["few pixels", "spots", "cut off", "few photons"])
+@pytest.mark.parametrize("place", [0, 2])
+def test_an_almost_empty_channel_does_not_spoil_the_others(method, kind, place):
+    rng = np.random.default_rng(place)
+    picture = gaussian_filter(rng.standard_normal((128, 128)), 8)
+    light = 3 + 30 * (picture - picture.min())[..., None] / np.ptp(picture) * [1, 1]
+    two = (rng.poisson(light) / 40).astype(np.float32)
+    dark, truth = dark_channel(kind, rng, 128)
+    noisy = np.insert(two, place, dark, axis=2)
+    report = zspot.analyze_noise(noisy, channel_axis=2)
+    alone = zspot.analyze_noise(two, channel_axis=2)
+    assert np.delete(report.level, place) == pytest.approx(alone.level, rel=0.02)
+    assert report.lag_one == pytest.approx(alone.lag_one, abs=0.02)
+    assert report.between == pytest.approx(alone.between, abs=0.02)
+    result = zspot.run(noisy, method, channel_axis=2, effort="fast").image
+    error = np.delete(result, place, axis=2) - light / 40
+    assert np.sqrt(np.mean(error**2)) < 0.2 * np.sqrt(np.mean((two - light / 40) ** 2))
+    assert np.mean((result[..., place] - truth) ** 2) < np.mean(np.square(noisy)) / 50
+
+
 def test_white_noise_is_still_learned_on():
     result = run(made("white:25", "layers")[0][:144, :144], "balanced")
     assert "learns on" in result.reason

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from benchmarks.dng import write_dng
 from tests.io_help import ICC, TYPES, opened
 from zspot.core.errors import FileError
 from zspot.io import ImageFile, read, write
@@ -158,21 +159,10 @@ def test_npy_refused(tmp_path):
 
 
 def make_dng(path, height=64, width=96):
-    """Write a minimal DNG: a Bayer mosaic of a grey ramp, and the tags that LibRaw asks for."""
+    """Write a minimal DNG: a Bayer mosaic of a grey ramp."""
     ramp = np.linspace(2000, 50000, width)
     mosaic = np.broadcast_to(ramp, (height, width)).astype(np.uint16)
-    unit = [10000, 10000]
-    matrix = [v for i in range(9) for v in (10000 if i % 4 == 0 else 0, 10000)]
-    tifffile.imwrite(
-        path, mosaic, photometric="cfa", metadata=None, software=False,
-        extratags=[
-            (33421, 3, 2, (2, 2), True), (33422, 1, 4, bytes((0, 1, 1, 2)), True),
-            (50706, 1, 4, bytes((1, 4, 0, 0)), True), (50707, 1, 4, bytes((1, 1, 0, 0)), True),
-            (50708, 2, 0, "zspot test", True), (271, 2, 0, "zspot", True),
-            (272, 2, 0, "test", True), (274, 3, 1, 1, True), (50717, 4, 1, 65535, True),
-            (50721, 10, 9, matrix, True), (50728, 5, 3, unit * 3, True), (50778, 3, 1, 21, True),
-        ],
-    )  # fmt: skip
+    write_dng(path, mosaic)
     return mosaic
 
 

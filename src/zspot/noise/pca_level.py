@@ -11,6 +11,7 @@ from torch.nn import functional as F
 PATCH = 8
 SMALLEST = 8  # one in so many eigenvalues, from the smallest up, is averaged
 _SAMPLES = 1 << 18  # patches that are looked at, about
+_EXACT = 1 << 12  # patches whose products float32 adds up exactly enough
 _FEWEST = 25  # patches needed per pixel of a patch
 _SHRINKAGE = 0.72
 """The smallest eigenvalues of pure noise come out too small, their root by this divided by the
@@ -31,8 +32,10 @@ def white_level(y: Tensor) -> tuple[float, ...] | None:
     small = (1 - _SHRINKAGE / min(plenty, _ENOUGH) ** 0.5) / (1 - _SHRINKAGE / _ENOUGH**0.5)
     levels = []
     for channel in y:
-        patches = F.unfold(channel[None, None], PATCH, stride=step)[0].double()
+        patches = F.unfold(channel[None, None], PATCH, stride=step)[0]
+        parts = (patches - patches.mean(1, keepdim=True)).split(_EXACT, 1)
+        products = torch.stack([(part @ part.T).double() for part in parts]).sum(0)
         # eigvalsh sorts from the smallest up.
-        variances = torch.linalg.eigvalsh(torch.cov(patches))[: PATCH**2 // SMALLEST]
+        variances = torch.linalg.eigvalsh(products / (patches.shape[1] - 1))[: PATCH**2 // SMALLEST]
         levels.append(float(variances.mean().clamp(min=0).sqrt()) / small)
     return tuple(levels)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from zspot.core.errors import MissingExtraError, install
+from zspot.core.plane import channels_first
 from zspot.noise.report import NoiseReport
 from zspot.noise.words import explain
 
@@ -76,11 +77,8 @@ def _matrix(axis: Any, values: np.ndarray, title: str, reach: float | None) -> A
 
 def _crop(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
     """Return the centre of the image scaled to 0-1: (H, W), or (H, W, 3)."""
-    last = image if channel_axis is None else np.moveaxis(image, channel_axis, -1)
-    y, x = (max(0, (n - _CROP) // 2) for n in last.shape[:2])
-    crop = last[y : y + _CROP, x : x + _CROP].astype(np.float64)
-    low, high = crop.min(), crop.max()
-    crop = (crop - low) / (high - low) if high > low else np.zeros_like(crop)
-    if crop.ndim == 2:
-        return crop
-    return crop[..., :3] if crop.shape[2] >= 3 else crop.mean(axis=2)
+    channels = channels_first(image, channel_axis)
+    y, x = (max(0, (n - _CROP) // 2) for n in channels.shape[1:])
+    crop = channels[:, y : y + _CROP, x : x + _CROP].astype(np.float64)
+    crop = (crop - crop.min()) / (np.ptp(crop) or 1.0)
+    return np.moveaxis(crop[:3], 0, 2) if len(crop) >= 3 else crop.mean(axis=0)

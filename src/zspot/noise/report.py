@@ -19,6 +19,9 @@ from zspot.noise.stored import Stored
 WHITE = (-0.15, 0.2)  # range of all autocorrelations at one pixel in which noise counts as white
 _MEASURED = [field.name for field in fields(Estimate) if field.name != "start"]
 _STEADY, _RISE = 0.8, 4.0  # share of bins that rise, and their rise, that is no chance
+# Share of clipped pixels from which a channel tells nothing of noise; less noise than this share of
+# a channel's deviation is none.
+_EMPTY, _STILL = 0.85, 1e-4
 _BLOCKY = 1.3  # `blockiness` from which JPEG is mentioned
 
 
@@ -76,6 +79,13 @@ class NoiseReport:
         return bool(WHITE[0] < self._neighbours.min() and self._neighbours.max() < WHITE[1])
 
     @property
+    def between(self) -> float | None:
+        """Mean correlation between channels with noise; None where fewer than two have any."""
+        live = np.flatnonzero(self.level > 0)
+        pairs = self.channel_correlation[np.ix_(live, live)][np.triu_indices(len(live), 1)]
+        return float(pairs.mean()) if len(live) > 1 else None
+
+    @property
     def _neighbours(self) -> np.ndarray:
         """Autocorrelation with the pixel below, the one to the right and the diagonal ones."""
         return self.autocorrelation[MAX_LAG:, MAX_LAG:][[1, 0, 1], [0, 1, 1]]
@@ -114,9 +124,8 @@ class NoiseReport:
             "grows with brightness" if self.grows else "about even over brightness",
             "white" if self.is_white else far,
         ]
-        if len(self.level) > 1:
-            mean = self.channel_correlation[np.triu_indices(len(self.level), 1)].mean()
-            words.append(f"channels correlated {mean:.2f}")
+        if self.between is not None:
+            words.append(f"channels correlated {self.between:.2f}")
         low, high = self.clipped_low.max(), self.clipped_high.max()
         if max(low, high) > 0:
             words.append(f"clipped {100 * low:.2g} % low, {100 * high:.2g} % high")
@@ -198,7 +207,8 @@ def _measured(picture: np.ndarray, mended: np.ndarray) -> NoiseReport:
     if min(stored.values.shape[1:]) < SIDE:
         note = f"Too small to measure noise: at least {SIDE} x {SIDE} pixels are needed."
         return _by_differences(stored, np.inf, [note])
-    return _by_blocks(stored)
+    tells = (stored.scale > 0) & (stored.clipped.mean(axis=(1, 2)) < _EMPTY)
+    return _by_blocks(stored, np.flatnonzero(tells if tells.any() else stored.scale > 0))
 
 
 def _told(channels: np.ndarray, *, left_out: bool, outliers: float) -> list[str]:
@@ -218,11 +228,13 @@ def _told(channels: np.ndarray, *, left_out: bool, outliers: float) -> list[str]
     return told
 
 
-def _by_blocks(stored: Stored) -> NoiseReport:
-    live, channels = np.flatnonzero(stored.scale > 0), len(stored.values)
+def _by_blocks(stored: Stored, live: np.ndarray) -> NoiseReport:
+    channels = len(stored.values)
     blocks = cut(stored.values[live], stored.clipped[live], stored.step)
     spectra = spectra_of(blocks)
     best, doubt = estimate(spectra, stored.ends[0, live])
+    if 0 < (noisy := best.level > _STILL).sum() < len(live):
+        return _by_blocks(stored, live[noisy])  # an almost empty channel would spoil the others'
     notes = _limits(blocks.disjoint, spectra, best.variance)
     best, doubt = best.among(live, channels, 1.0), doubt.among(live, channels, 0.0)
     if stored.blockiness > _BLOCKY:

@@ -21,7 +21,6 @@ _SLIGHT = 0.35  # up to here an estimator for white noise does better than one f
 _BENT = 2.5  # times the line: more in bright parts is not noise of photons, nor texture
 _DARK = 0.1  # share of the range, from the darkest pixels on, without noise: it is a steeper law
 _FEW = 0.6  # photons in a pixel of mean brightness; the noise of fewer cannot be made even
-_WEAK = 0.03  # share of the variance of a standardised image
 _CERTAIN = 3.7  # uncertainties that a level must exceed to be sure of it
 
 
@@ -66,18 +65,13 @@ class Measured:
     @property
     def is_of_photons(self) -> bool:
         """Whether it grows with the brightness and neighbours are correlated slightly at most."""
-        enough = bool((self.start >= _FEW * self.slope**2).all())
+        enough = bool((self.start > _FEW * self.slope**2).all())  # and more than none
         return self.grows and self.is_straight and self.lag_one < _SLIGHT and enough
 
     @property
     def variance(self) -> float:
         """Mean variance of the channels."""
         return float(self.channels.diagonal().mean())
-
-    @property
-    def is_slight(self) -> bool:
-        """Whether neighbours tell little of it in a standardised image: it is white, or weak."""
-        return self.is_white or self.variance < _WEAK
 
     @property
     def start(self) -> Tensor:

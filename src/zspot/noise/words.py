@@ -42,10 +42,9 @@ def explain(report: NoiseReport) -> list[str]:
     off = f"{level} ± {doubt}, {plainly(100 * rms(report.level_fraction), 2)} % of the way"
     strong = f"The noise is {_strength(report)}: a typical pixel is off by {off}"
     words = [f"{strong} from the darkest to the brightest pixel.", bright, grain]
-    if len(report.level) > 1:
-        mean = float(report.channel_correlation[np.triu_indices(len(report.level), 1)].mean())
+    if report.between is not None:
         shared = "The colours share part of their noise."
-        words.append(shared if mean > 0.2 else "Each colour has noise of its own.")
+        words.append(shared if report.between > 0.2 else "Each colour has noise of its own.")
     for clipped, where in ((report.clipped_low, "darkest"), (report.clipped_high, "brightest")):
         share = float(clipped.max())
         if share > _CLIPPED:

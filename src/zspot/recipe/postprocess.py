@@ -24,6 +24,7 @@ SEARCHES = ("coarse", "sparse", "near", "usual", "wide", "widest")
 _TICKS = 50  # of the clock in a non-local estimate
 _COST = 9.0  # of the non-local estimate without a guide, in fit steps on the whole, per channel
 _LEAST, _MOST = 1e-12, 1e6  # variances of noise, in standardised intensities
+_WEAK = 0.03  # variance of noise, in standardised intensities
 _NOTHING = 1e-5  # of the power of the image: noise too weak for float32 to solve with
 
 
@@ -110,7 +111,8 @@ class Finish(Part):
             estimate = restore_texture(estimate, noisy, self.guard)
         if self.posterior and noisy[0].numel() >= SMALL:
             noise = Measured.of(noisy)
-            estimate = with_own_values(estimate, noisy, noise) if noise.is_slight else estimate
+            if noise.is_white or noise.variance < _WEAK:  # neighbours tell little of it
+                estimate = with_own_values(estimate, noisy, noise)
         if self.similar > 0:
             try:
                 similar = estimate
