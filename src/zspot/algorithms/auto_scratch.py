@@ -64,7 +64,7 @@ def _denoise(effort: str, plane: Tensor, sigma: float | None = None, **options: 
     found = Measured.of(plane)
     told = "" if sigma is None else "told to be "
     level = (sigma,) * len(plane) if sigma else None if found.grows else white_level(plane)
-    if level and min(level) > 0 and (told or found.is_white):
+    if level and max(level) > 0 and (told or found.is_white):
         recipe = white(effort, tuple(value**2 for value in level), plane[0].numel())
         learns = "similar patches are mixed with a network that learns from scratch"
         why = f"the noise is {told}white, so {learns if recipe.fit.steps else _PATCHES}"

@@ -4,14 +4,12 @@ In overlapping windows what was removed is written as cosines. Noise has one str
 cosine in all windows, the median; what stands out of that is edges and texture, and is kept.
 """
 
-import math
-
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from zspot.core.plane import channels_first
+from zspot.filters.cosines import cosine_basis
 
 SIDE = 8  # of a window, pixels
 _STRIDE = 2  # between windows, pixels
@@ -68,7 +66,8 @@ def _structure(removed: np.ndarray) -> np.ndarray:
     # One stride more on the far sides, so that every pixel is in some window.
     far = (0, SIDE + -width % _STRIDE, 0, SIDE + -height % _STRIDE)
     padded = F.pad(plane, far, "replicate")
-    basis = _cosines()
+    rows = torch.from_numpy(cosine_basis(SIDE)).float()
+    basis = torch.einsum("ai,bj->abij", rows, rows).reshape(SIDE**2, 1, SIDE, SIDE)
     # The noise's deviation for each cosine; windows side by side are enough for a median.
     apart = F.conv2d(plane, basis, stride=SIDE).flatten(2).abs()
     usual = (apart.median(dim=2).values / _MEDIAN_OF_NORMAL).view(1, -1, 1, 1)
@@ -82,12 +81,3 @@ def _structure(removed: np.ndarray) -> np.ndarray:
     places = torch.ones(1, 1, *((n - SIDE) // _STRIDE + 1 for n in padded.shape[2:]))
     windows = F.conv_transpose2d(places, torch.ones(1, 1, SIDE, SIDE), stride=_STRIDE)
     return (total / windows)[0, 0, :height, :width].double().numpy()
-
-
-def _cosines() -> Tensor:
-    """Return a window's orthonormal cosines, (SIDE^2, 1, SIDE, SIDE), in float32 throughout."""
-    # In `cosine_basis` they are float64, and rounding decides which coefficients stand out.
-    n = torch.arange(SIDE, dtype=torch.float32)
-    rows = torch.cos(math.pi * (n[None] + 0.5) * n[:, None] / SIDE) * math.sqrt(2 / SIDE)
-    rows[0] /= math.sqrt(2)
-    return torch.einsum("ai,bj->abij", rows, rows).reshape(SIDE**2, 1, SIDE, SIDE)

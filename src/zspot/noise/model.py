@@ -14,6 +14,7 @@ _CROSS = (5, 0.01)  # of the correlation between channels
 _DRAWS = 40  # bootstrap draws
 _EXCESS = 2.0  # times the fitted line: a bin of more variance than that counts as texture
 _CORRELATED = 0.1  # autocorrelation above which a lag belongs to the correlation length
+_HEARD = 0.2  # of the noisiest channel's level, below which a channel's correlations count less
 _EDGES = (5, 9, 13, 18, 25, 34, 45, 60)  # of the bands of frequencies
 _BANDS = [np.digitize(FREQUENCY, _EDGES) == k for k in range(1, len(_EDGES) + 1)]
 _REST = 2.0  # texture in the flattest blocks over its growth to the next flattest
@@ -147,10 +148,12 @@ def _solve(
     own = np.maximum(lags, 0)[:, 0]
     auto = lags / np.maximum(own, 1e-12)[:, None]
     auto[:, 0] = 1.0
-    quarter = np.clip(auto.mean(axis=0).reshape(MAX_LAG + 1, -1), -1, 1)
+    level = np.sqrt(own * (capped @ spectra.weight))
+    heard = np.minimum(1, level / (_HEARD * max(level.max(), 1e-12))) ** 2 + 1e-12
+    quarter = np.clip(np.average(auto, 0, heard).reshape(MAX_LAG + 1, -1), -1, 1)
     far = np.abs(quarter[0] + quarter[:, 0]) / 2 > _CORRELATED  # mean of both axes
     return Estimate(
-        level=np.sqrt(own * (capped @ spectra.weight)),
+        level=level,
         gain=own * ends[:, 1],
         read_noise=np.sqrt(own * np.maximum(ends[:, 0], 0)),
         start=np.maximum(-ends[:, 0], 0) / np.maximum(ends[:, 1], 1e-12),

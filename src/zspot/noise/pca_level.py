@@ -13,9 +13,9 @@ SMALLEST = 8  # one in so many eigenvalues, from the smallest up, is averaged
 _SAMPLES = 1 << 18  # patches that are looked at, about
 _EXACT = 1 << 12  # patches whose products float32 adds up exactly enough
 _FEWEST = 25  # patches needed per pixel of a patch
+# The smallest eigenvalues of pure noise come out too small, their root by this divided by the root
+# of the patches per pixel of a patch.
 _SHRINKAGE = 0.72
-"""The smallest eigenvalues of pure noise come out too small, their root by this divided by the
-root of the patches per pixel of a patch."""
 _ENOUGH = 2000  # patches per pixel of a patch, from which texture makes up for that
 
 

@@ -19,9 +19,8 @@ from zspot.noise.stored import Stored
 WHITE = (-0.15, 0.2)  # range of all autocorrelations at one pixel in which noise counts as white
 _MEASURED = [field.name for field in fields(Estimate) if field.name != "start"]
 _STEADY, _RISE = 0.8, 4.0  # share of bins that rise, and their rise, that is no chance
-# Share of clipped pixels from which a channel tells nothing of noise; less noise than this share of
-# a channel's deviation is none.
-_EMPTY, _STILL = 0.85, 1e-4
+_EMPTY = 0.85  # share of clipped pixels from which a channel tells nothing of noise
+_STILL = 1e-4  # of a channel's deviation: less noise is none
 _BLOCKY = 1.3  # `blockiness` from which JPEG is mentioned
 
 

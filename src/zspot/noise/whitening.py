@@ -65,7 +65,7 @@ class Measured:
     @property
     def is_of_photons(self) -> bool:
         """Whether it grows with the brightness and neighbours are correlated slightly at most."""
-        enough = bool((self.start > _FEW * self.slope**2).all())  # and more than none
+        enough = bool((self.start >= _FEW * self.slope**2).all())
         return self.grows and self.is_straight and self.lag_one < _SLIGHT and enough
 
     @property

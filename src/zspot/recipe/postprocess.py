@@ -25,12 +25,14 @@ _TICKS = 50  # of the clock in a non-local estimate
 _COST = 9.0  # of the non-local estimate without a guide, in fit steps on the whole, per channel
 _LEAST, _MOST = 1e-12, 1e6  # variances of noise, in standardised intensities
 _WEAK = 0.03  # variance of noise, in standardised intensities
+_FAINTEST = 1e-6  # variance of a channel's noise, to that of the noisiest channel
 _NOTHING = 1e-5  # of the power of the image: noise too weak for float32 to solve with
 
 
 def independent(variances: tuple[float, ...]) -> tuple[float, ...]:
     """Return `Finish.noise` for channels whose noise is independent, of these variances."""
-    return tuple(torch.tensor(variances, dtype=torch.float64).diag().flatten().tolist())
+    least = _FAINTEST * max(variances)  # a covariance of 0 cannot be inverted
+    return tuple(torch.tensor(variances).double().clamp(min=least).diag().flatten().tolist())
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,10 @@ class Finish(Part):
             found = Measured.of(noisy)
             if found.variance < _NOTHING * float(noisy.square().mean()):
                 return noisy if pilot is None else pilot
+            if not (live := found.channels.diagonal() > 0).all():  # others would be all that counts
+                done = (noisy if pilot is None else pilot).clone()
+                done[live] = self._similar(estimate[live], noisy[live], clock)
+                return done
             white = found.is_of_photons or found.is_white
             lines = (found.slope, found.level) if found.grows else ()
             noise = PatchNoise(found.channels, None if found.is_white else found.lags, *lines)
