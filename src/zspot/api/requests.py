@@ -32,9 +32,7 @@ DEFAULT_METHOD = "auto"
 
 _NOTHING_REMOVED, _ONE_COUNT = 0.05, 1.6  # units of noise, between which rounding may lose it
 _FEW_COUNTS = 20  # units that nearly all values of an image of few counts lie within
-
 _LEAST_NOISE, _MOST_NOISE = 1e-4, 1.2  # what `sigma` may be, of the image's deviation
-
 MOST_SEEDS = 2**63
 MOST_NEIGHBOURS, USUAL_NEIGHBOURS = 16, 2  # planes to each side, and for "auto"
 DTYPES = ("float32", "same")  # with fractions, or that of the image whatever rounding loses

@@ -8,7 +8,6 @@ from torch import Generator, Tensor, nn
 from zspot.networks import ReceptiveField
 
 SIDE = 1024  # side of a tile in pixels where memory does not ask for less
-
 AT_ONCE = 256**2  # pixels of windows that the network is shown at once
 
 

@@ -16,7 +16,7 @@ from zspot.algorithms.auto.strength import TIMES
 from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Prior, Recipe, Recorrupted
 from zspot.recipe.postprocess import independent
 
-SIMILAR = {"grey": 0.7, "colour": 0.85}  # weight of the non-local estimate for white noise
+SIMILAR = {"grey": 0.5, "colour": 0.8}  # weight of the non-local estimate for white noise
 GUARD = 1.5  # where more than this many times the usual was removed it was texture
 UNEVEN_TIMES = 1.5  # deviation of white noise that changes to that of what the network removed
 
@@ -34,7 +34,7 @@ MEDIAN_WINDOW, MEAN_WINDOW = 24.0, 16.0
 # The local mean is kept: photons are neither lost nor added.
 _USUAL: dict[str, Any] = {"similar": 1.0, "centre": "mean", "window": MEAN_WINDOW, "points": True}
 
-STEPS = {"balanced": 64, "best": 300}  # steps of learning on, at most
+STEPS = {"balanced": 40, "best": 300}  # steps of learning on, at most
 RATES = {"balanced": 2.5e-4, "best": 2e-4}
 CROP, BATCH = 128, 2  # side of the crops that it sees, pixels, and crops a step
 # Draws of the noise that is added to noise that the network does not know.
@@ -137,8 +137,7 @@ def _for_white(evidence: Evidence, shape: torch.Size, effort: str) -> Recipe:
     channels, height, width = shape
     variance = tuple(level**2 for level in evidence.level)
     noise = independent(variance)
-    # In grey the weights for any noise are as good on white noise.
-    network = Prior(noise="white" if channels > 1 else "any")
+    network = Prior(noise="white")
     recipe = replace(pretrained_estimate(effort), network=network)
     if effort not in STEPS or not evidence.is_agreed:
         return replace(recipe, finish=_guided(effort, channels, noise=noise))
