@@ -10,7 +10,7 @@ pictures = {"bsd68": "photograph", "fmdd": "micrograph", "cc": "camera noise"}
 marks = (("mean of all", "x", "tab:red"), ("bm4d", "s", "0.65"), ("neighbours", "D", "tab:blue"))
 names = {"bm4d": "BM4D"}
 scenes = list(dict.fromkeys(rows["scene"]))
-figure, axes = plt.subplots(1, 3, sharey=True, figsize=(9, 4.5), layout="constrained")
+figure, axes = plt.subplots(1, 3, sharey=True, figsize=(9, 5.5), layout="constrained")
 for axis, (picture, title) in zip(axes, pictures.items(), strict=True):
     for method, mark, colour in marks:
         mine = rows[(rows["picture"] == picture) & (rows["method"] == method)]

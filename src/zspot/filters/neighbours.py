@@ -20,7 +20,7 @@ _FEW, _ENOUGH = 0.25, 0.25  # the same for the weight of a whole plane
 _LOST, _DOUBT = 1.35, 0.1  # power of what is removed with help, to that without: lost picture
 _SAME, _LARGEST = 0.05, 2.5  # contrast: changes that are none, and that are another picture
 _REPEATED = 0.1  # share of the noise that repeats in other planes, below which none does
-_STUCK, _LOOSE = 0.8, 0.3  # noise that stays where a picture moves: from which share, ramp
+_STUCK, _LOOSE = 0.65, 0.3  # noise that stays where a picture moves: from which share, ramp
 
 
 class Averaged(NamedTuple):
