@@ -81,19 +81,20 @@ def main() -> None:
 
 def measured(made: list[tuple[np.ndarray, np.ndarray]], folder: Path, *, raw: bool) -> list[float]:
     """Return the PSNR of the middle shot: noisy, denoised alone, and with the others' help."""
-    kind, rng = ("dng", np.random.default_rng(2)) if raw else ("png", None)
+    rng, kind = np.random.default_rng(2), "dng" if raw else "png"
     paths = [folder / f"shot{number}.{kind}" for number in range(SHOTS)]
     clean, one = folder / f"clean.{kind}", folder / "one.tif"
-    for path, (view, noisy) in zip(paths, made, strict=True):
-        if rng is None:
-            iio.imwrite(path, noisy)
+
+    def save(path: Path, view: np.ndarray, stored: np.ndarray, gain: float, read: float) -> None:
+        if raw:
+            write_dng(path, expose((view.clip(0, 255) / 255) ** 2.2, rng, gain, read))
         else:
-            write_dng(path, expose((view.clip(0, 255) / 255) ** 2.2, rng, _GAIN, _READ))
-    view = made[SHOTS // 2][0].clip(0, 255)
-    if rng is None:
-        iio.imwrite(clean, np.rint(view).astype(np.uint8))
-    else:
-        write_dng(clean, expose((view / 255) ** 2.2, rng, 0, 0))
+            iio.imwrite(path, stored)
+
+    for path, (view, noisy) in zip(paths, made, strict=True):
+        save(path, view, noisy, _GAIN, _READ)
+    view = made[SHOTS // 2][0]
+    save(clean, view, np.rint(view.clip(0, 255)).astype(np.uint8), 0, 0)
     truth, noisy = (as_float(read(path).data) for path in (clean, paths[SHOTS // 2]))
     denoise_burst(paths, one, effort="fast")
     alone = zspot.denoise(noisy, channel_axis=-1, effort="fast")

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-
 # From XYZ to the linear primaries of sRGB, times 10000.
 _SRGB = (32406, -15372, -4986, -9689, 18758, 415, 557, -2040, 10570)
 
