@@ -24,10 +24,11 @@ from benchmarks.metrics import BenchmarkError
 from benchmarks.store import Store, read_rows, write_rows
 from benchmarks.studies import Suite
 from benchmarks.variants import NOISY, Variant
+from benchmarks.windows import measured, over_masks
 from zspot.core.errors import RecipeError
 from zspot.core.plane import Plane
 from zspot.recipe import Bernoulli
-from zspot.theory import BlindSpot, Moments, over_masks
+from zspot.theory import BlindSpot, Moments
 
 SETS = ("sidd_val", "cc", "polyu", "fmdd")
 IMAGES = ("sidd_val/2_4", "sidd_val/20_4", "cc/d800_iso6400_1")
@@ -157,9 +158,7 @@ class Trial:
         standard /= plane.scale
         noise = plane.values - standard
         channels = range(len(noise))
-        return [
-            (c, *Moments.from_images(standard, noise, self.radius, c)) for c in channels
-        ], plane.scale
+        return [(c, *measured(standard, noise, self.radius, c)) for c in channels], plane.scale
 
 
 def _levels(image: np.ndarray) -> np.ndarray:

@@ -67,7 +67,7 @@ def test_the_client_gets_the_bytes_of_the_command_line(client, files):
     assert report["state"] == "done"
     assert report["seed"] == 3
     assert zspot.Recipe.from_dict(report["recipe"]) == TINY
-    assert report["trust"]["held_out_last"] > 0
+    assert report["trust"]["removed_level"] > 0
 
 
 def test_the_client_sees_progress_and_can_cancel(client, files):

@@ -46,21 +46,6 @@ def test_toml_round_trip_is_exact(recipe):
     assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 
-def test_recipes_of_earlier_versions_are_read():
-    """They all have a table [warm], which did nothing with weight 0."""
-    recipe = METHODS["bsn-ins"].make("fast")
-    old = recipe.to_toml() + "\n[warm]\nweight = 0.0\nturns = true\nphases = 1\n"
-    assert Recipe.from_toml(old) == recipe
-
-
-def test_turns_of_a_prediction_were_all_or_none_once():
-    recipe = METHODS["bsn-ins"].make("fast")
-    assert "turns = 1" in recipe.to_toml()
-    for was, turns in (("true", 8), ("false", 1)):
-        old = Recipe.from_toml(recipe.to_toml().replace("turns = 1", f"turns = {was}"))
-        assert old.predict.turns == turns
-
-
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_every_registered_recipe_round_trips(effort):
     for method in METHODS.values():

@@ -9,6 +9,7 @@ from torch import Tensor
 from zspot.algorithms import refill
 from zspot.algorithms.auto import thresholds
 from zspot.algorithms.auto.choice import MEAN_WINDOW, MEDIAN_WINDOW, kind
+from zspot.algorithms.few_photons import bin_side, in_bins
 from zspot.engine import Denoised, Denoiser, run
 from zspot.noise.pca_level import white_level
 from zspot.noise.whitening import Measured
@@ -61,6 +62,9 @@ def make(effort: str) -> Denoiser:
 
 
 def _denoise(effort: str, plane: Tensor, sigma: float | None = None, **options: Any) -> Denoised:
+    side, why = bin_side(plane)
+    if side > 1 and sigma is None:
+        return in_bins(make(effort), plane, side, why, **options)
     found = Measured.of(plane)
     told = "" if sigma is None else "told to be "
     level = (sigma,) * len(plane) if sigma else None if found.grows else white_level(plane)
@@ -71,7 +75,7 @@ def _denoise(effort: str, plane: Tensor, sigma: float | None = None, **options: 
     elif found.is_of_photons:
         recipe = closed_form(centre="mean", window=MEAN_WINDOW)
         why = f"the noise is white and grows with the brightness; made even, {_PATCHES}"
-    elif len(plane) == 1 and found.is_certain:
+    elif found.is_certain and (len(plane) == 1 or found.is_white):
         sizes = ", at two sizes" if found.lag_one > thresholds.COARSE else ""
         recipe = closed_form(centre="mean", window=MEAN_WINDOW, scales=2 if sizes else 1)
         why = f"the noise is well measured, so {_PATCHES}{sizes}"

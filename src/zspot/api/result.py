@@ -140,7 +140,7 @@ class Result:
         grey = tuple(cut for at, cut in enumerate(middle) if axis is None or at != axis % 3)
         mask = None if self.valid is None else self.valid[grey]
         noisy, denoised = (one[tuple(middle)] for one in (self._input(), self.image))
-        return assess_images(noisy, denoised, channel_axis=axis, losses=self.losses, mask=mask)
+        return assess_images(noisy, denoised, channel_axis=axis, mask=mask)
 
     @property
     def summary(self) -> str:

@@ -31,7 +31,6 @@ SHARED = (-0.1, 0.7)
 EVEN = 0.5  # of it, from which noise kept in flat parts makes the removal follow detail
 SHIFTED = 0.25  # mean and median of what was removed from a channel, relative to its strength
 _WINDOW_AREA = 4 * math.pi * 4.0**2  # pixels that a window of `noise.residual` averages over
-_TAIL = 0.1  # share of the fit's steps that count as its begin and its end
 # What can be found: the verdict, and its sentence of at most 11 words.
 _SAID = {
     "nothing": ("unknown", "Nothing was removed."),
@@ -69,10 +68,6 @@ class Trust:
     #: mean or median of what was removed, whichever is smaller, relative to `removed_level`, of the
     #: channel where it is largest
     shift: float = 0.0
-    #: mean loss on pixels that the network was to predict without seeing their noise, over the
-    #: first tenth of the fit, standardised intensities; None where nothing was fitted
-    held_out_first: float | None = None
-    held_out_last: float | None = None  #: the same over the last tenth
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
@@ -83,8 +78,8 @@ def assess(result: "Result") -> Trust:
     """Judge a result of `zspot.run`. ImageError: if the result does not hold its input."""
     if result.source is None:
         raise ImageError("this result does not hold its input: nothing to judge it by")
-    axis, losses, mask = result.channel_axis, result.losses, result.valid
-    return assess_images(result.source, result.image, channel_axis=axis, losses=losses, mask=mask)
+    axis, mask = result.channel_axis, result.valid
+    return assess_images(result.source, result.image, channel_axis=axis, mask=mask)
 
 
 def assess_images(
@@ -92,7 +87,6 @@ def assess_images(
     denoised: np.ndarray,
     *,
     channel_axis: int | None = None,
-    losses: tuple[float, ...] = (),
     noise: NoiseReport | None = None,
     mask: np.ndarray | None = None,
 ) -> Trust:
@@ -102,8 +96,6 @@ def assess_images(
     ----------
     noisy, denoised : ndarray (H, W), or 3-D with `channel_axis`
     channel_axis : int or None
-    losses : tuple of float
-        Of the fit, if there was one.
     noise : NoiseReport or None
         Of `noisy`, if it is at hand; measured otherwise.
     mask : bool ndarray (H, W) or None
@@ -122,9 +114,6 @@ def assess_images(
     if found["removed_level"] and np.isfinite(noise.level_uncertainty).all():
         levels = noise.level[plane.varying], noise.level_uncertainty[plane.varying]
         strength, doubt = (float(np.sqrt(np.mean(np.square(values)))) for values in levels)
-    count = max(1, round(_TAIL * len(losses)))
-    ends = [float(np.mean(some)) for some in (losses[:count], losses[-count:]) if some]
-    first, last = ends or (None, None)
     verdict, sentence = _judge(found, chance, strength, doubt, noise.lag_one)
     return Trust(
         verdict,
@@ -133,8 +122,6 @@ def assess_images(
         whiteness=1 - abs(found["correlation"]),
         noise_correlation=noise.lag_one,
         noise_level=strength,
-        held_out_first=first,
-        held_out_last=last,
         **found,
     )
 

@@ -26,7 +26,7 @@ class Denoised:
     reason: str = ""  #: why this was run, in words
     recipe: Recipe | None = None
     weights: Weights | None = field(default=None, repr=False)  #: None where nothing was learned
-    told: tuple[str, ...] = ()  #: what a limit of memory changed, in words
+    told: tuple[str, ...] = ()  #: what is done otherwise than usual, in words
 
     def explained(self, *before: str) -> "Denoised":
         """Return the same with words said before its own reason."""

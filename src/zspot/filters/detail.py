@@ -6,10 +6,10 @@ cosine in all windows, the median; what stands out of that is edges and texture,
 
 import numpy as np
 import torch
+from scipy.fft import dct
 from torch.nn import functional as F
 
 from zspot.core.plane import channels_first
-from zspot.filters.cosines import cosine_basis
 
 SIDE = 8  # of a window, pixels
 _STRIDE = 2  # between windows, pixels
@@ -66,7 +66,7 @@ def _structure(removed: np.ndarray) -> np.ndarray:
     # One stride more on the far sides, so that every pixel is in some window.
     far = (0, SIDE + -width % _STRIDE, 0, SIDE + -height % _STRIDE)
     padded = F.pad(plane, far, "replicate")
-    rows = torch.from_numpy(cosine_basis(SIDE)).float()
+    rows = torch.from_numpy(dct(np.eye(SIDE), axis=0, norm="ortho")).float()
     basis = torch.einsum("ai,bj->abij", rows, rows).reshape(SIDE**2, 1, SIDE, SIDE)
     # The noise's deviation for each cosine; windows side by side are enough for a median.
     apart = F.conv2d(plane, basis, stride=SIDE).flatten(2).abs()

@@ -5,10 +5,11 @@ A batch of B groups of k patches, each in G parts (channels of a colour basis, o
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from scipy.fft import dct
 from torch import Tensor
 
-from zspot.filters.cosines import cosine_basis
 from zspot.filters.patch_noise import PatchNoise
 
 FLAT = 0.05  # excess variance, in units of the noise, below which a group counts as flat
@@ -29,8 +30,9 @@ class Frame:
         """Return the frame of an image (C, H, W)."""
         # Variances that follow the signal belong to the camera's channels, not to opponent ones.
         follows = noise.slope is not None
-        basis = torch.eye(len(y)) if follows else torch.from_numpy(cosine_basis(len(y)))
-        return cls(basis.to(y), y.mean((1, 2)), noise.channels.diagonal().mean().sqrt().to(y))
+        basis = np.eye(len(y)) if follows else dct(np.eye(len(y)), axis=0, norm="ortho")
+        basis = torch.from_numpy(basis).to(y)
+        return cls(basis, y.mean((1, 2)), noise.channels.diagonal().mean().sqrt().to(y))
 
     def inward(self, image: Tensor) -> Tensor:
         """Bring an image (C, H, W) into the frame."""

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-
-from zspot.filters.cosines import cosine_basis
+from scipy.fft import dct
 
 SIDE = 8  # of a block, pixels
 GROUPS = 24  # of tiles, for the bootstrap
@@ -19,7 +18,7 @@ _SLACK = 0.1  # rise of the power, over the root of the blocks, that counts as n
 _CLIPPED_BLOCK = 0.05  # share of clipped pixels up to which a block is used
 _TILE = 32  # pixels
 
-_BASIS = cosine_basis(SIDE)
+_BASIS = np.asarray(dct(np.eye(SIDE), axis=0, norm="ortho"))
 _U, _V = (a.ravel() for a in np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij"))
 # Those that keep and those that change their sign when the block is turned by 180 degrees: in them
 # noise is uncorrelated, so choosing quiet blocks does not choose quiet noise (docs/tuning.md).

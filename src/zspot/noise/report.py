@@ -12,6 +12,7 @@ from zspot.core.valid import find_valid
 from zspot.filters.impulses import without_impulses
 from zspot.filters.rows import offsets_along
 from zspot.noise.blocks import GROUPS, MAX_LAG, SIDE, Spectra, cut
+from zspot.noise.counts import noise_of_counts
 from zspot.noise.model import Estimate, estimate, spectra_of, spread
 from zspot.noise.mosaic import MOSAIC, find_period
 from zspot.noise.stored import Stored
@@ -21,6 +22,7 @@ _MEASURED = [field.name for field in fields(Estimate) if field.name != "start"]
 _STEADY, _RISE = 0.8, 4.0  # share of bins that rise, and their rise, that is no chance
 _EMPTY = 0.85  # share of clipped pixels from which a channel tells nothing of noise
 _STILL = 1e-4  # of a channel's deviation: less noise is none
+_COUNTED = "Photons are counted one by one: their noise is known."
 _BLOCKY = 1.3  # `blockiness` from which JPEG is mentioned
 
 
@@ -134,7 +136,7 @@ class NoiseReport:
     def grows(self) -> bool:
         """Whether bright parts are noisier, by a clear and certain amount."""
         shot = self.gain * np.ptp(self.intensity, axis=1)
-        much = shot.sum() > 0.5 * (self.read_noise**2).sum()
+        much = self.gain.any() and shot.sum() >= 0.5 * (self.read_noise**2).sum()
         bins = np.median(self.variance, axis=0)
         steadily = len(bins) > 2 and (np.diff(bins) > 0).mean() > _STEADY
         steadily &= bins[-1] > _RISE * bins[: len(bins) // 2 + 1].mean()
@@ -231,15 +233,17 @@ def _by_blocks(stored: Stored, live: np.ndarray) -> NoiseReport:
     channels = len(stored.values)
     blocks = cut(stored.values[live], stored.clipped[live], stored.step)
     spectra = spectra_of(blocks)
-    best, doubt = estimate(spectra, stored.ends[0, live])
+    black, unit = stored.ends[0, live], stored.photon[live]
+    counted = bool((unit > 0).all())
+    best, doubt = noise_of_counts(spectra, black, unit) if counted else estimate(spectra, black)
     if 0 < (noisy := best.level > _STILL).sum() < len(live):
         return _by_blocks(stored, live[noisy])  # an almost empty channel would spoil the others'
-    notes = _limits(blocks.disjoint, spectra, best.variance)
+    notes = [_COUNTED] if counted else _limits(blocks.disjoint, spectra, best.variance)
     best, doubt = best.among(live, channels, 1.0), doubt.among(live, channels, 0.0)
     if stored.blockiness > _BLOCKY:
         notes.append("8 x 8 blocks stand out (JPEG): the noise was stronger before compression.")
     level = best.level * stored.scale
-    if ((level > 0) & (level < 0.5 * stored.quantum)).any():
+    if not counted and ((level > 0) & (level < 0.5 * stored.quantum)).any():
         notes.append("The noise is finer than the step between values: its level is a guess.")
     return _report(stored, best, doubt, spread(spectra.intensity.T, live, channels), notes)
 

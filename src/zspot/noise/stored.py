@@ -6,6 +6,7 @@ import numpy as np
 
 from zspot.core.plane import Plane
 from zspot.noise.blocks import MAX_BLOCKS, SIDE
+from zspot.noise.counts import photon
 
 _PILE = 2e-3  # share of the pixels that a clipping level holds at least
 _LARGE = 4_000_000  # pixels, above which a sample is analysed
@@ -25,6 +26,7 @@ class Stored:
     lowest: np.ndarray  # (C,), smallest value in units
     piled: np.ndarray  # (2, C), share of pixels clipped at the ends
     quantum: np.ndarray  # (C,), step between values in units
+    photon: np.ndarray  # (C,), what one adds, standardised, where few are counted; else 0
     blockiness: float
     step: int  # between the blocks to cut, 0 if free
 
@@ -39,6 +41,8 @@ class Stored:
         ends = np.stack([stored.min(axis=(1, 2)), stored.max(axis=(1, 2))])
         clipped, shares = np.zeros(some.shape, bool), []
         piled = np.array([_piles(channel) for channel in stored]).T
+        photons = np.array([photon(channel) for channel in stored])
+        piled[0] &= photons == 0  # no photon is a count, too
         for piles, end in zip(piled, ends, strict=True):
             clipped |= piles[:, None, None] & (some == end[:, None, None])
             shares.append((unrepaired == end[:, None, None]).mean((1, 2)) * piles)
@@ -54,6 +58,7 @@ class Stored:
             lowest=ends[0],
             piled=np.stack(shares),
             quantum=np.array([_quantum(channel) for channel in stored]),
+            photon=photons / safe,
             blockiness=_blockiness(stored if step else plane.values),
             step=step,
         )

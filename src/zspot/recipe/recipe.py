@@ -89,11 +89,6 @@ class Recipe:
             found[name] = _with_kind(name, left.pop(name), KINDS[name])
         for name in filter(left.__contains__, PLAIN):
             found[name] = PLAIN[name].from_dict(left.pop(name))
-        # Recipes of earlier versions have a table [warm]; with weight 0 it did nothing.
-        warm = left.pop("warm", None)
-        idle = warm is None or (isinstance(warm, Mapping) and warm.get("weight", 0) == 0)
-        what = "[warm] averaged in a pretrained estimate, which is gone: remove the table"
-        require(idle, f"recipe: {what}")
         require("method" in left, "recipe: 'method' is missing")
         for name in filter(left.__contains__, VALUES):
             found[name] = typed(name, left.pop(name), VALUES[name])

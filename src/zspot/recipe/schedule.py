@@ -1,9 +1,8 @@
 """How a network is fitted and how predictions become an image."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Self
+from typing import Annotated
 
 from zspot.core.ranges import POSITIVE, OneOf, Part, Range, require
 
@@ -107,13 +106,6 @@ class Predict(Part):
         super().__post_init__()
         what = "predict.window: windows are shown one by one anyway; set predict.tile = 0"
         require(self.window == 0 or self.tile == 0, what)
-
-    @classmethod
-    def from_dict(cls, values: Any) -> Self:
-        if isinstance(values, Mapping) and isinstance(values.get("turns"), bool):
-            # In recipes of earlier versions it was whether all are shown.
-            values = {**values, "turns": len(_TURNS) if values["turns"] else 1}
-        return super().from_dict(values)
 
     @property
     def shown(self) -> list[tuple[int, int]]:

@@ -143,15 +143,3 @@ class BlindSpot:
         value, sigma, correlation, deviation, visible = (float(x) for x in numbers)
         every = np.ones(int(visible))
         return Neighbours(value, sigma, correlation * every, deviation * every, self.model)
-
-
-def rank_one_inverse(a: float, b: float, size: int) -> np.ndarray:
-    """Return the inverse of a I + b 1 1^T of `size` rows: (I - b / (a + size b) 1 1^T) / a.
-
-    This is Lemma 1. TheoryError: if it cannot be inverted, as `a` or `a + size * b` is 0.
-    """
-    if size < 1:
-        raise TheoryError(f"size={size}: must be at least 1")
-    if a == 0 or a + size * b == 0:
-        raise TheoryError(f"a={a}, b={b}, size={size}: a and a + size * b must not be 0")
-    return (np.eye(size) - b / (a + size * b)) / a

@@ -21,15 +21,6 @@ class Solution:
 
 
 @dataclass(frozen=True)
-class MaskRisk:
-    """Risk of a denoiser whose visible pixels change from pass to pass; squared intensities."""
-
-    one_pass: float  #: mean over masks of the risk of a single prediction
-    averaged: float  #: risk of the mean of the predictions of all masks, never above that
-    visible: float  #: mean number of visible pixels
-
-
-@dataclass(frozen=True)
 class Moments:
     """Second moments E[a_j a_k] at the hidden pixel (index 0) and M visible ones.
 
@@ -51,40 +42,6 @@ class Moments:
         if self.values.shape != self.noise.shape:
             shapes = f"values {self.values.shape} and noise {self.noise.shape}"
             raise TheoryError(f"{shapes} must have one shape")
-
-    @classmethod
-    def from_images(
-        cls, clean: np.ndarray, noise: np.ndarray, radius: int, channel: int = 0
-    ) -> tuple["Moments", np.ndarray]:
-        """Measure the moments in the square windows of an image.
-
-        `clean` and `noise` (C, H, W): clean image and noisy minus clean, on the scale and with the
-        zero that the denoiser works with. `radius`: windows are (2 * radius + 1) pixels wide, at
-        least 1. `channel`: channel of the hidden pixel. Returns `moments`: of the window's centre
-        in `channel` and all other pixels of all channels. Returns `offsets`: channel, row and
-        column of each visible pixel; rows and columns from the centre.
-        """
-        if clean.shape != noise.shape or clean.ndim != 3:
-            shapes = f"clean {clean.shape} and noise {noise.shape}"
-            raise TheoryError(f"{shapes} must have one shape (C, H, W)")
-        side = 2 * radius + 1
-        if radius < 1 or min(clean.shape[1:]) < side:
-            raise TheoryError(f"radius={radius}: must be from 1 to half the image's side")
-        grid = np.indices((clean.shape[0], side, side)).reshape(3, -1).T - (0, radius, radius)
-        centre = int(np.flatnonzero((grid == (channel, 0, 0)).all(axis=1))[0])
-        order = np.r_[centre, np.delete(np.arange(len(grid)), centre)]
-        measured = (_window_moments(image, side)[np.ix_(order, order)] for image in (clean, noise))
-        return cls(*measured), grid[order[1:]]
-
-    @property
-    def visible(self) -> int:
-        """Number M of visible pixels."""
-        return len(self.values) - 1
-
-    def only(self, visible: np.ndarray) -> "Moments":
-        """Return the moments with fewer visible pixels, given as a bool ndarray (M,)."""
-        keep = np.r_[True, np.asarray(visible, dtype=bool)]
-        return Moments(self.values[np.ix_(keep, keep)], self.noise[np.ix_(keep, keep)])
 
     def risk(self, weights: np.ndarray) -> float:
         """Return E(sum_j w_j y_j - x_0)^2 for weights (M,)."""
@@ -141,32 +98,6 @@ class Neighbours:
         noise = np.outer(with_hidden, with_hidden)
         np.fill_diagonal(noise, 1.0)
         return Moments(values, self.sigma**2 * noise)
-
-
-def over_masks(moments: Moments, masks: np.ndarray) -> MaskRisk:
-    """Return the risk when the visible pixels are drawn anew for each prediction.
-
-    `masks`, bool (K, M), are the visible pixels of each of K predictions. For each mask the weights
-    are the best ones for the pixels that it shows. The mean of the predictions is again linear,
-    with the mean of those weights, hidden pixels counting as 0.
-    """
-    masks = np.asarray(masks, dtype=bool)
-    if masks.ndim != 2 or len(masks) == 0 or masks.shape[1] != moments.visible:
-        raise TheoryError(f"masks {masks.shape}: must be of shape (K, {moments.visible}), K > 0")
-    weights, risks = np.zeros(masks.shape), np.zeros(len(masks))
-    for k, mask in enumerate(masks):
-        solution = moments.only(mask).solve()
-        weights[k, mask], risks[k] = solution.weights, solution.risk
-    averaged = moments.risk(weights.mean(axis=0))
-    return MaskRisk(float(risks.mean()), averaged, float(masks.sum(axis=1).mean()))
-
-
-def _window_moments(image: np.ndarray, side: int) -> np.ndarray:
-    """Mean over all windows of the outer product of each with itself."""
-    image = image.astype(np.float64)
-    windows = np.lib.stride_tricks.sliding_window_view(image, (side, side), axis=(1, 2))
-    rows = windows.transpose(1, 2, 0, 3, 4).reshape(-1, image.shape[0] * side * side)
-    return rows.T @ rows / len(rows)
 
 
 def check_choice(name: str, choice: str, allowed: tuple[str, ...]) -> None:

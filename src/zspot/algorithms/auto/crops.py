@@ -12,14 +12,9 @@ _BLOCK, _ACROSS = 512, 3  # a large image is looked at in so many blocks along e
 _PART = 128  # side of the parts of it on which the strength of the noise is tried
 
 
-def is_large(pixels: int) -> bool:
-    """Return whether an image is judged by parts."""
-    return pixels > LARGE
-
-
 def spread(plane: Tensor) -> Tensor:
     """Return a plane (C, H, W), or of a large one blocks from all over it side by side."""
-    if not is_large(plane[0].numel()):
+    if plane[0].numel() <= LARGE:
         return plane
     rows, columns = (sorted({*_starts(size, _BLOCK)}) for size in plane.shape[1:])
     bands = [plane[:, y : y + _BLOCK] for y in rows]
@@ -29,7 +24,7 @@ def spread(plane: Tensor) -> Tensor:
 
 def samples(plane: Tensor, side: int) -> list[Tensor]:
     """Return the middle `side` x `side` pixels, or of a large plane smaller parts all over it."""
-    if is_large(plane[0].numel()):
+    if plane[0].numel() > LARGE:
         side = min(side, _PART)
         rows, columns = (_starts(size, side) for size in plane.shape[1:])
     else:

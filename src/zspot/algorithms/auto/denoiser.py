@@ -12,6 +12,7 @@ from zspot.algorithms.auto.crops import samples, spread
 from zspot.algorithms.auto.evidence import examine
 from zspot.algorithms.auto.explain import reason
 from zspot.algorithms.auto.strength import SIDES, how_strong
+from zspot.algorithms.few_photons import bin_side, in_bins
 from zspot.core.progress import Report, looking
 from zspot.engine import Denoised, run
 from zspot.noise.residual import detail_correlation, neighbour_correlation
@@ -34,6 +35,9 @@ class Auto:
         self, plane: Tensor, *, report: Report | None = None, sigma: float | None = None, **how: Any
     ) -> Denoised:
         """Denoise a standardised plane (C, H, W), of white noise if its deviation is told."""
+        side, why = bin_side(plane)
+        if side > 1 and sigma is None:
+            return in_bins(self, plane, side, why, report=report, **how)
         started = time.perf_counter()
         choice = self._choose(plane, looking(report), sigma, **how)
         looked = time.perf_counter() - started

@@ -112,10 +112,6 @@ def trust_panel(result: Result) -> str:
     """Return the verdict, its sentence, what else was done, and unfolding the rest."""
     trust = result.trust
     reason, *told = (f"{words[:1].upper()}{words[1:]}." for words in (result.reason, *result.told))
-    fitted, losses = "", "nothing was fitted"
-    if trust.held_out_first is not None:
-        fitted = ", begin to end of the fit"
-        losses = f"{plainly(trust.held_out_first, 3)} to {plainly(trust.held_out_last or 0, 3)}"
     return _template("trust.html").format(
         trust=trust,
         verdict=VERDICTS[trust.verdict],
@@ -124,8 +120,6 @@ def trust_panel(result: Result) -> str:
         removed=plainly(trust.removed_level, 3),
         noise=plainly(trust.noise_level, 3),
         flat=1 - abs(trust.noise_correlation),
-        fitted=fitted,
-        losses=losses,
     )
 
 

@@ -1,0 +1,46 @@
+"""Images of so few photons that a pixel tells next to nothing: bins of pixels are denoised."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from zspot.core.errors import plainly
+from zspot.engine import Denoised, Denoiser
+from zspot.noise.counts import photon
+
+_WANTED = 0.4  # photons in a bin
+_LEAST = 32  # bins along the shorter side
+
+
+def bin_side(plane: Tensor) -> tuple[int, str]:
+    """Return the side of the bins to denoise in place of pixels of (C, H, W), and why; 1: none."""
+    channels = plane.cpu().numpy()
+    units = [photon(channel) for channel in channels]
+    if not all(units):
+        return 1, ""
+    count = float(((channels.mean((1, 2)) - channels.min((1, 2))) / units).mean())
+    side = min(math.ceil(math.sqrt(_WANTED / count)), min(plane.shape[1:]) // _LEAST)
+    why = f"a pixel has {plainly(count, 2)} photons, so bins of {side} x {side} are denoised"
+    return max(1, side), why
+
+
+def in_bins(denoise: Denoiser, plane: Tensor, side: int, why: str, **how: Any) -> Denoised:
+    """Denoise a plane (C, H, W) in bins of `side` x `side` pixels, enlarge the result, say why."""
+    height, width = plane.shape[1:]
+    whole = F.pad(plane[None], (0, -width % side, 0, -height % side), mode="replicate")
+    bins = F.avg_pool2d(whole, side)[0]
+    offset, scale = bins.mean((1, 2), keepdim=True), bins.std()
+    done = denoise((bins - offset) / scale, **how)
+
+    def enlarged(values: Tensor) -> Tensor:
+        return F.interpolate(values[None], scale_factor=side, mode="bicubic")[0, :, :height, :width]
+
+    black, means = plane.amin((1, 2), keepdim=True), plane.mean((1, 2), keepdim=True)
+    above = (enlarged(done.mean * scale + offset) - black).clamp(min=0)
+    share = (means - black) / above.mean((1, 2), keepdim=True).clamp(min=1e-12)
+    mean = black + share * above  # as many photons as were counted
+    spread = None if done.deviation is None else enlarged(done.deviation * scale)
+    return replace(done, mean=mean, deviation=spread, told=(why, *done.told))
