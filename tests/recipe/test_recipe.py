@@ -129,7 +129,7 @@ def test_every_ablation_switch_changes_the_result(name, clean, plain):
         ("method = 'a'\n[fill]\nkind = 'inr'\nfit_weight = inf", "finite"),
         ("method = 'a'\n[finish]\nnoise = [inf]", "finite"),
         ("method = 'a'\n[mask]\nkind = [1]", "bernoulli"),
-        ("method = 'a'\n[warm]\nweight = 0.5", "remove the table"),
+        ("method = 'a'\n[warm]\nweight = 0.5", "unknown entry 'warm'"),
         ("not toml", "not valid TOML"),
     ],
 )

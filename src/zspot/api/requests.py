@@ -147,23 +147,18 @@ class Request(Settings):
         """Return an image made ready for the method, and like that of the fit to start from."""
         if self.dtype == "float32":
             image = image.astype(np.float32)
-        ready = prepare(
-            image,
-            self.channel_axis,
-            nodata=self.nodata,
-            mask=None if self.mask is None else np.asarray(self.mask) != 0,
-            keep_outliers=self.keep_outliers,
-            level_rows=self.chosen.name.startswith("auto"),
-        )
+        mask = None if self.mask is None else np.asarray(self.mask) != 0
+        level_rows, keep = self.chosen.name.startswith("auto"), self.keep_outliers
+        how: Any = {"nodata": self.nodata, "keep_outliers": keep, "level_rows": level_rows}
+        ready = prepare(image, self.channel_axis, mask=mask, **how)
         if self.after is not None and self.after.fitted is not None:
             check_neighbour(self.after.fitted, self.asked, image.shape, ready.channel_axis)
         return ready
 
     def seconds_for(self, plane: Plane) -> float | None:
         """Estimate how long a plane takes on one core; None if it is not known, as of a recipe."""
-        if isinstance(self.method, Recipe):
-            return None
-        return METHODS[self.method].seconds_for(plane.values[0].size, self.effort)
+        known = None if isinstance(self.method, Recipe) else METHODS[self.method]
+        return known and known.seconds_for(plane.values[0].size, self.effort)
 
     def denoiser(self, second: Tensor | None, start: Start | None, scale: float) -> Denoiser:
         """Return what denoises a plane of this scale: a shared fit, a recipe or another method."""
@@ -228,9 +223,7 @@ def check_device(name: str, *, here: bool = True) -> torch.device:
 
 def needs_second(method: str | Recipe) -> bool:
     """Say whether a method learns from two images of the same scene."""
-    if isinstance(method, Recipe):
-        return method.target.needs_second
-    return METHODS[method].needs_second
+    return (method.target if isinstance(method, Recipe) else METHODS[method]).needs_second
 
 
 def _check_second(method: str | Recipe, second: bool) -> None:

@@ -9,13 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from zspot.algorithms.few_photons import bin_side, in_bins
 from zspot.api.requests import Common, Settings
 from zspot.api.result import Result
 from zspot.core.axes import PLANE, Place, channel_axis, stack_axis, without_colours
 from zspot.core.errors import ImageError
 from zspot.core.plane import cast, channels_first
 from zspot.core.progress import Report, within
+from zspot.engine import Denoised
 from zspot.filters.impulses import without_impulses
 from zspot.filters.neighbours import averaged, no_loss
 from zspot.recipe import Recipe
@@ -56,22 +59,24 @@ class Neighbours:
         """Return the result for the plane at an index of the stack; `options` are those of it."""
         asked, at = self._asked, self._at
 
-        def denoise(plane: np.ndarray, recipe: Recipe | None, valid: Mask, tell: Any) -> Result:
+        def picture(valid: Mask) -> Mask:
             known = [one for one in (options.get("mask"), valid) if one is not None]
-            mask = np.logical_and.reduce(known) if known else None
+            return np.logical_and.reduce(known) if known else None
+
+        def denoise(plane: np.ndarray, recipe: Recipe | None, mask: Mask, tell: Any) -> Result:
             told = {"channel_axis": self._colours, "progress": tell, "mask": mask}
             given = {**self._shared, **options, **told}
             return self._single(plane, recipe or asked.method, **given)
 
         if at is None:
-            return denoise(plane, None, valid, report)
+            return denoise(plane, None, picture(valid), report)
         here = index[at]
         reach = range(max(0, here - self._count), min(self._sizes[at], here + self._count + 1))
         near = [(*index[:at], number, *index[at + 1 :]) for number in reach]
         missing = [one for one in near if one not in self._done]
         for number, one in enumerate(missing):
-            values, picture = (plane, valid) if one == index else self._load(one)
-            alone = denoise(values, None, picture, within(report, number, len(missing) + 1))
+            values, there = (plane, valid) if one == index else self._load(one)
+            alone = denoise(values, None, picture(there), within(report, number, len(missing) + 1))
             self._done[one] = _Alone.of(values, alone, asked.keep_outliers)
         # planes along the later axes come between those that are beside each other
         while len(self._done) > (2 * self._count + 1) * prod(self._sizes[at + 1 :]):
@@ -144,20 +149,28 @@ def _helped(alone: _Alone, others: list[_Alone], denoise: Denoise, report: Repor
     made = averaged(noisy, estimate, rest)
     if made.planes < _HELPS:
         return _telling(first, "no neighbouring plane shows the same")
-    axis = first.channel_axis
-    mean = made.plane.numpy().astype(np.float64) * scale + offset
-    even = mean[0] if axis is None else np.moveaxis(mean, 0, axis)
+    axis, times = first.channel_axis, [first.timings["total"]]
     recipe = _weaker(first.recipe, noisy[:, there], made.plane[:, there], made.planes)
-    second = denoise(even, recipe, first.valid, report)
-    helped = alone._replace(result=second).tensors(offset, scale)[1]
+    side = bin_side(noisy, "auto")[0]
+    side = max(2, round(side / made.planes**0.5)) if side > 1 else 1
+
+    def again(plane: Tensor, **_: Any) -> Denoised:
+        even = plane.numpy().astype(np.float64) * scale + offset
+        even = even[0] if axis is None else np.moveaxis(even, 0, axis)
+        mask = F.adaptive_max_pool2d(-there[None].float(), plane.shape[1:])[0].numpy() < 0
+        second = denoise(even, recipe, mask, report)
+        times.append(second.timings["total"])
+        values = (channels_first(second.image, axis) - offset) / scale
+        return Denoised(torch.from_numpy(values.astype(np.float32)))
+
+    helped = (again(made.plane) if side == 1 else in_bins(again, made.plane, side)).mean
     trusted = made.share * no_loss(noisy, estimate, helped)
     share = np.where(alone.valid & ~alone.own, trusted.numpy(), 0)
-    share = share if axis is None else np.expand_dims(share, axis)
-    before = np.where(share > 0, first.image, 0).astype(np.float64)
-    blend = before + share * (np.where(share > 0, second.image, 0) - before)
-    image = np.where(share > 0, cast(blend, first.image.dtype), first.image)
-    total = first.timings["total"] + second.timings["total"]
-    done = replace(first, image=image, timings={**first.timings, "total": total})
+    before = np.where(share > 0, alone.estimate, 0).astype(np.float64)
+    blend = before + share * (helped.numpy() * scale + offset - before)
+    image = np.where(share > 0, cast(blend, first.image.dtype), alone.estimate)
+    image = image[0] if axis is None else np.moveaxis(image, 0, axis)
+    done = replace(first, image=image, timings={**first.timings, "total": sum(times)})
     why = f"neighbouring planes helped: as little noise as in a mean of {made.planes:.1f}"
     if made.repeated:
         why += f"; {made.repeated:.0%} of the noise repeats from plane to plane"

@@ -52,10 +52,8 @@ class Trust:
     verdict: str  #: "good", "check", "poor" or "unknown"
     sentence: str  #: the verdict for a reader who knows nothing of the method
     summary: str  #: the noise, its strength and `sentence`, in at most 25 words
-    #: 1 minus the magnitude of the correlation of neighbouring pixels in what was removed, 0 to 1:
-    #: 1 is white
-    whiteness: float
-    correlation: float  #: that correlation itself, -1 to 1; mean of down, across and channels
+    #: of neighbouring pixels in what was removed, -1 to 1; mean of down, across and channels
+    correlation: float
     noise_correlation: float  #: the same of the noise according to the noise report
     #: Correlation of the local strength of what was removed with the detail of the result, -1 to 1;
     #: see `zspot.noise.residual`. Around 0 or below if only noise was removed.
@@ -119,7 +117,6 @@ def assess_images(
         verdict,
         sentence,
         f"{briefly(noise, noisy.dtype)}. {sentence}",
-        whiteness=1 - abs(found["correlation"]),
         noise_correlation=noise.lag_one,
         noise_level=strength,
         **found,

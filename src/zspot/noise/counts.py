@@ -7,8 +7,9 @@ import numpy as np
 from zspot.noise.blocks import MAX_LAG, SIDE, Spectra
 from zspot.noise.model import Estimate
 
-_ROUNDING = 0.05  # of the step between values
-_LIT = 0.9  # share of pixels with photons, above which noise is measured as that of any image
+_ROUNDING, _REPAIRED = 0.05, 2e-3  # of the step between values; share of pixels beside it
+# Share of pixels with photons, and photons of a usual pixel: above, it is measured as any noise.
+_LIT, _MANY = 0.97, 30.0
 _FEW = 2.0  # photons in a pixel up to which what a scene shows hardly counts beside their noise
 _ENOUGH = 30  # photons in such blocks, to know
 _LEAST, _MOST, _BRIGHT = 0.85, 1.1, 0.55  # noise of blocks to that of counts; where it is bright
@@ -25,7 +26,8 @@ def photon(channel: np.ndarray) -> float:
     counts = channel.astype(np.float64) - channel.min()
     unit = counts[lit].min()
     counts /= unit
-    if np.abs(counts - np.rint(counts)).max() > _ROUNDING:
+    broken = np.abs(counts - np.rint(counts)) > _ROUNDING  # few: outliers that were repaired
+    if counts.mean() > _MANY or broken.mean() > _REPAIRED:
         return 0.0
     height, width = (size // SIDE for size in counts.shape)
     blocks = counts[: height * SIDE, : width * SIDE].reshape(height, SIDE, width, SIDE)

@@ -5,11 +5,6 @@ from zspot.algorithms.auto.choice import Choice
 _SECOND = "the pretrained estimate guides a second one made of similar patches"
 
 
-def reason(choice: Choice) -> str:
-    """Return the sentence of `explain` and the `details` after it, joined by semicolons."""
-    return "; ".join([explain(choice), *details(choice)])
-
-
 def explain(choice: Choice) -> str:
     """Say in one short sentence what the noise is and what is done."""
     strength = choice.recipe.finish.strength
@@ -34,11 +29,11 @@ def explain(choice: Choice) -> str:
     return f"the noise is white{unsure}, so {_SECOND}"
 
 
-def details(choice: Choice) -> list[str]:
-    """Return what was measured and what follows from it, a phrase each."""
+def reason(choice: Choice) -> str:
+    """Return the sentence of `explain`, what was measured and what follows, by semicolons."""
     evidence, recipe = choice.evidence, choice.recipe
     correlated = f"neighbouring pixels of the noise correlate by {evidence.correlation:.2f}"
-    said = [f"{correlated} and it is {evidence.share:.1%} of the image's variance"]
+    said = [explain(choice), f"{correlated} and it is {evidence.share:.1%} of the image's variance"]
     if choice.effort == "large":
         said.append(f"{choice.megapixels:.0f} megapixels, so no turned views and a sparser search")
     if recipe.fit.steps:
@@ -58,4 +53,4 @@ def details(choice: Choice) -> list[str]:
         said.append("other methods remove more")
     if choice.found:
         said.append(choice.found)
-    return said
+    return "; ".join(said)

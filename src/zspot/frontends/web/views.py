@@ -119,7 +119,6 @@ def trust_panel(result: Result) -> str:
         reason=html.escape(reason),
         removed=plainly(trust.removed_level, 3),
         noise=plainly(trust.noise_level, 3),
-        flat=1 - abs(trust.noise_correlation),
     )
 
 
