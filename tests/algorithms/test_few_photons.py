@@ -146,3 +146,12 @@ def test_neighbouring_planes_of_few_photons_help(photons):
     assert helped.mean() == pytest.approx(mean.mean(), rel=0.05)
     assert np.square(masked - mean)[mask].mean() < np.square(alone - mean)[mask].mean()
     assert np.array_equal(masked[~mask], stack[2][~mask])
+
+
+@pytest.mark.parametrize("photons", [0.05, 0.003, 0.0005])
+def test_the_last_photons_are_not_rounded_away(photons):
+    counts = np.random.default_rng(0).poisson(photons, (256, 256)).astype(np.uint16)
+    with pytest.raises(zspot.ZspotError, match="--dtype float32"):
+        zspot.run(counts, effort="fast")
+    result = zspot.run(counts, effort="fast", dtype="float32")
+    assert result.image.mean() == pytest.approx(counts.mean(), rel=1e-3)

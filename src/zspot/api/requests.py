@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable)
 DEFAULT_METHOD = "auto"
 
-_NOTHING_REMOVED, _ONE_COUNT = 0.05, 1.6  # units of noise, between which rounding may lose it
+_ONE_COUNT = 1.6  # units of noise, up to which rounding may lose what a result shows
 _FEW_COUNTS = 20  # units that nearly all values of an image of few counts lie within
 _LEAST_NOISE, _MOST_NOISE = 1e-4, 1.2  # what `sigma` may be, of the image's deviation
 MOST_SEEDS = 2**63
@@ -268,9 +268,10 @@ def check_rounding(plane: Plane, mean: np.ndarray) -> None:
         return
     removed = float((plane.varying_values - mean).std()) * plane.scale
     span = float(np.percentile(plane.image, 99.5)) - float(plane.image.min())
-    if _NOTHING_REMOVED < removed <= _ONE_COUNT and span <= _FEW_COUNTS:
-        few = f"noise about {plainly(removed, 2)}, nearly all values within {span:.0f}"
-        what = f"the image counts so few ({few}) that whole numbers would lose the result"
+    few = 0 < removed <= _ONE_COUNT and span <= _FEW_COUNTS
+    if few and (plane.restore(mean) != plane.image).any():
+        counts = f"noise about {plainly(removed, 2)}, nearly all values within {span:.0f}"
+        what = f"the image counts so few ({counts}) that whole numbers would lose the result"
         ways = "float32 (--dtype float32), or dtype same (--dtype same) to round all the same"
         raise OptionError(f"{what}: ask for dtype {ways}")
 
