@@ -172,6 +172,17 @@ def noises(path: Path, _: str) -> pd.DataFrame:
     return table.rename_axis(columns=None).reset_index()
 
 
+def photons(path: Path, effort: str) -> pd.DataFrame:
+    """Put pictures side by side: the gain for each mean of photons and method."""
+    rows = pd.read_csv(path, dtype={"gain": str})
+    rows = rows[rows["effort"] == effort]
+    order = list(dict.fromkeys(rows["picture"]))
+    table = rows.pivot(index=["method", "photons"], columns="picture", values="gain")[order]
+    table = table.reset_index().sort_values(["method", "photons"], ascending=[True, False])
+    table.columns.name = None
+    return with_weights(table, list(table["method"]))
+
+
 def weak(path: Path, _: str) -> pd.DataFrame:
     """Put sets under each other and weak noises side by side: PSNR before and after, losses."""
     rows = beside_noisy(read_rows(path))
@@ -220,7 +231,7 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
 
 TABLES: dict[str, Callable[[Path, str], pd.DataFrame]] = {
     "as-it-is": as_it_is, "set": sets, "run": runs, "method": methods, "study": of_study,
-    "noise": noises, "weak": weak, "verdict": verdicts,
+    "noise": noises, "photons": photons, "weak": weak, "verdict": verdicts,
 }  # fmt: skip
 
 

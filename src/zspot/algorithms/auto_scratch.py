@@ -62,9 +62,9 @@ def make(effort: str) -> Denoiser:
 
 
 def _denoise(effort: str, plane: Tensor, sigma: float | None = None, **options: Any) -> Denoised:
-    side, units = bin_side(plane, "auto-scratch")
+    side, why = bin_side(plane, "auto-scratch")
     if side > 1 and sigma is None:
-        return in_bins(make(effort), plane, side, units, **options)
+        return in_bins(make(effort), plane, side, why, **options)
     found = Measured.of(plane)
     told = "" if sigma is None else "told to be "
     level = (sigma,) * len(plane) if sigma else None if found.grows else white_level(plane)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from zspot.core.plane import cast
+from zspot.filters.photons import photon_gain
 
 _AROUND = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 _FAR = 8.0  # usual local deviations from its neighbours that an impulse is away at least
@@ -19,6 +20,7 @@ _TOUCHED = 0.04  # and each of the four that touch it, where it lights all of th
 _WIDE = 7  # side of the window whose median a point of light does not move, pixels
 _PILE = 5e-4  # share of isolated pixels at an end of the range that tells salt and pepper
 _FAR_AT_END = 3.0  # usual local deviations of salt and pepper
+_PULSE = 12.0  # times the gain of single photons, which no pulse of one is as high as
 _LOCAL = 9  # side of the window of the local deviation, pixels
 # The usual deviation is sought at every fifth row and column, of large channels at so many places.
 _EVERY, _PLACES = 5, 40_000
@@ -68,11 +70,13 @@ def find_impulses(channel: np.ndarray, times: float = 1.0) -> np.ndarray:
     away[away] = ratio(away) > far
     if not away.any():
         return away
+    pulse = _PULSE * photon_gain(channel)
+    away &= size > pulse
     found = away & ~_shared(channel, off, away, 2 if times < 1 else 1)
     for end in (channel.min(), channel.max()):
         there = channel == end
         if (found & there).mean() > _PILE:  # salt or pepper: all outliers of that value
-            there &= size > _FAR_AT_END * usual / 2
+            there &= size > max(_FAR_AT_END * usual / 2, pulse)
             there[there] = ratio(there) > _FAR_AT_END
             found |= there
     return found

@@ -1,20 +1,19 @@
 """The noise of one image, measured from that image alone."""
 
-import io
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from zspot.core.errors import MissingExtraError, plainly
+from zspot.core.errors import plainly
 from zspot.core.plane import channels_first, check_image
 from zspot.core.valid import find_valid
 from zspot.filters.impulses import without_impulses
 from zspot.filters.rows import offsets_along
 from zspot.noise.blocks import GROUPS, MAX_LAG, SIDE, Spectra, cut
-from zspot.noise.counts import noise_of_counts
 from zspot.noise.model import Estimate, estimate, spectra_of, spread
 from zspot.noise.mosaic import MOSAIC, find_period
+from zspot.noise.photons import noise_of_photons
 from zspot.noise.stored import Stored
 
 WHITE = (-0.15, 0.2)  # range of all autocorrelations at one pixel in which noise counts as white
@@ -22,7 +21,7 @@ _MEASURED = [field.name for field in fields(Estimate) if field.name != "start"]
 _STEADY, _RISE = 0.8, 4.0  # share of bins that rise, and their rise, that is no chance
 _EMPTY = 0.85  # share of clipped pixels from which a channel tells nothing of noise
 _STILL = 1e-4  # of a channel's deviation: less noise is none
-_COUNTED = "Photons are counted one by one: their noise is known."
+_SEEN = "Single photons are seen: the noise of a pixel follows from its brightness."
 _BLOCKY = 1.3  # `blockiness` from which JPEG is mentioned
 
 
@@ -104,13 +103,6 @@ class NoiseReport:
 
     def __repr__(self) -> str:
         return f"{self.summary()}\n  more: .level .gain .read_noise .autocorrelation .plot()"
-
-    def _repr_png_(self) -> bytes | None:
-        try:
-            self.plot().savefig(png := io.BytesIO(), dpi=60)
-        except MissingExtraError:
-            return None
-        return png.getvalue()
 
     def summary(self) -> str:
         """Return the report in one sentence, followed by the notes."""
@@ -234,16 +226,16 @@ def _by_blocks(stored: Stored, live: np.ndarray) -> NoiseReport:
     blocks = cut(stored.values[live], stored.clipped[live], stored.step)
     spectra = spectra_of(blocks)
     black, unit = stored.ends[0, live], stored.photon[live]
-    counted = bool((unit > 0).all())
-    best, doubt = noise_of_counts(spectra, black, unit) if counted else estimate(spectra, black)
+    single = bool((unit > 0).all())
+    best, doubt = noise_of_photons(spectra, black, unit) if single else estimate(spectra, black)
     if 0 < (noisy := best.level > _STILL).sum() < len(live):
         return _by_blocks(stored, live[noisy])  # an almost empty channel would spoil the others'
-    notes = [_COUNTED] if counted else _limits(blocks.disjoint, spectra, best.variance)
+    notes = [_SEEN] if single else _limits(blocks.disjoint, spectra, best.variance)
     best, doubt = best.among(live, channels, 1.0), doubt.among(live, channels, 0.0)
     if stored.blockiness > _BLOCKY:
         notes.append("8 x 8 blocks stand out (JPEG): the noise was stronger before compression.")
     level = best.level * stored.scale
-    if not counted and ((level > 0) & (level < 0.5 * stored.quantum)).any():
+    if not single and ((level > 0) & (level < 0.5 * stored.quantum)).any():
         notes.append("The noise is finer than the step between values: its level is a guess.")
     return _report(stored, best, doubt, spread(spectra.intensity.T, live, channels), notes)
 

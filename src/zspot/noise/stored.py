@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from zspot.core.plane import Plane
+from zspot.filters.photons import photon_gain
 from zspot.noise.blocks import MAX_BLOCKS, SIDE
-from zspot.noise.counts import photon
 
 _PILE = 2e-3  # share of the pixels that a clipping level holds at least
 _LARGE = 4_000_000  # pixels, above which a sample is analysed
@@ -26,7 +26,7 @@ class Stored:
     lowest: np.ndarray  # (C,), smallest value in units
     piled: np.ndarray  # (2, C), share of pixels clipped at the ends
     quantum: np.ndarray  # (C,), step between values in units
-    photon: np.ndarray  # (C,), what one adds, standardised, where few are counted; else 0
+    photon: np.ndarray  # (C,), gain of single photons, standardised; 0 where none are seen
     blockiness: float
     step: int  # between the blocks to cut, 0 if free
 
@@ -41,7 +41,7 @@ class Stored:
         ends = np.stack([stored.min(axis=(1, 2)), stored.max(axis=(1, 2))])
         clipped, shares = np.zeros(some.shape, bool), []
         piled = np.array([_piles(channel) for channel in stored]).T
-        photons = np.array([photon(channel) for channel in stored])
+        photons = np.array([photon_gain(channel) for channel in stored])
         piled[0] &= photons == 0  # no photon is a count, too
         for piles, end in zip(piled, ends, strict=True):
             clipped |= piles[:, None, None] & (some == end[:, None, None])

@@ -5,9 +5,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-LARGE = 2_000_000
-"""Pixels beyond which an image is judged by parts, and worked on more coarsely at `balanced`."""
-
+LARGE = 2_000_000  # pixels from which an image is judged by parts, and `balanced` is coarser
 _BLOCK, _ACROSS = 512, 3  # a large image is looked at in so many blocks along each axis
 _PART = 128  # side of the parts of it on which the strength of the noise is tried
 

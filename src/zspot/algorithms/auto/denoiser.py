@@ -35,9 +35,9 @@ class Auto:
         self, plane: Tensor, *, report: Report | None = None, sigma: float | None = None, **how: Any
     ) -> Denoised:
         """Denoise a standardised plane (C, H, W), of white noise if its deviation is told."""
-        side, units = bin_side(plane, "auto")
+        side, why = bin_side(plane, "auto")
         if side > 1 and sigma is None:
-            return in_bins(self, plane, side, units, report=report, **how)
+            return in_bins(self, plane, side, why, report=report, **how)
         started = time.perf_counter()
         choice = self._choose(plane, looking(report), sigma, **how)
         looked = time.perf_counter() - started

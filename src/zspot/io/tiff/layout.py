@@ -5,6 +5,7 @@ Strips and tiles go where the old ones were, or to the end of the file, and thei
 
 import itertools
 import struct
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,6 @@ _DEFLATE, _PACKBITS, _GREY, _RGB, _YCBCR = 8, 32773, 1, 2, 6
 _LOSSLESS = (1, 5, _DEFLATE, _PACKBITS, 32946, 34925, 50000)  # also none, LZW, LZMA, Zstandard
 _BLOCK = 2**24  # bytes copied at once
 _OFFSETS, _COUNTS = (324, 273), (325, 279)  # of tiles, of strips
-_TRIED = 8  # gaps, before the fullest one is given up; more would only save a few bytes
 # JPEG tables and YCbCr sampling: wrong once the pixels are no longer coded as JPEG.
 _JPEG_TAGS = (347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 530, 531, 532)
 
@@ -194,17 +194,11 @@ def rewrite(handle: BinaryIO, layout: Layout, pieces: Pieces, planes: Iterable[n
 
 
 class _Pages:
-    """Writes strips and tiles into the gaps that the old ones left, then to the end of the file."""
+    """Writes strips and tiles where the old ones were if they fit, else to the end of the file."""
 
     def __init__(self, handle: BinaryIO, layout: Layout) -> None:
         self._handle, self._layout, self._end = handle, layout, layout.size
-        self._used: set[int] = set()
-        self._gaps: list[list[int]] = []
-        for start, count in layout.holes:
-            if self._gaps and start <= self._gaps[-1][1]:
-                self._gaps[-1][1] = max(self._gaps[-1][1], start + count)
-            else:
-                self._gaps.append([start, start + count])
+        self._starts, self._used = [*(at for at, _ in layout.holes), 2**64], set[int]()
 
     def write(self, page: Page, plane: np.ndarray) -> None:
         """Write the pixels and the directory of a page."""
@@ -235,19 +229,12 @@ class _Pages:
 
     def _place(self, size: int, old: tuple[int, int]) -> int:
         """Return where to write `size` bytes in place of an old offset and count."""
-        if self._layout.coding.compression == 1:
-            # Pages may share a strip until their pixels differ: each needs its own now.
-            if size <= old[1] and old[0] not in self._used:
-                self._used.add(old[0])
-                return old[0]
+        # Pages may share a strip until their pixels differ, and strips overlap: each has its own.
+        end = self._starts[bisect_right(self._starts, old[0])]
+        if old[0] in self._used or size > min(old[1], end - old[0]):
             return self._append(size)
-        for gap in self._gaps[:_TRIED]:
-            if gap[1] - gap[0] >= size:
-                gap[0] += size
-                return gap[0] - size
-        if len(self._gaps) >= _TRIED:
-            self._gaps.remove(min(self._gaps[:_TRIED], key=lambda gap: gap[1] - gap[0]))
-        return self._append(size)
+        self._used.add(old[0])
+        return old[0]
 
     def _append(self, size: int) -> int:
         start = even(self._end)
