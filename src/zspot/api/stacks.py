@@ -28,7 +28,6 @@ _HELPS = 1.05  # planes that are averaged, from which a second result is worth i
 Index = tuple[int, ...]  # of a plane in its stack: a number for each axis that counts planes
 Mask = np.ndarray | None  # where a plane is picture; None: everywhere
 Load = Callable[[Index], tuple[np.ndarray, Mask]]  # a plane, and where it is picture
-Single = Callable[..., Result]  # `zspot.run`
 # Denoises a plane by a method, None for that of the run, and says how far it is.
 Denoise = Callable[[np.ndarray, Recipe | None, Mask, Report | None], Result]
 
@@ -40,7 +39,7 @@ class Neighbours:
     """
 
     def __init__(
-        self, single: Single, asked: Settings, axes: str, shape: Sequence[int], load: Load
+        self, single: Callable, asked: Settings, axes: str, shape: Sequence[int], load: Load
     ) -> None:
         self._single, self._asked, self._load = single, asked, load
         self._count, self._colours = asked.count, channel_axis(axes)

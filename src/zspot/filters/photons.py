@@ -24,7 +24,9 @@ def photon_gain(channel: np.ndarray) -> float:
     channel = channel[: height * _SIDE, : width * _SIDE]
     if not (channel.size and 0 < (channel > channel.min()).mean() <= _LIT):
         return 0.0
-    above = channel.astype(np.float64) - channel.min()
+    above = channel.astype(np.float64)
+    above /= (largest := np.abs(above).max())  # keeps the squares of extreme values finite
+    above -= above.min()
     blocks = above.reshape(height, _SIDE, width, _SIDE)
     own = blocks.mean((1, 3))
     # Blocks are classed by those around them: by their own pulses they would differ by chance.
@@ -53,7 +55,7 @@ def photon_gain(channel: np.ndarray) -> float:
     known = min(ratios) > (_LEAST - chance) * gain and above.mean() < _MANY * gain
     for one in _classes(around, (around > _FEW * gain) & (mean > 0)):
         known &= np.median(near[one] / mean[one]) > (_BRIGHT - 0.3 / len(one) ** 0.5) * gain
-    return float(gain) if known else 0.0
+    return float(gain * largest) if known else 0.0
 
 
 def _variance(blocks: np.ndarray, apart: int) -> np.ndarray:

@@ -48,9 +48,8 @@ def reason(choice: Choice) -> str:
         way = "all" if recipe.finish.shift == 1 else "half"
         said.append(f"moved {way} the way to the local median")
     if recipe.finish.strength < 1:
-        said.append("so little, so uneven or so close to detail that it may be texture")
-    if recipe.finish.strength == 0:
-        said.append("other methods remove more")
+        why = "so little, so uneven or so close to detail that it may be texture"
+        said.append(f"{why}; other methods remove more")
     if choice.found:
         said.append(choice.found)
     return "; ".join(said)
