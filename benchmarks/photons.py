@@ -1,16 +1,18 @@
-"""What is gained on images of few photons: clean pictures counted one photon at a time.
+"""What is gained on images of few photons: clean pictures seen one photon at a time.
 
     python -m benchmarks.photons --out docs/results/photons.csv
 
 Every picture is scaled to a mean of so many photons in a pixel and drawn from a Poisson
-distribution, as a photon counter or a fluorescence lifetime microscope does. `gain` is in dB over
-the counts themselves; `bias` is the mean of the result over that of the clean picture, less 1.
+distribution. "counts" are as from a photon counter; of "pulses", as from a photomultiplier, each
+photon adds a random height, exponentially distributed. `gain` is in dB over the noisy image itself;
+`bias` is the mean of the result over that of the clean picture, less 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,31 +23,32 @@ from benchmarks.pictures import PICTURES
 
 PHOTONS = (10, 3, 1, 0.3, 0.1, 0.03, 0.01)
 METHODS = ("auto", "auto-scratch")
-FIELDS = ("picture", "photons", "method", "effort", "gain", "bias")
+KINDS = ("counts", "pulses")
+FIELDS = ("picture", "kind", "photons", "method", "effort", "gain", "bias")
 
 
-def scene(name: str, photons: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the counts of a picture, float32; colours are scaled together."""
+def scene(name: str, photons: float, kind: str = "counts") -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of a picture and what is seen, float32; colours are scaled together."""
     picture = PICTURES[name]().astype(np.float64)
-    mean = picture * photons / picture.mean()
-    counts = np.random.default_rng(0).poisson(mean)
-    return mean.astype(np.float32), counts.astype(np.float32)
+    mean, rng = picture * photons / picture.mean(), np.random.default_rng(0)
+    seen = rng.poisson(mean)
+    seen = rng.gamma(np.maximum(seen, 1e-9)) * (seen > 0) if kind == "pulses" else seen
+    return mean.astype(np.float32), seen.astype(np.float32)
 
 
 def rows(effort: str) -> Iterator[dict[str, object]]:
     """Denoise every picture at every mean by every method."""
-    for name in PICTURES:
-        for photons in PHOTONS:
-            mean, counts = scene(name, photons)
-            axis = -1 if mean.ndim == 3 else None
-            noise = np.square(counts - mean).mean(dtype=np.float64)
-            for method in METHODS:
-                result = zspot.denoise(counts, method, channel_axis=axis, effort=effort)
-                error = np.square(result - mean).mean(dtype=np.float64)
-                gain, bias = 10 * np.log10(noise / error), result.mean() / mean.mean() - 1
-                line = (name, photons, method, effort, f"{gain:.2f}", f"{bias:+.3f}")
-                print(*line, flush=True)
-                yield dict(zip(FIELDS, line, strict=True))
+    for name, kind, photons in itertools.product(PICTURES, KINDS, PHOTONS):
+        mean, seen = scene(name, photons, kind)
+        axis = -1 if mean.ndim == 3 else None
+        noise = np.square(seen - mean).mean(dtype=np.float64)
+        for method in METHODS:
+            result = zspot.denoise(seen, method, channel_axis=axis, effort=effort)
+            error = np.square(result - mean).mean(dtype=np.float64)
+            gain, bias = 10 * np.log10(noise / error), result.mean() / mean.mean() - 1
+            line = (name, kind, photons, method, effort, f"{gain:.2f}", f"{bias:+.3f}")
+            print(*line, flush=True)
+            yield dict(zip(FIELDS, line, strict=True))
 
 
 def main() -> None:

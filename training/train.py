@@ -37,6 +37,7 @@ _WARM_UP_STEPS = 100
 _LOG_EVERY = 100  # steps
 _SAVE_EVERY = 60.0  # seconds
 _LAST_RATE = 0.001  # of the peak
+_EXACT = ("entry", "encoder.0", "decoder.0", "exit")  # stay float16 when packed: finest layers
 _BATCH = {"cpu": 16, "cuda": 256}
 
 # Standard deviation of the white noise to add, of 255; None where the set has noisy images.
@@ -175,14 +176,15 @@ class State:
 
 
 def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights as 8 bits and a scale for each filter, float16, and biases as float16."""
+    """Return weights as 8 bits and a scale for each filter; biases and `_EXACT` ones as float16."""
     out = {}
     for name, value in weights.items():
-        if value.ndim > 1:
+        short = value.ndim > 1 and not name.startswith(_EXACT)
+        if short:
             scale = (value.flatten(1).abs().amax(1).clamp(min=1e-4) / 127).half()
             out[f"{name}.scale"] = scale.cpu()
             value = (value / scale.float().view(-1, 1, 1, 1)).round().clamp(-127, 127)
-        out[name] = value.to(torch.int8 if value.ndim > 1 else torch.half).cpu().contiguous()
+        out[name] = value.to(torch.int8 if short else torch.half).cpu().contiguous()
     return out
 
 

@@ -172,10 +172,10 @@ def noises(path: Path, _: str) -> pd.DataFrame:
     return table.rename_axis(columns=None).reset_index()
 
 
-def photons(path: Path, effort: str) -> pd.DataFrame:
-    """Put pictures side by side: the gain for each mean of photons and method."""
+def photons(path: Path, kind: str) -> pd.DataFrame:
+    """Put pictures side by side: the gain for each method and mean of photons."""
     rows = pd.read_csv(path, dtype={"gain": str})
-    rows = rows[rows["effort"] == effort]
+    rows = rows[rows["kind"] == kind]
     order = list(dict.fromkeys(rows["picture"]))
     table = rows.pivot(index=["method", "photons"], columns="picture", values="gain")[order]
     table = table.reset_index().sort_values(["method", "photons"], ascending=[True, False])
