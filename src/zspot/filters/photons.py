@@ -14,7 +14,7 @@ _ENOUGH, _BLOCKS = 30, 16  # photons in such blocks, and blocks, to know
 _LEAST, _MOST, _ALIKE = 0.85, 1.1, 1.2  # variance over mean: of counts, of pulses
 _BRIGHT = 0.55  # likewise where it is bright: cameras have less noise there; 0.3 less of one block
 _WHITE = (0.8, 1.25)  # variance of pixels two apart to that of neighbours
-_CHANCE = 0.7  # in all that, of one block; likewise of two photons
+_CHANCE = 0.7  # in all that, of one block; likewise of eight photons
 _CLASSES, _CALM = 4, 0.33  # of brightness; quantile of them that is hardly of the scene
 
 
@@ -41,7 +41,7 @@ def photon_gain(channel: np.ndarray) -> float:
     classes = [one for one in _classes(around, dark) if mean[one].any()]
     ratios = [near[one].sum() / mean[one].sum() for one in classes]
     apart = [far[one].sum() / max(near[one].sum(), 1e-300) for one in classes]
-    chance = _CHANCE * (_CLASSES * (1 / dark.sum() + 2 / photons)) ** 0.5
+    chance = _CHANCE * (_CLASSES * (1 / dark.sum() + 8 / photons)) ** 0.5
     gain = np.quantile(ratios, _CALM)
     unit = above[above > 0].min()
     if gain < (_MOST + chance) * unit and np.allclose(above / unit, np.rint(above / unit), 0, 0.05):
