@@ -42,7 +42,8 @@ class Stored:
         clipped, shares = np.zeros(some.shape, bool), []
         piled = np.array([_piles(channel) for channel in stored]).T
         photons = np.array([photon_gain(channel) for channel in stored])
-        piled[0] &= photons == 0  # no photon is a count, too
+        photons *= (photons > 0)[deviation > 0].all()  # seen in all channels, or counted in none
+        piled[0] &= photons == 0
         for piles, end in zip(piled, ends, strict=True):
             clipped |= piles[:, None, None] & (some == end[:, None, None])
             shares.append((unrepaired == end[:, None, None]).mean((1, 2)) * piles)

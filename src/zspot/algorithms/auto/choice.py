@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from zspot.algorithms.auto import thresholds
-from zspot.algorithms.auto.crops import LARGE
+from zspot.algorithms.auto import crops, thresholds
 from zspot.algorithms.auto.evidence import Evidence
 from zspot.algorithms.auto.strength import TIMES
 from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Prior, Recipe, Recorrupted
@@ -81,7 +80,7 @@ def pretrained_estimate(effort: str) -> Recipe:
 def choose(evidence: Evidence, shape: torch.Size, effort: str, white: bool = False) -> Choice:
     """Return what to run in an image of shape (C, H, W) for this noise, `white` if that is told."""
     pixels = shape[1] * shape[2]
-    if effort == "balanced" and pixels > LARGE:
+    if effort == "balanced" and pixels > crops.LARGE:
         effort = "large"
     if white or (evidence.strength >= 1 and evidence.is_white and evidence.is_even):
         route, recipe = "white", _for_white(evidence, shape, effort)
