@@ -19,7 +19,7 @@ def bin_side(plane: Tensor, method: str) -> tuple[int, str]:
     """Return the side of the bins to denoise in place of pixels of (C, H, W), and why; 1: none."""
     channels = plane.cpu().numpy()
     gains = [photon_gain(channel) for channel in channels]
-    if not all(gains):
+    if method not in _WANTED or not all(gains):
         return 1, ""
     count = float(((channels.mean((1, 2)) - channels.min((1, 2))) / gains).mean())
     side = min(math.ceil(math.sqrt(_WANTED[method] / count)), min(plane.shape[1:]) // _LEAST)

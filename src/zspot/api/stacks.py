@@ -150,7 +150,7 @@ def _helped(alone: _Alone, others: list[_Alone], denoise: Denoise, report: Repor
         return _telling(first, "no neighbouring plane shows the same")
     axis, times = first.channel_axis, [first.timings["total"]]
     recipe = _weaker(first.recipe, noisy[:, there], made.plane[:, there], made.planes)
-    side = bin_side(noisy, "auto")[0]
+    side = bin_side(noisy, first.method)[0]
     side = max(2, round(side / made.planes**0.5)) if side > 1 else 1
 
     def again(plane: Tensor, **_: Any) -> Denoised:
