@@ -197,9 +197,9 @@ def test_more_noise_or_more_correlation_never_helps(spot, t, more):
 
 
 @given(blind_spots(correlation=1.0), numbers(0, 2), st.integers(1, 20))
-def test_deviation_and_pixels_act_as_the_advantage_says(spot, more, pixels):
+def test_deviation_and_pixels_act_by_the_sign_of_what_is_known(spot, more, pixels):
     x, s, ln, lv, m = spot.value, spot.sigma, spot.noise_correlation, spot.deviation, spot.visible
-    sign, scale = np.sign(spot.advantage()), 1e-12 * (x**2 + s**2)
+    sign, scale = np.sign(x**2 - abs(ln) * s**2), 1e-12 * (x**2 + s**2)
     deviating = BlindSpot(x, s, ln, lv + more, m, spot.model).risk()
     seeing = BlindSpot(x, s, ln, lv, m + pixels, spot.model).risk()
     assert sign * (deviating - spot.risk()) >= -scale
@@ -209,7 +209,7 @@ def test_deviation_and_pixels_act_as_the_advantage_says(spot, more, pixels):
 
 def test_the_claims_are_reversed_in_the_dark():
     dark = BlindSpot(0.05, 0.3, 0.8, 0.5, np.array([1, 10, 100]))
-    assert (dark.advantage() < 0).all()
+    assert (dark.slopes().deviation < 0).all()
     assert (np.diff(dark.risk()) > 0).all()
     assert (dark.risk() > 0.05**2).all()
     assert BlindSpot(0.05, 0.3, 0.8, 2.0, 10).risk() < dark.risk()[1]

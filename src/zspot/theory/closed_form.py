@@ -16,7 +16,7 @@ class Slopes(NamedTuple):
     """Derivatives of the risk by each parameter; float64 ndarrays of the parameters' shape."""
 
     noise_correlation: np.ndarray  #: by its square; never negative
-    deviation: np.ndarray  #: by its square; of the sign of `BlindSpot.advantage`
+    deviation: np.ndarray  #: by its square; of the sign of ``x_0^2 - |lambda_n| sigma^2``
     visible: np.ndarray  #: by the number of pixels; 0 or of the opposite sign
     #: by sigma^2 with `deviation` kept, so that the values deviate more too; never negative
     sigma: np.ndarray
@@ -110,15 +110,6 @@ class BlindSpot:
         # With a value of 0 and independent noise all weights are 0, and so is the error.
         safe = np.where(bottom > 0, bottom, 1.0)
         return np.where(bottom > 0, p.common * p.noise * (p.power + p.noise) / safe, 0.0)
-
-    def advantage(self) -> np.ndarray:
-        """Return ``x_0^2 - |lambda_n| sigma^2``; guessing 0 would be better below 0.
-
-        That the risk grows with the deviation and falls with the number of pixels is true where
-        it is positive, and reversed where it is negative.
-        """
-        p = self._terms()
-        return p.power - np.abs(self.noise_correlation) * p.noise
 
     def slopes(self) -> Slopes:
         """Return the exact derivatives of the risk."""

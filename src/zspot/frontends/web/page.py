@@ -1,5 +1,6 @@
 """The page itself: its parts and what happens when they are used."""
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,10 @@ _PATIENCE = 60.0  # seconds; a run that waits for a free core may take longer to
 # JavaScript: what is in view, and what the tab of the browser keeps while the page loads again.
 _IN_VIEW = "(...values) => [...values.slice(0, -1), window.zspotPart()]"
 _RECALL = "() => [sessionStorage.getItem('zspot') || '']"
+# What is offered for download is held back until it is of the strength that the sliders show.
+_STALE = "() => ({__type__: 'update', interactive: false})"
+_FRESH = """(made, ...asked) => ({__type__: 'update',
+    interactive: JSON.stringify(JSON.parse(made)) === JSON.stringify(asked)})"""
 _REMEMBER = "(folder) => { sessionStorage.setItem('zspot', folder); return []; }"
 CSS = (_HERE / "viewer.css").read_text() + (_HERE / "page.css").read_text()
 
@@ -113,7 +118,7 @@ class Page:
             )
         # What the browser tells: the part of the picture in view, and the folder of the session.
         # gradio sorts inputs by their making: that part comes last.
-        self.view, self.folder = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        self.view, self.folder, self.made = (gr.Textbox(visible=False) for _ in range(3))
 
     def _outputs(self) -> None:
         self.which = gr.Dropdown(
@@ -159,9 +164,12 @@ class Page:
             click = button.click(self.prepare, options, prepared, js=script, **aside)
             click.success(self.run, None, [*prepared, *seen], **working, **quiet)
         self.stop.click(self.cancel, None, [self.status, self.stop], **at_once)
-        at = {self.strength, self.keep, *self.planes}
-        for slider in (self.strength, self.keep):
-            slider.input(self.blend, at, [self.viewer, self.download, self.trust], **newest)
+        shares = [self.strength, self.keep]
+        for slider in shares:
+            slider.input(None, None, self.download, js=_STALE, **quiet)
+            at, blent = {*shares, *self.planes}, [self.viewer, self.download, self.trust, self.made]
+            made = slider.input(self.blend, at, blent, **newest)
+            made.then(None, [self.made, *shares], self.download, js=_FRESH, **quiet)
         for slider in self.planes:
             slider.input(self.look, {*self.planes}, [self.viewer, self.trust], **newest)
         self.method.input(lambda name: METHODS[name].summary, self.method, self.about, **aside)
@@ -208,7 +216,7 @@ class Page:
             shown[slider] = gr.update(visible=True, label=name, maximum=count, value=1)
         if one.results:
             path = session.blend(one.strength, one.keep_detail)
-            shown |= {self.download: _download(path), self.used: _used(one)}
+            shown |= {self.download: _download(path, interactive=True), self.used: _used(one)}
         return shown
 
     def _plane(self, one: Opened, number: int) -> Shown:
@@ -275,8 +283,9 @@ class Page:
         session = self.sessions.get(request.session_hash)
         if session.at is None or not session.current.results:
             return gr.skip()
-        path = session.blend(asked[self.strength], asked[self.keep])
-        return {self.download: _download(path), **self.look(asked, request)}
+        shares = asked[self.strength], asked[self.keep]
+        offer = {self.download: _download(session.blend(*shares)), self.made: json.dumps(shares)}
+        return offer | self.look(asked, request)
 
     def look(self, asked: Shown, request: gr.Request) -> Shown:
         """Show another plane of a stack."""
@@ -316,5 +325,5 @@ def _share(value: float, label: str, info: str) -> gr.Slider:
     return gr.Slider(0, 1, value, step=0.05, label=label, info=info, min_width=280)
 
 
-def _download(path: Path) -> Shown:
-    return gr.update(value=str(path), label=f"Download {path.name}")
+def _download(path: Path, **more: bool) -> Shown:
+    return gr.update(value=str(path), label=f"Download {path.name}", **more)
