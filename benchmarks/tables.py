@@ -280,7 +280,8 @@ def equal_time(rows: pd.DataFrame, reference: str, how: How) -> Table | None:
 def conventions(rows: pd.DataFrame) -> Table | None:
     """Return what each convention changes, averaged over all images of a set and method."""
     fine = rows[rows["error"].isna() & rows["psnr"].notna()]
-    if fine.empty:
+    measured = [name for name in CONVENTIONS if fine[list(columns(name))].notna().all(axis=None)]
+    if fine.empty or measured == [DEFAULT]:
         return None
     lines = []
     for key, group in fine.groupby(["set", "noise", "method", "effort"]):
@@ -291,14 +292,14 @@ def conventions(rows: pd.DataFrame) -> Table | None:
             "n": str(len(group)),
             DEFAULT: f"{group.psnr.mean():.2f} / {group.ssim.mean():.4f}",
         }
-        for other in CONVENTIONS:
+        for other in measured:
             if other != DEFAULT:
                 psnr, ssim = (group[column].mean() for column in columns(other))
                 change = psnr - group.psnr.mean(), ssim - group.ssim.mean()
                 line[other] = f"{change[0]:+.3f} / {change[1]:+.4f}"
         lines.append((rank(method), line))
     lines.sort(key=lambda pair: (pair[1]["set"], pair[0]))
-    words = "; ".join(f"{name}: {c.summary}" for name, c in CONVENTIONS.items())
+    words = "; ".join(f"{name}: {c.summary}" for name, c in CONVENTIONS.items() if name in measured)
     caption = f"What a convention changes in PSNR / SSIM against {DEFAULT}. {words}."
     return Table("Table conventions", caption, pd.DataFrame([line for _, line in lines]))
 
@@ -308,17 +309,25 @@ def _words(rows: pd.DataFrame, how: How) -> str:
     over = "each method's own images" if how.every else "the images that every method here has done"
     crops = sorted(set(rows["crop"]))
     sizes = ", ".join(f"middle {c} x {c}" if c else "whole images" for c in crops)
-    hardware = "; ".join(sorted({str(h) for h in rows["hardware"]}))
-    threads = ", ".join(str(t) for t in sorted(set(rows["threads"])))
-    commits = ", ".join(sorted({str(c) for c in rows["git_commit"]}))
+    # Rows of few columns do not say on what they ran.
+    hardware, threads, commits = (
+        ", ".join(map(str, sorted(rows[name].dropna().unique())))
+        for name in ("hardware", "threads", "git_commit")
+    )
+    load = (
+        f"{rows['load'].min():.1f} to {rows['load'].max():.1f}"
+        if rows["load"].notna().any()
+        else ""
+    )
+    known = {"on": hardware, "threads": threads, "machine load": load, "commit": commits}
+    ran = "".join(f", {name} {value}" for name, value in known.items() if value)
     development = [Entry.parse(text) for text in SUITES["development"].entries]
     sets = ", ".join(e.title for e in development if (e.set, e.noise) in _entries(rows))
     others = "; the shorter efforts of other methods on a few images of these"
     tuned = f"auto on {sets}{others}" if sets else "none of these sets"
     return (
         f"PSNR in dB / SSIM, {CONVENTIONS[how.convention].summary}; mean over {over} ({sizes}); "
-        f"s: median {how.clock} seconds on {hardware}, threads {threads}, machine load "
-        f"{rows['load'].min():.1f} to {rows['load'].max():.1f}; commit {commits}. "
+        f"s: median {how.clock} seconds{ran}. "
         f"Tuned on: {tuned}. Published: whole sets, as printed."
     )
 

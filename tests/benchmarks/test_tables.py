@@ -102,6 +102,18 @@ def test_published_figures_are_marked(made):
     assert table.cells["method"].iloc[0] == "noisy"
 
 
+def test_rows_of_few_columns_say_nothing_that_they_do_not_know(made, tmp_path):
+    few = ["set", "image", "crop", "method", "effort", "psnr", "ssim", "cpu_seconds"]
+    store.read_rows(made)[few].to_csv(tmp_path / "rows.csv", index=False)
+    rows = store.read_rows(tmp_path / "rows.csv")
+    written = tables.write_tables(rows, tmp_path / "out", reference="mash", clock="cpu")
+    assert {path.name for path in written} >= {"table-1.md", "table-all.md"}
+    assert not (tmp_path / "out" / "table-conventions.md").exists()
+    for path in written:
+        assert "nan" not in path.read_text().lower(), path.name
+    assert "median cpu seconds. Tuned on" in (tmp_path / "out" / "table-1.md").read_text()
+
+
 def test_means_are_over_common_images_and_failures_are_counted(made):
     rows = store.read_rows(made)
     mash = rows[(rows["method"] == "mash")].index
