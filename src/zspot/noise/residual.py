@@ -41,7 +41,16 @@ def shared_detail(noisy: Tensor, estimate: Tensor) -> float:
     result, removed = (image - smooth(image) for image in (estimate, noisy - estimate))
     energy = average(result.square().mean(0)).flatten()
     flat = energy <= energy.median()
-    return likeness(result.flatten(1)[:, flat], removed.flatten(1)[:, flat])
+    one, other = (image.flatten(1)[:, flat].flatten() for image in (result, removed))
+    return float(F.cosine_similarity(one, other, dim=0))
+
+
+def calm_energy(noisy: Tensor, estimate: Tensor) -> float:
+    """Return the logarithm of the energy of fine detail where an estimate has least of it."""
+    smooth, average = LocalMean(noisy, _FINE), LocalMean(noisy, _WINDOW)
+    energies = ((image - smooth(image)).square().mean(0) for image in (noisy, estimate))
+    own, estimated = (average(energy).flatten() for energy in energies)
+    return log_energy(own[estimated <= estimated.quantile(_OUTER)].sqrt())
 
 
 def unevenness(noisy: Tensor, estimate: Tensor) -> float:
@@ -70,15 +79,10 @@ def coherence(image: Tensor) -> float:
     return float(agree / energy) if energy > _LEAST else 0.0
 
 
-def likeness(one: Tensor, other: Tensor) -> float:
-    """Return the cosine of the angle between two images, -1 to 1; 0 if one of them is zero."""
-    return float(F.cosine_similarity(one.flatten(), other.flatten(), dim=0))
-
-
-def neighbour_correlations(unit: Tensor) -> list[float]:
+def neighbour_correlations(image: Tensor) -> list[float]:
     """Return correlations of pixels, down, across and along both diagonals; 0 if there are none."""
-    # `unit` has a deviation of 1: outliers can be cut off.
-    unit = (unit - unit.mean((1, 2), keepdim=True)).clamp(-_OUTLIER, _OUTLIER)
+    unit = image - image.mean((1, 2), keepdim=True)
+    unit = (unit / unit.square().mean().sqrt().clamp(min=_LEAST)).clamp(-_OUTLIER, _OUTLIER)
     power = unit.square().mean().clamp(min=1e-12)
     pairs = [
         unit[:, 1:] * unit[:, :-1],
@@ -89,10 +93,10 @@ def neighbour_correlations(unit: Tensor) -> list[float]:
     return [float(p.mean() / power) if p.numel() else 0.0 for p in pairs]
 
 
-def neighbour_correlation(unit: Tensor) -> float:
+def neighbour_correlation(image: Tensor) -> float:
     """Return the mean of those down and across; one row or column has one of them."""
-    down, across, *_ = neighbour_correlations(unit)
-    return (down + across) / (2 if min(unit.shape[1:]) > 1 else 1)
+    down, across, *_ = neighbour_correlations(image)
+    return (down + across) / (2 if min(image.shape[1:]) > 1 else 1)
 
 
 def channel_correlation(image: Tensor) -> float:
@@ -102,6 +106,11 @@ def channel_correlation(image: Tensor) -> float:
     rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=_LEAST)
     products, pairs = rows @ rows.T, len(image) * (len(image) - 1)
     return float((products.sum() - products.trace()) / pairs) if pairs else 0.0
+
+
+def log_energy(image: Tensor) -> float:
+    """Return the logarithm of the mean square."""
+    return float(image.square().mean().clamp(min=_LEAST).log())
 
 
 def _local_log(average: LocalMean, energy: Tensor) -> Tensor:

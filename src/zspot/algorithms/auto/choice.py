@@ -11,7 +11,6 @@ import torch
 
 from zspot.algorithms.auto import crops, thresholds
 from zspot.algorithms.auto.evidence import Evidence
-from zspot.algorithms.auto.strength import TIMES
 from zspot.recipe import Constant, Finish, Fit, Noisy, NoMask, Predict, Prior, Recipe, Recorrupted
 from zspot.recipe.postprocess import independent
 
@@ -116,7 +115,7 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
         return replace(recipe, finish=finish)
     # Grey, or little noise as in good light.
     gentle = channels == 1 or evidence.share < thresholds.WEAK
-    more: dict[str, Any] = {"removed": TIMES[0], "guard": GUARD, "shift": 1.0 if gentle else 0.5}
+    more: dict[str, Any] = {"removed": 1.0, "guard": GUARD, "shift": 1.0 if gentle else 0.5}
     if channels > 1:
         more |= {"centre": "median", "window": MEDIAN_WINDOW}
     elif evidence.correlation > thresholds.COARSE:

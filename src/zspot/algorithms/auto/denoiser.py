@@ -72,7 +72,7 @@ class Auto:
             if noise.is_certain and few < share < many and not camera:
                 choice = choice.after(1.0, "the noise report finds no more noise than that")
             else:
-                choice = choice.after(*how_strong(choice.recipe, plane, SIDES[self.effort], report))
+                choice = choice.after(*how_strong(choice, plane, SIDES[self.effort], report))
         few = thresholds.REMOVED_WHITE if evidence.is_white else few
         if noise.is_certain and share <= few and not (camera and choice.times):
             choice = _unknown_noise(choice, plane, noise, report)
@@ -91,7 +91,7 @@ def _unknown_noise(choice: Choice, plane: Tensor, noise: Measured, report: Repor
     share = float(more.square().mean()) / noise.variance
     follows = detail_correlation(other + more, other, other)
     bound, sure = thresholds.MORE
-    finer = noise.lag_one - neighbour_correlation(more / more.std().clamp(min=1e-9))
+    finer = noise.lag_one - neighbour_correlation(more)
     if choice.evidence.is_white and finer < -thresholds.FINER / 2:
         return choice  # white noise is not as coarse: that is texture
     if share < bound or finer > thresholds.FINER or (share < sure and follows > thresholds.FOLLOWS):

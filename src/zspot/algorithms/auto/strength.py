@@ -1,88 +1,75 @@
 """How strong correlated noise is taken to be, relative to what the pretrained estimate removed.
 
-That is less than all of it, so greater strengths are tried on parts of the image, and what they
-remove in addition is judged; docs/method/auto.md says how.
+The network removes all of noise that it knows, and less than all of others', as of most cameras. A
+weak and a strong second estimate of parts of the image tell; docs/method/auto.md says how.
 """
 
+import math
+import operator
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from statistics import fmean
 
 from torch import Tensor
 
 from zspot.algorithms.auto import thresholds
+from zspot.algorithms.auto.choice import Choice
 from zspot.algorithms.auto.crops import samples
 from zspot.core.progress import Clock, Report
 from zspot.engine import run
-from zspot.noise.residual import channel_correlation, coherence, detail_correlation, likeness
+from zspot.noise import residual
 from zspot.recipe import Finish, Recipe
 
-Strength = tuple[float, str]  # one of `TIMES`, and what was measured, in words
-TIMES = (3.0, 2.0, 1.0)
-"""Deviations of the noise to those of what the pretrained estimate removed that are tried."""
+Estimate = Callable[[float], Tensor]
+Strength = tuple[float, str]  # times the deviation that was removed, and why, in words
+WEAK, STRONG = 1.0, 8.0
+"""Deviations of the noise, to those of what the pretrained estimate removed, that are tried."""
 
 SIDES = {"fast": 128, "balanced": 192, "best": 256}
 """Side of the part on which they are tried, by effort, pixels."""
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A part of the image, its first estimate, and the second by the strength of the noise."""
-
-    noisy: Tensor
-    pilot: Tensor
-    estimate: Callable[[float], Tensor]
+def kind_of(channels: int, share: float) -> str:
+    """Return by which of `thresholds.STRENGTH` to judge noise of this share of the variance."""
+    return "grey" if channels == 1 else "colour" if share < thresholds.WEAK else "strong colour"
 
 
-def how_strong(recipe: Recipe, plane: Tensor, side: int, report: Report | None) -> Strength:
-    """Choose the strength of a plane's correlated noise for its recipe, on `crops.samples`."""
-    first = replace(recipe, predict=replace(recipe.predict, turns=1), finish=Finish())
+def how_strong(choice: Choice, plane: Tensor, side: int, report: Report | None) -> Strength:
+    """Choose the strength of a plane's correlated noise on `crops.samples` of it."""
+    found = [measures(part, *trial(choice.recipe, part, report)) for part in samples(plane, side)]
+    means = {name: fmean(one[name] for one in found) for name in found[0]}
+    offset, *factors = thresholds.STRENGTH[kind_of(len(plane), choice.evidence.share)]
+    power = offset + sum(map(operator.mul, factors, means.values()))
+    times = math.exp(min(max(power, math.log(WEAK)), math.log(STRONG)))
+    words = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
+    return round(times, 2), f"{WEAK:g} and {STRONG:g} times give {words}"
+
+
+def trial(recipe: Recipe, part: Tensor, report: Report | None = None) -> tuple[Tensor, Estimate]:
+    """Return the first estimate of a part (C, H, W), and the second for any strength."""
+    turned = replace(recipe.predict, turns=1)
+    pilot = run(replace(recipe, predict=turned, finish=Finish()), part, report=report).mean
     without = {"guard": 0.0, "centre": "none", "points": False}
     plain = replace(recipe.finish, search="near", strength=1.0, **without)
 
-    def part(noisy: Tensor) -> _Part:
-        pilot = run(first, noisy, report=report).mean
+    def estimate(times: float) -> Tensor:
+        clock = Clock(report, {"finish": plain.work(part)})
+        return replace(plain, removed=times).apply(pilot, part, clock)
 
-        @cache
-        def estimate(times: float) -> Tensor:
-            clock = Clock(report, {"finish": plain.work(noisy)})
-            return replace(plain, removed=times).apply(pilot, noisy, clock)
-
-        return _Part(noisy, pilot, estimate)
-
-    judge = _in_colour if len(plane) > 1 else _in_grey
-    return judge([part(noisy) for noisy in samples(plane, side)])
+    return pilot, estimate
 
 
-def _in_colour(parts: list[_Part]) -> Strength:
-    """Ask whether what the greatest strength removes in addition has direction and colour."""
-    strong, middle, weak = TIMES
-    noise, picture = thresholds.PICTURE
-    more = [part.estimate(weak) - part.estimate(strong) for part in parts]
-    removed = [part.noisy - part.estimate(weak) for part in parts]
-    directed = fmean(map(coherence, more))
-    agreeing = fmean(map(channel_correlation, more)) - fmean(map(channel_correlation, removed))
-    words = f"what {strong:g} times removes in addition has coherence {directed:.2f}"
-    words += f" and channels that correlate by {agreeing:+.2f} relative to the noise's"
-    if directed + agreeing < noise:
-        return strong, f"{words}: noise"
-    if directed + agreeing < picture:
-        return middle, f"{words}: perhaps picture"
-    return weak, f"{words}: picture"
-
-
-def _in_grey(parts: list[_Part]) -> Strength:
-    """Ask whether what a strength removes goes on with the rest, else whether it is detail."""
-    strong, weak = TIMES[0], TIMES[-1]
-    goes_on = fmean(
-        likeness(p.pilot - p.estimate(weak), p.estimate(weak) - p.estimate(strong)) for p in parts
-    )
-    if goes_on > 0:
-        return strong, f"what that removes in addition goes on with the rest ({goes_on:+.2f})"
-    for times in TIMES:
-        follows = fmean(detail_correlation(p.noisy, p.estimate(times), p.pilot) for p in parts)
-        if follows <= thresholds.NO_DETAIL:
-            words = f"correlates by {follows:.2f} with the detail of the picture"
-            return times, f"what is removed then {words}"
-    return weak, "what is removed then still follows the detail of the picture, but least"
+def measures(part: Tensor, pilot: Tensor, estimate: Estimate) -> dict[str, float]:
+    """Return what `thresholds.STRENGTH` weighs, of a part of a standardised plane (C, H, W)."""
+    weak, strong = estimate(WEAK), estimate(STRONG)
+    return {
+        "removed": residual.log_energy(part - strong),
+        "more": residual.log_energy(weak - strong),
+        "in calm places": residual.calm_energy(part, strong),
+        "coherence": residual.coherence(weak),
+        "coherence left": residual.coherence(strong),
+        "coherence lost": residual.coherence(weak - strong),
+        "first correlation": residual.neighbour_correlation(part - pilot),
+        "correlation": residual.neighbour_correlation(part - weak),
+        "shared by channels": residual.channel_correlation(part - weak),
+    }

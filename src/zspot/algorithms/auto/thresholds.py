@@ -26,8 +26,6 @@ CAMERA = (0.28, 0.36)
 # Faint noise not of a camera: unevenness and structure in sum, from noise to texture.
 TEXTURE = (0.9, 1.05)
 BROKEN = (2.0, 2.6)  # faint noise of a camera: unevenness, from noise to texture
-# Colour: coherence and agreement of channels, in sum, of what a greater strength removes more.
-PICTURE = (1.0, 1.2)
 # Share of the measured variance that the first estimate removes where it knows the noise.
 REMOVED = (0.8, 1.1)
 # The first of these where it looks white, which it knows: texture may be measured as noise.
@@ -37,5 +35,10 @@ MORE = (0.035, 0.25)
 FOLLOWS = 0.35  # correlation with detail up to which it does not
 FINER = 0.3  # difference in correlation of neighbours up to which two noises are the same
 KEPT = 0.9  # what learning on must remove, over what the first estimate removes: less kept noise
-# Grey: correlation with the detail of the picture up to which what was removed is noise.
-NO_DETAIL = 0.15
+# The logarithm of the strength of correlated noise is an offset and a factor of each of
+# `strength.measures`, in this order; `python -m training.strength fit` finds them.
+STRENGTH = {
+    "grey": (0.645, -0.182, -0.233, 0.417, 0.659, -0.644, -1.52, -7.842, 8.437, 0.0),
+    "colour": (-0.071, -0.33, 0.043, 0.23, 3.832, -2.416, -2.847, 1.325, 0.339, 0.53),
+    "strong colour": (2.107, -0.177, -0.029, 0.338, 0.61, 0.245, -1.688, -9.375, 6.616, -0.289),
+}

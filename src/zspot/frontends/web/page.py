@@ -216,7 +216,7 @@ class Page:
             shown[slider] = gr.update(visible=True, label=name, maximum=count, value=1)
         if one.results:
             path = session.blend(one.strength, one.keep_detail)
-            shown |= {self.download: _download(path, interactive=True), self.used: _used(one)}
+            shown |= {self.download: _download(path) | {"interactive": True}, self.used: _used(one)}
         return shown
 
     def _plane(self, one: Opened, number: int) -> Shown:
@@ -325,5 +325,5 @@ def _share(value: float, label: str, info: str) -> gr.Slider:
     return gr.Slider(0, 1, value, step=0.05, label=label, info=info, min_width=280)
 
 
-def _download(path: Path, **more: bool) -> Shown:
-    return gr.update(value=str(path), label=f"Download {path.name}", **more)
+def _download(path: Path) -> Shown:
+    return gr.update(value=str(path), label=f"Download {path.name}")
