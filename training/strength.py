@@ -48,6 +48,9 @@ _STRONG = (
     "correlated:20", "correlated:35", "common:25", "camera:0.02/0.02", "camera:0.05/0.05",
     "upscaled:25/1.5", "both:25/0.6", "correlated:25 80", "camera:0.03/0.02 90",
 )  # fmt: skip
+_UNKNOWN = (  # to the network
+    "grain:20", "jpeg:20/30", "upscaled:20/1.5", "jpeg:20/60", "grain:10", "jpeg:10/40",
+)  # fmt: skip
 _GREY = (
     "correlated:3", "correlated:6", "correlated:12", "correlated:20", "upscaled:8/1.5",
     "correlated:5 90", "correlated:4 96", "correlated:10 80", "both:15/0.3", "rows:12/0.4",
@@ -83,7 +86,10 @@ def simulated(folder: Path) -> Iterator[Part]:
     """Yield the middle of photographs, in colour and in grey, with two noises each."""
     files = sorted(p for p in folder.iterdir() if p.suffix in (".jpg", ".png"))
     # Which photographs, and how the noise goes on from one to the next.
-    ways = ((0, "RGB", _COLOUR, 2, 7), (1, "RGB", _STRONG, 2, 5), (3, "L", _GREY, 3, 5))
+    ways = (
+        (0, "RGB", _COLOUR, 2, 7), (1, "RGB", _STRONG, 2, 5), (3, "L", _GREY, 3, 5),
+        (2, "RGB", _UNKNOWN, 1, 3), (4, "L", _UNKNOWN, 1, 3),
+    )  # fmt: skip
     for first, mode, kinds, step, turning in ways:
         for number, path in enumerate(files[first::_EVERY]):
             clean = np.asarray(Image.open(path).convert(mode)).astype(np.float32) / 255
@@ -98,8 +104,8 @@ def simulated(folder: Path) -> Iterator[Part]:
                 noisy = np.rint(255 * add(clean, 2 * number + turn).clip(0, 1)).astype(np.uint8)
                 if quality:
                     noisy = _jpeg(noisy, int(quality))
-                unknown = quality or noise.startswith("upscaled")
-                group = "in files" if unknown else noise.split(":")[0].replace("both", "rows")
+                group = noise.split(":")[0].replace("both", "rows")
+                group = "in files" if quality or group in ("upscaled", "jpeg") else group
                 name = f"{mode} {kind}"
                 yield Part(group, path.stem, name, noisy.astype(np.float32) / 255, clean)
 

@@ -38,7 +38,7 @@ KEPT = 0.9  # what learning on must remove, over what the first estimate removes
 # The logarithm of the strength of correlated noise is an offset and a factor of each of
 # `strength.measures`, in this order; `python -m training.strength fit` finds them.
 STRENGTH = {
-    "grey": (0.645, -0.182, -0.233, 0.417, 0.659, -0.644, -1.52, -7.842, 8.437, 0.0),
-    "colour": (-0.071, -0.33, 0.043, 0.23, 3.832, -2.416, -2.847, 1.325, 0.339, 0.53),
-    "strong colour": (2.107, -0.177, -0.029, 0.338, 0.61, 0.245, -1.688, -9.375, 6.616, -0.289),
+    "grey": (0.777, -0.07, -0.165, 0.251, 1.548, -1.442, -1.785, -7.16, 8.011, 0.0),
+    "colour": (-0.043, -0.321, 0.017, 0.235, 3.577, -2.137, -3.003, 0.569, 0.896, 0.521),
+    "strong colour": (2.457, -0.295, -0.017, 0.455, 0.427, 0.621, -1.884, -13.191, 9.778, -0.221),
 }
