@@ -319,8 +319,8 @@ def _words(rows: pd.DataFrame, how: How) -> str:
         if rows["load"].notna().any()
         else ""
     )
-    known = {"on": hardware, "threads": threads, "machine load": load, "commit": commits}
-    ran = "".join(f", {name} {value}" for name, value in known.items() if value)
+    known = {" on": hardware, ", threads": threads, ", machine load": load, "; commit": commits}
+    ran = "".join(f"{name} {value}" for name, value in known.items() if value)
     development = [Entry.parse(text) for text in SUITES["development"].entries]
     sets = ", ".join(e.title for e in development if (e.set, e.noise) in _entries(rows))
     others = "; the shorter efforts of other methods on a few images of these"

@@ -102,14 +102,24 @@ def test_the_added_method_denoises_and_keeps_the_contracts(extended, folder):
     assert "passed" in said
 
 
-def test_stored_tables_are_those_of_the_stored_rows(tmp_path):
+@pytest.mark.parametrize(
+    ("folder", "rows", "reference"),
+    [
+        ("quick", "quick/rows.csv", "auto"),
+        ("peers", "peers/rows.csv", "auto"),
+        ("zero_shot", "zero_shot.csv", "bsn-ins"),
+    ],
+)
+def test_stored_tables_are_those_of_the_stored_rows(tmp_path, folder, rows, reference):
     pytest.importorskip("pandas", reason="the extra bench is not installed")
     from benchmarks.store import read_rows
     from benchmarks.tables import write_tables
 
-    stored = ROOT / "docs" / "results" / "quick"
-    write_tables(read_rows(stored / "rows.csv"), tmp_path, reference="auto", clock="cpu")
-    for table in stored.glob("table-*.md"):
+    results = ROOT / "docs" / "results"
+    write_tables(read_rows(results / rows), tmp_path, reference=reference, clock="cpu")
+    stored = list((results / folder).glob("table-*.md"))
+    assert stored
+    for table in stored:
         assert (tmp_path / table.name).read_text() == table.read_text(), table.name
 
 

@@ -21,6 +21,8 @@ from training.together import averaged, start
 from zspot.core.errors import FileError
 from zspot.networks.pretrained import PriorModule, load
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_grown_network_computes_the_same() -> None:
     with torch.random.fork_rng():
@@ -174,3 +176,20 @@ def test_damaged_weights_are_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
         path.with_suffix(".pt").write_bytes(content)
         with pytest.raises(SystemExit, match=r"w\.pt is damaged"):
             state.load(path, "cpu")
+
+
+def test_the_lines_in_use_are_those_of_the_stored_rows():
+    pytest.importorskip("pandas", reason="the extra bench is not installed")
+    import pandas as pd
+
+    from training import strength
+    from zspot.algorithms.auto import thresholds
+    from zspot.algorithms.auto.strength import measures
+
+    rows = pd.read_csv(ROOT / "docs" / "results" / "strength_fit.csv")
+    assert set(rows["kind"]) == set(thresholds.STRENGTH)
+    for kind, group in rows.groupby("kind"):
+        found = tuple(strength.line(group).round(3).tolist())
+        assert found == pytest.approx(thresholds.STRENGTH[kind], abs=0.002)
+    part = torch.randn(3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert tuple(measures(part, 0.9 * part, lambda times: part / (1 + times))) == strength.NAMES
