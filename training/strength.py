@@ -32,7 +32,8 @@ _SIDE = 256  # of parts that are judged, pixels; their middle is what strengths 
 _EVERY = 6  # which photographs
 _FOLDS = 10
 _RIDGE = 1.0
-_REAL = {"cc": 2.0, "polyu": 2.0, "sidd_val": 2.0, "fmdd": 2.0}  # weight; simulated noise: 1
+_REAL = ("cc", "polyu", "sidd_val", "fmdd")
+_WEIGHT = {"colour": 2.0, "grey": 2.0, "strong colour": 8.0}  # of real noise; of simulated 1
 _MATTERS = (0.05, 2.0)  # weight of a row: by how many dB strengths differ on it, within these
 NAMES = (
     "removed", "more", "in calm places", "coherence", "coherence left", "coherence lost",
@@ -157,7 +158,7 @@ def line(rows: pd.DataFrame) -> np.ndarray:
     best = powers[reached.argmax(1)]
     weight = np.clip(np.ptp(reached, axis=1), *_MATTERS)
     weight /= rows.groupby("group")["group"].transform("size").to_numpy() ** 0.5
-    weight *= rows["group"].map(_REAL).fillna(1.0).to_numpy()
+    weight *= np.where(rows["group"].isin(_REAL), _WEIGHT[rows["kind"].iloc[0]], 1.0)
     values = rows[list(NAMES)].to_numpy()
     centre, scale = values.mean(0), values.std(0) + 1e-9
     design = np.c_[(values - centre) / scale, np.ones(len(rows))]
