@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -24,8 +25,9 @@ from PIL import Image
 
 from benchmarks import noises
 from benchmarks.datasets import find, middle
+from zspot.algorithms.auto.choice import kind_of_noise
 from zspot.algorithms.auto.denoiser import Auto
-from zspot.algorithms.auto.strength import SIDES, kind_of, measures, trial
+from zspot.algorithms.auto.strength import SIDES, measures, trial
 
 TIMES = (1.0, 2.0, 3.0, 5.0, 8.0)
 _SIDE = 256  # of parts that are judged, pixels; their middle is what strengths are tried on
@@ -134,7 +136,7 @@ def row_of(part: Part) -> dict[str, object] | None:
     errors = {times: (estimate(times) - clean).square().mean() * deviation**2 for times in TIMES}
     psnr = {f"x{times:g}": round(-10 * float(e.log10()), 3) for times, e in errors.items()}
     share = choice.evidence.share
-    kind = kind_of(len(noisy), share)
+    kind = kind_of_noise(len(noisy), share)
     known = {"group": part.group, "scene": part.scene, "part": part.name, "kind": kind}
     return {**known, "share": round(share, 5), "chosen": choice.times, **shown, **psnr}
 
@@ -143,7 +145,7 @@ def measure(data: Path, photographs: Path, out: Path) -> None:
     """Add the rows that are missing to a CSV file."""
     rows = pd.read_csv(out).to_dict("records") if out.exists() else []
     done = {(row["group"], row["scene"], row["part"]) for row in rows}
-    for part in (*real(data), *simulated(photographs)):
+    for part in itertools.chain(real(data), simulated(photographs)):
         if part[:3] in done:
             continue
         if (row := row_of(part)) is not None:

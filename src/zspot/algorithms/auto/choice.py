@@ -114,7 +114,7 @@ def _for_correlated(evidence: Evidence, channels: int, effort: str) -> Recipe:
         finish = _guided(effort, channels, removed=1.0, follows=not evidence.is_even)
         return replace(recipe, finish=finish)
     # Grey, or little noise as in good light.
-    gentle = channels == 1 or evidence.share < thresholds.WEAK
+    gentle = kind_of_noise(channels, evidence.share) != "strong colour"
     more: dict[str, Any] = {"removed": 1.0, "guard": GUARD, "shift": 1.0 if gentle else 0.5}
     if channels > 1:
         more |= {"centre": "median", "window": MEDIAN_WINDOW}
@@ -157,3 +157,9 @@ def _guided(effort: str, channels: int, **more: Any) -> Finish:
 def kind(channels: int) -> str:
     """Return whether so many channels are "grey" or "colour", the keys of tables of settings."""
     return "colour" if channels > 1 else "grey"
+
+
+def kind_of_noise(channels: int, share: float) -> str:
+    """Return the kind of correlated noise of this share of the variance, by channels."""
+    strong = channels > 1 and share >= thresholds.WEAK
+    return "strong colour" if strong else kind(channels)

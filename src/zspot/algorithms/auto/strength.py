@@ -13,7 +13,7 @@ from statistics import fmean
 from torch import Tensor
 
 from zspot.algorithms.auto import thresholds
-from zspot.algorithms.auto.choice import Choice
+from zspot.algorithms.auto.choice import Choice, kind_of_noise
 from zspot.algorithms.auto.crops import samples
 from zspot.core.progress import Clock, Report
 from zspot.engine import run
@@ -22,27 +22,22 @@ from zspot.recipe import Finish, Recipe
 
 Estimate = Callable[[float], Tensor]
 Strength = tuple[float, str]  # times the deviation that was removed, and why, in words
-WEAK, STRONG = 1.0, 8.0
+LEAST, MOST = 1.0, 8.0
 """Deviations of the noise, to those of what the pretrained estimate removed, that are tried."""
 
 SIDES = {"fast": 128, "balanced": 192, "best": 256}
 """Side of the part on which they are tried, by effort, pixels."""
 
 
-def kind_of(channels: int, share: float) -> str:
-    """Return by which of `thresholds.STRENGTH` to judge noise of this share of the variance."""
-    return "grey" if channels == 1 else "colour" if share < thresholds.WEAK else "strong colour"
-
-
 def how_strong(choice: Choice, plane: Tensor, side: int, report: Report | None) -> Strength:
     """Choose the strength of a plane's correlated noise on `crops.samples` of it."""
     found = [measures(part, *trial(choice.recipe, part, report)) for part in samples(plane, side)]
     means = {name: fmean(one[name] for one in found) for name in found[0]}
-    offset, *factors = thresholds.STRENGTH[kind_of(len(plane), choice.evidence.share)]
+    offset, *factors = thresholds.STRENGTH[kind_of_noise(len(plane), choice.evidence.share)]
     power = offset + sum(map(operator.mul, factors, means.values()))
-    times = math.exp(min(max(power, math.log(WEAK)), math.log(STRONG)))
+    times = math.exp(min(max(power, math.log(LEAST)), math.log(MOST)))
     words = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
-    return round(times, 2), f"{WEAK:g} and {STRONG:g} times give {words}"
+    return round(times, 2), f"{LEAST:g} and {MOST:g} times give {words}"
 
 
 def trial(recipe: Recipe, part: Tensor, report: Report | None = None) -> tuple[Tensor, Estimate]:
@@ -61,7 +56,7 @@ def trial(recipe: Recipe, part: Tensor, report: Report | None = None) -> tuple[T
 
 def measures(part: Tensor, pilot: Tensor, estimate: Estimate) -> dict[str, float]:
     """Return what `thresholds.STRENGTH` weighs, of a part of a standardised plane (C, H, W)."""
-    weak, strong = estimate(WEAK), estimate(STRONG)
+    weak, strong = estimate(LEAST), estimate(MOST)
     return {
         "removed": residual.log_energy(part - strong),
         "more": residual.log_energy(weak - strong),
