@@ -27,7 +27,9 @@ from benchmarks import noises
 from benchmarks.metrics import quality
 
 PICTURES = {"bsd68": "white:25", "fmdd": "poisson:0.02/0.02", "cc": "camera:0.01/0.01"}
-FIELDS = ("picture", "noise", "scene", "neighbours", "method", "psnr", "gain", "cpu_seconds")
+FIELDS = (
+    "picture", "noise", "scene", "neighbours", "effort", "method", "psnr", "gain", "cpu_seconds",
+)  # fmt: skip
 _OBJECT = 40  # side of what crosses the picture, pixels
 
 Scene = Callable[[np.ndarray, np.ndarray, int], np.ndarray]  # picture, another, steps from middle
@@ -149,10 +151,12 @@ def main() -> None:
     parser.add_argument("--scenes", nargs="+", default=[*SCENES, *REPEATING])
     asked = parser.parse_args()
     rows = list(csv.DictReader(asked.out.open())) if asked.out.exists() else []
-    there = {(row["picture"], row["scene"], row["neighbours"]) for row in rows}
+    there = {
+        tuple(row[name] for name in ("picture", "scene", "neighbours", "effort")) for row in rows
+    }
     for name, noise in PICTURES.items():
         for scene in asked.scenes:
-            if (name, scene, str(asked.neighbours)) in there:
+            if (name, scene, str(asked.neighbours), asked.effort) in there:
                 continue
             count = 2 * asked.neighbours + 1
             noisy, clean = stack(asked.data, name, scene, count, asked.side)
@@ -162,7 +166,7 @@ def main() -> None:
                 value = quality(clean, make())[0]
                 spent = time.process_time() - started
                 alone = value if method == "alone" else alone
-                found = (name, noise, scene, asked.neighbours, method)
+                found = (name, noise, scene, asked.neighbours, asked.effort, method)
                 numbers = (f"{value:.3f}", f"{value - alone:+.3f}", f"{spent:.1f}")
                 rows.append(dict(zip(FIELDS, (*found, *numbers), strict=True)))
                 print(*found, *numbers, flush=True)

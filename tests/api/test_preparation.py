@@ -331,3 +331,40 @@ def test_two_noisy_images_are_made_ready_alike():
     out = zspot.run(first, short, second=second).image
     assert (out[:40] == 0).all()
     assert rms(out[40:], clean[40:]) < 0.7 * rms(first[40:], clean[40:])
+
+
+@pytest.mark.parametrize("bright", [200.0, 20000.0])
+def test_a_dim_channel_beside_a_bright_one_is_a_picture_of_its_own(bright):
+    rng, spot = np.random.default_rng(0), np.zeros((64, 64))
+    spot[20:40, 20:40] = 1
+    dim = 100 + (rng.random((64, 64)) < 0.1 + 0.6 * spot)
+    image = np.stack([bright * moon()[:64, :64] / 255, dim]).astype(np.uint16)
+    ready = prepare(image, 0)
+    assert not any("one picture" in word for word in ready.told)
+    assert len(ready.image) == 2
+
+
+def test_values_that_float64_does_not_hold_are_refused():
+    picture = moon()[:64, :64]
+    for image, says in (
+        (picture.astype(np.int64) + 2**60, "subtract an offset"),
+        (picture * 1e200, "scale them"),
+        (picture * 1e-200, "scale them"),
+        (picture.astype(np.longdouble), "at most 64 bits"),
+    ):
+        with np.errstate(all="raise"), pytest.raises(zspot.ImageError, match=says):
+            zspot.denoise(image)
+
+
+def test_a_mask_of_numpy_is_not_lost():
+    image = np.ma.masked_less(moon()[:64, :64], 90)
+    for function in (zspot.denoise, zspot.run, zspot.analyze_noise):
+        with pytest.raises(zspot.ImageError, match="masked array"):
+            function(image)
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">f4", ">f2", "<u2"])
+def test_the_byte_order_comes_back_after_a_repair(dtype):
+    image = noisy(moon()[:64, :64], 5).astype(dtype)
+    image[30, 30] = 4000
+    assert zspot.denoise(image, effort="fast").dtype == np.dtype(dtype)

@@ -105,3 +105,26 @@ def test_python_dash_m_is_the_command_line():
     command = [sys.executable, "-m", "zspot", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"zspot {zspot.__version__}\n"
+
+
+def test_fractions_that_are_asked_for_come_back():
+    counts = torch.from_numpy(STACK[0].astype(np.uint8))
+    out = zspot.denoise(counts, RECIPE, dtype="float32")
+    assert out.dtype == torch.float32
+    expected = zspot.denoise(counts.numpy(), RECIPE, dtype="float32")
+    assert np.array_equal(out.numpy(), expected)
+    da = pytest.importorskip("dask.array", reason="dask is not installed")
+    lazy = zspot.denoise(da.from_array(counts.numpy()), RECIPE, dtype="float32")
+    assert lazy.dtype == np.float32
+    assert np.array_equal(lazy.compute(scheduler="synchronous"), expected)
+
+
+def test_a_data_array_that_names_rows_and_columns_elsewhere():
+    xr = pytest.importorskip("xarray", reason="xarray is not installed")
+    last = np.moveaxis(COLOUR, 0, -1)
+    out = zspot.denoise(xr.DataArray(last, dims=("y", "x", "s")), RECIPE)
+    assert np.array_equal(out.to_numpy(), zspot.denoise(last, RECIPE, channel_axis=-1))
+    with pytest.raises(zspot.ImageError, match="y, x, band: name the axes"):
+        zspot.denoise(xr.DataArray(last, dims=("y", "x", "band")), RECIPE)
+    named = zspot.denoise(xr.DataArray(last, dims=("y", "x", "band")), RECIPE, axes="YXS")
+    assert np.array_equal(named.to_numpy(), out.to_numpy())

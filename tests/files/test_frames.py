@@ -134,3 +134,15 @@ def test_one_frame_is_no_sequence(frames, tmp_path):
     tifffile.imwrite(stack, STACK, metadata=None, photometric="minisblack")
     with pytest.raises(OptionError, match="several planes"):
         denoise_burst([frames / "f1.tif", stack], tmp_path / "out.tif", RECIPE)
+
+
+def test_fractions_of_counts_in_frames(tmp_path):
+    folder = tmp_path / "counts"
+    folder.mkdir()
+    for number, plane in enumerate(STACK[:3].astype(np.uint8)):
+        tifffile.imwrite(folder / f"{number}.tif", plane)
+    summary = denoise_sequence(folder, tmp_path / "out", RECIPE, dtype="float32")
+    assert summary.count("done") == 3
+    assert tifffile.imread(tmp_path / "out" / "1.tif").dtype == np.float32
+    denoise_burst(folder, tmp_path / "one.tif", RECIPE, dtype="float32")
+    assert tifffile.imread(tmp_path / "one.tif").dtype == np.float32

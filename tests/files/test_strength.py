@@ -245,3 +245,13 @@ def test_a_store_goes_on_only_at_the_same_strength(folder, monkeypatch, before, 
     wanted = (after.get("strength", 1), after.get("keep_detail", 0))
     assert np.array_equal(zarr.open_array("b.zarr", mode="r")[:], blended(data, *wanted))
     assert ("strength" in result.reason) == (wanted != (1, 0))
+
+
+def test_a_mask_of_other_content_is_another_job(tmp_path):
+    mask = tmp_path / "mask.npy"
+    jobs = []
+    for value in (0, 1):
+        np.save(mask, np.full((4, 4), value))
+        jobs.append(Options(mask=mask).to_job())
+    assert jobs[0] != jobs[1]
+    assert Options(mask=mask).to_job() == jobs[1]

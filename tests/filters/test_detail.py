@@ -140,7 +140,7 @@ def test_trust_does_not_depend_on_the_intensity_scale(clean):
 
 def test_trust_of_a_run(made):
     found = assess(made)
-    assert found.to_dict()["verdict"] in {"good", "check", "poor", "unknown"}
+    assert found.verdict in {"good", "check", "poor", "unknown"}
     assert "Nothing was removed" in assess(replace(made, image=made.source)).sentence
     constant = zspot.run(np.ones((32, 32)))
     assert assess(constant).verdict == "unknown"

@@ -155,3 +155,19 @@ def test_animations_are_refused(tmp_path):
     )
     with pytest.raises(FileError, match="animation"):
         read(tmp_path / "a.jxl")
+
+
+def test_avif_keeps_its_colour_space_and_refuses_mirrors(tmp_path):
+    pixels = values((24, 30, 3), 10)
+    content = imagecodecs.avif_encode(pixels, level=100, bitspersample=10, primaries=9, transfer=16)
+    (tmp_path / "a.avif").write_bytes(content)
+    image = read(tmp_path / "a.avif")
+    assert np.array_equal(image.data, pixels)
+    write(tmp_path / "b.avif", image)
+    assert b"nclx\0\x09\0\x10" in (tmp_path / "b.avif").read_bytes()
+    assert np.array_equal(read(tmp_path / "b.avif").data, pixels)
+    exif = Image.Exif()
+    exif[274] = 2
+    Image.fromarray(values((24, 30, 3), 8)).save(tmp_path / "c.avif", exif=exif)
+    with pytest.raises(FileError, match="stored mirrored"):
+        read(tmp_path / "c.avif")

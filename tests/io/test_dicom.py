@@ -130,3 +130,29 @@ def test_refused(tmp_path):
         read(tmp_path / "scan")
     with pytest.raises(FileError, match="from DICOM only"):
         write(tmp_path / "b.dcm", ImageFile(np.zeros((3, 4), np.uint8), "YX"))
+
+
+def test_pixels_that_are_not_in_the_low_bits_are_refused(tmp_path):
+    path = make(tmp_path / "a.dcm", values((16, 16), "u2", 12), 12, HighBit=15)
+    with pytest.raises(FileError, match="spare bits"):
+        read(path)
+    path = make(tmp_path / "b.dcm", values((16, 16), "u2", 12), 12)
+    source = pydicom.dcmread(path)
+    source.add_new(0x60000102, "US", 15)
+    source.save_as(path)
+    with pytest.raises(FileError, match="spare bits"):
+        read(path)
+
+
+def test_a_coding_without_its_decoder_names_what_is_missing(tmp_path, monkeypatch):
+    from pydicom.pixels.decoders import base
+    from pydicom.uid import JPEGLosslessSV1
+
+    path = make(tmp_path / "a.dcm", values((16, 16), "u2", 16))
+    source = pydicom.dcmread(path)
+    source.compress(pydicom.uid.RLELossless)
+    source.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    source.save_as(path)
+    monkeypatch.setattr(base.get_decoder(JPEGLosslessSV1), "_available", {})
+    with pytest.raises(FileError, match="pip install what decodes it"):
+        read(path)

@@ -198,7 +198,7 @@ def test_other_images_keep_their_pixels(tmp_path):
         writer.write(noise((5, 6), "u1"), metadata=None)
     image, new, target = copy_with_new_pixels(tmp_path, source)
     assert "pyramid" in image.notes[0]
-    assert "1 more images" in image.notes[1]
+    assert "keep their old pixels: 1" in image.notes[1]
     with tifffile.TiffFile(target) as tif:
         np.testing.assert_array_equal(tif.series[0].levels[0].asarray(), new)
         np.testing.assert_array_equal(tif.series[0].levels[1].asarray(), small)

@@ -178,6 +178,17 @@ def test_damaged_weights_are_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
             state.load(path, "cpu")
 
 
+def test_the_rule_for_unknown_noise_takes_noise_and_leaves_texture():
+    pytest.importorskip("pandas", reason="the extra bench is not installed")
+    from training import unknown
+
+    found = unknown.score(ROOT / "docs" / "results" / "unknown_noise.csv")
+    assert set(found.index) == {*unknown.KNOWN, *unknown.UNKNOWN}
+    assert (found.loc[[*unknown.KNOWN], "worst"] >= -0.5).all()
+    assert (found.loc[["ringing:25", "upscaled:20/1.5"], "rule"] > 0.8).all()
+    assert (found["rule"] > 0.6 * found["best"] - 0.4).all()
+
+
 def test_the_lines_in_use_are_those_of_the_stored_rows():
     pytest.importorskip("pandas", reason="the extra bench is not installed")
     import pandas as pd

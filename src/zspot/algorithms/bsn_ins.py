@@ -4,9 +4,7 @@ from functools import partial
 
 from zspot.recipe import Bernoulli, Finish, Fit, Inr, Noisy, Predict, Recipe, UNet
 
-# The shorter efforts learn on small crops: more steps in less time, which does not grow with the
-# image. Few steps cannot afford much dropout; with more, less of it learns the noise. Without the
-# clipping some fits diverge.
+# Small crops: more steps in less time. Few steps afford little dropout; some fits need clipping.
 _SIDE = 64
 _fit = partial(Fit, lr=2e-3, schedule="one-cycle", crop=_SIDE, clip=0.5)
 # As in the released demo: the INR stays as initialised, and its phases mix the colours.

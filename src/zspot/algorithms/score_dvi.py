@@ -124,8 +124,7 @@ def bound(
 def _score(z: Tensor, own: Tensor, prior: Prior) -> Tensor:
     """Return the gradient of the log density of images at samples `z` of variance `own`."""
     removed = prior(z.flatten(0, 1)).view_as(z) - z
-    # A blind denoiser is not told the variance. Where it finds more noise than the posterior
-    # has (a noisy mean, at first), Tweedie's formula holds for what it found.
+    # A blind denoiser may find more noise than the posterior has: Tweedie's formula holds for that.
     found = removed.square().mean((-3, -2, -1), keepdim=True)
     return removed / own.maximum(found)
 

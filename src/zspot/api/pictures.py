@@ -12,10 +12,7 @@ _SIDE, _CROP, _LINE = 384, 96, 18  # pixels: of a picture, its crop, a line of t
 
 
 class Scale:
-    """How intensities become 0 to 255: fixed by the noisy image, so that pictures compare.
-
-    Pixels that are no picture, not `valid` (H, W) or not numbers, do not count, and are drawn dark.
-    """
+    """How intensities become 0 to 255: fixed by what is picture in the noisy image."""
 
     def __init__(self, image: np.ndarray, channel_axis: int | None, valid: np.ndarray | None):
         self._axis = channel_axis

@@ -1,7 +1,4 @@
-"""What is done to an image before a method sees it, and undone afterwards.
-
-Each step takes away what is neither noise nor picture, or shows the picture as what it is.
-"""
+"""What is done to an image before a method sees it, and undone afterwards."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +13,7 @@ from zspot.filters.rows import offsets_along
 from zspot.noise.mosaic import MOSAIC, find_period, from_phases, to_phases
 
 _SAMPLE = 256  # pixels along a side that are looked at first, whether channels are one picture
+_ALIKE = 0.9  # correlation of channels that are one picture
 _ROUNDING = 1.01  # steps by which channels that are one picture differ at most, for rounding
 
 
@@ -47,6 +45,7 @@ class Preparation:
         for undo in reversed(self._undo):
             channels = undo(channels, deviation)
         axis = self.channel_axis
+        channels = channels if deviation else channels.astype(self.source.dtype, copy=False)
         return channels[0] if axis is None else np.moveaxis(channels, 0, axis)
 
     def leave_out(self, valid: Valid) -> None:
@@ -99,7 +98,7 @@ class Preparation:
             return
         self.image = image
         self._again.append(lambda channels: without_impulses(channels)[0])
-        said = f"{share:.1%} of the pixels" if share >= 1e-3 else f"{count} pixels"
+        said = f"{share:.1%} of the pixels" if share >= 1e-3 else str(count)
         self.told.append(f"isolated outliers repaired: {said}")
 
     def split_mosaic(self) -> None:
@@ -172,6 +171,8 @@ def _fitted(channels: np.ndarray, slack: float) -> tuple[np.ndarray, np.ndarray]
         return spread, offset  # a part that is constant says nothing
     base = (values[first] - offset[first]) / spread[first]
     factor = (values - offset[:, None]) @ base / base.size
+    if (np.abs(factor) < _ALIKE * spread).any():
+        return None  # within rounding of a line, but not along it: a dim picture of its own
     left = np.abs(values - offset[:, None] - factor[:, None] * base).max()
     allowed = _ROUNDING if channels.dtype.kind in "ui" else 1e-5 * float(spread.max())
     return (factor / factor[first], offset) if left <= slack * allowed else None

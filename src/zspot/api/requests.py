@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, cast
 
 import numpy as np
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from zspot.algorithms import EFFORTS, METHODS
@@ -44,6 +43,12 @@ class Chosen(NamedTuple):
     name: str  # of the method
     made: Recipe | Denoiser
     reason: str  # in words
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What to know of a recipe that was saved from another image."""
+        what = "the recipe holds the noise level of one image: it suits no noise of other strength"
+        return (what,) if isinstance(self.made, Recipe) and self.made.finish.noise else ()
 
 
 class Common(TypedDict, total=False):
@@ -202,17 +207,14 @@ def check_sharing(method: str | Recipe) -> None:
 
 
 def check_device(name: str, *, here: bool = True) -> torch.device:
-    """Return the device of a name.
-
-    OptionError: if it has no meaning or, where it is to be on this machine, is not there.
-    """
+    """Return the device of a name. OptionError: if it has no meaning or is not `here`."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise OptionError(f"unknown device {shown(name)}: choose auto, cpu, cuda or mps") from None
     cuda = torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
     there = {"cpu": True, "cuda": cuda, "mps": torch.backends.mps.is_available()}
@@ -277,10 +279,7 @@ def check_rounding(plane: Plane, mean: np.ndarray) -> None:
 
 
 def lists(kind: type, keywords: type) -> Callable[[Function], Function]:
-    """Let a function list and check its `**options`, by order and defaults of a dataclass.
-
-    `progress=True` becomes a bar.
-    """
+    """Let a function list and check its `**options`, as a dataclass has them."""
 
     def decorate(function: Function) -> Function:
         known, own = keywords.__annotations__, inspect.signature(function)
@@ -295,8 +294,13 @@ def lists(kind: type, keywords: type) -> Callable[[Function], Function]:
                 whole.bind(*args, **options)
             except TypeError as error:
                 raise TypeError(f"{function.__name__}() {error}") from None
-            if options.get("progress") is not True:
-                return function(*args, **options)
+            told = options.get("progress")
+            if told is not True:
+                if not (callable(told) or told in (None, False)):
+                    raise OptionError(f"progress={shown(told)}: give True or a function")
+                return function(*args, **{**options, "progress": told or None})
+            from rich.console import Console  # which draws from Python's random numbers
+
             with bar("zspot", Console(stderr=True)) as report:
                 return function(*args, **{**options, "progress": report})
 

@@ -8,6 +8,7 @@ import platform
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def versions() -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Result:
     """A denoised image and how it came about."""
 
@@ -51,8 +52,8 @@ class Result:
     #: the error against the truth.
     uncertainty: np.ndarray | None
     method: str  #: its name
-    #: what ran, complete but for the weights of `after`; None for methods that are not recipes or
-    #: where nothing ran
+    #: what ran, complete but for the weights of `after`; None for methods that are not recipes,
+    #: for bins of few photons, or where nothing ran
     recipe: Recipe | None
     reason: str  #: why that was run
     losses: tuple[float, ...]  #: the fit's loss at each step, in standardised intensities
@@ -86,8 +87,9 @@ class Result:
             spread = ready.undone(plane.restore_deviation(deviation.cpu().numpy()), deviation=True)
         shape, axis = ready.source.shape, ready.channel_axis
         begun = "" if start is None else start.reason
-        told = (*done.told, *ready.told)
-        said = (done.reason, *told, request.chosen.reason, begun)
+        told = (*done.told, *ready.told, *request.chosen.told)
+        new = [note for note in told if note not in done.reason]
+        said = (done.reason, *new, request.chosen.reason, begun)
         return cls(
             ready.undone(plane.restore(mean)),
             spread,
@@ -239,5 +241,5 @@ def _asked(ready: Preparation, request: Request) -> dict[str, Any]:
 
 def check_share(said: str, value: float) -> None:
     """Raise OptionError if a value, as it was `said`, is outside [0, 1]."""
-    if not (isinstance(value, (int, float)) and 0 <= value <= 1):  # NaN is not either
+    if not (isinstance(value, Real) and 0 <= value <= 1):  # NaN is not either
         raise OptionError(f"{said}: must be from 0 to 1")

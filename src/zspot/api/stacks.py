@@ -33,10 +33,7 @@ Denoise = Callable[[np.ndarray, Recipe | None, Mask, Report | None], Result]
 
 
 class Neighbours:
-    """Denoises planes with the help of up to `count` to each side, along T, else Z, else Q.
-
-    Every plane is denoised by itself first; what other planes need of that is kept.
-    """
+    """Denoises planes with the help of up to `count` to each side, along T, else Z, else Q."""
 
     def __init__(
         self, single: Callable, asked: Settings, axes: str, shape: Sequence[int], load: Load
@@ -140,7 +137,7 @@ class _Alone(NamedTuple):
 def _helped(alone: _Alone, others: list[_Alone], denoise: Denoise, report: Report | None) -> Result:
     """Return the result for a plane from its mean with others, where they show the same."""
     first = alone.result
-    if (first.recipe is None and first.method.startswith("auto")) or not alone.valid.any():
+    if (alone.estimate == alone.plane)[:, alone.valid].all():
         return first  # nothing to remove
     picture = alone.estimate[:, alone.valid].astype(np.float64)
     offset, scale = float(picture.mean()), float(picture.std()) or 1.0

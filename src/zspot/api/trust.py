@@ -1,10 +1,7 @@
-"""Whether a result can be trusted, from image and result alone: a good one took only noise away.
-
-Noise has the strength and the correlation of the noise report, and does not know of edges.
-"""
+"""Whether a result can be trusted, from image and result: a good one took only noise away."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +9,7 @@ import torch
 
 from zspot.api.preparation import prepare
 from zspot.core.errors import ImageError
-from zspot.core.plane import Plane
+from zspot.core.plane import Plane, as_array
 from zspot.noise import NoiseReport, analyze_noise
 from zspot.noise.residual import detail_correlation, neighbour_correlation, shared_detail
 from zspot.noise.words import briefly
@@ -22,8 +19,7 @@ if TYPE_CHECKING:
 
 # Up to the first, what was removed leaves detail alone; from the second it follows it.
 STRUCTURE = (0.28, 0.4)
-# Removed strength relative to the noise's; outside of this, too little or too much was removed.
-# Too much is counted from the noise and two of its uncertainties.
+# Least and most of the noise's strength (and two uncertainties) that a good result removes.
 REMOVED = (0.5, 1.6)
 COARSER = 0.12  # by how much more neighbours may be correlated in what was removed than in noise
 # Bounds of `shared_detail`: below, something was invented, above, noise was kept.
@@ -67,10 +63,6 @@ class Trust:
     #: channel where it is largest
     shift: float = 0.0
 
-    def to_dict(self) -> dict[str, object]:
-        """Return plain values for JSON."""
-        return asdict(self)
-
 
 def assess(result: "Result") -> Trust:
     """Judge a result of `zspot.run`. ImageError: if the result does not hold its input."""
@@ -104,10 +96,14 @@ def assess_images(
     ImageError
         If the images cannot be analysed.
     """
+    noisy, mask = as_array(noisy), None if mask is None else np.asarray(mask) != 0
     ready = prepare(noisy, channel_axis, mask=mask, level_rows=True)
     plane = Plane.of(ready.image)
     noise = noise if noise is not None else analyze_noise(plane.image, channel_axis=0)
-    found, chance = _removed(plane, ready.like(denoised))
+    result = ready.like(as_array(denoised))
+    if not np.isfinite(result).all():
+        raise ImageError("the denoised image has NaN or infinite values where the image has none")
+    found, chance = _removed(plane, result)
     strength = doubt = 0.0
     if found["removed_level"] and np.isfinite(noise.level_uncertainty).all():
         levels = noise.level[plane.varying], noise.level_uncertainty[plane.varying]

@@ -34,11 +34,18 @@ def letters_of(image: Any, axes: str | None, channel_axis: int | None) -> str | 
     if axes is not None or isinstance(image, Tensor):
         return axes
     named = "".join(str(dim)[:1].upper() for dim in image.dims) if _is_xarray(image) else ""
-    known = {"Y", "X"} <= {*named} <= {*"TZCYX"} and len({*named}) == len(named)
-    return named if known and channel_axis is None else letters_by_place(image.shape, channel_axis)
+    known = {"Y", "X"} <= {*named} <= {*"TZQCYXS"} and len({*named}) == len(named)
+    if known and channel_axis is None:
+        return named
+    letters = letters_by_place(image.shape, channel_axis)
+    if any(letter in named and named.index(letter) != letters.index(letter) for letter in PLANE):
+        raise ImageError(f'dims {", ".join(map(str, image.dims))}: name the axes, as in axes="YXS"')
+    return letters
 
 
-def denoise_foreign(image: Any, letters: str | None, denoise: Denoise, neighbours: int = 0) -> Any:
+def denoise_foreign(
+    image: Any, letters: str | None, denoise: Denoise, neighbours: int = 0, dtype: Any = None
+) -> Any:
     """Denoise a tensor, a dask array or an xarray DataArray into one of its kind, shape and dtype.
 
     A tensor stays on its device, without gradient; a dask array is lazy, in chunks of whole planes;
@@ -47,9 +54,9 @@ def denoise_foreign(image: Any, letters: str | None, denoise: Denoise, neighbour
     if isinstance(image, Tensor):
         return _tensor(image, letters, denoise)
     if _is_xarray(image):
-        return image.copy(data=denoise_foreign(image.data, letters, denoise, neighbours))
+        return image.copy(data=denoise_foreign(image.data, letters, denoise, neighbours, dtype))
     if _is_dask(image):
-        return _dask(image, letters, denoise, neighbours)
+        return _dask(image, letters, denoise, neighbours, dtype or image.dtype)
     return denoise(np.asarray(image), letters)
 
 
@@ -62,14 +69,14 @@ def _is_xarray(image: Any) -> bool:
 
 
 def _tensor(image: Tensor, letters: str | None, denoise: Denoise) -> Tensor:
-    values = image.detach().cpu()
+    values = image.detach().cpu().resolve_neg()
     if values.dtype == torch.bfloat16:  # which NumPy does not know; float32 holds it exactly
         values = values.float()
-    out = torch.from_numpy(denoise(values.numpy(), letters))
-    return out.to(device=image.device, dtype=image.dtype)
+    out = torch.from_numpy(denoise(values.numpy(), letters)).to(image.device)
+    return out.to(image.dtype) if out.dtype == values.dtype else out
 
 
-def _dask(image: Any, letters: str | None, denoise: Denoise, neighbours: int) -> Any:
+def _dask(image: Any, letters: str | None, denoise: Denoise, neighbours: int, dtype: Any) -> Any:
     assert letters is not None
     if any(math.isnan(size) for size in image.shape):
         raise ImageError("image has chunks of unknown size: call compute_chunk_sizes() first")
@@ -77,6 +84,6 @@ def _dask(image: Any, letters: str | None, denoise: Denoise, neighbours: int) ->
     depth = {}  # how many planes beside a chunk it is given
     if neighbours and (along := stack_axis(letters, image.shape)) is not None:
         chunks[along], depth[along] = max(_TOGETHER, neighbours), neighbours
-    nothing = np.empty((0,) * image.ndim, dtype=image.dtype)  # keeps dask from trying it out
-    how = {"depth": depth, "boundary": "none", "dtype": image.dtype, "meta": nothing}
+    nothing = np.empty((0,) * image.ndim, dtype=dtype)  # keeps dask from trying it out
+    how = {"depth": depth, "boundary": "none", "dtype": dtype, "meta": nothing}
     return image.rechunk(chunks).map_overlap(partial(denoise, letters=letters), **how)

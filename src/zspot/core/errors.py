@@ -70,12 +70,12 @@ class StoppedError(ZspotError):
 def printable(text: str) -> str:
     """Return text for any terminal: what file names may hold beside text as backslash escapes."""
     shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() or c.isspace() else f"\\x{ord(c):02x}" for c in shown)
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
 
 
 def one_line(text: object) -> str:
     """Return text as one printable line, with the middle of overlong words left out."""
-    words = printable(str(text)).split()
+    words = map(printable, str(text).split())
     return " ".join(w if len(w) <= _LONG else f"{w[:200]}...{w[-40:]}" for w in words)
 
 

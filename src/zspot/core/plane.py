@@ -1,12 +1,15 @@
 """Between an array as the user has it and the standardised plane that denoisers work on."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from zspot.core.errors import ImageError
 
 MAX_CHANNELS = 4
+_EXACT = 2.0**53  # up to here float64 holds every integer
+_EXTREME = 1e145  # magnitudes of which the squares, and sums of them, are finite
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,13 @@ class Plane:
         return spread
 
 
+def as_array(image: Any) -> np.ndarray:
+    """Return an image as an array of NumPy; refuse one whose mask would be lost."""
+    if isinstance(image, np.ma.MaskedArray):
+        raise ImageError("image is a masked array: pass image.data, and ~image.mask as mask")
+    return np.asarray(image)
+
+
 def channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:
     """Return a view of an image (H, W), or with channels along `axis`, as (C, H, W)."""
     return image[None] if axis is None else np.moveaxis(image, axis, 0)
@@ -76,17 +86,23 @@ def channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:
 
 def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
     """Return the channel axis counted from the front; refuse images of another form or dtype."""
-    if image.dtype.kind not in "uif":
-        advice = "convert it to an integer or floating-point type"
+    if image.dtype.kind not in "uif" or image.dtype.itemsize > 8:
+        advice = "convert it to an integer or floating-point type of at most 64 bits"
         raise ImageError(f"image has dtype {image.dtype}: {advice}")
     if image.size == 0:
         raise ImageError(f"image is empty (shape {image.shape}): nothing to denoise")
+    if image.dtype.itemsize == 8:
+        largest = float(np.abs(np.nan_to_num(image.astype(np.float64), posinf=0, neginf=0)).max())
+        if image.dtype.kind != "f" and largest > _EXACT:
+            raise ImageError(f"image has values of {largest:.1e}, above 2**53: subtract an offset")
+        if largest and not 1 / _EXTREME < largest < _EXTREME:
+            raise ImageError(f"image has values of {largest:.1e}: scale them to about 1")
     if channel_axis is None:
         if image.ndim != 2:
             advice = "pass a 2-D image, channel_axis=-1 if the last axis holds the colours, or the "
             advice += 'letters of a stack\'s axes, as in axes="ZYX"'
             raise ImageError(f"image has {image.ndim} axes (shape {image.shape}): {advice}")
-    elif image.ndim != 3 or not -3 <= channel_axis < 3:
+    elif image.ndim != 3 or channel_axis not in range(-3, 3):
         advice = "pass a 3-D image and the number of its channel axis"
         raise ImageError(f"channel_axis={channel_axis} does not fit shape {image.shape}: {advice}")
     elif image.shape[channel_axis] > MAX_CHANNELS:

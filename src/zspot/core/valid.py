@@ -1,8 +1,4 @@
-"""Which pixels of an image carry picture: not bars, padding, labels, transparency, nodata, NaN.
-
-Those are cut off or, inside, filled with the picture's own mirror image, noise and all; afterwards
-they are copied back bit for bit.
-"""
+"""Which pixels carry picture; the others are cut off or filled, and copied back bit for bit."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +87,7 @@ def _constant_areas(channels: np.ndarray, valid: np.ndarray) -> list[tuple[np.nd
     """Return areas that hold one value exactly, as bars, padding and labels do, and the value."""
     if min(channels.shape[1:]) < _WINDOW:
         return []
-    if channels.dtype == np.float16:  # which ndimage does not know
+    if channels.dtype.itemsize == 2 and channels.dtype.kind == "f":  # which ndimage does not know
         channels = channels.astype(np.float32)
     flat = np.ones(valid.shape, bool)
     for channel in channels:

@@ -45,10 +45,7 @@ def restored(x: Tensor, index: int) -> Tensor:
 
 
 def network_input(y: Tensor, hidden: Tensor, filling: Tensor) -> Tensor:
-    """Replace hidden pixels by the fill: the only way in which pixels reach a network.
-
-    A filling of other channels than the image's is a code that takes the place of all of it.
-    """
+    """Replace hidden pixels by the fill (or all by its code): no others reach a network."""
     return filling if filling.shape[1] != y.shape[1] else torch.where(hidden, filling, y)
 
 

@@ -35,12 +35,8 @@ def run(
     Large images are learned from in crops and shown to the network in tiles, see
     `zspot.engine.budget`; the recipe that is returned says so. `seed` decides every random number.
     `report` is called with a `Progress` after each step and pass; what it raises stops the run.
-    `second` is another noisy plane of the scene in the same units, for target "second", `memory`
-    the bytes that the process may take, `start` weights that the same recipe learned on another
-    plane, to start from.
-
-    RecipeError: if the target needs a second plane and there is none, or the other way round.
-    MemoryLimitError: if it takes more than `memory`.
+    `second` is another noisy plane of the scene, for target "second", `memory` the bytes that the
+    process may take, `start` weights that the same recipe learned on another plane.
     """
     wants = recipe.target.needs_second
     require(not wants or second is not None, "target second needs a second noisy image: pass one")

@@ -15,10 +15,11 @@ from zspot.core.progress import Report
 from zspot.files.options import Keywords, Options
 from zspot.files.planes import Notes, PlaneRunner
 from zspot.files.store import denoise_store
-from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
+from zspot.io import ImageFile, Stack, check_target, is_store, notes_on, open_stack, read, write
+from zspot.io.ome_zarr import pictures
 from zspot.recipe import Recipe
 
-_COMMON = ("icc", "exif", "xmp", "resolution", "description", "imagej", "nodata", "valid")
+_COMMON = ("icc", "exif", "xmp", "resolution", "description", "imagej", "nodata", "valid", "shown")
 _FEW = 16  # columns; planes this narrow are rows of a picture
 _COLOURS = 3
 
@@ -82,6 +83,9 @@ def denoise_file(
         if second is not None:
             raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
         notes = denoise_store(source, target, planes, overwrite)
+        notes += tuple(
+            n for p in pictures(source, asked.axes) for n in _hints(p.axes, p.levels[0].shape)
+        )
     elif second is None and asked.dtype != "float32":
         with open_stack(source, target, max_memory=asked.max_memory) as stack:
             if stack is not None and _splits(asked.axes, stack):
@@ -114,7 +118,7 @@ def _denoise_whole(
     axes, most = planes.options.axes, planes.options.max_memory
     image = read(source, max_memory=most)
     if planes.options.dtype == "float32":
-        image = _with_fractions(image)
+        image = with_fractions(image)
     check_target(target, overwrite=overwrite, source=image)
     own, image = image, image.named(axes)
     check_count(axes, source, image.data.shape, image.axes)
@@ -123,7 +127,8 @@ def _denoise_whole(
     for place, result in planes.results(image, axes, other):
         out[place] = planes.options.blend(result)
     write(target, own.replace(out), overwrite=overwrite)
-    return image.notes + _hints(axes or image.axes, image.data.shape, image.alpha)
+    notes = notes_on(image, target, anew=planes.options.dtype == "float32")
+    return notes + _hints(axes or image.axes, image.data.shape, image.alpha)
 
 
 def read_second(path: Path, first: ImageFile, **limits: Any) -> np.ndarray:
@@ -136,12 +141,11 @@ def read_second(path: Path, first: ImageFile, **limits: Any) -> np.ndarray:
     return other.data
 
 
-def _with_fractions(image: ImageFile) -> ImageFile:
+def with_fractions(image: ImageFile) -> ImageFile:
     """Return the same image with float32 pixels, and what any format keeps of its metadata."""
     kept = {k: image.metadata[k] for k in _COMMON if k in image.metadata}
-    notes = (*image.notes, "As float32 it keeps only the metadata that all formats have in common.")
     data = image.data.astype(np.float32)
-    return ImageFile(data, image.axes, image.alpha, "npy", kept, image.path, notes)
+    return ImageFile(data, image.axes, image.alpha, "npy", kept, image.path, image.notes)
 
 
 def _hints(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -> Notes:

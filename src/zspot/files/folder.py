@@ -1,8 +1,4 @@
-"""Folders: every image denoised on Dask, one bad file stops nothing, a rerun goes on where it was.
-
-One process writes the journal; workers only turn one file into another. A target is replaced only
-if the journal shows that a run of zspot wrote it, or if that is asked for.
-"""
+"""Folders: every image denoised on Dask; one bad file stops nothing, and a rerun goes on."""
 
 import contextlib
 import itertools

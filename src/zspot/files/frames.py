@@ -16,11 +16,12 @@ from zspot.core.axes import PLANE
 from zspot.core.errors import FileError, OptionError, ZspotError, error_in_words
 from zspot.core.progress import Report
 from zspot.files.discovery import Item, find_frames
+from zspot.files.file import with_fractions
 from zspot.files.folder import Outcome, Run, Summary, done
 from zspot.files.journal import Journal, fingerprint
 from zspot.files.options import Keywords, ManyKeywords, Options
 from zspot.files.planes import Notes, PlaneRunner
-from zspot.io import ImageFile, check_target, read, write
+from zspot.io import ImageFile, check_target, notes_on, read, write
 from zspot.io.open import Name
 from zspot.recipe import Recipe
 
@@ -77,7 +78,8 @@ def denoise_burst(
     result = frames.denoise(path)
     write(target, image.replace(asked.blend(result)), overwrite=overwrite)
     which = f"The picture is {path.name}, cleaner by what {len(frames.paths) - 1} others show."
-    return result, (which, *frames.wrong.values(), *image.notes)
+    notes = notes_on(image, target, anew=asked.dtype == "float32")
+    return result, (which, *frames.wrong.values(), *notes)
 
 
 class _Frames:
@@ -86,7 +88,9 @@ class _Frames:
     def __init__(self, paths: list[Path], options: Options, progress: Report | None) -> None:
         self.paths: list[Path] = []
         self.wrong: dict[Path, str] = {}
-        self.read = lru_cache(4)(partial(self._read, options.max_memory))
+        self.read = lru_cache(4)(
+            partial(self._read, options.max_memory, options.dtype == "float32")
+        )
         for path in paths:
             try:
                 self.read(path)
@@ -101,8 +105,9 @@ class _Frames:
         self.runner.begin_stack(f"T{first.axes}", (len(self.paths), *first.data.shape), self._load)
         self.runner.count, self.runner.nodata = len(self.paths), first.metadata.get("nodata")
 
-    def _read(self, most: int | str | None, path: Path) -> ImageFile:
+    def _read(self, most: int | str | None, floats: bool, path: Path) -> ImageFile:
         image = read(path, max_memory=most)
+        image = with_fractions(image) if floats else image
         if not {*image.axes} <= {*PLANE}:
             raise FileError(f"{path} holds several planes, and a frame has one: denoise it alone")
         first = self.read(self.paths[0]) if self.paths and path != self.paths[0] else image
@@ -145,8 +150,10 @@ class _Sequence(Run):
         if item.source in frames.wrong:
             return "failed", {"error": frames.wrong[item.source]}
         try:
-            result, image = frames.denoise(item.source), frames.read(item.source)
+            image = frames.read(item.source)
             item.target.parent.mkdir(parents=True, exist_ok=True)
+            check_target(item.target, True, image)
+            result = frames.denoise(item.source)
             write(item.target, image.replace(self.options.blend(result)), overwrite=True)
             return done(item, result, image.notes, result.timings["total"])
         except (ZspotError, OSError) as error:

@@ -1,8 +1,4 @@
-"""What a folder run has done, one line of JSON for each change of state, beside the outputs.
-
-A line is appended and fsynced when a file is started, done or failed; of several lines for one file
-the last counts. A line cut short by a crash is ignored, so the journal is right at every moment.
-"""
+"""What a folder run has done: a fsynced line of JSON for each change of state; the last counts."""
 
 import contextlib
 import errno

@@ -12,6 +12,7 @@ from zspot.api.result import check_share
 from zspot.core.axes import check_letters
 from zspot.core.errors import OptionError, shown
 from zspot.core.ranges import AT_ONCE
+from zspot.files.journal import fingerprint
 from zspot.recipe import Recipe
 
 
@@ -52,11 +53,10 @@ class Options(Settings):
 
     def to_job(self) -> dict[str, Any]:
         """Return what makes a rerun redo a file if it is another: values of JSON, for a journal."""
-        # Not `max_memory`; what earlier versions did not know only where it is not the default.
         recipe = self.method if isinstance(self.method, Recipe) else None
-        first = ("seed", "device", "axes", "threads", "share_fit")
         own = {name: value for name, value in vars(self).items() if name != "max_memory"}
-        own["mask"] = None if self.mask is None else str(self.mask)
+        own["mask"] = None if self.mask is None else f"{self.mask} {fingerprint(Path(self.mask))}"
+        first = ("seed", "device", "axes", "threads", "share_fit")
         own = {n: v for n, v in own.items() if n in first or v != getattr(Options, n)} | self._less
         own["method"] = self.method if recipe is None else recipe.method
         own["effort"] = self.effort if recipe is None else None

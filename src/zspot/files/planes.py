@@ -21,10 +21,7 @@ Notes = tuple[str, ...]  # sentences on a file
 
 
 class PlaneRunner:
-    """Denoises planes, counts them, shares their fits and tells the progress of all.
-
-    `options` are checked ones; `of` is the name of the file, for what is wrong with a plane.
-    """
+    """Denoises planes `of` a file, counts them, shares their fits and tells the progress of all."""
 
     def __init__(self, options: Options, of: str = "", progress: Report | None = None) -> None:
         self.options = options
@@ -32,8 +29,7 @@ class PlaneRunner:
         self.nodata: float | None = None  #: what the file says marks pixels without picture
         most = options.max_memory
         self.mask = None if options.mask is None else read(options.mask, max_memory=most).data != 0
-        # The result whose fit the planes of a channel start from: that of the first, not the one
-        # before. So the same bytes come out whatever was done before, in whatever run.
+        # Whose fit the planes of a channel start from: the first's, for the same bytes in any run.
         self._firsts: dict[int, Result] = {}
         self._shares = False  # whether there are planes that are to share a fit
         self._of, self._progress = of, progress

@@ -1,8 +1,4 @@
-"""Zarr folders, OME-Zarr among them (v2 and v3): denoised block by block, with resume.
-
-The new store grows in a hidden folder beside the target: a copy of all but the pixels, then block
-after block, each noted for a rerun, then the reduced copies. It takes its name when it is whole.
-"""
+"""Zarr folders (v2, v3), block by block with resume; they grow hidden beside the target."""
 
 import contextlib
 import itertools

@@ -1,8 +1,4 @@
-"""Between the noisy image and the denoised one: how strong, and how much detail comes back.
-
-In overlapping windows what was removed is written as cosines. Noise has one strength for each
-cosine in all windows, the median; what stands out of that is edges and texture, and is kept.
-"""
+"""Between the noisy image and the denoised one: how strong, and how much detail comes back."""
 
 import numpy as np
 import torch

@@ -1,7 +1,4 @@
-"""The estimators of `zspot.filters.nonlocal_bayes`, on groups of similar patches (B, G, k, D).
-
-A batch of B groups of k patches, each in G parts (channels of a colour basis, or all) of D numbers.
-"""
+"""Estimators of `zspot.filters.nonlocal_bayes`, on groups of k patches (B, G, k, D) in G parts."""
 
 from dataclasses import dataclass
 

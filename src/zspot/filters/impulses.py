@@ -1,7 +1,4 @@
-"""Isolated pixels that are far from all around them: hot and dead pixels, salt and pepper.
-
-A point of light is spread over several pixels by any lens; what stands alone is not picture.
-"""
+"""Isolated pixels far from all around them; no lens makes such points of light."""
 
 import math
 

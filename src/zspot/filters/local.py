@@ -81,8 +81,7 @@ def bins(brightness: Tensor) -> tuple[Tensor, ...]:
 
 def to_local_median(estimate: Tensor, noisy: Tensor, window: float) -> Tensor:
     """Add the local median of `noisy - estimate` to `estimate`, both (C, H, W)."""
-    # A tone curve or a cut at black and white moves the mean of noise, which networks return, not
-    # its median. It is where the share of smaller values in a Gaussian window crosses one half.
+    # A tone curve or a cut at black moves the mean of noise, which networks return, not its median.
     average = LocalMean(noisy, window, coarse=True)
     pairs = zip(estimate, noisy, strict=True)
     return torch.stack([e + _local_median(n - e, average) for e, n in pairs])

@@ -12,11 +12,7 @@ _FINE = 0.5  # of what is allowed: a whole-pixel match as good as that is not mo
 
 
 def motion(image: Tensor, other: Tensor, allowed: Tensor) -> Tensor:
-    """Return where each pixel of (C, H, W) is found in `other`: rows and columns down, (2, H, W).
-
-    Where the mean square difference without motion, or with that of most of the picture, is below
-    `allowed` (H, W), nothing else is sought: matching would fit the noise.
-    """
+    """Return where pixels of (C, H, W) are in `other`, (2, H, W), if `allowed` is exceeded."""
     allowed = box_mean(allowed[None], _SIDE)[0]
     most = _drift(image, other)
     sizes = [(image, other)]

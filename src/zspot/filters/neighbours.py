@@ -35,11 +35,7 @@ class Averaged(NamedTuple):
 def averaged(
     noisy: Tensor, estimate: Tensor, others: Sequence[tuple[Tensor, Tensor, Tensor]]
 ) -> Averaged:
-    """Average a plane (C, H, W) with others: each noisy, its estimate, where it holds a picture.
-
-    Parts that move are followed. Brightness that changes over large areas, of lamps that flicker,
-    stays that of the plane.
-    """
+    """Average a plane (C, H, W) with others: each noisy, its estimate, where it holds a picture."""
     level = difference(noisy, estimate, _NOISE_SIDE).clamp(min=1e-12)
     variance = box_mean(estimate.square(), _SIDE) - box_mean(estimate, _SIDE).square()
     busy = variance.mean(0).clamp(min=0) / level  # how much goes on in the picture
@@ -73,10 +69,7 @@ def averaged(
 
 
 def no_loss(noisy: Tensor, alone: Tensor, helped: Tensor) -> Tensor:
-    """Say from 0 to 1 where a result with help (C, H, W) lost nothing that one without has.
-
-    Lost picture is in what was removed, which is then stronger than what is removed without help.
-    """
+    """Say from 0 to 1 where a result with help (C, H, W) lost nothing that one without has."""
     before, after = (difference(noisy, one, _AROUND) for one in (alone, helped))
     return ((_LOST - after / before.clamp(min=1e-12)) / _DOUBT).clamp(0, 1)
 

@@ -28,10 +28,7 @@ _ESTIMATORS = {"bayes": bayes, "ridge": ridge}
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass over the image.
-
-    A first `bayes` pass needs more `members` than its patch has numbers, a first `ridge` fewer.
-    """
+    """One pass; a first `bayes` needs more `members` than its patch has numbers, `ridge` fewer."""
 
     estimator: Literal["bayes", "ridge"]
     patch: int  # side, pixels
@@ -60,8 +57,7 @@ GUIDED_CORRELATED = {
     "wide": (Pass("bayes", 4, 4, 100, split=False, reach=48, dense=12),),
     "widest": (Pass("bayes", 4, 3, 100, split=False, reach=48, dense=48),),
 }
-# For white noise, and where the result is averaged with its pilot: it is to err otherwise, and to
-# have structure that the pilot lost. What each channel says guides what all say together.
+# For white noise, and to be averaged with the pilot: what each channel says guides all together.
 _COARSE, _USUAL = (Pass("ridge", 7, 6, 48, reach=16),), (Pass("ridge", 7, 5, 64),)
 _GREY = (Pass("bayes", 5, 4, 80, own=0.35), Pass("bayes", 8, 4, 24))
 _COLOUR = (Pass("bayes", 5, 5, 40, own=0.35), _GREY[1], Pass("bayes", 5, 4, 40, split=False))

@@ -12,11 +12,7 @@ _LEAST_POWER = 1e-8  # of the noise, relative to the picture
 
 @dataclass(frozen=True, eq=False)
 class PatchNoise:
-    """Noise of a patch: channel covariance x spatial autocorrelation, linear in the signal.
-
-    The variance of channel c at level x is `channels[c, c] + slope[c] * (x - level[c])`, at least a
-    twentieth of `channels[c, c]`; only passes of `bayes` with `split` false follow it.
-    """
+    """Noise of a patch: channel covariance x autocorrelation, linear in the signal."""
 
     channels: Tensor  # (C, C) covariance between channels of one pixel, squared image units
     lags: Tensor | None = None  # (2L+1, 2L+1) autocorrelation, 1 in its centre; None: white noise

@@ -43,10 +43,7 @@ def patch_rows(image: Tensor, patch: int, stride: int = 1) -> Tensor:
 def overlap_add(
     total: Tensor, weight: Tensor, shape: torch.Size, patch: int, stride: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """Add overlapping weighted patches (positions, C*patch^2) up to an image of `shape` (C, H, W).
-
-    And their weights (positions, G), for G = C channels each or all at once, to (G, H, W).
-    """
+    """Add weighted patches up to `shape` (C, H, W), and their weights up to (G, H, W)."""
     channels, height, width = shape
     tall, wide = ((size - patch) // stride + 1 for size in (height, width))
     # Copied with the positions last, which are then read in order: twice as fast.

@@ -1,8 +1,4 @@
-"""Images in which single photons are seen: most pixels are black, and what is not follows Poisson.
-
-A photon adds one count, or a pulse of random height (photomultipliers). Either way the variance of
-a pixel is its mean above black times the same gain, and neighbours are independent.
-"""
+"""Images in which single photons are seen: variance is the mean above black times a gain."""
 
 import numpy as np
 from scipy.ndimage import uniform_filter

@@ -18,9 +18,7 @@ def offsets_along(channels: np.ndarray, axis: int) -> np.ndarray:
 
 def row_offsets(channel: np.ndarray) -> np.ndarray:
     """Return the offset (H,) of each row of (H, W); 0 where parts of rows do not agree on any."""
-    # They are the likeliest for the median differences of neighbouring rows, each counted by how
-    # well the parts of the row agree on it, if offsets are independent and the picture changes in
-    # steps.
+    # They are the likeliest for the median differences of neighbouring rows, by how parts agree.
     height, width = channel.shape
     if height < _LEAST or width < _LEAST:
         return np.zeros(height)

@@ -24,9 +24,8 @@ def match(
 ) -> Tensor:
     """Find up to `members` patches nearest to each reference patch, itself too.
 
-    `rows` (positions, D) are the patches that start at so many `places` down and right. References
-    start every `stride` of these, `within` a part; further off than `dense` only every second row
-    and column is looked at. Returns positions (R, k), row-major over the references.
+    `rows` (positions, D) are the patches at `places` down and right, references every `stride` of
+    these `within` a part; beyond `dense` every second is looked at. Returns positions (R, k).
     """
     table, dense = rows.view(*places, -1), min(dense, reach)
     steps = _steps(reach, dense)
@@ -67,10 +66,7 @@ def _coarse(reach: int, dense: int) -> tuple[Tensor, Tensor]:
 
 
 def _distances(table: Tensor, y: range, x: range, reach: int, dense: int) -> Tensor:
-    """Return how far (R, S) patches are from references at rows y and columns x, up to a constant.
-
-    A reference's own constant: half the squared distance less half its own squared length.
-    """
+    """Return how far (R, S) patches are from references at y and x, up to a constant."""
     own = table[y.start : y.stop : y.step, x.start : x.stop : x.step]
     middle = own.mean((0, 1))  # without it numbers are large, and lose digits
     own = (own - middle).flatten(0, 1)

@@ -11,10 +11,7 @@ _STEEP = 1e-3  # slope over that variance, below which it counts as so steep
 
 @dataclass(frozen=True, eq=False)
 class Stabiliser:
-    """Moves an image (C, H, W) to where noise of variance `start` + `slope` * signal is 1.
-
-    The inverse is the algebraic one: means over an area come back a little too low.
-    """
+    """Moves an image to where noise of variance `start` + `slope` * signal is 1, and back."""
 
     start: Tensor  # (C, 1, 1), variance at signal 0, that of the mean
     slope: Tensor  # (C, 1, 1)

@@ -13,9 +13,6 @@ SAMPLES = {
 
 
 def share_cores() -> None:
-    """Let OpenMP's threads that wait for each other sleep soon; to be called before torch loads.
-
-    By default they spin for long and, on a busy computer, take the cores from those that work.
-    """
+    """Let OpenMP's waiting threads sleep soon, not take cores; to be called before torch loads."""
     if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")

@@ -45,8 +45,7 @@ class Limit:
     ) -> None:  # fmt: skip
         """Refuse an image of `shape` that cannot be or is too large, before it is decoded.
 
-        `size`: bytes of a value. `stored`: bytes that hold the image, usually the whole file.
-        `copies`: how often the reader has the values in memory at once.
+        `size`, `stored`: bytes of a value, of all in the file; `copies`: how many are in memory.
         """
         check_shape(path, shape)
         words, values = " x ".join(map(str, shape)), math.prod(shape)

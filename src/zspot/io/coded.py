@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,6 +34,7 @@ class _Header:
     turns: int = 0  # anticlockwise quarters that show the picture upright
     icc: bytes | None = None
     exif: bytes = b""
+    own: dict[str, int] = field(default_factory=dict)  # of the encoder: the colour space of AVIF
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,11 @@ class Coded:
         limit.check(path, header.size, -(-header.bits // 8))
         pixels = getattr(imagecodecs, f"{self.codec}_decode")(content)
         data, alpha, axes = split_alpha(np.ascontiguousarray(np.rot90(pixels, header.turns)))
-        metadata: dict[str, Any] = {self.codec: {"boxes": boxes, "bits": header.bits}}
+        own = {"boxes": boxes, "bits": header.bits, "own": header.own}
+        metadata: dict[str, Any] = {self.codec: own}
         metadata |= {"icc": header.icc} if header.icc else {}
+        if header.bits not in (8, 16):
+            metadata["shown"] = f"its values stay those of {header.bits} bits"
         for key, (name, start) in (self.boxes or {}).items():
             found = [p[len(start) :] for n, p in boxes if n == name and p.startswith(start)]
             metadata |= {key: found[0]} if found else {}
@@ -79,8 +83,9 @@ class Coded:
         bits = self._bits(image)
         pixels = np.minimum(interleaved(image), image.data.dtype.type((1 << bits) - 1))
         encode = getattr(imagecodecs, f"{self.codec}_encode")
-        coded = bytes(encode(pixels, bitspersample=bits, **self.options))
-        own = image.metadata.get(self.codec, {}).get("boxes", [])
+        found = image.metadata.get(self.codec, {})
+        options = self.options | found.get("own", {})
+        coded, own = bytes(encode(pixels, bitspersample=bits, **options)), found.get("boxes", [])
         if self.boxes is None or not (own or {*self.boxes} & {*image.metadata}):
             handle.write(coded)
             return
@@ -144,15 +149,19 @@ def _avif(path: Path, content: bytes, boxes: _Boxes) -> _Header:
         if image.is_animated:  # pyright: ignore[reportAttributeAccessIssue]
             raise FileError(f"{path}: animated images are not supported; extract one frame")
     meta = next((payload for name, payload in _boxes(content) if name == b"meta"), b"")
+    if b"imir" in meta:
+        raise FileError(f"{path} is stored mirrored; convert it")
     flags = re.search(rb"av1C.{2}(.)", meta, re.DOTALL)
     turn = re.search(rb"\0\0\0\x09irot([\0-\3])", meta)
     deep = flags[1][0] if flags else 0
     lost = {"exif": "EXIF", "xmp": "XMP", "icc_profile": "the colour profile"}
     lost = [word for key, word in lost.items() if info.get(key)]
     notes = [_LOSSY] + [f"{' and '.join(lost)} of the AVIF file are not kept."] * bool(lost)
+    colours = re.search(rb"nclx\0(.)\0(.)", meta, re.DOTALL)
+    own = {"primaries": colours[1][0], "transfer": colours[2][0]} if colours else {}
     bits = 12 if deep & 0x20 else 10 if deep & 0x40 else 8
     turns, icc = turn[1][0] if turn else 0, info.get("icc_profile")
-    return _Header((*size, bands), bits, notes, turns, icc, info.get("exif", b""))
+    return _Header((*size, bands), bits, notes, turns, icc, info.get("exif", b""), own)
 
 
 _SIDE = (1, 9), (1, 13), (1, 18), (1, 30)

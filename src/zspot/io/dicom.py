@@ -35,12 +35,20 @@ def read(path: Path, limit: Limit) -> ImageFile:
         sizes = {"Q": frames, "Y": source.Rows, "X": source.Columns, "S": samples}
         limit.check(path, tuple(sizes.values()), source.BitsAllocated // 8)
         axes = "".join(letter for letter in sizes if letter in "YX" or sizes[letter] > 1)
+        bits, high = source.BitsStored, source.get("HighBit", source.BitsStored - 1)
+        if high != bits - 1 or any(
+            0x6000 <= e.tag.group < 0x6020 and e.tag.elem == 0x102 and e.value for e in source
+        ):
+            raise FileError(f"{path} keeps other things in the spare bits of pixels; convert it")
+        _check_decoder(path, source)
     with warnings.catch_warnings(record=True, action="always") as warned:
         pixels = pixel_array(source)
     data = pixels.astype(pixels.dtype.newbyteorder("=")).reshape([sizes[a] for a in axes])
     check_pixel_type(path, data.dtype)
     del source.PixelData
     metadata: dict[str, Any] = {"dicom": source}
+    if colour == "MONOCHROME1":
+        metadata["shown"] = "black and white are stored the other way round"
     padding = source.get("PixelPaddingValue")
     if padding is not None and samples == 1:
         low, high = sorted((int(padding), int(source.get("PixelPaddingRangeLimit", padding))))
@@ -52,6 +60,16 @@ def read(path: Path, limit: Limit) -> ImageFile:
         name = source.file_meta.TransferSyntaxUID.name
         notes += (f"{name} is replaced by Explicit VR Little Endian; the file may grow.",)
     return ImageFile(data, axes, None, "dicom", metadata, path, notes)
+
+
+def _check_decoder(path: Path, source: Any) -> None:
+    """Refuse pixels that are coded in a way for which a package is missing."""
+    from pydicom.pixels.decoders.base import get_decoder
+
+    syntax = source.file_meta.TransferSyntaxUID
+    if syntax.is_compressed and not (coder := get_decoder(syntax)).is_available:
+        needs = " or ".join(coder.missing_dependencies)
+        raise FileError(f"{path} is coded as {syntax.name}; pip install what decodes it ({needs})")
 
 
 def refusal(image: ImageFile) -> str | None:

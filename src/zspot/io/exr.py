@@ -3,7 +3,7 @@
 import contextlib
 import io
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -34,7 +34,8 @@ def read(path: Path, limit: Limit) -> ImageFile:
     if len(parts) != len(heads):
         raise FileError(f"{path} is truncated: its pixels end early; copy the file again")
     pixels = parts[0][1]
-    others = [name for name in pixels if name != "A"] or ["A"]
+    layers = [name for name in pixels if name.rpartition(".")[2] in ("R", "G", "B", "Y")]
+    others = layers or [name for name in pixels if name != "A"] or ["A"]
     names = next((n for n in (["R", "G", "B"], ["Y"]) if {*n} <= {*pixels}), others)
     if len({pixels[name].dtype for name in names}) > 1:
         raise FileError(f"{path} has channels of several types; convert them to one")
@@ -53,7 +54,8 @@ def read(path: Path, limit: Limit) -> ImageFile:
             notes.append(f"{name} compression is replaced by lossless ZIP; the file may grow.")
             header["compression"] = OpenEXR.ZIP_COMPRESSION
     data, alpha = np.ascontiguousarray(data), pixels["A"] if "A" in left else None
-    metadata = {"exr": {"parts": parts, "names": names}}
+    metadata: dict[str, Any] = {"exr": {"parts": parts, "names": names}}
+    metadata |= {} if alpha is None else {"shown": "its colours are multiplied by alpha"}
     return ImageFile(data, axes, alpha, "exr", metadata, path, tuple(notes))
 
 

@@ -52,13 +52,15 @@ def read(path: Path, limit: Limit) -> ImageFile:
     if len(content) % _BLOCK:
         notes.append("The FITS file does not end with a whole block, as if cut: look at the result")
     if len(images) > 1:
-        notes.append(f"{len(images) - 1} more images in the FITS file keep their old pixels.")
+        notes.append(f"Other images in the FITS file keep their old pixels: {len(images) - 1}.")
     end = start + count * stored.itemsize
     own = {"before": content[: where["hdrLoc"]] + head, "after": content[end:], "stored": stored}
     own["shift"] = int(shift) if meant else 0
     metadata: dict[str, Any] = {"fits": own}
     if "BLANK" in header and stored.kind in "iu":
         metadata["nodata"] = float(header["BLANK"] + own["shift"])
+    if not meant and any(key in header for key in ("BSCALE", "BZERO")):
+        metadata["shown"] = "the stored numbers are kept, without BSCALE and BZERO"
     axes = "Q" * (len(shape) - 2) + "YX"
     return ImageFile(data, axes, None, "fits", metadata, path, tuple(dict.fromkeys(notes)))
 

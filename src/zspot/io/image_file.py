@@ -87,10 +87,7 @@ class ImageFile:
         return ImageFile(np.ascontiguousarray(last[at]), "YX" if axis is None else "YXS", alpha)
 
     def named(self, axes: str | None) -> "ImageFile":
-        """Return the file as letters for its axes name it: of separate channels alpha is the last.
-
-        `replace` takes it back.
-        """
+        """Return the file as letters name its axes: of channels alpha is the last."""
         if self.alpha is None or "S" not in self.axes or "C" not in (axes or ""):
             return self
         return replace(self, data=join(self.data, self.axes, self.alpha, self.axes), alpha=None)

@@ -1,7 +1,4 @@
-"""JPEG: 8-bit grey and RGB, written with the tables of the source and all its header segments.
-
-Pillow codes the pixels; the segments (EXIF, ICC, XMP, comments, ...) are copied here byte for byte.
-"""
+"""JPEG: written with the tables of the source; its segments are copied byte for byte."""
 
 import contextlib
 import io

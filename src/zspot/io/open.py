@@ -54,6 +54,13 @@ _STORE = ".zarr"
 SUFFIXES = frozenset(_BY_SUFFIX) | {_STORE}
 _WRITTEN = ", ".join(kind.suffixes[0] for kind in FORMATS.values() if not kind.written_as)
 _NAMES = {name: name.upper() for name in FORMATS} | {"webp": "WebP", "jxl": "JPEG XL"}
+# What of the common metadata the formats keep of a file of another format.
+_KEPT = {"png": "icc exif xmp resolution", "jpeg": "icc exif xmp resolution", "bmp": "resolution"}
+_KEPT |= {"webp": "icc exif xmp", "tiff": "icc exif xmp resolution", "jxl": "exif xmp"}
+_KEPT |= {"jp2": "exif xmp"}
+_SAID = {"icc": "the colour profile", "exif": "EXIF", "xmp": "XMP", "resolution": "the resolution"}
+_SAID |= {"description": "the description"}
+_ABOUT_PIXELS = "look at the result."  # notes that end so are about reading, not writing
 _NAMES |= {"jp2": "JPEG 2000", "j2k": "raw JPEG 2000"}
 
 
@@ -115,6 +122,24 @@ def write(path: Name, image: ImageFile, *, overwrite: bool = False) -> None:
             raise
         why = f": {error}" if known else f" ({first_line(error)}); try a .tif file"
         raise FileError(f"{path} cannot be written{why}") from error
+
+
+def notes_on(image: ImageFile, target: Name, *, anew: bool = False) -> tuple[str, ...]:
+    """Say what is to be known of writing an image: in another format, or `anew`, what it loses."""
+    from zspot.io.pillow import turned
+
+    source, name = (_BY_SUFFIX.get(Path(p).suffix.lower(), "") for p in (image.path or "", target))
+    if not source or FORMATS[source].written_as or (source == name and not anew):
+        return image.notes
+    found, kept = image.metadata, _KEPT.get(name, "").split()
+    lost = [said for key, said in _SAID.items() if key in found and key not in kept]
+    lost.append(f"what only {_NAMES[source]} files have" if source != name else "all of its own")
+    notes = [note for note in image.notes if note.endswith(_ABOUT_PIXELS)]
+    notes.append(f"Not kept in the {_NAMES[name]} file: {', '.join(lost)}.")
+    turn = turned(found["exif"]) if "EXIF" in lost else 1
+    shown = found.get("shown") or (f"its orientation is {turn}" if turn != 1 else "")
+    notes += [f"The picture looks otherwise now, because {shown}."] * bool(shown)
+    return tuple(notes)
 
 
 def check_target(path: Name, overwrite: bool = False, source: ImageFile | None = None) -> None:

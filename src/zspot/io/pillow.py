@@ -65,6 +65,15 @@ def metadata_of(info: dict[Any, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
+def turned(exif: bytes) -> int:
+    """Return the orientation that EXIF tells; 1 is upright."""
+    with contextlib.suppress(Exception):  # damaged EXIF tells nothing
+        tags = Image.Exif()
+        tags.load(EXIF + exif)
+        return int(tags.get(274, 1))
+    return 1
+
+
 def blocks_of(image: ImageFile) -> dict[str, bytes]:
     """Return colour profile, XMP and EXIF of an image as options of `encode`."""
     found = image.metadata
@@ -85,8 +94,7 @@ def encode(pixels: np.ndarray, handle: Any, name: str, **options: Any) -> None:
     with _LOCK:
         block = PillowFile.MAXBLOCK
         if options.get("progressive"):
-            # libjpeg then needs the whole file in one buffer; Pillow's guess of two bytes a pixel
-            # is too small for noise at full quality.
+            # libjpeg needs the whole file in one buffer; Pillow's guess is too small for noise.
             PillowFile.MAXBLOCK = max(block, _MOST_BYTES_PER_PIXEL * picture.width * picture.height)
         try:
             picture.save(handle, format=name, **options)
@@ -127,6 +135,10 @@ def _bmp(path: Path, content: bytes, limit: Limit) -> tuple[Image.Image, tuple[s
     if picture.mode == "P":
         picture = picture.convert("RGB")
         notes = ("The palette is expanded: the file is written as RGB.",)
+    if picture.mode == "RGBA":
+        notes = ("Readers that know 32 bits as colours alone will miss the transparency.",)
+    if content[28:30] == b"\x10\0":
+        notes += ("The packed colours are written as RGB.",)
     if content[14:15] == b"\x7c" and content[70:74] in (b"DEBM", b"LKNI"):
         notes += ("The colour profile inside the BMP file is not kept.",)
     return picture, notes

@@ -1,7 +1,4 @@
-"""PNG: 8 and 16 bits, grey or RGB, with or without alpha, and all ancillary chunks.
-
-imagecodecs codes the pixels (Pillow reduces 16-bit RGB to 8 bits); the chunks are copied here.
-"""
+"""PNG: 8 and 16 bits; imagecodecs codes the pixels, the chunks are copied here."""
 
 import contextlib
 import struct

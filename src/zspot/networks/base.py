@@ -27,9 +27,8 @@ class ReceptiveField:
 class Network(Part):
     """A network: its numbers, what it costs and how it is made.
 
-    The module is called as `module(x, generator, visible)`: the images (N, C, H, W), the
-    generator of its dropout (None is without) and the map of the pixels that were not hidden.
-    Those that have no use for the last two take them as `*_`.
+    The module is called as `module(x, generator, visible)`: images (N, C, H, W), the generator of
+    its dropout (None is without) and the map of pixels that were not hidden.
     """
 
     family = "network"
@@ -39,10 +38,7 @@ class Network(Part):
     width: int  # filters of a layer
 
     def build(self, channels: int, generator: Generator, inputs: int | None = None) -> Any:
-        """Return the module for images of `channels` channels; weights by a generator on the CPU.
-
-        `inputs` are channels of a code in place of the image. RecipeError: if it cannot take one.
-        """
+        """Return the module for so many channels, or `inputs` of a code."""
         able = self.takes_codes or inputs in (None, channels)
         require(able, "fill code needs network hourglass: choose another fill")
         return self.module(channels, generator, inputs or channels)

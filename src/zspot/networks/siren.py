@@ -49,8 +49,7 @@ class Siren(nn.Module):
         """Return the values at all pairs of lifted rows (H, F) and columns (W, F), (1, C, H, W)."""
         w0, p = self.w0, self.dropout
         height, width = len(rows), len(cols)
-        # Linear in features of one coordinate each: once per row, once per column, and added.
-        # The factor w0 multiplies the small weights, not the large activations.
+        # Linear in features of one coordinate each: per row and column; w0 multiplies weights.
         first, half = w0 * self.weights[0], self.weights[0].shape[1] // 2
         by_row = F.linear(rows, first[:, :half], w0 * self.biases[0])
         by_col = F.linear(cols, first[:, half:])

@@ -20,8 +20,7 @@ _TILE = 32  # pixels
 
 _BASIS = np.asarray(dct(np.eye(SIDE), axis=0, norm="ortho"))
 _U, _V = (a.ravel() for a in np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij"))
-# Those that keep and those that change their sign when the block is turned by 180 degrees: in them
-# noise is uncorrelated, so choosing quiet blocks does not choose quiet noise (docs/tuning.md).
+# Those that keep and those that change their sign in a turned block: their noise is uncorrelated.
 _HALVES = [((_U + _V + p) % 2 == 0) & (_U + _V > 0) for p in (0, 1)]
 FREQUENCY = _U**2 + _V**2  # of the coefficients, (64,)
 

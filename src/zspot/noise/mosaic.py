@@ -16,8 +16,7 @@ _MOST = 0.5  # share of blocks in which any other pattern does
 
 def find_period(channel: np.ndarray) -> tuple[int, int] | None:
     """Return rows and columns (1: any) after which a pattern repeats in an image, or None."""
-    # `MOSAIC` (Bayer pattern) is exactly two pixels long in rows, columns and both; in a picture
-    # and in noise no frequency stands out.
+    # `MOSAIC` (Bayer pattern) is two pixels long in rows, columns and both; no other stands out.
     half = _SIDE // 2
     share = _standing_out(channel)
     found = np.argwhere(share > _MOST)

@@ -1,8 +1,4 @@
-"""The level of white noise, from the directions in which patches of the picture vary least.
-
-White noise fills all dimensions of a patch alike, a picture only some: the smallest eigenvalues are
-the noise's variance. The estimate errs upwards where texture fills every dimension.
-"""
+"""The level of white noise, from the directions in which patches of the picture vary least."""
 
 import torch
 from torch import Tensor
@@ -13,16 +9,14 @@ SMALLEST = 8  # one in so many eigenvalues, from the smallest up, is averaged
 _SAMPLES = 1 << 18  # patches that are looked at, about
 _EXACT = 1 << 12  # patches whose products float32 adds up exactly enough
 _FEWEST = 25  # patches needed per pixel of a patch
-# The smallest eigenvalues of pure noise come out too small, their root by this divided by the root
-# of the patches per pixel of a patch.
+# The least eigenvalues of noise are too small, by this over the root of patches per patch pixel.
 _SHRINKAGE = 0.72
 _ENOUGH = 2000  # patches per pixel of a patch, from which texture makes up for that
 
 
 def white_level(y: Tensor) -> tuple[float, ...] | None:
     """Estimate the deviation of white noise, for each channel; None if the image is too small."""
-    # After Pyatykh, Hesser, Zheng, IEEE Trans. Image Processing 22(2), 2013, and Chen, Zhu, Heng,
-    # ICCV 2015.
+    # After Pyatykh, Hesser, Zheng, IEEE TIP 22(2), 2013, and Chen, Zhu, Heng, ICCV 2015.
     _, height, width = y.shape
     count = (height - PATCH + 1) * (width - PATCH + 1)
     plenty = count / PATCH**2

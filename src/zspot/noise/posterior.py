@@ -1,8 +1,4 @@
-"""What a blind-spot prediction has not seen: the pixel itself, weighed by how noisy it is.
-
-A prediction errs by what neighbours do not tell; the pixel by its noise. Their mean, weighted by
-the inverse variances, errs less than either (Laine et al., NeurIPS 2019).
-"""
+"""A blind-spot prediction and the pixel itself, weighed by variance (Laine et al., 2019)."""
 
 import math
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from zspot.core.errors import plainly
-from zspot.core.plane import channels_first, check_image
+from zspot.core.plane import as_array, channels_first, check_image
 from zspot.core.valid import find_valid
 from zspot.filters.impulses import without_impulses
 from zspot.filters.rows import offsets_along
@@ -172,7 +172,7 @@ def analyze_noise(
     .. [2] Foi, Trimeche, Katkovnik, Egiazarian, "Practical Poissonian-Gaussian noise modeling and
        fitting for single-image raw-data", IEEE TIP 17, 2008, for the level function.
     """
-    image = np.asarray(image)
+    image = as_array(image)
     channels = channels_first(image, check_image(image, channel_axis))
     picture, mended, share = _picture(channels, nodata=nodata, mask=mask)
     report = _measured(picture, mended)

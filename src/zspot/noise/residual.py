@@ -1,8 +1,4 @@
-"""Whether what was removed follows the detail of the picture, and how even it is.
-
-Noise does not know where the picture has edges; texture that was taken for noise lies just there.
-And noise of one brightness has one strength, texture any.
-"""
+"""Whether what was removed follows the detail of the picture, as noise does not; how even it is."""
 
 import torch
 from torch import Tensor
@@ -19,11 +15,7 @@ _OUTLIER = 4.0  # deviations; what lies beyond does not decide a correlation of 
 
 
 def detail_correlation(noisy: Tensor, estimate: Tensor, guide: Tensor) -> float:
-    """Correlate the local strength of what was removed with the local detail, at equal brightness.
-
-    Images are (C, H, W); the gradients of `guide`, a first estimate, tell where detail is. Of
-    logarithms, -1 to 1; 0 for an image without any variation of either.
-    """
+    """Correlate (-1 to 1) the logs of local strength removed and of detail, at equal brightness."""
     average = LocalMean(noisy, _WINDOW)
     removed = _local_log(average, (noisy - estimate).square().mean(0))
     detail = _local_log(average, _gradient_energy(guide))

@@ -1,7 +1,4 @@
-"""Noise that makes the noise of an image white, so that a network meets only noise that it knows.
-
-What correlations lack of a white spectrum is added; noise of any kind can be removed so.
-"""
+"""Noise that makes the noise of an image white, so that a network meets only noise it knows."""
 
 from dataclasses import dataclass
 

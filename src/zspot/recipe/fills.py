@@ -29,10 +29,7 @@ class RunningFill:
         self._draw = draw
 
     def sample(self, y: Tensor, hidden: Tensor, windows: Windows = WHOLE) -> Tensor:
-        """Return what hidden pixels of `y` (N, C, H, W) become, from its visible ones alone.
-
-        Without gradient; it expands to the shape of `y`, or is a code where all is hidden.
-        """
+        """Return what hidden pixels of `y` become, from visible ones alone, or a code."""
         return self._draw(y, hidden, windows)
 
     def learn(
@@ -50,10 +47,7 @@ class Fill(Part):
     upright: ClassVar[bool] = False  # describes the image as it stands, and no turned views of it
 
     def start(self, y: Tensor, init: Generator, draws: Generator) -> RunningFill:
-        """Return the fill at work on the image `y` (1, C, H, W).
-
-        `init` is on the CPU and starts what is learned or fixed; `draws` draws samples, beside `y`.
-        """
+        """Return the fill at work on `y` (1, C, H, W); `init` is on the CPU."""
         raise NotImplementedError
 
     def inputs(self, image_channels: int) -> int:
@@ -149,12 +143,7 @@ class Code(Fill):
 
 @dataclass(frozen=True)
 class Refill(Fill):
-    """Fill hidden pixels from similar patches of the image at half its size (refilling).
-
-    Averaging 2x2 pixels makes noise weaker and less correlated, and pictures repeat across
-    scales. The auxiliary image is made once from all pixels, hidden ones too, each of which
-    reaches it with a weight of a quarter and less.
-    """
+    """Fill hidden pixels from similar patches of the image at half its size (refilling)."""
 
     kind = "refill"
     upright = True

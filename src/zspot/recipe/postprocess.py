@@ -105,10 +105,7 @@ class Finish(Part):
         return self.rounds * _TICKS, _COST / fewer * len(y) / _TICKS
 
     def apply(self, estimate: Tensor, noisy: Tensor, clock: Clock) -> Tensor:
-        """Return what becomes of an estimate (C, H, W), in standardised intensities.
-
-        The clock has a stage "finish" as `work` says. RecipeError: if `noise` has other channels.
-        """
+        """Return what becomes of an estimate (C, H, W); the clock has a stage "finish"."""
         if self.guard > 0:
             estimate = restore_texture(estimate, noisy, self.guard)
         if self.posterior and noisy[0].numel() >= SMALL:

@@ -80,10 +80,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build a recipe from nested plain values.
-
-        RecipeError: if a part, a name or a value is unknown, of the wrong type or out of range.
-        """
+        """Build a recipe from plain values. RecipeError: if one is unknown or out of range."""
         left, found = dict(values), {}
         for name in filter(left.__contains__, KINDS):
             found[name] = _with_kind(name, left.pop(name), KINDS[name])
@@ -97,10 +94,7 @@ class Recipe:
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """Read a recipe from TOML text; it is data, nothing in it is executed.
-
-        RecipeError: if the text is not TOML or not a valid recipe.
-        """
+        """Read a recipe from TOML text. RecipeError: if it is none; nothing in it is executed."""
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -112,10 +106,7 @@ class Recipe:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a recipe from a TOML file.
-
-        RecipeError: if it cannot be read or holds no valid recipe; the message names the file.
-        """
+        """Read a recipe from a TOML file. RecipeError: if it holds none, with its name."""
         try:
             return cls.from_toml(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:

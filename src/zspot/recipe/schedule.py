@@ -66,8 +66,7 @@ class Fit(Part):
         return replace(self, steps=math.ceil(share * self.steps), lr=rate * self.lr)
 
 
-# Rotations and reflections in the order in which they are shown: of eight and of four every second
-# are as varied as all.
+# Rotations and reflections as shown: of eight and of four every second are as varied as all.
 _TURNS = (0, 2, 5, 7, 3, 1, 6, 4)
 
 

@@ -43,10 +43,7 @@ class Target(Part):
         return 1
 
     def guide(self, step: int, session: Session) -> Tensor | None:
-        """Return what else `pair` needs from this step on, of the image's size (1, C or 1, H, W).
-
-        Called before each step, with the network as it is.
-        """
+        """Return what else `pair` needs from this step on, (1, C or 1, H, W), or None."""
         return session.guide
 
     def pair(self, y: Tensor, guide: Tensor | None, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -59,10 +56,7 @@ class Target(Part):
     def whole(
         self, network: nn.Module, noisy: Tensor, seen: Tensor, visible: Tensor, dropping: Generator
     ) -> Tensor:
-        """Return what the network makes of the whole image, in the shape of its output of a step.
-
-        `seen` is its input of this step, in which `visible` pixels are those of the image.
-        """
+        """Return what the network makes of the whole image, in the shape of a step."""
         return network(seen, dropping, visible)
 
     def in_units(self, ratio: float, moved: Sequence[float]) -> Self:
@@ -86,9 +80,8 @@ class Noisy(Target):
 class Recorrupted(Target):
     """Learn to predict y - w / tau from y + tau * w, with w drawn like the noise.
 
-    For Gaussian noise of the variance given here the two are independent given the clean image,
-    so the squared error learns the clean image although every pixel is visible (Pang et al.,
-    Recorrupted-to-Recorrupted, CVPR 2021). Only for noise that is white.
+    For white Gaussian noise of this variance the two are independent given the clean image, which
+    the squared error then learns (Pang et al., Recorrupted-to-Recorrupted, CVPR 2021).
     """
 
     kind = "recorrupted"
@@ -129,11 +122,7 @@ class Recorrupted(Target):
 
 @dataclass(frozen=True)
 class Shuffled(Target):
-    """Learn to predict the noisy image with its pixels shuffled locally where it is flat (MASH).
-
-    Shuffling breaks the noise's correlation with what is visible; in a flat tile it changes
-    nothing else.
-    """
+    """Learn to predict the noisy image with its pixels shuffled locally where it is flat (MASH)."""
 
     kind = "shuffled"
     copies_noise = True
@@ -169,11 +158,7 @@ class Shuffled(Target):
 
 @dataclass(frozen=True)
 class Halves(Target):
-    """Learn to predict one diagonal half of the image from the other (ZS-N2N).
-
-    In each 2x2 block the mean of one diagonal is a pixel of the first half-size image, that of
-    the other of the second; each is predicted from the other.
-    """
+    """Learn to predict the mean of one diagonal of 2x2 blocks from that of the other (ZS-N2N)."""
 
     kind = "halves"
     halves = True

@@ -66,10 +66,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Visible pixels that each have their own noise correlation and deviation.
-
-    TheoryError: if a parameter is out of range or the vectors differ in length.
-    """
+    """Visible pixels, each of own noise correlation and deviation. TheoryError: if out of range."""
 
     value: float  #: as in `zspot.theory.BlindSpot`
     sigma: float  #: as in `zspot.theory.BlindSpot`

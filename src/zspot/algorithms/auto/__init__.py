@@ -1,7 +1,4 @@
-"""`auto`, the default: look at the noise, then choose the recipe, and say why.
-
-Its own; learning on is after Pang, Zheng, Quan and Ji, Recorrupted-to-Recorrupted, CVPR 2021.
-"""
+"""`auto`, the default: look at the noise, choose the recipe, and say why."""
 
 from zspot.algorithms.auto.choice import choose, pretrained_estimate
 from zspot.algorithms.auto.denoiser import Auto

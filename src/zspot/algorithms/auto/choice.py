@@ -1,8 +1,4 @@
-"""What `auto` runs on an image: the noise it finds decides what can be learned from the image.
-
-White noise of one strength can be drawn again to learn on from; correlated noise cannot, and what
-is more likely texture is taken away in part or not at all. docs/method/auto.md has the ways.
-"""
+"""What `auto` runs on an image, by the noise it finds; docs/method/auto.md has the ways."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -44,8 +40,7 @@ EPOCHS = 40  # A small image is seen no more often than this, or its noise is le
 class Choice:
     """What is run on an image and on what grounds; `auto.explain` says it in words."""
 
-    # What the noise is taken for; "uneven" is white of changing strength.
-    # "unknown" is noise that the network does not know.
+    # What the noise is taken for: "uneven" is white of changing strength, "unknown" to the network.
     route: Literal["white", "uneven", "correlated", "unknown", "doubtful"]
     recipe: Recipe
     evidence: Evidence
@@ -60,6 +55,12 @@ class Choice:
         removed = "what the pretrained estimate removed"
         found = f"taken as {times:g} times as strong as {removed}, for {why}"
         return replace(self, recipe=recipe, times=times, found=found)
+
+    def whitened(self, channels: int, follows: bool, share: float) -> "Choice":
+        """Return that for noise that the network does not know; `follows`: bright has more."""
+        found = f"what that removes in addition is {share:.0%} of the noise that is measured"
+        recipe = made_white(channels, self.effort, follows)
+        return replace(self, route="unknown", recipe=recipe, times=0.0, found=found)
 
     def stabilised(self, channels: int) -> "Choice":
         """Return that for white noise which grows with the brightness as the report measures."""

@@ -6,19 +6,17 @@ from typing import Any
 
 from torch import Tensor
 
-from zspot.algorithms.auto import thresholds
-from zspot.algorithms.auto.choice import Choice, choose, made_white, pretrained_estimate
+from zspot.algorithms.auto import thresholds, unknown
+from zspot.algorithms.auto.choice import Choice, choose, pretrained_estimate
 from zspot.algorithms.auto.crops import samples, spread
 from zspot.algorithms.auto.evidence import examine
-from zspot.algorithms.auto.explain import reason
+from zspot.algorithms.auto.explain import explain, reason
 from zspot.algorithms.auto.strength import SIDES, how_strong
 from zspot.algorithms.few_photons import bin_side, in_bins
 from zspot.core.progress import Report, looking
 from zspot.engine import Denoised, run
-from zspot.noise.residual import detail_correlation, neighbour_correlation
 from zspot.noise.whitening import Measured
 
-_TRIED = 256  # side of what unknown noise is removed from on trial, pixels
 _MEASURED = 512  # side of the middle of the image whose noise is measured, pixels
 _LEAST = 1e-12  # variance that keeps divisions finite
 _TOLD = "its strength was told"
@@ -49,7 +47,9 @@ class Auto:
             choice = choose(choice.evidence, plane.shape, "fast", sigma is not None)
             choice = replace(choice, found=_KEPT)
             done = run(choice.recipe, plane, report=report, **how)
-        return replace(done.explained(reason(choice)), timings={"look": looked, **done.timings})
+        told = (*done.told, *([] if choice.recipe.finish.strength else [explain(choice)]))
+        done = replace(done, timings={"look": looked, **done.timings}, told=told)
+        return done.explained(reason(choice))
 
     def _choose(
         self, plane: Tensor, report: Report | None, sigma: float | None, **how: Any
@@ -74,28 +74,9 @@ class Auto:
             else:
                 choice = choice.after(*how_strong(choice, plane, SIDES[self.effort], report))
         few = thresholds.REMOVED_WHITE if evidence.is_white else few
-        if noise.is_certain and share <= few and not (camera and choice.times):
-            choice = _unknown_noise(choice, plane, noise, report)
-        return choice
-
-
-def _unknown_noise(choice: Choice, plane: Tensor, noise: Measured, report: Report | None) -> Choice:
-    """Return what to run on a plane (C, H, W) that holds more noise than was removed."""
-    # The network does not know that noise. It is made white first, if that proves the better way on
-    # a part of the image; see docs/method/auto.md.
-    part = samples(plane, _TRIED)[0]
-    usual = choose(choice.evidence, part.shape, "fast")
-    usual = usual.after(choice.times, choice.found) if choice.times else usual
-    other = run(made_white(len(plane), "fast", noise.grows), part, report=report).mean
-    more = run(usual.recipe, part, report=report).mean - other
-    share = float(more.square().mean()) / noise.variance
-    follows = detail_correlation(other + more, other, other)
-    bound, sure = thresholds.MORE
-    finer = noise.lag_one - neighbour_correlation(more)
-    if choice.evidence.is_white and finer < -thresholds.FINER / 2:
-        return choice  # white noise is not as coarse: that is texture
-    if share < bound or finer > thresholds.FINER or (share < sure and follows > thresholds.FOLLOWS):
-        return choice
-    why = f"what that removes in addition is {share:.0%} of the noise that is measured"
-    recipe = made_white(len(plane), choice.effort, noise.grows)
-    return replace(choice, route="unknown", recipe=recipe, times=0.0, found=why)
+        if not (noise.is_certain and share <= few) or (camera and choice.times):
+            return choice
+        more = unknown.measures(choice, plane, noise, report)
+        if not unknown.is_noise(evidence.is_faint, more):
+            return choice  # texture that was measured as noise
+        return choice.whitened(len(plane), noise.grows, more["share"])

@@ -21,8 +21,7 @@ class Evidence:
     share: float  # variance of the residual as a share of the image's
     spread: float  # largest over smallest deviation between darker and brighter areas
     noise: Recorrupted  # the residual's variance as a function of the signal, as noise to draw
-    # Deviation of each channel's noise: where it is white and of one strength, of the directions
-    # in which patches vary least; else, and in a small image, of the residual.
+    # Deviation of each channel: of the least patch directions if white and even, or the residual
     level: tuple[float, ...]
     unevenness: float = 0.0  # of a faint residual, as in `zspot.noise.residual`
     structure: float = 0.0  # its correlation with detail, likewise

@@ -1,8 +1,4 @@
-"""How strong correlated noise is taken to be, relative to what the pretrained estimate removed.
-
-The network removes all of noise that it knows, and less than all of others', as of most cameras. A
-weak and a strong second estimate of parts of the image tell; docs/method/auto.md says how.
-"""
+"""How strong correlated noise is, relative to what the pretrained estimate removed."""
 
 import math
 import operator

@@ -8,14 +8,12 @@ WHITE = (-0.15, 0.03)
 # Mean correlation down and across from which noise, faint or not, may be a camera's.
 WHITE_FAINT = 0.15
 BETWEEN = 0.15  # correlation between channels below which noise is white
-# Largest over smallest deviation of the noise between dark and bright areas up to which it is
-# of one strength.
+# Largest over smallest deviation of noise between dark and bright areas up to which it is even.
 EVEN = 1.5
 # Variance that the first estimate removes over that of the directions in which patches vary
 # least. Where it is less, texture was measured as noise; where more, the noise is not white.
 AGREED = (0.75, 1.03)
-# Share of the image's variance below which correlated noise is weak: stronger noise needs the
-# whole image to be told from the picture.
+# Share of the image's variance below which correlated noise is weak.
 WEAK = 0.12
 # Correlation between neighbouring pixels from which much of the noise is left at half the size.
 COARSE = 0.5
@@ -30,10 +28,13 @@ BROKEN = (2.0, 2.6)  # faint noise of a camera: unevenness, from noise to textur
 REMOVED = (0.8, 1.1)
 # The first of these where it looks white, which it knows: texture may be measured as noise.
 REMOVED_WHITE = 0.4
-# Share of it that a better estimate removes in addition, not along detail, and in any case.
-MORE = (0.035, 0.25)
-FOLLOWS = 0.35  # correlation with detail up to which it does not
-FINER = 0.3  # difference in correlation of neighbours up to which two noises are the same
+# What a better estimate removes in addition is noise if it is less uneven than it is large, as a
+# share of that variance, and less coherent than this.
+DIRECTED = 0.25
+# Or, where the first estimate removed more than texture, if it is correlated with detail up to the
+# first of these, and the report's noise is coarser by less than the second than what was removed,
+# or more than this share of the image's variance, or what is removed in addition more coherent.
+FOLLOWS, COARSER, MOST, ALL_DIRECTED = 0.35, 0.15, 0.3, 0.5
 KEPT = 0.9  # what learning on must remove, over what the first estimate removes: less kept noise
 # The logarithm of the strength of correlated noise is an offset and a factor of each of
 # `strength.measures`, in this order; `python -m training.strength fit` finds them.

@@ -71,7 +71,8 @@ def methods(
         table.add_row(method.name, told, weights, method.licence, took)
     stdout.print(table, width=min(stdout.width, _COLUMNS), soft_wrap=False)
     what = "128 x 128 pixels" if source is None else f"{source}"
-    tell(f"\nTime: about, on one core, effort balanced, for {what}.")
+    tell("")
+    tell(f"Time: about, on one core, effort balanced, for {what}.")
     tell("Papers: zspot methods --verbose.")
 
 

@@ -30,11 +30,9 @@ EXAMPLES = examples(
     "zspot denoise large.tif --preview 400,300,256,256",
     "zspot denoise cells.ome.tif cells-clean.ome.tif --effort best",
     "zspot denoise stack.tif clean.tif --axes ZYX",
-    "zspot denoise stack.tif clean.tif --share-fit",
     "zspot denoise first.png clean.png --method n2n --second other.png",
     "zspot denoise noisy.png softer.png --strength 0.8 --keep-detail 0.5",
     "zspot denoise noisy.png clean.png --save-recipe used.toml",
-    "zspot denoise other.png other-clean.png --recipe used.toml",
     "zspot denoise night/ night-clean/",
     "zspot denoise 'night/*.png' some/ --workers 1",
 )
@@ -55,33 +53,33 @@ class Asked:
     method: str | None = value(None, "Method; `zspot methods` lists them.", show_default="auto")
     effort: Effort | None = value(None, "Time against quality.", show_default="balanced")
     recipe: Path | None = value("FILE.toml", "Run this recipe instead of a method.")
-    save_recipe: Path | None = value("FILE.toml", "Write the recipe that ran, to rerun it exactly.")
+    save_recipe: Path | None = value("FILE.toml", "Write the recipe that ran (on the last plane).")
     second: Path | None = value("FILE", "Second noisy image of the scene, for method n2n.")
     strength: float = value("0..1", "How much of the result: 0 gives the input.", 1.0)
     keep_detail: float = value("0..1", "Share of the detail it removed to put back.", 0.0)
     nodata: float | None = value("VALUE", "Value of pixels without picture.", show_default="none")
     mask: Path | None = value("FILE", "Image that is 0 where there is no picture.")
     keep_outliers: bool = switch("Do not repair hot and dead pixels.", "--keep-outliers")
-    dtype: str | None = value("float32|same", "Write fractions of counts, or round anyway.")
+    dtype: str | None = value("float32|same", "For few photons: write fractions, or round.")
     sigma: float | None = value(
-        "LEVEL", "Strength of white noise, if you know it.", show_default="measured"
+        "LEVEL", "Deviation of white noise, if you know it.", show_default="measured"
     )
     seed: int = value(None, "Same seed, same result on a CPU.", 0, min=0)
     device: str = value(None, "auto, cpu, cuda, cuda:1 or mps.", "auto")
     axes: str | None = value("TZCYX", "Name the axes of a stack, S for colours, Q for any.")
-    neighbours: str = value("N|auto", "Planes to each side of a stack that help a plane.", "0")
+    neighbours: str = value("N|auto", "How many planes before and after help a plane.", "0")
     sequence: bool = switch("Files are frames of one scene, which help each other.", "--sequence")
-    burst: bool = switch("Files are shots of one scene, of which OUTPUT is made.", "--burst")
+    burst: bool = switch("Make one picture of several shots of one scene.", "--burst")
     share_fit: bool = switch("Fit a stack once: its planes start from the first.", "--share-fit")
-    max_memory: str | None = value("2GB", "Memory to stay under.", show_default="half of the free")
-    threads: int | None = value(None, "CPU threads for an image; all, or 1 for many.", **_COUNT)
+    max_memory: str | None = value("2GB", "Largest memory to use.", show_default="half of the free")
+    threads: int | None = value(None, "CPU threads for an image. [all; 1 for many files]", **_COUNT)
     scheduler: str | None = value("tcp://HOST:PORT", "Running Dask cluster for many files.")
-    workers: int | None = value(None, "Processes for many files; one for each core.", **_COUNT)
+    workers: int | None = value(None, "Processes for many files. [cores over threads]", **_COUNT)
     format: str | None = value(
         "png", "Format of standard output.", show_default="that of the input"
     )
     compare: Path | None = value(
-        "FILE.png", "Draw before, after and what was removed side by side."
+        "FILE.png", "Draw before, after and what was removed (last plane)."
     )
     preview: str | None = value("X,Y,W,H", "Denoise this part alone, to see what would be done.")
     verbose: bool = switch("Say what was measured, too.", "--verbose", "-v")
@@ -145,9 +143,24 @@ class Asked:
         for message, clash in clashes.items():
             if clash:
                 raise OptionError(message)
-        from zspot.io import check_target
+        self._check_written()
+
+    def _check_written(self) -> None:
+        """Refuse to write two files of one name, or the pictures beside a result over an input."""
+        from zspot.io import check_target, output_name
         from zspot.io.atomic import check_free
 
+        beside = [path for path in (self.compare, self.save_recipe) if path is not None]
+        folder, results = self.target, [self.output] if beside and not self.preview else []
+        if len(self.inputs) > 1 and not (self.sequence or self.burst):
+            names = [output_name(path, "" if folder else "-denoised") for path in self.inputs]
+            results = [folder / name.name if folder else name for name in names]
+        made = [os.path.realpath(path) for path in (*beside, *results)]
+        read = [path for path in (*self.inputs, self.second, self.mask, self.recipe) if path]
+        once = {*made[len(beside) :]} | {os.path.realpath(path) for path in read}
+        for number, path in enumerate(made):
+            if made.count(path) > 1 or (number < len(beside) and path in once):
+                raise OptionError(f"{path} would be written twice, or over an input: name another")
         if self.compare is not None:
             check_target(self.compare, self.overwrite)
         if self.save_recipe is not None:
@@ -369,7 +382,7 @@ def _save(path: Path, result: Result, asked: Asked) -> tuple[str, ...]:
     from zspot.io.atomic import atomic_write
 
     if result.recipe is None:
-        raise OptionError(f"no recipe ran ({result.reason}): {path} is not written")
+        raise OptionError(f"no recipe says what ran ({result.reason}): {path} is not written")
     with atomic_write(path, overwrite=asked.overwrite) as handle:
         handle.write(result.recipe.to_toml().encode())
     words = asked.blending

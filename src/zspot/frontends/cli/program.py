@@ -39,11 +39,7 @@ def _options(
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    0 is success, 1 a failure, 2 bad use or input, 130 Ctrl-C, 143 SIGTERM. An error is one line on
-    stderr.
-    """
+    """Run and return 0 for success, 1 failure, 2 bad use or input, 130 Ctrl-C, 143 SIGTERM."""
     stopping.working = True
     try:
         code = app(arguments, standalone_mode=False) or 0

@@ -62,7 +62,7 @@ class Guard:
         headers = Headers(scope=scope)
         if not self._known(f"//{headers.get('host', '')}"):
             return 403, "this host name is not allowed: start zspot web with --allowed-host"
-        if (origin := headers.get("origin")) is not None and not self._known(origin):
+        if (origin := headers.get("origin")) is not None and not self._own(origin, headers):
             return 403, "requests from other pages are refused"
         path = scope["path"]
         if self._login and path.startswith(_API) and not self._logged_in(scope, path):
@@ -70,6 +70,11 @@ class Guard:
         if path.rstrip("/") == f"{_API}upload":
             return self._too_large(headers.get("content-length", ""))
         return None
+
+    def _own(self, origin: str, headers: Headers) -> bool:
+        """Say whether a page is one of this server: on this computer others have other ports."""
+        local = self._known(origin) and urlsplit(origin).hostname in (HOST, "localhost")
+        return urlsplit(origin).netloc == headers.get("host") if local else self._known(origin)
 
     def _known(self, address: str) -> bool:
         try:

@@ -116,8 +116,7 @@ class Page:
             self.recipe = gr.File(
                 label=label, file_types=[".toml"], height=140, elem_id="zs-recipe"
             )
-        # What the browser tells: the part of the picture in view, and the folder of the session.
-        # gradio sorts inputs by their making: that part comes last.
+        # What the browser tells: the part in view (gradio sorts by making), the session's folder.
         self.view, self.folder, self.made = (gr.Textbox(visible=False) for _ in range(3))
 
     def _outputs(self) -> None:

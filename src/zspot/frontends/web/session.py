@@ -161,7 +161,8 @@ class Session:
     def take(self, path: Path) -> None:
         """Note an upload, to remove it at the end unless it is sent anew by somebody else."""
         with contextlib.suppress(OSError):  # what is not there is told by who reads it
-            self.uploads[path] = path.stat().st_mtime_ns
+            if path.is_file():
+                self.uploads[path] = path.stat().st_mtime_ns
 
     def _opened(self, path: Path, max_pixels: int) -> Opened:
         """Read a file and measure the noise of its first plane; errors name it alone."""
@@ -182,10 +183,7 @@ class Session:
     def prepare(
         self, options: Options, recipe: str | None, second: str | None = None, part: Part = None
     ) -> None:
-        """Set up the run that `run` will start, so that it can be cancelled while it waits.
-
-        It is of the files opened last, or of a part of a plane (its number, where) looked at.
-        """
+        """Set up the run (of the files opened last, or a part of a plane) that `run` starts."""
         if recipe:
             self.take(Path(recipe))
             options = replace(options, method=Recipe.load(recipe))
@@ -326,7 +324,7 @@ class Sessions:
         with self._lock:  # gradio keeps one copy of what several visitors sent
             others = set().union(*(one.uploads for one in self._all.values()))
             for path in session.uploads.keys() - others:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):  # the others are removed all the same
                     if path.stat().st_mtime_ns == session.uploads[path]:
                         path.unlink()
 

@@ -3,6 +3,7 @@
 import html
 import json
 import secrets
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,7 @@ def report_of(opened: Opened) -> dict[str, object]:
     names = ("method", "reason", "seed", "device", "versions")
     known = {name: getattr(result, name) for name in names}
     recipe = result.recipe.to_dict() if result.recipe is not None else None
-    return {**known, "seconds": seconds, "recipe": recipe, "trust": result.trust.to_dict()}
+    return {**known, "seconds": seconds, "recipe": recipe, "trust": asdict(result.trust)}
 
 
 def pictures(opened: Opened, number: int, result: Result | None) -> str:

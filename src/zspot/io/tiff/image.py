@@ -76,6 +76,7 @@ def _metadata(tif: TiffFile, series: Any) -> dict[str, Any]:
         "description": tags.valueof(270),
         "imagej": tif.imagej_metadata,
         "ome_xml": tif.ome_metadata,
+        "shown": _shown(series.keyframe),
     }
     x, y = tags.valueof(282), tags.valueof(283)
     if isinstance(x, tuple) and isinstance(y, tuple) and x[1] and y[1]:
@@ -84,6 +85,17 @@ def _metadata(tif: TiffFile, series: Any) -> dict[str, Any]:
     found = {key: value for key, value in found.items() if value}
     nodata = nodata_of(series.keyframe)
     return found if nodata is None else found | {"nodata": nodata}
+
+
+def _shown(key: Any) -> str:
+    """Say what readers of TIFF do to show the stored pixels, which other formats do not tell."""
+    turn = int(key.tags.valueof(274, 1) or 1)
+    ways = {
+        "black and white are stored the other way round": int(key.photometric) == 0,
+        f"its orientation is {turn}": turn != 1,
+        "its colours are multiplied by alpha": 1 in map(int, key.extrasamples or ()),
+    }
+    return " and ".join(way for way, is_so in ways.items() if is_so)
 
 
 def write(handle: BinaryIO, image: ImageFile) -> None:
@@ -274,6 +286,8 @@ def check(path: Path, tif: TiffFile, series: Any, shape: tuple[int, ...], limit:
     if series.dtype is None or series.dtype.kind == "b" or key.bitspersample in range(1, 8):
         raise FileError(f"{path} has {key.bitspersample}-bit pixels; convert it to 8-bit grey")
     check_pixel_type(path, series.dtype)
+    if any(int(extra) in (1, 2) for extra in (key.extrasamples or ())[:-1]):
+        raise FileError(f"{path} has transparency before its last sample; convert it")
     # Tiles may be larger than the image, and are decoded whole.
     tile = [(key.tilelength, key.tilewidth, key.samplesperpixel)] if key.is_tiled else []
     for part in (shape, *tile):
@@ -337,5 +351,5 @@ def other_notes(tif: TiffFile, series: Any) -> list[str]:
     if len(series.levels) > 1:
         notes.append("The reduced copies (pyramid levels) in the TIFF file keep their old pixels.")
     if len(tif.series) > 1:
-        notes.append(f"{len(tif.series) - 1} more images in the TIFF file keep their old pixels.")
+        notes.append(f"Other images in the TIFF file keep their old pixels: {len(tif.series) - 1}.")
     return notes

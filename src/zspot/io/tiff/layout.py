@@ -1,7 +1,4 @@
-"""New pixels for the TIFF file they came from, everything else kept byte for byte.
-
-Strips and tiles go where the old ones were, or to the end of the file, and their tags are updated.
-"""
+"""New pixels in place of the old ones in a TIFF file, everything else kept byte for byte."""
 
 import itertools
 import struct
@@ -178,8 +175,7 @@ def pieces_of(handle: Any, layout: Layout) -> Pieces:
 
 def rewrite(handle: BinaryIO, layout: Layout, pieces: Pieces, planes: Iterable[np.ndarray]) -> None:
     """Write the file around new pixels from its pieces as of `pieces_of`."""
-    # The planes come in the order in which they were read, all samples included: one for each page,
-    # or any parts that follow each other where the pixels are contiguous.
+    # The planes come as they were read: one for each page, or parts of contiguous pixels.
     for offset, piece in pieces:
         handle.seek(offset)
         handle.write(piece)
