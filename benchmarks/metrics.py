@@ -27,6 +27,7 @@ from zspot.core.errors import ZspotError
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the brightness of ITU-R BT.601."""
 
+_EQUAL = 100.0  # dB of equal images, for means that are finite
 _WANG: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 """The window of Wang et al., IEEE TIP 2004: 11 x 11, Gaussian."""
 _LINUX_MEMORY = Path("/proc/self")
@@ -40,15 +41,16 @@ class BenchmarkError(ZspotError, ValueError):
 def quality(clean: np.ndarray, image: np.ndarray, *, gaussian: bool = False) -> tuple[float, float]:
     """PSNR in dB and SSIM (mean of channels) of an image (H, W) or (H, W, C) against the clean.
 
-    Both in [0, 1]; the image is clipped to that. `gaussian` changes the window of the SSIM.
+    Both in [0, 1]; the image is clipped to that. Equal images have 100 dB. `gaussian` changes the
+    window of the SSIM.
     """
     image = np.clip(image, 0, 1)
     axis = -1 if clean.ndim == 3 else None
     window: dict[str, Any] = _WANG if gaussian else {"win_size": 7}
     ssim = structural_similarity(clean, image, data_range=1, channel_axis=axis, **window)
-    with np.errstate(divide="ignore"):  # equal images have infinite PSNR
+    with np.errstate(divide="ignore"):
         psnr = peak_signal_noise_ratio(clean, image, data_range=1)
-    return float(psnr), float(np.mean(ssim))
+    return min(float(psnr), _EQUAL), float(np.mean(ssim))
 
 
 def interval(change: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:

@@ -348,8 +348,6 @@ def test_values_that_float64_does_not_hold_are_refused():
     picture = moon()[:64, :64]
     for image, says in (
         (picture.astype(np.int64) + 2**60, "subtract an offset"),
-        (picture * 1e200, "scale them"),
-        (picture * 1e-200, "scale them"),
         (picture.astype(np.longdouble), "at most 64 bits"),
     ):
         with np.errstate(all="raise"), pytest.raises(zspot.ImageError, match=says):

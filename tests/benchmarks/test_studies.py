@@ -150,5 +150,5 @@ def test_what_the_docs_say_of_parts_is_in_the_rows():
     table = studies.study("ablation").show(store.read_rows(RESULTS / "ablation.csv"), RESULTS)
     shown = table.set_index("variant")["FMDD (3)"]
     assert (shown["auto"], shown["no phases"], shown["network alone"]) == (
-        "34.30", "33.84", "33.00",
+        "34.61", "34.40", "32.91",
     )  # fmt: skip

@@ -42,5 +42,4 @@ def in_bins(denoise: Denoiser, plane: Tensor, side: int, *why: str, **how: Any) 
     share = above.mean((1, 2), keepdim=True) / found.mean((1, 2), keepdim=True).clamp(min=1e-12)
     mean = plane - above + share * found  # as many photons as were counted
     spread = None if done.deviation is None else enlarged(done.deviation * scale) * share
-    told = (*why, *done.told)
-    return replace(done, mean=mean, deviation=spread, recipe=None, told=told)
+    return replace(done, mean=mean, deviation=spread, recipe=None, told=(*why, *done.told))

@@ -118,8 +118,7 @@ def denoise(
     asked = Request(method, **{**options, "axes": letters})
     if is_lazy(image) and asked.progress is not None:
         raise OptionError("progress of a lazy array is told by dask.diagnostics.ProgressBar")
-    kind = np.float32 if asked.dtype == "float32" else None
-    return denoise_foreign(image, letters, denoised, asked.count, kind)
+    return denoise_foreign(image, letters, denoised, asked.count, asked.dtype)
 
 
 @lists(Request, RunKeywords)

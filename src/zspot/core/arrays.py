@@ -44,7 +44,7 @@ def letters_of(image: Any, axes: str | None, channel_axis: int | None) -> str | 
 
 
 def denoise_foreign(
-    image: Any, letters: str | None, denoise: Denoise, neighbours: int = 0, dtype: Any = None
+    image: Any, letters: str | None, denoise: Denoise, neighbours: int = 0, dtype: str | None = None
 ) -> Any:
     """Denoise a tensor, a dask array or an xarray DataArray into one of its kind, shape and dtype.
 
@@ -56,7 +56,8 @@ def denoise_foreign(
     if _is_xarray(image):
         return image.copy(data=denoise_foreign(image.data, letters, denoise, neighbours, dtype))
     if _is_dask(image):
-        return _dask(image, letters, denoise, neighbours, dtype or image.dtype)
+        kind = image.dtype if dtype in (None, "same") else np.dtype(dtype)
+        return _dask(image, letters, denoise, neighbours, kind)
     return denoise(np.asarray(image), letters)
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.linalg import solveh_banded
 
+from zspot.core.plane import unit_of
+
 _LEAST = 64  # pixels of height and width; with fewer the offsets are not sought
 _PARTS, _FINE = 8, 16  # of each row: those that must agree on its offset, those that tell it
 _MAD = 1.4826  # deviation of a normal variable over its median absolute deviation
@@ -12,8 +14,10 @@ _AGREE = 3.0  # scale of what the parts have in common over that of what they ha
 
 def offsets_along(channels: np.ndarray, axis: int) -> np.ndarray:
     """Return the offsets of rows (axis 0) or columns (1) of (C, H, W), to be subtracted; else 0."""
-    found = [row_offsets(c.astype(np.float64).swapaxes(0, axis)) for c in channels]
-    return np.expand_dims(np.stack(found), 2 - axis)
+    values = channels.astype(np.float64)
+    unit = unit_of(values)
+    found = [row_offsets(channel.swapaxes(0, axis) / unit) for channel in values]
+    return unit * np.expand_dims(np.stack(found), 2 - axis)
 
 
 def row_offsets(channel: np.ndarray) -> np.ndarray:

@@ -56,8 +56,7 @@ _WRITTEN = ", ".join(kind.suffixes[0] for kind in FORMATS.values() if not kind.w
 _NAMES = {name: name.upper() for name in FORMATS} | {"webp": "WebP", "jxl": "JPEG XL"}
 # What of the common metadata the formats keep of a file of another format.
 _KEPT = {"png": "icc exif xmp resolution", "jpeg": "icc exif xmp resolution", "bmp": "resolution"}
-_KEPT |= {"webp": "icc exif xmp", "tiff": "icc exif xmp resolution", "jxl": "exif xmp"}
-_KEPT |= {"jp2": "exif xmp"}
+_KEPT |= {"webp": "icc exif xmp", "tiff": _KEPT["png"], "jxl": "exif xmp", "jp2": "exif xmp"}
 _SAID = {"icc": "the colour profile", "exif": "EXIF", "xmp": "XMP", "resolution": "the resolution"}
 _SAID |= {"description": "the description"}
 _ABOUT_PIXELS = "look at the result."  # notes that end so are about reading, not writing

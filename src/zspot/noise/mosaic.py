@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from zspot.core.plane import unit_of
+
 MOSAIC = (2, 2)
 _SIDE = 24  # of the blocks whose spectra are looked at, pixels: a multiple of each period
 _BLOCKS = 4096  # of them at most
@@ -35,8 +37,8 @@ def _standing_out(channel: np.ndarray) -> np.ndarray:
     height, width = (size // _SIDE * _SIDE for size in channel.shape)
     if min(height, width) < 2 * _SIDE:
         return share
-    blocks = channel[:height, :width].astype(np.float64)
-    blocks = blocks.reshape(-1, _SIDE, width // _SIDE, _SIDE).swapaxes(1, 2)
+    values = channel[:height, :width].astype(np.float64)
+    blocks = (values / unit_of(values)).reshape(-1, _SIDE, width // _SIDE, _SIDE).swapaxes(1, 2)
     blocks = blocks.reshape(-1, _SIDE, _SIDE)
     blocks = blocks[:: 1 + len(blocks) // _BLOCKS]
     window = np.hanning(_SIDE + 2)[1:-1]
