@@ -142,7 +142,8 @@ def test_only_its_own_names_and_its_own_pages_are_answered(url):
     for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "[::", ""):
         assert answer(url, Host=host) in (400, 403)
     assert answer(url, Origin=url) == 200
-    for origin in ("http://evil.example", "null", "file://", "http://[::"):
+    other = f"http://127.0.0.1:{int(port) - 1}"  # another page on this computer
+    for origin in ("http://evil.example", "null", "file://", "http://[::", other):
         assert answer(url, Origin=origin) == 403
         assert answer(f"{url}/gradio_api/info", Origin=origin) == 403
 
@@ -229,6 +230,20 @@ def test_uploads_go_with_their_last_visitor_and_nobody_else(tmp_path, files, ses
     sessions.close_all()
     assert not any(path.exists() for path in uploads)
     assert not list(tmp_path.glob("session-*"))
+
+
+def test_a_folder_that_was_given_as_a_file_is_no_upload(files, sessions):
+    first = sessions.get("first")
+    upload = Path(shutil.copy(files / "noisy.png", files / "own.png"))
+    first.open([upload])
+    with pytest.raises(Exception, match="folder"):
+        first._opened(files, 10**6)
+    first.take(files)
+    upload.unlink()
+    upload.mkdir()  # and what cannot be removed does not stop the rest
+    sessions.close("first")
+    assert files.is_dir()
+    assert not list(files.parent.glob("session-*/*"))
 
 
 def test_who_leaves_does_not_take_what_another_has_just_sent(files, sessions):

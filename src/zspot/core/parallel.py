@@ -13,7 +13,7 @@ def as_usual(device: torch.device) -> Iterator[None]:
     """Let networks learn in float32, although the caller has switched that off or over."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
-    mixed = torch.autocast(device.type, enabled=False)
+    mixed = torch.autocast("cuda" if device.type == "cuda" else "cpu", enabled=False)
     try:
         with torch.inference_mode(False), torch.enable_grad(), mixed:
             yield

@@ -36,9 +36,8 @@ def read(path: Path, limit: Limit) -> ImageFile:
         limit.check(path, tuple(sizes.values()), source.BitsAllocated // 8)
         axes = "".join(letter for letter in sizes if letter in "YX" or sizes[letter] > 1)
         bits, high = source.BitsStored, source.get("HighBit", source.BitsStored - 1)
-        if high != bits - 1 or any(
-            0x6000 <= e.tag.group < 0x6020 and e.tag.elem == 0x102 and e.value for e in source
-        ):
+        overlays = [t for t in list(source.keys()) if t.elem == 0x102 and t.group >> 8 == 0x60]
+        if high != bits - 1 or any(source[tag].value for tag in overlays):
             raise FileError(f"{path} keeps other things in the spare bits of pixels; convert it")
         _check_decoder(path, source)
     with warnings.catch_warnings(record=True, action="always") as warned:

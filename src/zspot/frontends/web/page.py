@@ -164,13 +164,14 @@ class Page:
             click.success(self.run, None, [*prepared, *seen], **working, **quiet)
         self.stop.click(self.cancel, None, [self.status, self.stop], **at_once)
         shares = [self.strength, self.keep]
-        for slider in shares:
-            slider.input(None, None, self.download, js=_STALE, **quiet)
-            at, blent = {*shares, *self.planes}, [self.viewer, self.download, self.trust, self.made]
-            made = slider.input(self.blend, at, blent, **newest)
-            made.then(None, [self.made, *shares], self.download, js=_FRESH, **quiet)
-        for slider in self.planes:
-            slider.input(self.look, {*self.planes}, [self.viewer, self.trust], **newest)
+        moved = [slider.input for slider in shares]
+        gr.on(moved, None, None, self.download, js=_STALE, **quiet)
+        at, blent = {*shares, *self.planes}, [self.viewer, self.download, self.trust, self.made]
+        made = gr.on(moved, self.blend, at, blent, **newest)
+        made.then(None, [self.made, *shares], self.download, js=_FRESH, **quiet)
+        # One listener for all sliders: answers of several could come in another order.
+        turned = [slider.input for slider in self.planes]
+        gr.on(turned, self.look, {*self.planes}, [self.viewer, self.trust], **newest)
         self.method.input(lambda name: METHODS[name].summary, self.method, self.about, **aside)
         self.which.input(self.turn_to, [self.which], seen, **newest)
         loaded = blocks.load(self.come, [self.folder], [self.folder, *opened], js=_RECALL, **aside)
