@@ -23,7 +23,7 @@ from PIL import Image
 from benchmarks import noises
 from benchmarks.datasets import middle
 from zspot.algorithms.auto import unknown
-from zspot.algorithms.auto.choice import choose, made_white
+from zspot.algorithms.auto.choice import made_white
 from zspot.algorithms.auto.denoiser import Auto
 from zspot.engine import run
 
@@ -57,25 +57,12 @@ def row_of(clean: np.ndarray, noise: str) -> dict[str, float | bool] | None:
     planes = [torch.from_numpy(np.atleast_3d(a)).movedim(-1, 0).float() for a in (noisy, clean)]
     mean, deviation = planes[0].mean(), planes[0].std()
     plane, truth = (((one - mean) / deviation).contiguous() for one in planes)
-    seen: list[tuple] = []
-    measures = unknown.measures
-
-    def watched(choice, plane, noise, report=None):
-        found = measures(choice, plane, noise, report)
-        seen.append((choice, noise.grows, found))
-        return found
-
-    unknown.measures = watched
-    try:
-        Auto("fast")._choose(plane, None, None)
-    finally:
-        unknown.measures = measures
-    if not seen:
+    choice, noise_found = Auto("fast").usual(plane, None, None)
+    if noise_found is None:
         return None
-    choice, grows, found = seen[0]
-    usual = choose(choice.evidence, plane.shape, "fast")
-    usual = usual.after(choice.times, choice.found) if choice.times else usual
-    ways = {"usual": usual.recipe, "white": made_white(len(plane), "fast", grows)}
+    found, grows = unknown.measures(choice, plane, noise_found), noise_found.grows
+    usual = unknown.usual_way(choice, plane)
+    ways = {"usual": usual, "white": made_white(len(plane), "fast", grows)}
     reached = {"noisy": plane} | {name: run(recipe, plane).mean for name, recipe in ways.items()}
     errors = {name: float((one - truth).square().mean()) for name, one in reached.items()}
     psnr = {name: round(min(_MOST, -10 * np.log10(e + 1e-9)), 2) for name, e in errors.items()}

@@ -9,7 +9,8 @@ from tests.images import tiny
 from tests.io_help import ICC, noise
 from zspot.algorithms import bsn_ins
 from zspot.files import denoise_file
-from zspot.io import ImageFile, notes_on, read, write
+from zspot.io import ImageFile, read, write
+from zspot.io.open import notes_on
 
 RECIPE = tiny(bsn_ins.recipe("fast"), steps=1)
 GREY, COLOUR = noise((24, 30), "u1"), noise((24, 30, 3), "u1")

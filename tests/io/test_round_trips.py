@@ -20,7 +20,7 @@ from zspot.io import ImageFile, check_target, read, write
 
 def test_exports():
     names = {"ImageFile", "FileError", "MAX_PIXELS", "read", "write", "check_target", "Stack"}
-    names |= {"SUFFIXES", "open_stack", "is_store", "output_name", "printable", "notes_on"}
+    names |= {"SUFFIXES", "open_stack", "is_store", "output_name", "printable"}
     assert set(zspot.io.__all__) == names
 
 

@@ -48,8 +48,7 @@ def denoise_foreign(
 ) -> Any:
     """Denoise a tensor, a dask array or an xarray DataArray into one of its kind, shape and dtype.
 
-    A tensor stays on its device, without gradient; a dask array is lazy, in chunks of whole planes;
-    a DataArray keeps dims, coords, attrs and name.
+    Tensors stay on their device without gradient, dask is lazy by planes, DataArrays keep the rest.
     """
     if isinstance(image, Tensor):
         return _tensor(image, letters, denoise)

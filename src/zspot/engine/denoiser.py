@@ -39,10 +39,7 @@ class Denoiser(Protocol):
     def __call__(
         self, plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None
     ) -> Denoised:
-        """Denoise a standardised plane (C, H, W) on its device, in `memory` bytes of the process.
-
-        `report`, called after each step, stops the run by what it raises.
-        """
+        """Denoise a standardised plane (C, H, W) in `memory` bytes; `report` may raise to stop."""
         ...
 
 

@@ -15,8 +15,9 @@ from zspot.core.progress import Report
 from zspot.files.options import Keywords, Options
 from zspot.files.planes import Notes, PlaneRunner
 from zspot.files.store import denoise_store
-from zspot.io import ImageFile, Stack, check_target, is_store, notes_on, open_stack, read, write
+from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
 from zspot.io.ome_zarr import pictures
+from zspot.io.open import notes_on
 from zspot.recipe import Recipe
 
 _COMMON = ("icc", "exif", "xmp", "resolution", "description", "imagej", "nodata", "valid", "shown")

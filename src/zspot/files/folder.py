@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -155,6 +156,11 @@ class Run:
             else:
                 yield number, mark
 
+    @cached_property
+    def _job(self) -> dict[str, Any]:
+        """What makes a rerun redo a file if it is another."""
+        return self.options.to_job()
+
     def _mark(self, item: Item) -> str | None:
         """Return the fingerprint of an input, or None if its output is there already."""
         if item.error:
@@ -166,7 +172,7 @@ class Run:
         there = os.path.lexists(item.target)
         known = last.output if last is not None and last.target == self._name(item) else ""
         same = there and known != "" and fingerprint(item.target) == known
-        if same and last is not None and last.fits(mark, self.options.to_job(), __version__):
+        if same and last is not None and last.fits(mark, self._job, __version__):
             return None
         interrupted = last is not None and last.state == "started"
         if there and not (same or interrupted or self.overwrite):
@@ -260,7 +266,7 @@ class Run:
         self.progress(Progress(stage, done, total, left))
 
     def _note(self, item: Item, state: str, mark: str, **details: Any) -> None:
-        last, job = self.journal.last(item.name), self.options.to_job()
+        last, job = self.journal.last(item.name), self._job
         values = {"output": last.output if last is not None else "", "job": job, **details}
         self.journal.add(Entry(item.name, self._name(item), state, mark, **values))
 

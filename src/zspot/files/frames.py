@@ -21,8 +21,8 @@ from zspot.files.folder import Outcome, Run, Summary, done
 from zspot.files.journal import Journal, fingerprint
 from zspot.files.options import Keywords, ManyKeywords, Options
 from zspot.files.planes import Notes, PlaneRunner
-from zspot.io import ImageFile, check_target, notes_on, read, write
-from zspot.io.open import Name
+from zspot.io import ImageFile, check_target, read, write
+from zspot.io.open import Name, notes_on
 from zspot.recipe import Recipe
 
 

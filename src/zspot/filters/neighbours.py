@@ -11,8 +11,7 @@ from zspot.filters.motion import box_mean, difference, motion, moved
 
 _SIDE, _NOISE_SIDE = 9, 17  # of squares that are compared, in which noise is measured, pixels
 _BROAD = 8.0  # deviation of the window whose mean always is that of the plane itself, pixels
-# Two estimates of one picture differ by at most this share of the noise's variance where it is
-# flat, and this much more where it is busy; `_HALF` is the picture's variance for half of that.
+# By how much of the noise's variance two estimates differ where flat, more where busy, half at.
 _FLAT, _BUSY, _HALF = 0.035, 0.6, 0.6
 _STEEP = 3.0  # how fast a larger difference loses its weight
 _AROUND, _ALONE, _SURE = 33, 0.4, 0.3  # squares; weight in them that counts nothing, ramp to all

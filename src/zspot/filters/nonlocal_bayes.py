@@ -1,8 +1,7 @@
 """Closed-form non-local denoising: groups of similar patches, one linear solve each.
 
-`bayes` models the patches of a group as one Gaussian, for noise of any covariance (Lebrun, Buades,
-Morel, SIAM J. Imaging Sci. 6(3), 2013). `ridge` takes the combination of the group's patches of
-least risk (Herbreteau, Kervrann, ICIP 2022). For white noise passes of both do best.
+`bayes` models a group as one Gaussian, for any noise (Lebrun, Buades, Morel, SIAM J. Imaging Sci.
+6(3), 2013), `ridge` takes its combination of least risk (Herbreteau, Kervrann, ICIP 2022).
 """
 
 from collections.abc import Callable

@@ -3,18 +3,9 @@
 from zspot.core.errors import FileError, printable
 from zspot.io.checks import MAX_PIXELS
 from zspot.io.image_file import ImageFile, Stack
-from zspot.io.open import (
-    SUFFIXES,
-    check_target,
-    is_store,
-    notes_on,
-    open_stack,
-    output_name,
-    read,
-    write,
-)  # fmt: skip
+from zspot.io.open import SUFFIXES, check_target, is_store, open_stack, output_name, read, write
 
 __all__ = [
     "MAX_PIXELS", "SUFFIXES", "FileError", "ImageFile", "Stack", "check_target", "is_store",
-    "notes_on", "open_stack", "output_name", "printable", "read", "write",
+    "open_stack", "output_name", "printable", "read", "write",
 ]  # fmt: skip

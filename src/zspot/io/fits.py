@@ -50,7 +50,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
             head = head.replace(card, b" " * _CARD)
             notes.append("The checksum of the FITS image is blanked.")
     if len(content) % _BLOCK:
-        notes.append("The FITS file does not end with a whole block, as if cut: look at the result")
+        notes.append("The FITS file does not end in a whole block, as if cut: look at the result.")
     if len(images) > 1:
         notes.append(f"Other images in the FITS file keep their old pixels: {len(images) - 1}.")
     end = start + count * stored.itemsize

@@ -72,10 +72,7 @@ class ImageFile:
         return ~bad if valid is None else valid & ~bad
 
     def part(self, place: Place, window: str, mask: np.ndarray | None = None) -> "ImageFile":
-        """Return the part "x,y,width,height" of a plane, its alpha where that is a picture.
-
-        `mask` is where else it is none. ValueError: if the window is no part of the plane.
-        """
+        """Return a part "x,y,width,height", or a ValueError; alpha is 0 where it is no picture."""
         x, y, width, height = map(int, window.split(","))
         plane, axis, valid = self.data[place], channel_axis(self.axes), self.valid_at(place)
         last = plane if axis is None else np.moveaxis(plane, axis, -1)
@@ -191,8 +188,7 @@ class Stack(ABC):
     def write(self, target: Path, planes: Iterator[np.ndarray], *, overwrite: bool) -> None:
         """Write a file like this one, complete or not at all, around new planes.
 
-        All planes come in order, each drawn when it is needed. What `planes` raises comes through,
-        any other failure is a `FileError`.
+        Planes are drawn when needed; what `planes` raises comes through, else a `FileError`.
         """
         foreign: list[BaseException] = []
 

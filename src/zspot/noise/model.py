@@ -188,8 +188,7 @@ def _channels(shape: np.ndarray) -> np.ndarray:
 
 def _envelope(x: np.ndarray, variance: np.ndarray, spectra: Spectra) -> np.ndarray:
     """Fit variance = a + b x with b >= 0; bins above lose weight, as signal only adds variance."""
-    # Bins with clipped pixels show too little of it and do not count where others are left. Where
-    # a < 0 the noise ends above x = 0: that of photons above the offset of a detector.
+    # Bins with clipped pixels do not count where others are left; a < 0: photons above an offset.
     clean = spectra.clipped.max(axis=1) <= 0.01
     base = spectra.weight * spectra.share * (clean if clean.any() else 1.0)
     floor = 0.3 * np.median(variance)

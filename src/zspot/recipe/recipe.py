@@ -29,8 +29,7 @@ _LOSS, _CONSISTENCY = OneOf(LOSSES), Range(0, 1000)
 class Recipe:
     """One denoiser, complete: what is hidden, filled, scored, learned and averaged.
 
-    It holds numbers and words only, so it can be printed, compared, stored as TOML and rerun.
-    RecipeError: if the parts do not go together.
+    Numbers and words only, to print, compare, store as TOML and rerun. RecipeError: if they clash.
     """
 
     method: str  #: the method this recipe is a setting of

@@ -54,13 +54,25 @@ class Auto:
     def _choose(
         self, plane: Tensor, report: Report | None, sigma: float | None, **how: Any
     ) -> Choice:
+        choice, noise = self.usual(plane, report, sigma, **how)
+        if noise is None:
+            return choice
+        more = unknown.measures(choice, plane, noise, report)
+        if not unknown.is_noise(choice.evidence.is_faint, more):
+            return choice  # texture that was measured as noise
+        return choice.whitened(len(plane), noise.grows, more["share"])
+
+    def usual(
+        self, plane: Tensor, report: Report | None, sigma: float | None, **how: Any
+    ) -> tuple[Choice, Measured | None]:
+        """Return what to run on noise that the network knows, and the noise if there is more."""
         sample = spread(plane)
         first = run(pretrained_estimate("fast"), sample, report=report, **how)
         evidence = examine(sample, first.mean)
         removed = float((sample - first.mean).square().mean())
         if sigma is not None:
             told = replace(evidence, level=(sigma,) * len(plane), agreement=removed / sigma**2)
-            return replace(choose(told, plane.shape, self.effort, white=True), found=_TOLD)
+            return replace(choose(told, plane.shape, self.effort, white=True), found=_TOLD), None
         choice = choose(evidence, plane.shape, self.effort)
         noise = Measured.of(samples(plane, _MEASURED)[0])
         share = removed / max(noise.variance, _LEAST)
@@ -74,9 +86,5 @@ class Auto:
             else:
                 choice = choice.after(*how_strong(choice, plane, SIDES[self.effort], report))
         few = thresholds.REMOVED_WHITE if evidence.is_white else few
-        if not (noise.is_certain and share <= few) or (camera and choice.times):
-            return choice
-        more = unknown.measures(choice, plane, noise, report)
-        if not unknown.is_noise(evidence.is_faint, more):
-            return choice  # texture that was measured as noise
-        return choice.whitened(len(plane), noise.grows, more["share"])
+        more = noise.is_certain and share <= few and not (camera and choice.times)
+        return choice, noise if more else None

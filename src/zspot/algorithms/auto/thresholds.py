@@ -10,8 +10,7 @@ WHITE_FAINT = 0.15
 BETWEEN = 0.15  # correlation between channels below which noise is white
 # Largest over smallest deviation of noise between dark and bright areas up to which it is even.
 EVEN = 1.5
-# Variance that the first estimate removes over that of the directions in which patches vary
-# least. Where it is less, texture was measured as noise; where more, the noise is not white.
+# Variance removed first over that of least patch directions: less is texture, more is not white.
 AGREED = (0.75, 1.03)
 # Share of the image's variance below which correlated noise is weak.
 WEAK = 0.12
@@ -31,13 +30,13 @@ REMOVED_WHITE = 0.4
 # What a better estimate removes in addition is noise if it is less uneven than it is large, as a
 # share of that variance, and less coherent than this.
 DIRECTED = 0.25
-# Or, where the first estimate removed more than texture, if it is correlated with detail up to the
-# first of these, and the report's noise is coarser by less than the second than what was removed,
-# or more than this share of the image's variance, or what is removed in addition more coherent.
-FOLLOWS, COARSER, MOST, ALL_DIRECTED = 0.35, 0.15, 0.3, 0.5
+# Or, where the first estimate removed more than texture, if it is correlated with detail up to
+FOLLOWS = 0.35  # and one of three holds: the report's noise is coarser than what was removed by
+COARSER = 0.15  # at most, or that noise is more of the image's variance than
+MOST = 0.3  # or what is removed in addition is more coherent than
+ALL_DIRECTED = 0.5
 KEPT = 0.9  # what learning on must remove, over what the first estimate removes: less kept noise
-# The logarithm of the strength of correlated noise is an offset and a factor of each of
-# `strength.measures`, in this order; `python -m training.strength fit` finds them.
+# Log strength: an offset and a factor of each of `strength.measures`; `training.strength` fits it.
 STRENGTH = {
     "grey": (0.777, -0.07, -0.165, 0.251, 1.548, -1.442, -1.785, -7.16, 8.011, 0.0),
     "colour": (-0.043, -0.321, 0.017, 0.235, 3.577, -2.137, -3.003, 0.569, 0.896, 0.521),

@@ -9,8 +9,15 @@ from zspot.core.progress import Report
 from zspot.engine import run
 from zspot.noise.residual import coherence, detail_correlation, unevenness
 from zspot.noise.whitening import Measured
+from zspot.recipe import Recipe
 
 _TRIED = 256  # side of the part, pixels
+
+
+def usual_way(choice: Choice, part: Tensor) -> Recipe:
+    """Return the recipe of a choice for a part (C, H, W) of its image, at effort fast."""
+    usual = choose(choice.evidence, part.shape, "fast")
+    return (usual.after(choice.times, choice.found) if choice.times else usual).recipe
 
 
 def measures(
@@ -18,10 +25,8 @@ def measures(
 ) -> dict[str, float]:
     """Return what tells whether more is noise: what is removed of (C, H, W) if it is made white."""
     part = samples(plane, _TRIED)[0]
-    usual = choose(choice.evidence, part.shape, "fast")
-    usual = usual.after(choice.times, choice.found) if choice.times else usual
     other = run(made_white(len(plane), "fast", noise.grows), part, report=report).mean
-    more = run(usual.recipe, part, report=report).mean - other
+    more = run(usual_way(choice, part), part, report=report).mean - other
     return {
         "share": float(more.square().mean()) / noise.variance,
         "unevenness": unevenness(other + more, other),
@@ -33,7 +38,7 @@ def measures(
 
 
 def is_noise(is_faint: bool, more: dict[str, float]) -> bool:
-    """Say whether it is, by its `measures`, and whether hardly anything was removed at first."""
+    """Say whether `more`, its `measures`, is noise; `is_faint`: hardly any was removed at first."""
     coherent, even = more["coherence"], more["unevenness"] < more["share"]
     if even and coherent < thresholds.DIRECTED:
         return True

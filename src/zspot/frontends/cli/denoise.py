@@ -150,16 +150,16 @@ class Asked:
         from zspot.io import check_target, output_name
         from zspot.io.atomic import check_free
 
-        beside = [path for path in (self.compare, self.save_recipe) if path is not None]
+        beside = [os.path.realpath(path) for path in (self.compare, self.save_recipe) if path]
         folder, results = self.target, [self.output] if beside and not self.preview else []
         if len(self.inputs) > 1 and not (self.sequence or self.burst):
             names = [output_name(path, "" if folder else "-denoised") for path in self.inputs]
             results = [folder / name.name if folder else name for name in names]
-        made = [os.path.realpath(path) for path in (*beside, *results)]
-        read = [path for path in (*self.inputs, self.second, self.mask, self.recipe) if path]
-        once = {*made[len(beside) :]} | {os.path.realpath(path) for path in read}
-        for number, path in enumerate(made):
-            if made.count(path) > 1 or (number < len(beside) and path in once):
+        made = [*beside, *map(os.path.realpath, results)]
+        given = (*self.inputs, self.second, self.mask, self.recipe)
+        read = {os.path.realpath(path) for path in given if path}
+        for path in made:
+            if made.count(path) > 1 or (path in beside and path in read):
                 raise OptionError(f"{path} would be written twice, or over an input: name another")
         if self.compare is not None:
             check_target(self.compare, self.overwrite)

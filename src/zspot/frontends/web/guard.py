@@ -73,8 +73,10 @@ class Guard:
 
     def _own(self, origin: str, headers: Headers) -> bool:
         """Say whether a page is one of this server: on this computer others have other ports."""
-        local = self._known(origin) and urlsplit(origin).hostname in (HOST, "localhost")
-        return urlsplit(origin).netloc == headers.get("host") if local else self._known(origin)
+        if not self._known(origin):
+            return False
+        page = urlsplit(origin)
+        return page.hostname not in (HOST, "localhost") or page.netloc == headers.get("host")
 
     def _known(self, address: str) -> bool:
         try:
