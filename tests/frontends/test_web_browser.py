@@ -80,6 +80,12 @@ def visit(browser, url: str, **options):
     assert [line for line in said if line.startswith("error")] == []
 
 
+def load_again(page) -> None:
+    """Load the page again; of the one that is left, gradio reports each connection that it cuts."""
+    page.evaluate("console.error = () => {}")
+    page.reload()
+
+
 def upload(page, path: Path) -> None:
     page.locator("#zs-file input[type=file]").set_input_files(path)
 

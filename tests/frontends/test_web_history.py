@@ -14,7 +14,15 @@ import torch
 from PIL import Image
 
 import zspot
-from tests.frontends.test_web_browser import browser, choose_recipe, page, shown, start, upload
+from tests.frontends.test_web_browser import (
+    browser,
+    choose_recipe,
+    load_again,
+    page,
+    shown,
+    start,
+    upload,
+)
 from tests.images import tiny
 from tests.waiting import until
 from tests.web_help import TINY, files, sessions_in, url
@@ -60,7 +68,7 @@ def test_a_part_in_view_then_the_whole_then_the_page_again(page, files):
     )
     page.locator(".zs-trust").wait_for()
     assert shown(page)["under"] == whole
-    page.reload()
+    load_again(page)
     page.locator(".zs-trust").wait_for()
     assert looked_at(page).startswith("noisy.png")
     assert shown(page)["under"] == whole
