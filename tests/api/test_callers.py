@@ -49,6 +49,33 @@ def test_random_numbers_of_python_are_left_alone():
     assert float(done.stdout) == random.random()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"channel_axis": 1.0}, "channel_axis"),
+        ({"channel_axis": "2"}, "channel_axis"),
+        ({"nodata": "none"}, "nodata"),
+        ({"nodata": [0, 1]}, "nodata"),
+        ({"after": 3}, "after"),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy, "dask"])
+def test_a_wrong_kind_of_value_is_told_by_its_name(wrong, said, kind):
+    image = np.random.default_rng(0).normal(100, 5, (24, 24, 3)).astype(np.float32)
+    if "channel_axis" not in wrong:
+        wrong = {**wrong, "channel_axis": 2}
+    if kind == "dask":
+        kind = pytest.importorskip("dask.array").from_array
+    array, verb = (image, zspot.run) if "after" in wrong else (kind(image), zspot.denoise)
+    with pytest.raises(zspot.ZspotError, match=said):
+        np.asarray(verb(array, **wrong))
+
+
+def test_rows_of_unequal_length_are_no_image():
+    with pytest.raises(zspot.ImageError, match="no array"):
+        zspot.denoise([[1, 2], [3]])
+
+
 @pytest.mark.parametrize("progress", [3, "yes"])
 def test_progress_that_cannot_be_called_is_refused(progress):
     with pytest.raises(zspot.OptionError, match="give True or a function"):

@@ -51,6 +51,15 @@ def test_white_noise_on_a_photograph(photograph, sigma):
     assert np.abs(report.channel_correlation - np.eye(3)).max() < 0.25
 
 
+@pytest.mark.parametrize("start", [(0, 0, "grass"), (300, 300, "grass"), (300, 300, "gravel")])
+def test_white_noise_on_a_small_texture_stays_white_and_correlated_noise_does_not(start):
+    row, column, name = start
+    clean = getattr(data, name)()[row : row + 128, column : column + 128].astype(float)
+    assert analyze_noise(noisy(clean, 25)).is_white
+    noise = gaussian_filter(np.random.default_rng(0).normal(size=clean.shape), 0.7)
+    assert not analyze_noise(clean + 25 * noise / noise.std()).is_white
+
+
 def test_clean_textures_are_not_noise():
     for picture, axis in ((data.astronaut(), -1), (data.chelsea(), -1), (data.camera(), None)):
         report = analyze_noise(picture, channel_axis=axis)

@@ -135,6 +135,8 @@ class Request(Settings):
         second = self.second is not None
         self.check(shared=self.after is not None, second=second)
         _check_second(self.method, second)
+        if not hasattr(self.after, "fitted") and self.after is not None:
+            raise OptionError(f"after={shown(self.after)}: pass the Result of another plane")
         if self.axes is None and self.neighbours:
             raise OptionError('neighbours are those of a stack: name its axes, as in axes="ZYX"')
 

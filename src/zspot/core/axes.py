@@ -2,6 +2,8 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from numbers import Integral
+from typing import Any
 
 from zspot.core.errors import ImageError, OptionError
 
@@ -57,6 +59,11 @@ def check_letters(letters: str, shape: Sequence[int] | None = None) -> None:
         raise OptionError(f"axes {letters}: the array has {len(shape)} axes, of sizes {sizes}")
 
 
+def is_axis(number: Any, ndim: int) -> bool:
+    """Whether this is the number of an axis."""
+    return isinstance(number, Integral) and number in range(-ndim, ndim)
+
+
 def letters_by_place(shape: Sequence[int], channel_axis: int | None) -> str:
     """Name the axes of an array: the last two but channels are a plane's, others count planes."""
     ndim = len(shape)
@@ -65,7 +72,7 @@ def letters_by_place(shape: Sequence[int], channel_axis: int | None) -> str:
         raise ImageError(f"image has {ndim} axes (shape {tuple(shape)}): {needed}")
     if channel_axis is None:
         return "Q" * (ndim - 2) + "YX"
-    if not -ndim <= channel_axis < ndim:
+    if not is_axis(channel_axis, ndim):
         advice = "pass the number of its channel axis"
         raise ImageError(f"channel_axis={channel_axis} does not fit shape {tuple(shape)}: {advice}")
     letters = ["Q"] * (ndim - 3) + ["Y", "X"]

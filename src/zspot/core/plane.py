@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from zspot.core.axes import is_axis
 from zspot.core.errors import ImageError
 
 MAX_CHANNELS = 4
@@ -74,7 +75,10 @@ def as_array(image: Any) -> np.ndarray:
     """Return an image as an array of NumPy; refuse one whose mask would be lost."""
     if isinstance(image, np.ma.MaskedArray):
         raise ImageError("image is a masked array: pass image.data, and ~image.mask as mask")
-    return np.asarray(image)
+    try:
+        return np.asarray(image)
+    except ValueError as error:  # rows of unequal length
+        raise ImageError(f"image is no array: {error}") from None
 
 
 def channels_first(image: np.ndarray, axis: int | None) -> np.ndarray:
@@ -96,7 +100,7 @@ def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
             advice = "pass a 2-D image, channel_axis=-1 if the last axis holds the colours, or the "
             advice += 'letters of a stack\'s axes, as in axes="ZYX"'
             raise ImageError(f"image has {image.ndim} axes (shape {image.shape}): {advice}")
-    elif image.ndim != 3 or channel_axis not in range(-3, 3):
+    elif image.ndim != 3 or not is_axis(channel_axis, 3):
         advice = "pass a 3-D image and the number of its channel axis"
         raise ImageError(f"channel_axis={channel_axis} does not fit shape {image.shape}: {advice}")
     elif image.shape[channel_axis] > MAX_CHANNELS:

@@ -1,10 +1,13 @@
 """Which pixels carry picture; the others are cut off or filled, and copied back bit for bit."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
+
+from zspot.core.errors import OptionError, shown
 
 _WINDOW = 7  # pixels; in windows of this side noise does not repeat one value
 _LEAST_WINDOWS = 48  # such windows in an area that is left out: a block of JPEG has four
@@ -54,6 +57,8 @@ class Valid:
 
 def is_nodata(values: np.ndarray, nodata: float) -> np.ndarray:
     """Say which values are the one that marks pixels without picture, written in decimals."""
+    if not isinstance(nodata, Real):
+        raise OptionError(f"nodata={shown(nodata)}: give one number")
     known = np.float64(nodata).astype(values.dtype) if values.dtype.kind == "f" else nodata
     return np.asarray(values == known)
 

@@ -18,6 +18,7 @@ from zspot.noise.stored import Stored
 
 WHITE = (-0.15, 0.2)  # range of all autocorrelations at one pixel in which noise counts as white
 _MEASURED = [field.name for field in fields(Estimate) if field.name != "start"]
+_DOUBTED = 0.2  # more than this by which texture raises them for certain is correlation
 _STEADY, _RISE = 0.8, 4.0  # share of bins that rise, and their rise, that is no chance
 _EMPTY = 0.85  # share of clipped pixels from which a channel tells nothing of noise
 _STILL = 1e-4  # of a channel's deviation: less noise is none
@@ -75,8 +76,10 @@ class NoiseReport:
 
     @property
     def is_white(self) -> bool:
-        """Whether all autocorrelations at one pixel, diagonals too, lie in `WHITE`."""
-        return bool(WHITE[0] < self._neighbours.min() and self._neighbours.max() < WHITE[1])
+        """Whether all autocorrelations at one pixel, diagonals too, may lie in `WHITE`."""
+        doubt = np.minimum(1.5 * _near(self.autocorrelation_uncertainty), _DOUBTED)
+        near = self._neighbours
+        return bool(WHITE[0] < near.min() and (near - doubt).max() < WHITE[1])
 
     @property
     def between(self) -> float | None:
@@ -88,7 +91,7 @@ class NoiseReport:
     @property
     def _neighbours(self) -> np.ndarray:
         """Autocorrelation with the pixel below, the one to the right and the diagonal ones."""
-        return self.autocorrelation[MAX_LAG:, MAX_LAG:][[1, 0, 1], [0, 1, 1]]
+        return _near(self.autocorrelation)
 
     def to_dict(self) -> dict[str, object]:
         """Return plain lists and numbers for JSON; what is not finite becomes None."""
@@ -296,6 +299,10 @@ def _report(
             blockiness=stored.blockiness,
             notes=tuple(notes),
         )
+
+
+def _near(lags: np.ndarray) -> np.ndarray:
+    return lags[MAX_LAG:, MAX_LAG:][[1, 0, 1], [0, 1, 1]]
 
 
 def rms(values: np.ndarray) -> float:
