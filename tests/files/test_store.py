@@ -66,6 +66,26 @@ def test_odd_sizes_and_z_are_averaged_over_all_pixels(tmp_path):
     np.testing.assert_allclose(out["1"][:], expected, rtol=1e-6)
 
 
+def test_every_image_that_a_group_lists_is_denoised(tmp_path):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    cells, other = noise(2, 20, 24), noise(20, 24) // 2
+    group.create_array("cells", data=cells, chunks=(1, 20, 24))
+    group.create_array("small", data=cells[:, ::2, ::2], chunks=(1, 10, 12))
+    group.create_array("other", data=other, chunks=(20, 24))
+    both = [{"path": "cells"}, {"path": "small"}]
+    group.attrs["multiscales"] = [
+        {"axes": ["z", "y", "x"], "datasets": both},
+        {"axes": ["y", "x"], "datasets": [{"path": "other"}]},
+        {"axes": ["z", "y", "x"], "datasets": both[:1]},
+    ]
+    denoise_file(tmp_path / "a.zarr", tmp_path / "b.zarr", RECIPE)
+    out = zarr.open_group(tmp_path / "b.zarr", mode="r")
+    assert np.array_equal(out["cells"][:], planes_of(cells))
+    assert np.array_equal(out["other"][:], planes_of(other))
+    small = planes_of(cells).astype(float).reshape(2, 10, 2, 12, 2).mean((2, 4))
+    assert np.array_equal(out["small"][:], np.rint(small))
+
+
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_plain_array_and_axes_by_name(tmp_path, version):
     data = noise(3, 20, 24)

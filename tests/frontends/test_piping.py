@@ -47,7 +47,7 @@ def test_standard_input_and_output(folder):
         (("-", "-"), b"FUJIFILMCCD-RAW 0201", b"standard input is no image"),
         (("-", "-"), b"\x89PNG\r\n\x1a\nbroken", b"zspot: standard-input.png is truncated"),
         (("noisy.png", "-", "--format", "xyz"), b"", b"zspot: standard-output.xyz: cannot tell"),
-        (("noisy.png", "b.png", "--format", "tif"), b"", b"--format goes with -"),
+        (("noisy.png", "b.png", "--format", "tif"), b"", b"--format goes with - (standard output)"),
     ],
 )
 def test_what_cannot_be_piped_is_one_line(folder, arguments, content, words):

@@ -287,8 +287,7 @@ def lists(kind: type, keywords: type) -> Callable[[Function], Function]:
         known, own = keywords.__annotations__, inspect.signature(function)
         options = [p for p in inspect.signature(kind).parameters.values() if p.name in known]
         plain = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        listed = [p.replace(kind=p.KEYWORD_ONLY) for p in options]
-        whole = own.replace(parameters=plain + listed)
+        whole = own.replace(parameters=plain + [p.replace(kind=p.KEYWORD_ONLY) for p in options])
 
         @wraps(function)
         def called(*args: Any, **options: Any) -> Any:

@@ -2,10 +2,8 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from numbers import Integral
-from typing import Any
 
-from zspot.core.errors import ImageError, OptionError
+from zspot.core.errors import ImageError, OptionError, shown
 
 PLANE = "YXS"  # letters of the axes of a plane
 
@@ -59,9 +57,9 @@ def check_letters(letters: str, shape: Sequence[int] | None = None) -> None:
         raise OptionError(f"axes {letters}: the array has {len(shape)} axes, of sizes {sizes}")
 
 
-def is_axis(number: Any, ndim: int) -> bool:
+def is_axis(number: object, ndim: int) -> bool:
     """Whether this is the number of an axis."""
-    return isinstance(number, Integral) and number in range(-ndim, ndim)
+    return hasattr(number, "__index__") and number in range(-ndim, ndim)
 
 
 def letters_by_place(shape: Sequence[int], channel_axis: int | None) -> str:
@@ -73,8 +71,8 @@ def letters_by_place(shape: Sequence[int], channel_axis: int | None) -> str:
     if channel_axis is None:
         return "Q" * (ndim - 2) + "YX"
     if not is_axis(channel_axis, ndim):
-        advice = "pass the number of its channel axis"
-        raise ImageError(f"channel_axis={channel_axis} does not fit shape {tuple(shape)}: {advice}")
+        what = f"channel_axis={shown(channel_axis)} does not fit shape {tuple(shape)}"
+        raise ImageError(f"{what}: pass the number of its channel axis")
     letters = ["Q"] * (ndim - 3) + ["Y", "X"]
     letters.insert(channel_axis % ndim, "S")
     return "".join(letters)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from zspot.core.axes import is_axis
-from zspot.core.errors import ImageError
+from zspot.core.errors import ImageError, shown
 
 MAX_CHANNELS = 4
 
@@ -101,8 +101,8 @@ def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
             advice += 'letters of a stack\'s axes, as in axes="ZYX"'
             raise ImageError(f"image has {image.ndim} axes (shape {image.shape}): {advice}")
     elif image.ndim != 3 or not is_axis(channel_axis, 3):
-        advice = "pass a 3-D image and the number of its channel axis"
-        raise ImageError(f"channel_axis={channel_axis} does not fit shape {image.shape}: {advice}")
+        what = f"channel_axis={shown(channel_axis)} does not fit shape {image.shape}"
+        raise ImageError(f"{what}: pass a 3-D image and the number of its channel axis")
     elif image.shape[channel_axis] > MAX_CHANNELS:
         count = f"axis {channel_axis} of shape {image.shape} has {image.shape[channel_axis]}"
         advice = f"up to {MAX_CHANNELS} channels are denoised together; check channel_axis"

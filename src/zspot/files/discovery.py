@@ -67,8 +67,7 @@ def find_frames(source: Name | Sequence[Name], out: Path) -> tuple[tuple[Item, .
         items, others = find(source, out)
     else:
         paths, others = [Path(path).absolute() for path in source], 0
-        base = Path(os.path.commonpath([path.parent for path in paths]))
-        items = _items(paths, base, out)
+        items = _items(paths, Path(os.path.commonpath([path.parent for path in paths])), out)
 
     def natural(item: Item) -> list[Any]:
         parts = re.split(r"(\d+)", item.name)

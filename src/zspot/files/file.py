@@ -84,9 +84,8 @@ def denoise_file(
         if second is not None:
             raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
         notes = denoise_store(source, target, planes, overwrite)
-        notes += tuple(
-            n for p in pictures(source, asked.axes) for n in _hints(p.axes, p.levels[0].shape)
-        )
+        for picture in pictures(source, asked.axes):
+            notes += _hints(picture.axes, picture.levels[0].shape)
     elif second is None and asked.dtype != "float32":
         with open_stack(source, target, max_memory=asked.max_memory) as stack:
             if stack is not None and _splits(asked.axes, stack):
@@ -173,8 +172,7 @@ def _splits(axes: str | None, stack: Stack) -> bool:
     check_count(axes, stack.path, stack.shape, stack.axes)
     if axes is None:
         return True
-    leading = axes[: len(axes) - len(stack.plane_axes)]
-    return axes.endswith(stack.plane_axes) and "S" not in leading
+    return axes.endswith(stack.plane_axes) and "S" not in axes.removesuffix(stack.plane_axes)
 
 
 def check_count(axes: str | None, path: Path, shape: tuple[int, ...], letters: str) -> None:

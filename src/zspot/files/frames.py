@@ -88,9 +88,8 @@ class _Frames:
     def __init__(self, paths: list[Path], options: Options, progress: Report | None) -> None:
         self.paths: list[Path] = []
         self.wrong: dict[Path, str] = {}
-        self.read = lru_cache(4)(
-            partial(self._read, options.max_memory, options.dtype == "float32")
-        )
+        exact = options.dtype == "float32"
+        self.read = lru_cache(4)(partial(self._read, options.max_memory, exact))
         for path in paths:
             try:
                 self.read(path)

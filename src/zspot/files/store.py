@@ -199,8 +199,7 @@ def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) ->
 def _places(picture: Picture, block: Block) -> Iterator[tuple[Place, Index]]:
     """Yield the place of each plane inside a block, and its index in the picture."""
     region = picture.levels[0].region(block)
-    shape = [part.stop - part.start for part in region]
-    for place in iter_planes(shape, picture.axes):
+    for place in iter_planes([part.stop - part.start for part in region], picture.axes):
         pairs = zip(place, region, strict=True)
         yield place, tuple(at + part.start for at, part in pairs if isinstance(at, int))
 

@@ -60,8 +60,7 @@ def _drift(image: Tensor, other: Tensor) -> Tensor:
     cross = cross / cross.abs().sqrt().clamp(min=1e-12)  # half way: not all frequencies hold signal
     peak = int(torch.fft.irfft2(cross, s=(height, width)).argmax())
     found = zip(divmod(peak, width), (height, width), strict=True)
-    shift = [at - size * (at > size // 2) for at, size in found]
-    drift = image.new_tensor(shift)[:, None, None]
+    drift = image.new_tensor([at - size * (at > size // 2) for at, size in found])[:, None, None]
     rest = (image - moved(other, drift.expand(2, height, width))).square().mean()
     return drift if rest < _BETTER * (image - other).square().mean() else torch.zeros_like(drift)
 

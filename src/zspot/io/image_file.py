@@ -145,8 +145,7 @@ def plain_refusal(
     image: ImageFile, name: str, dtypes: tuple[str, ...], samples: tuple[int, ...], largest: int = 0
 ) -> str | None:
     """Say why a format of one plane cannot hold the image, or None; `samples` include alpha."""
-    sides = (image.data.shape[image.axes.index(letter)] for letter in "YX")
-    if largest and max(sides) > largest:
+    if largest and max(image.data.shape[image.axes.index(letter)] for letter in "YX") > largest:
         return f"{name} holds at most {largest} pixels a side; write a .png or .tif file"
     if image.data.dtype.name not in dtypes:
         return f"{name} cannot hold {image.data.dtype.name} pixels; write a .tif file"

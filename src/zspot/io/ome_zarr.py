@@ -189,7 +189,7 @@ def _search(folder: Path, depth: int) -> Iterator[tuple[Path, Mapping[str, Any] 
     inner = attributes.get("ome", attributes)
     scales = inner.get("multiscales") if isinstance(inner, dict) else None
     if isinstance(scales, list) and scales and isinstance(scales[0], dict):
-        yield folder, scales[0]
+        yield from ((folder, one) for one in scales if isinstance(one, dict))
     elif depth < _DEEPEST:
         for path in sorted(folder.iterdir()):
             if path.is_dir() and not path.is_symlink() and path.name != "labels":

@@ -18,7 +18,8 @@ from zspot.noise.stored import Stored
 
 WHITE = (-0.15, 0.2)  # range of all autocorrelations at one pixel in which noise counts as white
 _MEASURED = [field.name for field in fields(Estimate) if field.name != "start"]
-_DOUBTED = 0.2  # more than this by which texture raises them for certain is correlation
+_NEAR = tuple(np.array([[1, 0, 1], [0, 1, 1]]) + MAX_LAG)  # below, right and diagonal
+_DOUBT = 0.2  # more than this by which texture raises them for certain is correlation
 _STEADY, _RISE = 0.8, 4.0  # share of bins that rise, and their rise, that is no chance
 _EMPTY = 0.85  # share of clipped pixels from which a channel tells nothing of noise
 _STILL = 1e-4  # of a channel's deviation: less noise is none
@@ -77,9 +78,8 @@ class NoiseReport:
     @property
     def is_white(self) -> bool:
         """Whether all autocorrelations at one pixel, diagonals too, may lie in `WHITE`."""
-        doubt = np.minimum(1.5 * _near(self.autocorrelation_uncertainty), _DOUBTED)
-        near = self._neighbours
-        return bool(WHITE[0] < near.min() and (near - doubt).max() < WHITE[1])
+        least = self._neighbours - np.minimum(1.5 * self.autocorrelation_uncertainty[_NEAR], _DOUBT)
+        return bool(WHITE[0] < self._neighbours.min() and least.max() < WHITE[1])
 
     @property
     def between(self) -> float | None:
@@ -90,8 +90,8 @@ class NoiseReport:
 
     @property
     def _neighbours(self) -> np.ndarray:
-        """Autocorrelation with the pixel below, the one to the right and the diagonal ones."""
-        return _near(self.autocorrelation)
+        """Autocorrelation at `_NEAR`."""
+        return self.autocorrelation[_NEAR]
 
     def to_dict(self) -> dict[str, object]:
         """Return plain lists and numbers for JSON; what is not finite becomes None."""
@@ -265,8 +265,7 @@ def _limits(disjoint: float, spectra: Spectra, variance: np.ndarray) -> list[str
         notes.append("Little of the image is flat: texture may count as noise.")
     if spectra.clipped.max(axis=1).min() > 0.01:
         notes.append("Clipping is everywhere: the noise before clipping was stronger.")
-    typical = np.quantile(variance, 0.75, axis=1, keepdims=True)
-    if (variance < 0.02 * typical).mean() > 0.1:
+    if (variance < 0.02 * np.quantile(variance, 0.75, axis=1, keepdims=True)).mean() > 0.1:
         what = "Flat areas of some brightnesses hold almost no noise (compression or smoothing)"
         notes.append(f"{what}: the level may be too low.")
     return notes
@@ -299,10 +298,6 @@ def _report(
             blockiness=stored.blockiness,
             notes=tuple(notes),
         )
-
-
-def _near(lags: np.ndarray) -> np.ndarray:
-    return lags[MAX_LAG:, MAX_LAG:][[1, 0, 1], [0, 1, 1]]
 
 
 def rms(values: np.ndarray) -> float:

@@ -78,9 +78,7 @@ def methods(
 
 def web(
     port: int = value(None, "0 takes a free one.", 7860, min=0, max=65535),
-    jobs: int = value(
-        None, "Images denoised at a time; 0: one for each core.", 0, min=0, max=AT_ONCE
-    ),
+    jobs: int = value(None, "Images at a time; 0: one for each core.", 0, min=0, max=AT_ONCE),
     max_megabytes: int = value(None, "Largest file accepted.", 500, min=1),
     max_pixels: int = value(None, "Largest image accepted, in values.", 200_000_000, min=1),
     queue: int = value(None, "Runs that may wait.", 50, min=1),

@@ -61,9 +61,7 @@ class Asked:
     mask: Path | None = value("FILE", "Image that is 0 where there is no picture.")
     keep_outliers: bool = switch("Do not repair hot and dead pixels.", "--keep-outliers")
     dtype: str | None = value("float32|same", "For few photons: write fractions, or round.")
-    sigma: float | None = value(
-        "LEVEL", "Deviation of white noise, if you know it.", show_default="measured"
-    )
+    sigma: float | None = value("LEVEL", "Level of white noise, if known.", show_default="measured")
     seed: int = value(None, "Same seed, same result on a CPU.", 0, min=0)
     device: str = value(None, "auto, cpu, cuda, cuda:1 or mps.", "auto")
     axes: str | None = value("TZCYX", "Name the axes of a stack, S for colours, Q for any.")
@@ -75,12 +73,8 @@ class Asked:
     threads: int | None = value(None, "CPU threads for an image. [all; 1 for many files]", **_COUNT)
     scheduler: str | None = value("tcp://HOST:PORT", "Running Dask cluster for many files.")
     workers: int | None = value(None, "Processes for many files. [cores over threads]", **_COUNT)
-    format: str | None = value(
-        "png", "Format of standard output.", show_default="that of the input"
-    )
-    compare: Path | None = value(
-        "FILE.png", "Draw before, after and what was removed (last plane)."
-    )
+    format: str | None = value("png", "Format of standard output.", show_default="that of INPUT")
+    compare: Path | None = value("FILE.png", "Draw before, after and what it removed (last plane).")
     preview: str | None = value("X,Y,W,H", "Denoise this part alone, to see what would be done.")
     verbose: bool = switch("Say what was measured, too.", "--verbose", "-v")
     quiet: bool = switch("Print errors only.", "--quiet", "-q")
@@ -123,6 +117,7 @@ class Asked:
         unnamed = (self.sequence or self.burst) and self.target is None
         unwritten = self.preview is not None and any(getattr(self, name) for name in single[:3])
         spread = remote or local  # over processes
+        unpiped = self.format is not None and (several or self.output != PIPE)
         frames_spread, one_spread = self.sequence and spread, not many and spread
         clashes = {
             "--recipe replaces --method and --effort: leave those two out": recipe and named,
@@ -134,9 +129,7 @@ class Asked:
             "--workers is for a local cluster: leave it or --scheduler out": remote and local,
             "--scheduler and --workers go with a folder or pattern as INPUT": one_spread,
             "many files need a folder as OUTPUT: name one after INPUT": many and nowhere,
-            "--format goes with - (standard output) as OUTPUT: a file is named by its suffix": (
-                self.format is not None and (several or self.output != PIPE)
-            ),
+            "--format goes with - (standard output): a file is named by its suffix": unpiped,
             "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
             "planes start from; leave one of them out": saves and self.share_fit,
         }
