@@ -226,3 +226,14 @@ def test_record_is_checked():
             image.replace(other)
     with pytest.raises(TypeError):
         image.metadata["x"] = 1  # pyright: ignore[reportIndexIssue]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".jpg"])
+def test_what_follows_the_image_is_told(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 32, 3), np.uint8)).save(path)
+    before = read(path)
+    path.write_bytes(path.read_bytes() + b"the film of a moving photograph")
+    after = read(path)
+    assert set(after.notes) - set(before.notes) == {"The 31 bytes after the image are not kept."}
+    assert np.array_equal(after.data, before.data)

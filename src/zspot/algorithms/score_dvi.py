@@ -125,8 +125,7 @@ def _score(z: Tensor, own: Tensor, prior: Prior) -> Tensor:
     """Return the gradient of the log density of images at samples `z` of variance `own`."""
     removed = prior(z.flatten(0, 1)).view_as(z) - z
     # A blind denoiser may find more noise than the posterior has: Tweedie's formula holds for that.
-    found = removed.square().mean((-3, -2, -1), keepdim=True)
-    return removed / own.maximum(found)
+    return removed / own.maximum(removed.square().mean((-3, -2, -1), keepdim=True))
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,5 @@ def _weaker(recipe: Recipe | None, plane: Tensor, mean: Tensor, count: float) ->
     if recipe is None or not recipe.finish.noise:
         return None
     ratio = float((plane.var(1).mean() / mean.var(1).mean() / count).sqrt())
-    still = (0.0,) * round(len(recipe.finish.noise) ** 0.5)
-    target = recipe.target.in_units(ratio, still)
+    target = recipe.target.in_units(ratio, (0.0,) * round(len(recipe.finish.noise) ** 0.5))
     return replace(recipe, finish=recipe.finish.in_units(ratio), target=target)

@@ -50,8 +50,7 @@ class Valid:
     def put_back(self, box: np.ndarray, original: np.ndarray) -> np.ndarray:
         """Return `original` (C, H, W) with the picture's pixels taken from its `box`."""
         out = original.copy()
-        inside = out[(slice(None), *self.box)]
-        inside[:, self.mask[self.box]] = box[:, self.mask[self.box]]
+        out[(slice(None), *self.box)][:, self.mask[self.box]] = box[:, self.mask[self.box]]
         return out
 
 
@@ -78,7 +77,7 @@ def find_valid(
             valid[bad] = False
 
     if mask is not None:
-        leave_out(~mask, "outside the mask")
+        leave_out(~mask, "outside the mask or transparent")
     if nodata is not None:
         leave_out(np.any(is_nodata(channels, nodata), axis=0), f"nodata ({nodata:g})")
     if channels.dtype.kind == "f":

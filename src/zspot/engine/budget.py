@@ -59,8 +59,7 @@ def needed(recipe: Recipe, shape: torch.Size) -> int:
     """Estimate the bytes that the process takes at most, this program itself included."""
     similar = _CORRELATED if recipe.finish.removed else _SIMILAR
     work = max(_work(recipe, shape), similar if recipe.finish.similar else 0)
-    ready = recipe.mask.hides_nothing and not recipe.fit.steps
-    copies = _READY if ready else _PLANES
+    copies = _READY if recipe.mask.hides_nothing and not recipe.fit.steps else _PLANES
     return int(held() + copies * _FLOAT * shape.numel() + work)
 
 

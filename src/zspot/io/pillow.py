@@ -145,17 +145,20 @@ def _bmp(path: Path, content: bytes, limit: Limit) -> tuple[Image.Image, tuple[s
 
 
 def _webp(path: Path, content: bytes, limit: Limit) -> tuple[Image.Image, tuple[str, ...]]:
-    if len(content) < 8 + int.from_bytes(content[4:8], "little"):
+    end = 8 + int.from_bytes(content[4:8], "little")
+    if len(content) < end:
         raise FileError(f"{path} is truncated: its data end early; copy the file again")
     picture = decode(path, content, "WEBP", limit)
     notes = check_zeros(path, content, *metadata_of(picture.info).values())
     names, position = [], 12
-    while position + 8 <= len(content):  # RIFF: name, length, payload of even length
+    while position + 8 <= end:  # RIFF: name, length, payload of even length
         names.append(content[position : position + 4])
         size = int.from_bytes(content[position + 4 : position + 8], "little")
         position += 8 + size + size % 2
     if b"VP8L" not in names:
         notes += ("The WebP file is lossy: it is written losslessly, so it will be larger.",)
+    if end < len(content):
+        notes += (f"The {len(content) - end} bytes after the image are not kept.",)
     return picture, notes
 
 

@@ -54,6 +54,9 @@ def read(path: Path, limit: Limit) -> ImageFile:
         notes.append(f"The {bits}-bit grey values are scaled to 8 bits.")
     if b"tRNS" in names:
         notes.append("The transparent colour is written as an alpha channel.")
+    left = len(content) - len(_SIGNATURE) - sum(12 + len(payload) for _, payload in chunks)
+    if left:
+        notes.append(f"The {left} bytes after the image are not kept.")
     if dropped:
         notes.append(f"PNG chunks bound to the old pixels are not kept: {', '.join(dropped)}.")
     metadata = _common_metadata(before + after) | {"png": {"before": before, "after": after}}

@@ -53,8 +53,7 @@ class Prior(Network):
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         with seeded(generator):
-            camera = "colour" if channels == COLOURS else "grey"
-            kind = "white" if self.noise == "white" else camera
+            kind = "white" if self.noise == "white" else "colour" if channels == COLOURS else "grey"
             network = load(kind) if self.warm else PriorModule()
         if self.frozen == "encoder":
             for part in (network.entry, network.encoder, network.down):
