@@ -69,7 +69,7 @@ def visit(browser, url: str, **options):
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda m: said.append(f"{m.type}: {m.text} {m.location['url']}"))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
     page.set_default_timeout(PATIENCE)
     page.goto(url)
     page.wait_for_selector("#zs-start")

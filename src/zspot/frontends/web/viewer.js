@@ -140,14 +140,15 @@ document.addEventListener("paste", (event) => {
   if (!file) return;
   const give = (tries) => {
     const input = document.querySelector("#zs-file input[type=file]");
-    if (!input) return tries ? setTimeout(() => give(tries - 1), 100) : undefined;
+    const clearing = document.querySelector(".zs-noise");  // gradio takes no file before its end
+    if (!input || clearing) return tries ? setTimeout(() => give(tries - 1), 100) : undefined;
     const chosen = new DataTransfer();
     chosen.items.add(file);
     input.files = chosen.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
   document.querySelector("#zs-file button[aria-label=Clear]")?.click();
-  give(20);
+  give(100);
 });
 
 element.addEventListener("change", (event) => {
