@@ -19,7 +19,7 @@ from zspot.noise.stored import Stored
 WHITE = (-0.15, 0.2)  # range of all autocorrelations at one pixel in which noise counts as white
 _MEASURED = [field.name for field in fields(Estimate) if field.name != "start"]
 _NEAR = tuple(np.array([[1, 0, 1], [0, 1, 1]]) + MAX_LAG)  # below, right and diagonal
-_DOUBT = 0.2  # more than this by which texture raises them for certain is correlation
+_DOUBT = 0.2  # texture raises them by less: what goes beyond counts, however uncertain
 _STEADY, _RISE = 0.8, 4.0  # share of bins that rise, and their rise, that is no chance
 _EMPTY = 0.85  # share of clipped pixels from which a channel tells nothing of noise
 _STILL = 1e-4  # of a channel's deviation: less noise is none
