@@ -132,7 +132,7 @@ def _tile(
     seen = rows[:, : step.patch**2] if step.split else rows
     seen = seen.contiguous() if models is None else models
     near = (step.stride, step.reach, step.dense, step.members)
-    places = match(seen, _places(*noisy.shape[1:], step), *near, references)
+    places = match(seen, _places(noisy.shape[1], noisy.shape[2], step), *near, references)
     total, weight = torch.zeros_like(rows), rows.new_zeros(len(rows), parts)
     most = CHUNK_FLOATS.get(noisy.device.type, CHUNK_FLOATS["other"])
     for at in places.split(max(1, most // (places.shape[1] * rows.shape[1]))):
