@@ -125,7 +125,8 @@ def _score(z: Tensor, own: Tensor, prior: Prior) -> Tensor:
     """Return the gradient of the log density of images at samples `z` of variance `own`."""
     removed = prior(z.flatten(0, 1)).view_as(z) - z
     # A blind denoiser may find more noise than the posterior has: Tweedie's formula holds for that.
-    return removed / own.maximum(removed.square().mean((-3, -2, -1), keepdim=True))
+    found = removed.square().mean((-3, -2, -1), keepdim=True)
+    return removed / own.maximum(found)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Denoise a file: read, denoise every plane, write the same kind of file."""
 
-import math
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -13,16 +12,13 @@ from zspot.core.axes import channel_axis, iter_planes
 from zspot.core.errors import FileError, OptionError
 from zspot.core.progress import Report
 from zspot.files.options import Keywords, Options
-from zspot.files.planes import Notes, PlaneRunner
+from zspot.files.planes import Notes, PlaneRunner, hints_on
 from zspot.files.store import denoise_store
 from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read, write
-from zspot.io.ome_zarr import pictures
 from zspot.io.open import notes_on
 from zspot.recipe import Recipe
 
 _COMMON = ("icc", "exif", "xmp", "resolution", "description", "imagej", "nodata", "valid", "shown")
-_FEW = 16  # columns; planes this narrow are rows of a picture
-_COLOURS = 3
 
 
 @lists(Options, Keywords)
@@ -84,8 +80,6 @@ def denoise_file(
         if second is not None:
             raise OptionError("--second works on files, not on Zarr stores: convert them to TIFF")
         notes = denoise_store(source, target, planes, overwrite)
-        for picture in pictures(source, asked.axes):
-            notes += _hints(picture.axes, picture.levels[0].shape)
     elif second is None and asked.dtype != "float32":
         with open_stack(source, target, max_memory=asked.max_memory) as stack:
             if stack is not None and _splits(asked.axes, stack):
@@ -108,7 +102,7 @@ def _denoise_stack(stack: Stack, target: Path, planes: PlaneRunner, overwrite: b
     planes.nodata = stack.nodata
     done = (planes.options.blend(one) for _, one in planes.each(axes, stack.shape, load))
     stack.write(target, done, overwrite=overwrite)
-    return stack.notes + _hints(axes, stack.shape)
+    return stack.notes + hints_on(axes, stack.shape)
 
 
 def _denoise_whole(
@@ -128,7 +122,7 @@ def _denoise_whole(
         out[place] = planes.options.blend(result)
     write(target, own.replace(out), overwrite=overwrite)
     notes = notes_on(image, target, anew=planes.options.dtype == "float32")
-    return notes + _hints(axes or image.axes, image.data.shape, image.alpha)
+    return notes + hints_on(axes or image.axes, image.data.shape, image.alpha)
 
 
 def read_second(path: Path, first: ImageFile, **limits: Any) -> np.ndarray:
@@ -146,25 +140,6 @@ def with_fractions(image: ImageFile) -> ImageFile:
     kept = {k: image.metadata[k] for k in _COMMON if k in image.metadata}
     data = image.data.astype(np.float32)
     return ImageFile(data, image.axes, image.alpha, "npy", kept, image.path, image.notes)
-
-
-def _hints(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -> Notes:
-    """Say what the file may mean instead of what it says."""
-    sizes = dict(zip(axes, shape, strict=True))
-    rows, columns, samples = sizes["Y"], sizes["X"], sizes.get("S", 1)
-    planes = math.prod(shape) // (rows * columns * samples)
-    narrow = samples == 1 and columns <= _FEW < min(rows, planes)
-    shaded = alpha is not None and ((alpha == 0) | (alpha == alpha.max())).mean() < 0.5
-    plane, apart = f"{'Q' * (len(shape) - 3)}YX", axes.replace("S", "C")
-    hints = {
-        f"The file holds {planes} planes of {rows} x {columns} values: if these are rows of a "
-        f"picture use --axes {plane}S (colours) or {plane}C (separate channels).": narrow,
-        "The last band is marked as transparency and left as it is: if it is a picture, such "
-        f"as near infrared, use --axes {apart} to denoise each band alone.": shaded,
-        f"{samples} bands are denoised together as colours: if some show something else, such "
-        f"as near infrared, use --axes {apart} to denoise each alone.": samples > _COLOURS,
-    }
-    return tuple(hint for hint, holds in hints.items() if holds)
 
 
 def _splits(axes: str | None, stack: Stack) -> bool:

@@ -18,6 +18,8 @@ from zspot.files.options import Options
 from zspot.io import ImageFile, read
 
 Notes = tuple[str, ...]  # sentences on a file
+_FEW = 16  # columns; planes this narrow are rows of a picture
+_COLOURS = 3
 
 
 class PlaneRunner:
@@ -124,3 +126,22 @@ class PlaneRunner:
             what = "a single plane has nothing to share its fit with"
         reason = "; ".join(filter(None, (result.reason, what, asked.blending)))
         return replace(result, reason=reason, timings={**result.timings, "total": self._seconds})
+
+
+def hints_on(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -> Notes:
+    """Say what the file may mean instead of what it says."""
+    sizes = dict(zip(axes, shape, strict=True))
+    rows, columns, samples = sizes["Y"], sizes["X"], sizes.get("S", 1)
+    planes = math.prod(shape) // (rows * columns * samples)
+    narrow = samples == 1 and columns <= _FEW < min(rows, planes)
+    shaded = alpha is not None and ((alpha == 0) | (alpha == alpha.max())).mean() < 0.5
+    plane, apart = f"{'Q' * (len(shape) - 3)}YX", axes.replace("S", "C")
+    hints = {
+        f"The file holds {planes} planes of {rows} x {columns} values: if these are rows of a "
+        f"picture use --axes {plane}S (colours) or {plane}C (separate channels).": narrow,
+        "The last band is marked as transparency and left as it is: if it is a picture, such "
+        f"as near infrared, use --axes {apart} to denoise each band alone.": shaded,
+        f"{samples} bands are denoised together as colours: if some show something else, such "
+        f"as near infrared, use --axes {apart} to denoise each alone.": samples > _COLOURS,
+    }
+    return tuple(hint for hint, holds in hints.items() if holds)

@@ -16,7 +16,7 @@ from zspot.api.stacks import Index
 from zspot.core.axes import Place, iter_planes
 from zspot.core.errors import FileError, os_reason
 from zspot.files.journal import fingerprint
-from zspot.files.planes import Notes, PlaneRunner
+from zspot.files.planes import Notes, PlaneRunner, hints_on
 from zspot.io.atomic import check_free, lock, sync_folder, taken
 from zspot.io.checks import Limit
 from zspot.io.ome_zarr import Picture, copy_all_but_pixels, pictures
@@ -50,8 +50,9 @@ def denoise_store(source: Path, target: Path, planes: PlaneRunner, overwrite: bo
     except OSError as error:
         where = error.filename or f"{target} cannot be written"
         raise FileError(f"{where}: {os_reason(error)}") from error
+    hints = tuple(hint for one in found for hint in hints_on(one.axes, one.levels[0].shape))
     reduced = any(len(picture.levels) > 1 for picture in found)
-    return ("The reduced copies (pyramid levels) are made anew by averaging.",) if reduced else ()
+    return ("The reduced copies (pyramid levels) are made anew by averaging.",) * reduced + hints
 
 
 def _grow(

@@ -53,7 +53,8 @@ class Prior(Network):
 
     def module(self, channels: int, generator: Generator, inputs: int) -> nn.Module:
         with seeded(generator):
-            kind = "white" if self.noise == "white" else "colour" if channels == COLOURS else "grey"
+            camera = "colour" if channels == COLOURS else "grey"
+            kind = "white" if self.noise == "white" else camera
             network = load(kind) if self.warm else PriorModule()
         if self.frozen == "encoder":
             for part in (network.entry, network.encoder, network.down):

@@ -19,7 +19,8 @@ def with_own_values(estimate: Tensor, noisy: Tensor, noise: Measured) -> Tensor:
     """Weigh a blind-spot estimate (C, H, W) of hidden pixels with their own noisy values."""
     average, removed = LocalMean(noisy, _WINDOW), noisy - estimate
     power = average(removed.square()).clamp_min(torch.finfo(noisy.dtype).tiny)
-    reported = average(noise.channels.diagonal()[:, None, None] * noise.growth(estimate))
+    usual = noise.channels.diagonal()[:, None, None]
+    reported = average(usual * noise.growth(estimate))
     # Reports miss noise of low frequency: go by what the flattest places show, within limits.
     most = _MISSED["white" if noise.is_white else "correlated"]
     pairs = zip(power, average(estimate), strict=True)
