@@ -156,3 +156,15 @@ def test_a_coding_without_its_decoder_names_what_is_missing(tmp_path, monkeypatc
     monkeypatch.setattr(base.get_decoder(JPEGLosslessSV1), "_available", {})
     with pytest.raises(FileError, match="pip install what decodes it"):
         read(path)
+
+
+@pytest.mark.parametrize("size", [8, 512, 4096])
+def test_padding_behind_the_pixels_is_no_part_of_the_result(tmp_path, size):
+    pixels = values((20, 30), "u2", 12)
+    source = make(tmp_path / "a.dcm", pixels, 12)
+    source.write_bytes(source.read_bytes() + bytes(size))
+    image = read(source)
+    np.testing.assert_array_equal(image.data, pixels)
+    write(tmp_path / "b.dcm", image)
+    assert dataset(tmp_path / "b.dcm").PatientName == "No^One"
+    np.testing.assert_array_equal(read(tmp_path / "b.dcm").data, pixels)

@@ -228,12 +228,30 @@ def test_record_is_checked():
         image.metadata["x"] = 1  # pyright: ignore[reportIndexIssue]
 
 
-@pytest.mark.parametrize("suffix", [".png", ".webp", ".jpg"])
-def test_what_follows_the_image_is_told(tmp_path, suffix):
-    path = tmp_path / f"a{suffix}"
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 32, 3), np.uint8)).save(path)
-    before = read(path)
-    path.write_bytes(path.read_bytes() + b"the film of a moving photograph")
+@pytest.mark.parametrize("rest", [b"the film of a moving photograph", bytes(4096)])
+@pytest.mark.parametrize(
+    "suffix", [".png", ".webp", ".jpg", ".bmp", ".jxl", ".avif", ".jp2", ".j2k", ".npy"]
+)
+def test_what_follows_the_image_is_told(tmp_path, suffix, rest):
+    path, pixels = tmp_path / f"a{suffix}", np.random.default_rng(0).integers(0, 255, (24, 32, 3))
+    write(path, ImageFile(pixels.astype(np.uint8), "YXS"))
+    before, content = read(path), path.read_bytes()
+    path.write_bytes(content + rest)
     after = read(path)
-    assert set(after.notes) - set(before.notes) == {"The 31 bytes after the image are not kept."}
+    told = {f"The {len(rest)} bytes after the image are not kept."}
+    assert set(after.notes) - set(before.notes) == told
     assert np.array_equal(after.data, before.data)
+    write(tmp_path / f"b{suffix}", after)
+    assert suffix == ".jpg" or np.array_equal(read(tmp_path / f"b{suffix}").data, before.data)
+    assert rest not in (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_a_bare_jpeg_2000_without_an_end_is_not_all_said_to_follow_the_image(tmp_path):
+    path = tmp_path / "a.j2k"
+    write(path, ImageFile(np.arange(768, dtype=np.uint16).reshape(24, 32), "YX"))
+    path.write_bytes(path.read_bytes()[:-2])
+    try:
+        notes = read(path).notes
+    except FileError:
+        return  # some decoders refuse it
+    assert not any("after the image" in note for note in notes)

@@ -79,6 +79,11 @@ def check_pixel_type(path: Path, dtype: np.dtype) -> None:
         raise FileError(f"{path}: pixels of type {dtype.name} are not supported; {advice}")
 
 
+def notes_on_rest(size: int, end: int) -> tuple[str, ...]:
+    """Note the bytes that follow the image in a file of this size, such as a film."""
+    return (f"The {size - end} bytes after the image are not kept.",) if end < size else ()
+
+
 def check_zeros(path: Path, content: bytes, *others: bytes) -> tuple[str, ...]:
     """Note zero bytes in a row in a coded picture, and refuse many: a copy that broke off."""
     # Some decoders take them as picture. `others`: parts of `content` that are no picture.
@@ -109,5 +114,5 @@ def one_kind_of_error(path: Path) -> Iterator[None]:
 
 def first_line(error: Exception) -> str:
     """Return the first line of an error's message, not too long."""
-    lines = str(error).strip().splitlines()
+    lines = re.sub("^b'(.*)'$", r"\1", str(error)).strip().splitlines()  # LibRaw's are bytes
     return lines[0].partition(" <_io.")[0][:200] if lines else type(error).__name__

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from zspot.core.errors import FileError
-from zspot.io.checks import Limit, check_zeros
+from zspot.io.checks import Limit, check_zeros, notes_on_rest
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 _Boxes = list[tuple[bytes, bytes]]  # names and payloads
@@ -51,7 +51,8 @@ class Coded:
     def read(self, path: Path, limit: Limit) -> ImageFile:
         """Read a still image, grey or RGB, with or without alpha."""
         content = path.read_bytes()
-        boxes, header = self.header(path, content)
+        boxes, end = _boxes(content)
+        header = self.look(path, content, boxes)
         limit.check(path, header.size, -(-header.bits // 8))
         pixels = getattr(imagecodecs, f"{self.codec}_decode")(content)
         data, alpha, axes = split_alpha(np.ascontiguousarray(np.rot90(pixels, header.turns)))
@@ -64,13 +65,13 @@ class Coded:
             found = [p[len(start) :] for n, p in boxes if n == name and p.startswith(start)]
             metadata |= {key: found[0]} if found else {}
         others = (metadata.get(key, b"") for key in ("exif", "xmp", "icc"))
-        zeros = check_zeros(path, content, header.exif, *others) if self is not JXL else ()
-        return ImageFile(data, axes, alpha, self.codec, metadata, path, (*header.notes, *zeros))
+        zeros = check_zeros(path, content[:end], header.exif, *others) if self is not JXL else ()
+        notes = (*header.notes, *notes_on_rest(len(content), end), *zeros)
+        return ImageFile(data, axes, alpha, self.codec, metadata, path, notes)
 
-    def header(self, path: Path, content: bytes) -> tuple[_Boxes, _Header]:
-        """Return the boxes, and what the header says."""
-        boxes = list(_boxes(content)) if content[:4] == b"\0\0\0\x0c" else []
-        return boxes, self.look(path, content, boxes)
+    def size(self, path: Path, content: bytes) -> tuple[int, ...]:
+        """Return the rows and columns that the header names, and the samples if it does."""
+        return self.look(path, content, _boxes(content)[0]).size
 
     def refusal(self, image: ImageFile) -> str | None:
         """Say why the format cannot hold the image, or None."""
@@ -89,7 +90,7 @@ class Coded:
         if self.boxes is None or not (own or {*self.boxes} & {*image.metadata}):
             handle.write(coded)
             return
-        new = list(_boxes(coded))
+        new, _ = _boxes(coded)
         if not own:
             pairs = ((self.boxes[key], image.metadata.get(key)) for key in self.boxes)
             own = new + [(name, start + value) for (name, start), value in pairs if value]
@@ -104,16 +105,21 @@ class Coded:
         return image.metadata.get(self.codec, {}).get("bits", 8 * image.data.dtype.itemsize)
 
 
-def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and payload of each box of an ISO base media file."""
-    position = 0
-    while position + 8 <= len(content):
+def _boxes(content: bytes) -> tuple[_Boxes, int]:
+    """Return name and payload of each box of an ISO base media file, and where the image ends."""
+    if bare := re.match(rb"\xff(\x4f.*\xff\xd9|[\x4f\x0a].*)", content, re.DOTALL):
+        return [], bare.end()
+    boxes, position = [], 0
+    while re.match(rb".{4}[ -~]{4}", content[position : position + 8], re.DOTALL):
         size, head = int.from_bytes(content[position : position + 4], "big"), 8
         if size == 1:
             size, head = int.from_bytes(content[position + 8 : position + 16], "big"), 16
         end = position + size if size else len(content)
-        yield content[position + 4 : position + 8], content[position + head : end]
+        if end > len(content) and content[position + 4 : position + 8] not in _PIXELS:
+            break  # it is no box, or the rest of one that no picture needs
+        boxes.append((content[position + 4 : position + 8], content[position + head : end]))
         position = max(end, position + 8)
+    return boxes, position
 
 
 def _put(handle: BinaryIO, name: bytes, payload: bytes) -> None:
@@ -148,7 +154,7 @@ def _avif(path: Path, content: bytes, boxes: _Boxes) -> _Header:
         size, bands, info = image.size[::-1], len(image.getbands()), image.info
         if image.is_animated:  # pyright: ignore[reportAttributeAccessIssue]
             raise FileError(f"{path}: animated images are not supported; extract one frame")
-    meta = next((payload for name, payload in _boxes(content) if name == b"meta"), b"")
+    meta = dict(boxes).get(b"meta", b"")
     if b"imir" in meta:
         raise FileError(f"{path} is stored mirrored; convert it")
     flags = re.search(rb"av1C.{2}(.)", meta, re.DOTALL)

@@ -28,6 +28,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
         if packed and path.stat().st_size > _MOST_DEFLATED:
             raise FileError(f"{path} is large and deflated as a whole; convert it to a plain one")
         source = pydicom.dcmread(path)
+        del source[0:0x00020000]  # elements of no file, as which padding behind the image is read
         colour = source.get("PhotometricInterpretation", "")
         if "PixelData" not in source or source.BitsAllocated < 8 or colour.startswith("PALETTE"):
             raise FileError(f"{path} has no grey or RGB pixels of whole numbers; convert it")
@@ -52,8 +53,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
     if padding is not None and samples == 1:
         low, high = sorted((int(padding), int(source.get("PixelPaddingRangeLimit", padding))))
         metadata["valid"] = (data < low) | (data > high)
-    said = map(str, (each.message for each in warned))
-    notes = tuple(f"{text}: look at the result." for text in said if "RLE" in text)
+    notes = tuple(f"{w.message}: look at the result." for w in warned if "RLE" in str(w.message))
     notes += ("The YBR colours are written as RGB.",) if colour.startswith("YBR") else ()
     if source.file_meta.TransferSyntaxUID not in _LITTLE_ENDIAN:
         name = source.file_meta.TransferSyntaxUID.name

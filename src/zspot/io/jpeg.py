@@ -14,7 +14,7 @@ from PIL import JpegImagePlugin
 
 from zspot.core.errors import FileError
 from zspot.io import pillow
-from zspot.io.checks import Limit, check_zeros, damaged, first_line
+from zspot.io.checks import Limit, check_zeros, damaged, first_line, notes_on_rest
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 _Segments = list[tuple[int, bytes]]  # markers, or places of scans, and payloads
@@ -57,8 +57,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
     # The index of a multi-picture file points at images that are not written.
     kept = [(m, p) for m, p in segments if _is_header((m, p)) and (m, p[:4]) != (0xE2, b"MPF\0")]
     metadata = pillow.metadata_of(picture.info) | {"jpeg": {"coding": coding, "segments": kept}}
-    if end < len(content):
-        notes.append(f"The {len(content) - end} bytes after the image are not kept.")
+    notes += notes_on_rest(len(content), end)
     return ImageFile(pixels, axes, None, "jpeg", metadata, path, tuple(notes))
 
 

@@ -6,7 +6,7 @@ from typing import BinaryIO
 import numpy as np
 
 from zspot.core.errors import FileError
-from zspot.io.checks import Limit, check_pixel_type
+from zspot.io.checks import Limit, check_pixel_type, notes_on_rest
 from zspot.io.image_file import ImageFile
 
 
@@ -23,13 +23,15 @@ def read(path: Path, limit: Limit) -> ImageFile:
         raise FileError(f"{path} has {len(shape)} dimensions; save 2 (Y, X) or 3 (Y, X, S)")
     limit.check(path, shape, dtype.itemsize)
     check_pixel_type(path, dtype)
-    if path.stat().st_size < start + int(np.prod(shape, dtype=object)) * dtype.itemsize:
+    size, end = path.stat().st_size, start + int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if size < end:
         raise FileError(f"{path} is truncated: it ends before its last pixel; copy it again")
     data = np.load(path, allow_pickle=False)
     axes = "YX" if data.ndim == 2 else ("YXS" if shape[2] <= 4 else "QYX")
     own = {"byteorder": dtype.byteorder, "fortran_order": fortran_order}
     data = np.ascontiguousarray(data, dtype=dtype.newbyteorder("="))
-    return ImageFile(data, axes, format="npy", metadata={"npy": own}, path=path)
+    notes = notes_on_rest(size, end)
+    return ImageFile(data, axes, format="npy", metadata={"npy": own}, path=path, notes=notes)
 
 
 def refusal(image: ImageFile) -> str | None:

@@ -42,8 +42,7 @@ FORMATS = {
     "fits": Format((".fits", ".fit", ".fts"), rb"SIMPLE  =", "fits", "", "astropy"),
     "dicom": Format((".dcm",), rb".{128}DICM", "dicom", "", "pydicom"),
     "exr": Format((".exr",), rb"\x76\x2f\x31\x01", "exr", "", "OpenEXR"),
-    # each maker's RAW files begin otherwise
-    "raw": Format(tuple(_RAW.split()), rb"(?!)", "raw", ".tif", "rawpy"),
+    "raw": Format(tuple(_RAW.split()), rb"(?!)", "raw", ".tif", "rawpy"),  # begin in many ways
     "nd2": Format((".nd2",), rb"\xda\xce\xbe\x0a", "bioio", ".ome.tif", "bioio bioio_nd2"),
     "czi": Format((".czi",), rb"ZISRAWFILE", "bioio", ".ome.tif", "bioio bioio_czi"),
 }
@@ -213,8 +212,7 @@ def _identify(path: Path) -> str:
         suffix = FORMATS[found].suffixes[0]
         raise FileError(f"{path} is a {_NAMES[found]} file; rename it to {path.stem}{suffix}")
     if expected is None:
-        ends = f"{_WRITTEN} or the suffix of a camera RAW file"
-        raise FileError(f"{path}: cannot tell the format from the name; it must end in {ends}")
+        raise FileError(f"{path}: zspot does not know this format; convert it to {_WRITTEN}")
     if not head:
         raise FileError(f"{path} is empty (0 bytes); copy the file again")
     what = f"{path} is not a {_NAMES[expected]} file"

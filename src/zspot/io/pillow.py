@@ -14,7 +14,7 @@ from PIL import Image
 from PIL import ImageFile as PillowFile
 
 from zspot.core.errors import FileError
-from zspot.io.checks import Limit, check_zeros
+from zspot.io.checks import Limit, check_zeros, notes_on_rest
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 EXIF = b"Exif\0\0"  # before an EXIF block
@@ -129,14 +129,15 @@ class Plain:
 
 
 def _bmp(path: Path, content: bytes, limit: Limit) -> tuple[Image.Image, tuple[str, ...]]:
-    picture, notes = decode(path, content, "BMP", limit), ()
+    picture = decode(path, content, "BMP", limit)
+    notes = notes_on_rest(len(content), int.from_bytes(content[2:6], "little") or len(content))
     if picture.mode == "1":
         raise FileError(f"{path} has 1-bit pixels, nothing to denoise; convert it to 8-bit grey")
     if picture.mode == "P":
         picture = picture.convert("RGB")
-        notes = ("The palette is expanded: the file is written as RGB.",)
+        notes += ("The palette is expanded: the file is written as RGB.",)
     if picture.mode == "RGBA":
-        notes = ("Readers that know 32 bits as colours alone will miss the transparency.",)
+        notes += ("Readers that know 32 bits as colours alone will miss the transparency.",)
     if content[28:30] == b"\x10\0":
         notes += ("The packed colours are written as RGB.",)
     if content[14:15] == b"\x7c" and content[70:74] in (b"DEBM", b"LKNI"):
@@ -149,7 +150,8 @@ def _webp(path: Path, content: bytes, limit: Limit) -> tuple[Image.Image, tuple[
     if len(content) < end:
         raise FileError(f"{path} is truncated: its data end early; copy the file again")
     picture = decode(path, content, "WEBP", limit)
-    notes = check_zeros(path, content, *metadata_of(picture.info).values())
+    notes = notes_on_rest(len(content), end)
+    notes += check_zeros(path, content[:end], *metadata_of(picture.info).values())
     names, position = [], 12
     while position + 8 <= end:  # RIFF: name, length, payload of even length
         names.append(content[position : position + 4])
@@ -157,8 +159,6 @@ def _webp(path: Path, content: bytes, limit: Limit) -> tuple[Image.Image, tuple[
         position += 8 + size + size % 2
     if b"VP8L" not in names:
         notes += ("The WebP file is lossy: it is written losslessly, so it will be larger.",)
-    if end < len(content):
-        notes += (f"The {len(content) - end} bytes after the image are not kept.",)
     return picture, notes
 
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import imagecodecs
 
 from zspot.core.errors import FileError
-from zspot.io.checks import Limit, damaged
+from zspot.io.checks import Limit, damaged, notes_on_rest
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -54,9 +54,8 @@ def read(path: Path, limit: Limit) -> ImageFile:
         notes.append(f"The {bits}-bit grey values are scaled to 8 bits.")
     if b"tRNS" in names:
         notes.append("The transparent colour is written as an alpha channel.")
-    left = len(content) - len(_SIGNATURE) - sum(12 + len(payload) for _, payload in chunks)
-    if left:
-        notes.append(f"The {left} bytes after the image are not kept.")
+    end = len(_SIGNATURE) + sum(12 + len(payload) for _, payload in chunks)
+    notes += notes_on_rest(len(content), end)
     if dropped:
         notes.append(f"PNG chunks bound to the old pixels are not kept: {', '.join(dropped)}.")
     metadata = _common_metadata(before + after) | {"png": {"before": before, "after": after}}

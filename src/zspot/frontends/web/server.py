@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from zspot.core.errors import FileError, MissingExtraError, OptionError, install
 from zspot.frontends import SAMPLES
@@ -40,32 +41,21 @@ def read_auth(path: Path) -> tuple[tuple[str, str], ...]:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f"{path} cannot be read: {error}") from None
-    pairs = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        name, colon, password = line.partition(":")
-        if not (colon and name and password):
-            raise FileError(f"{path}, line {number}: write name:password")
-        pairs.append((name, password))
-    if not pairs:
-        raise FileError(f"{path} is empty: write lines name:password")
-    return tuple(pairs)
+    split = {n: line.partition(":") for n, line in enumerate(lines, 1) if line.strip()}
+    wrong = [number for number, parts in split.items() if not all(parts)]
+    if wrong or not split:
+        raise FileError(f"{path}, line {min(wrong, default=1)}: write name:password")
+    return tuple((name, password) for name, _, password in split.values())
 
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[tuple[gr.Blocks, str]]:
     """Serve the page and yield it and its address, then stop it and remove every file it made."""
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with temporary_folder("zspot-page-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = str(folder)  # read by gradio at every upload
-        try:
+        # The folder is read by gradio at every upload.
+        told = {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}
+        with mock.patch.dict(os.environ, told):
             yield from _serve(settings, folder)
-        finally:
-            del os.environ["GRADIO_TEMP_DIR"]
-            if before is not None:
-                os.environ["GRADIO_TEMP_DIR"] = before
 
 
 def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:

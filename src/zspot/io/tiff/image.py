@@ -312,7 +312,7 @@ def check_parts(path: Path, tif: TiffFile, page: Any, key: Any) -> list[str]:
         content = tif.filehandle.read(count)
         content = tables[:-2] + content[2:] if tables else content
         coded = int(key.compression) in _JPEG_XL
-        rows, columns = JXL.header(path, content)[1].size if coded else size_of(content)
+        rows, columns = JXL.size(path, content) if coded else size_of(content)
         if columns * rows > most:
             raise damaged(path, f"a strip or tile of it promises {columns} x {rows} pixels")
         if jpeg:
