@@ -52,6 +52,14 @@ def test_webp(tmp_path, samples, lossless):
     assert result.info["xmp"] == b"<x:xmpmeta/>"
 
 
+def test_chunks_of_webp_that_are_dropped_are_named(tmp_path):
+    path = tmp_path / "a.webp"
+    write(path, ImageFile(np.arange(768, dtype=np.uint8).reshape(24, 32), "YX"))
+    content = path.read_bytes() + b"C2PA" + (6).to_bytes(4, "little") + b"signed"
+    path.write_bytes(b"RIFF" + (len(content) - 8).to_bytes(4, "little") + content[8:])
+    assert "Chunks that are not kept: C2PA." in read(path).notes
+
+
 def test_webp_refused(tmp_path):
     path = tmp_path / "a.webp"
     frames = [Image.fromarray(noise((8, 8, 3), i)) for i in range(2)]

@@ -158,7 +158,7 @@ def test_constant(shape):
     assert report.black[0] == 7
     assert not report.blockiness > 1
     assert report.level[0] == 0
-    assert "constant" in report.summary()
+    assert "nothing varies" in report.summary()
 
 
 def test_constant_channel(photograph):
@@ -330,6 +330,18 @@ def test_a_report_shows_itself():
     assert "units" in axes[0].get_xlabel()
     assert "units" in axes[0].get_ylabel()
     assert any("correlation" in axis.get_ylabel() for axis in axes)  # the colour bar
+
+
+@pytest.mark.parametrize("known", [{"mask": np.zeros((70, 80), bool)}, {"nodata": 7}, {}])
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_an_image_without_any_picture_has_no_noise(known, channels):
+    image = np.random.default_rng(0).normal(100, 10, (70, 80, *channels))
+    if "mask" not in known:
+        image[:] = known.get("nodata", np.nan)
+    report = analyze_noise(image, channel_axis=-1 if channels else None, **known)
+    assert not report.level.any()
+    assert "nothing varies" in report.summary()
+    assert any("left out: 100%" in note for note in report.notes)
 
 
 @pytest.mark.parametrize("way", ["nodata", "mask", "NaN"])

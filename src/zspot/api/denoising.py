@@ -197,7 +197,7 @@ def _nothing_to_do(plane: Plane) -> str:
     """Say why an image is returned as it is; empty if it should be denoised."""
     height, width = plane.values.shape[1:]
     if not plane.varying.any():
-        return "the image is constant: returned unchanged"
+        return "nothing varies in the picture: returned unchanged"
     if height * width < MIN_PIXELS:
         few = f"too few to learn from (fewer than {MIN_PIXELS})"
         return f"{height} x {width} pixels are {few}: returned unchanged"

@@ -52,16 +52,12 @@ class Preparation:
         """Cut the image to its picture and mirror the picture into what is left out inside."""
         if valid.is_all:
             return
-        self.valid = valid.mask
-        if not valid.mask.any():
-            self.image = np.zeros((len(self.image), 1, 1))
-            self._again.append(lambda _: self.image)
-            self.told.append(f"no pixel carries picture ({', '.join(valid.told)})")
-            return
-        original = self.image
+        self.valid, original = valid.mask, self.image
         self.image = valid.filled(original)
         self._again.append(valid.filled)
         self.told.append(f"left as it was: {', '.join(valid.told)}")
+        if not valid.mask.any():
+            return  # and nothing is put back, as nothing is done
 
         def undo(channels: np.ndarray, deviation: bool) -> np.ndarray:
             base = np.zeros_like(original, channels.dtype) if deviation else original

@@ -41,6 +41,8 @@ class Valid:
 
     def filled(self, channels: np.ndarray) -> np.ndarray:
         """Return the box of an image (C, H, W) with the picture mirrored into what was left out."""
+        if not self.mask.any():
+            return np.zeros((len(channels), 1, 1))
         cut, mask = channels[(slice(None), *self.box)], self.mask[self.box]
         if mask.all():
             return np.ascontiguousarray(cut)

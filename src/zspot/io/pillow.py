@@ -20,6 +20,7 @@ from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alp
 EXIF = b"Exif\0\0"  # before an EXIF block
 _LOCK = threading.Lock()
 _MOST_BYTES_PER_PIXEL = 8
+_WEBP = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP "}  # chunks that are known
 _COPIES = 4  # of the pixels while Pillow hands them over
 
 
@@ -157,6 +158,8 @@ def _webp(path: Path, content: bytes, limit: Limit) -> tuple[Image.Image, tuple[
         names.append(content[position : position + 4])
         size = int.from_bytes(content[position + 4 : position + 8], "little")
         position += 8 + size + size % 2
+    if lost := {*names} - _WEBP:
+        notes += (f"Chunks that are not kept: {b', '.join(sorted(lost)).decode('latin-1')}.",)
     if b"VP8L" not in names:
         notes += ("The WebP file is lossy: it is written losslessly, so it will be larger.",)
     return picture, notes

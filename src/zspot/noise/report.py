@@ -110,7 +110,7 @@ class NoiseReport:
     def summary(self) -> str:
         """Return the report in one sentence, followed by the notes."""
         if not self.level.any() and not self.level_uncertainty.any():
-            return " ".join(["no noise: the image is constant.", *self.notes])
+            return " ".join(["no noise: nothing varies in the picture.", *self.notes])
         level, doubt = rms(self.level), rms(self.level_uncertainty)
         share = plainly(100 * rms(self.level_fraction), 2)
         nearest = max(self._neighbours, key=abs)
@@ -177,9 +177,9 @@ def analyze_noise(
     """
     image = as_array(image)
     channels = channels_first(image, check_image(image, channel_axis))
-    picture, mended, share = _picture(channels, nodata=nodata, mask=mask)
+    picture, mended, share, left_out = _picture(channels, nodata=nodata, mask=mask)
     report = _measured(picture, mended)
-    told = _told(mended, left_out=picture is not channels, outliers=share)
+    told = _told(mended, left_out, share)
     return replace(report, notes=(*told, *report.notes))
 
 
@@ -188,12 +188,12 @@ def measure(channels: np.ndarray) -> NoiseReport:
     return _measured(*_picture(channels)[:2])
 
 
-def _picture(channels: np.ndarray, **known: Any) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return what of an image is picture, the same without outliers, and their share."""
+def _picture(channels: np.ndarray, **known: Any) -> tuple[np.ndarray, np.ndarray, float, str]:
+    """Return what of an image is picture, it without outliers, their share, what was left out."""
     valid = find_valid(channels, **known)
-    picture = channels if valid.is_all or not valid.mask.any() else valid.filled(channels)
+    picture = channels if valid.is_all else valid.filled(channels)
     mended, share, _ = without_impulses(picture)
-    return picture, mended, share
+    return picture, mended, share, ", ".join(valid.told)
 
 
 def _measured(picture: np.ndarray, mended: np.ndarray) -> NoiseReport:
@@ -207,9 +207,9 @@ def _measured(picture: np.ndarray, mended: np.ndarray) -> NoiseReport:
     return _by_blocks(stored, np.flatnonzero(tells if tells.any() else stored.scale > 0))
 
 
-def _told(channels: np.ndarray, *, left_out: bool, outliers: float) -> list[str]:
+def _told(channels: np.ndarray, left_out: str, outliers: float) -> list[str]:
     """Say in sentences what of an image is neither noise nor picture."""
-    told = ["Areas without picture were left out."] if left_out else []
+    told = [f"Areas without picture were left out: {left_out}."] if left_out else []
     if outliers:
         told.append(f"{outliers:.2%} of the pixels are isolated outliers, hot or dead pixels.")
     for at, name in ((0, "Rows"), (1, "Columns")):

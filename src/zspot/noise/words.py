@@ -25,7 +25,7 @@ def briefly(report: NoiseReport, dtype: np.dtype) -> str:
 def explain(report: NoiseReport) -> list[str]:
     """Return the report in plain sentences, the most important first."""
     if not report.level.any() and not report.level_uncertainty.any():
-        return ["There is no noise: the image is one even colour."]
+        return ["There is no noise: nothing varies in the picture.", *report.notes]
     if not np.isfinite(report.level_uncertainty).all():
         return ["The image is too small to measure its noise.", *report.notes]
     bright = "It is about as strong in dark parts as in bright ones."
