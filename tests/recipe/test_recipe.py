@@ -54,15 +54,15 @@ def test_every_registered_recipe_round_trips(effort):
             assert Recipe.from_toml(made.to_toml()) == made
 
 
-def test_best_bsn_ins_is_the_printed_setting():
+def test_best_bsn_ins_is_as_printed_and_where_nothing_is_printed_as_released():
     recipe = METHODS["bsn-ins"].make("best")
     assert recipe == Recipe(
         "bsn-ins",
         Bernoulli(0.1, True, "cross"),
         Inr(32, 6, 30.0, True, 10, (0.35, 0.45, 0.55, 0.65, 0.75), True, 1e-5, 5),
-        network=UNet(48, 2, 0.5),
+        network=UNet(48, 2, 0.5, "all", "torch"),
         loss="l1",
-        fit=Fit(1200, 4e-4, "cosine"),
+        fit=Fit(1200, 4e-4, "cosine", unit_range=True),
         predict=Predict(400),
     )
     assert recipe.mask.scored_fraction == pytest.approx(0.59, abs=0.001)

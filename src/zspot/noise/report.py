@@ -179,8 +179,7 @@ def analyze_noise(
     channels = channels_first(image, check_image(image, channel_axis))
     picture, mended, share, left_out = _picture(channels, nodata=nodata, mask=mask)
     report = _measured(picture, mended)
-    told = _told(mended, left_out, share)
-    return replace(report, notes=(*told, *report.notes))
+    return replace(report, notes=(*_told(mended, left_out, share), *report.notes))
 
 
 def measure(channels: np.ndarray) -> NoiseReport:
