@@ -204,12 +204,14 @@ def curve(options: Options) -> list[Path]:
     for (method, group), marker in zip(rows.groupby("method"), "os", strict=False):
         points = group.groupby("effort")[["seconds", "psnr"]].mean().sort_values("seconds")
         for effort, (seconds, psnr) in points.iterrows():
-            below = effort == "balanced"  # or neighbours would write over each other
-            place = {"xytext": (0, -14 if below else 8), "textcoords": "offset points"}
-            axes.annotate(str(effort), (seconds, psnr), ha="center", **place)
+            # Beside the first and the last point, or neighbours would write over each other.
+            places = {"fast": ("right", (-8, -3)), "best": ("left", (8, -3))}
+            side, away = places.get(str(effort), ("center", (0, 8)))
+            place = {"xytext": away, "textcoords": "offset points"}
+            axes.annotate(str(effort), (seconds, psnr), ha=side, **place)
         axes.plot(points["seconds"], points["psnr"], marker=marker, label=str(method))
     axes.set(xscale="log", xlabel="seconds per image (one thread)", ylabel="PSNR (dB)")
-    axes.margins(0.12)
+    axes.margins(0.14, 0.12)
     axes.grid(alpha=0.3)
     axes.legend(loc="center")
     return [save(figure, options.out / "curve.png", options.overwrite, dpi=120)]
