@@ -25,7 +25,7 @@ from zspot.engine import budget
 from zspot.engine.tiling import Tiled
 from zspot.filters.patches import cross_scale_image
 from zspot.frontends import cli
-from zspot.networks import pretrained
+from zspot.networks import base, pretrained
 from zspot.networks.siren import Siren
 from zspot.recipe import BlindSpot, PartialUNet, Predict, Prior, Recipe, Shallow, Shuffled, UNet
 from zspot.recipe.losses import masked_mean
@@ -61,7 +61,8 @@ def test_tiles_give_what_the_whole_image_gives(which, height, width, side):
     for short in (False, True):
         with (
             torch.no_grad(),
-            mock.patch.object(pretrained, "multiplies_bfloat16", lambda s=short: s),
+            mock.patch.object(pretrained, "multiplies_bfloat16", lambda *_, s=short: s),
+            mock.patch.object(base, "multiplies_bfloat16", lambda *_, s=short: s),
         ):
             whole = network(x, None, visible)
             tiled = Tiled(network, known, side)(x, None, visible)

@@ -65,7 +65,7 @@ class Short(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor, *rest: Any) -> Tensor:
-        if x.device.type != "cpu" or not multiplies_bfloat16():
+        if not multiplies_bfloat16(x, 2 * UNetBase.unit):
             return self.network(x, *rest)
         short = in_bfloat16(self.network, "exit.")
         return functional_call(self.network, short, (x.bfloat16(), *rest))
@@ -73,14 +73,14 @@ class Short(nn.Module):
 
 def in_bfloat16(network: nn.Module, *apart: str) -> dict[str, Tensor]:
     """Return weights to compute with, in bfloat16 but for those `apart`; they learn in float32."""
-    weights = network.named_parameters()
-    return {name: v if name.startswith(apart) else v.bfloat16() for name, v in weights}
+    return {n: v if n.startswith(apart) else v.bfloat16() for n, v in network.named_parameters()}
 
 
-def multiplies_bfloat16() -> bool:
-    """Return whether the processor multiplies bfloat16 in hardware, which is faster."""
+def multiplies_bfloat16(x: Tensor, unit: int) -> bool:
+    """Say whether hardware multiplies bfloat16; `unit`: pixels of one at the coarsest."""
     kinds = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return any(getattr(torch.cpu, kind, bool)() for kind in kinds)
+    able = x.device.type == "cpu" and any(getattr(torch.cpu, kind, bool)() for kind in kinds)
+    return able and not x.shape[-2] > unit >= x.shape[-1]  # tall, one wide there: oneDNN is wrong
 
 
 class UNetBase(nn.Module):
