@@ -6,14 +6,11 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
+from tests.images import tiny
 from zspot.frontends import cli
+from zspot.recipe import Recipe, UNet
 
-TINY = """method = "bsn-ins"
-[fit]
-steps = 2
-[predict]
-passes = 2
-"""
+TINY = tiny(Recipe("bsn-ins", network=UNet(4))).to_toml()
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from tests.images import tiny
 from tests.waiting import CEILING
 from zspot.algorithms import bsn_ins
 from zspot.frontends import cli
-from zspot.recipe import Bernoulli
+from zspot.recipe import Bernoulli, UNet
 
 # The mask is decided, so that the recipe that ran is the one that was given.
-_DECIDED = replace(bsn_ins.recipe("fast"), mask=Bernoulli())
+_DECIDED = replace(bsn_ins.recipe("fast"), mask=Bernoulli(), network=UNet(4))
 TINY = tiny(_DECIDED, steps=2)
 ENDLESS = tiny(_DECIDED, steps=10**7)
 

@@ -114,8 +114,8 @@ def test_every_ablation_switch_changes_the_result(name, clean, plain):
     ("text", "says"),
     [
         ("method = 'a'\nfoo = 1", "unknown entry 'foo'"),
-        ("loss = 'l1'", "'method' is missing"),
-        ("method = 'a'\nloss = 'l3'", "l1, l2"),
+        ("loss = 'l1'", "no method, mask"),
+        (BASE.to_toml().replace('"l1"', '"l3"'), "l1, l2"),
         ("method = 3", "type str"),
         ("method = 'a'\n[fit]\nsteps = -1", "fit.steps"),
         ("method = 'a'\n[fit]\nsteps = 1.5", "type int"),
@@ -131,6 +131,7 @@ def test_every_ablation_switch_changes_the_result(name, clean, plain):
         ("method = 'a'\n[mask]\nkind = [1]", "bernoulli"),
         ("method = 'a'\n[warm]\nweight = 0.5", "unknown entry 'warm'"),
         ("not toml", "not valid TOML"),
+        ("method = 'n2v'\n[fit]\nsteps = 2", "no mask, fill, target, network, predict, finish"),
     ],
 )
 def test_bad_recipes_are_one_clear_line(text, says):

@@ -32,7 +32,7 @@ class Recipe:
     Numbers and words only, to print, compare, store as TOML and rerun. RecipeError: if they clash.
     """
 
-    method: str  #: the method this recipe is a setting of
+    method: str  #: what it is a setting of; parts that are left out are always those of BSN-INS
     mask: Mask = field(default_factory=Bernoulli)
     fill: Fill = field(default_factory=Inr)
     target: Target = field(default_factory=Noisy)
@@ -85,10 +85,11 @@ class Recipe:
             found[name] = _with_kind(name, left.pop(name), KINDS[name])
         for name in filter(left.__contains__, PLAIN):
             found[name] = PLAIN[name].from_dict(left.pop(name))
-        require("method" in left, "recipe: 'method' is missing")
         for name in filter(left.__contains__, VALUES):
             found[name] = typed(name, left.pop(name), VALUES[name])
         require(not left, f"recipe: unknown entry {', '.join(map(shown, left))}")
+        absent = ", ".join(name for name in ("method", *KINDS, *PLAIN) if name not in found)
+        require(not absent, f"recipe: no {absent}: change a whole one, as --save-recipe writes it")
         return cls(**found)
 
     @classmethod
@@ -99,8 +100,7 @@ class Recipe:
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"recipe is not valid TOML: {error}") from None
         except (ValueError, RecursionError):
-            what = "a number of thousands of digits, or tables nested too deeply"
-            raise RecipeError(f"recipe is not valid TOML: {what}") from None
+            raise RecipeError("recipe: a number of thousands of digits, tables too deep") from None
         return cls.from_dict(values)
 
     @classmethod
