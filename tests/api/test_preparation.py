@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy import ndimage
 
 import zspot
@@ -359,6 +361,23 @@ def test_a_mask_of_numpy_is_not_lost():
     for function in (zspot.denoise, zspot.run, zspot.analyze_noise):
         with pytest.raises(zspot.ImageError, match="masked array"):
             function(image)
+    with pytest.raises(zspot.ImageError, match="masked array"):
+        zspot.denoise(image.data, "n2n", second=image)
+
+
+def test_what_looks_like_an_array_of_intensities_and_is_none_is_refused():
+    xr = pytest.importorskip("xarray")
+    photograph = Image.fromarray(moon()[:64, :64].astype(np.uint8))
+    for image, says in (
+        (photograph.convert("P"), r'numbers of colours: pass image\.convert\("RGB"\)'),
+        ("noisy.png", "name of a file: zspot.denoise_file"),
+        (Path("noisy.png"), "name of a file: zspot.denoise_file"),
+        (xr.Dataset({"a": (("y", "x"), moon()[:64, :64])}), "no array"),
+    ):
+        for function in (zspot.denoise, zspot.run, zspot.analyze_noise):
+            with pytest.raises(zspot.ImageError, match=says):
+                function(image)
+    assert zspot.denoise(photograph, effort="fast").shape == (64, 64)
 
 
 @pytest.mark.parametrize("dtype", [">u2", ">f4", ">f2", "<u2"])

@@ -130,6 +130,17 @@ def test_all_kinds_of_arrays_give_the_same_and_lazy_ones_stay_lazy():
     assert np.array_equal(tensor.numpy(), expected)
 
 
+def test_of_the_names_of_axes_s_alone_means_colours():
+    xarray = pytest.importorskip("xarray")
+    slices = noisy([cut(scene())[:40, :40]] * 3)
+    apart = np.stack([zspot.denoise(plane, QUICK) for plane in slices])
+    together = zspot.denoise(slices, QUICK, channel_axis=0)
+    assert not np.array_equal(apart, together)
+    for dim, expected in (("slice", apart), ("series", apart), ("s", together), ("S", together)):
+        named = xarray.DataArray(slices, dims=(dim, "y", "x"))
+        assert np.array_equal(zspot.denoise(named, QUICK), expected), dim
+
+
 @pytest.mark.parametrize("keep", [False, True])
 def test_outliers_stay_or_go_as_without_neighbours(keep, tmp_path):
     stack = noisy([cut(scene())] * 3, 0.02)

@@ -150,7 +150,7 @@ def run(
     if unchanged := _nothing_to_do(plane):
         return Result.unchanged(ready, request, unchanged)
     second = request.second
-    other = None if second is None else plane.like(ready.like(np.asarray(second)))
+    other = None if second is None else plane.like(ready.like(as_array(second)))
     start = None if request.after is None else begin(request.after.fitted, plane)
 
     def attempt(device: torch.device, memory: int) -> Denoised:
@@ -185,7 +185,7 @@ def _run_stack(image: np.ndarray, request: Request) -> Result:
     def results() -> Iterator[tuple[Place, Result]]:
         places = list(iter_planes(image.shape, axes))
         for number, place in enumerate(places):
-            other = None if second is None else np.asarray(second)[place]
+            other = None if second is None else as_array(second)[place]
             told = within(request.progress, number, len(places))
             yield place, near.run(index_of(place), image[place], mask, told, second=other)
 

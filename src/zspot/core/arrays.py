@@ -28,12 +28,13 @@ def is_lazy(image: Any) -> bool:
 
 
 def letters_of(image: Any, axes: str | None, channel_axis: int | None) -> str | None:
-    """Name the axes of an array: as told, as a DataArray's dims begin, or by their places."""
+    """Name the axes of an array: as told, by a DataArray's dims (colours: S alone), or by place."""
     if axes is not None:
         check_letters(axes, image.shape)
     if axes is not None or isinstance(image, Tensor):
         return axes
-    named = "".join(str(dim)[:1].upper() for dim in image.dims) if _is_xarray(image) else ""
+    dims = [str(dim).upper() for dim in image.dims] if _is_xarray(image) else []
+    named = "".join("Q" if dim[:1] == "S" != dim else dim[:1] for dim in dims)
     known = {"Y", "X"} <= {*named} <= {*"TZQCYXS"} and len({*named}) == len(named)
     if known and channel_axis is None:
         return named

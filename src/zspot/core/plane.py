@@ -1,5 +1,6 @@
 """Between an array as the user has it and the standardised plane that denoisers work on."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +25,8 @@ class Plane:
     @classmethod
     def of(cls, image: np.ndarray) -> "Plane":
         """Standardise an image (C, H, W) that `check_image` takes; refuse NaN and infinity."""
-        finite = np.isfinite(image)
-        if not finite.all():
-            advice = "replace them first, for instance with numpy.nan_to_num"
-            bad = int(image.size - finite.sum())
-            raise ImageError(f"image has {bad} NaN or infinite values: {advice}")
+        if bad := int(image.size - np.isfinite(image).sum()):
+            raise ImageError(f"image has {bad} NaN or infinite values: replace them first")
         channels = image.astype(np.float64)
         # Dividing by the largest magnitude first keeps the squares of extreme values finite.
         largest = float(np.abs(channels).max()) or 1.0
@@ -72,12 +70,16 @@ class Plane:
 
 
 def as_array(image: Any) -> np.ndarray:
-    """Return an image as an array of NumPy; refuse one whose mask would be lost."""
+    """Return an image as an array of NumPy; refuse a file's name, and what is not only values."""
+    if isinstance(image, str | os.PathLike):
+        raise ImageError("image is the name of a file: zspot.denoise_file takes those")
+    if getattr(image, "mode", None) in ("P", "PA"):
+        raise ImageError('image holds numbers of colours: pass image.convert("RGB")')
     if isinstance(image, np.ma.MaskedArray):
         raise ImageError("image is a masked array: pass image.data, and ~image.mask as mask")
     try:
         return np.asarray(image)
-    except ValueError as error:  # rows of unequal length
+    except (TypeError, ValueError) as error:  # rows of unequal length, a collection of arrays
         raise ImageError(f"image is no array: {error}") from None
 
 
@@ -97,16 +99,14 @@ def check_image(image: np.ndarray, channel_axis: int | None) -> int | None:
         raise ImageError("image has values above 2**53, which float64 rounds: subtract an offset")
     if channel_axis is None:
         if image.ndim != 2:
-            advice = "pass a 2-D image, channel_axis=-1 if the last axis holds the colours, or the "
-            advice += 'letters of a stack\'s axes, as in axes="ZYX"'
+            advice = 'pass channel_axis=-1 for colours in the last axis, or a stack with axes="ZYX"'
             raise ImageError(f"image has {image.ndim} axes (shape {image.shape}): {advice}")
     elif image.ndim != 3 or not is_axis(channel_axis, 3):
         what = f"channel_axis={shown(channel_axis)} does not fit shape {image.shape}"
         raise ImageError(f"{what}: pass a 3-D image and the number of its channel axis")
     elif image.shape[channel_axis] > MAX_CHANNELS:
-        count = f"axis {channel_axis} of shape {image.shape} has {image.shape[channel_axis]}"
-        advice = f"up to {MAX_CHANNELS} channels are denoised together; check channel_axis"
-        raise ImageError(f"{count} entries: {advice}")
+        what = f"channel_axis={channel_axis} of shape {image.shape}"
+        raise ImageError(f"{what}: no more than {MAX_CHANNELS} channels are denoised together")
     return None if channel_axis is None else channel_axis % 3
 
 

@@ -117,8 +117,7 @@ class Recipe:
 
 def _with_kind(name: str, values: Any, kinds: Mapping[str, type[Part]]) -> Part:
     require(isinstance(values, Mapping), f"{name}: must be a table, got {shown(values)}")
-    values = dict(values)
-    kind = values.pop("kind", None)
+    kind = values.get("kind")
     known = isinstance(kind, str) and kind in kinds
     require(known, f"{name}.kind = {shown(kind)}: choose one of {', '.join(kinds)}")
-    return kinds[kind].from_dict(values)
+    return kinds[kind].from_dict({key: value for key, value in values.items() if key != "kind"})
