@@ -239,15 +239,19 @@ def export(
     rows: Rows,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The CSV file to write.")],
     study: Annotated[str | None, typer.Option(help="Only the rows of this study.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Of the sets, to add missing psnr_aligned.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write stored rows as CSV, which every command reads in place of the store."""
-    from benchmarks import studies
+    from benchmarks import aligned, studies
     from benchmarks.store import read_rows, write_rows
 
     found = read_rows(rows)
     if study is not None:
         found = studies.study(study).rows_of(found)
+    found = found if data is None else aligned.fill(found, rows, data)
     write_rows(found, out, overwrite=overwrite)
     typer.echo(f"{len(found)} rows")
 

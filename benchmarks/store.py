@@ -42,6 +42,7 @@ _DEFAULTS: dict[str, str | int] = {
 }
 QUALITY = {column: "REAL" for name in CONVENTIONS for column in columns(name)}
 FACTS = {
+    "psnr_aligned": "REAL",  # less what reference and noisy image differ in beside noise
     "psnr_one_pass": "REAL",  # of one prediction, where several are averaged
     "removed": "REAL",  # root mean square of input - output, of 255
     "seconds": "REAL",  # of the method, without reading and measuring
@@ -90,9 +91,11 @@ class Store:
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS notes (kind TEXT, key TEXT, lines TEXT, UNIQUE (kind, key))"
         )
-        there = [row[1] for row in self._db.execute("PRAGMA table_info(rows)")]
-        if there != list(COLUMNS):
+        there = {row[1] for row in self._db.execute("PRAGMA table_info(rows)")}
+        if not {*KEY} <= there <= {*COLUMNS}:
             raise sqlite3.DatabaseError("has the columns of another version of the benchmarks")
+        for name in (name for name in COLUMNS if name not in there):  # of an earlier version
+            self._db.execute(f'ALTER TABLE rows ADD COLUMN "{name}" {COLUMNS[name]}')
 
     def __enter__(self) -> Self:
         return self
@@ -132,7 +135,7 @@ class Store:
         """Return every row."""
         import pandas as pd
 
-        return pd.read_sql_query("SELECT * FROM rows", self._db)
+        return pd.read_sql_query(f"SELECT {_names(COLUMNS)} FROM rows", self._db)
 
     def take(self, path: Path) -> int:
         """Add the rows of a CSV file that are not there yet; return how many."""

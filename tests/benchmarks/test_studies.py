@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,6 +125,16 @@ def test_a_study_runs_what_is_missing_and_shows_its_table(sets, tmp_path, monkey
     pd.testing.assert_frame_equal(first, second, check_exact=False, rtol=1e-6)
     assert "0 of 6 rows to make" in bench(capsys, *said[:-2], again, "--csv")[2]
     assert len(quality_of(again)) == 6
+
+    # a store of an earlier version: what its rows lack is measured from its images
+    measured = store.read_rows(tmp_path / "run")["psnr_aligned"]
+    assert measured.notna().all()
+    with sqlite3.connect(tmp_path / "run" / "rows.sqlite") as old:
+        old.execute("ALTER TABLE rows DROP COLUMN psnr_aligned")
+    old.close()
+    assert bench(capsys, *exported, "--data", sets, "--overwrite")[0] == 0
+    filled = store.read_rows(csv)["psnr_aligned"]
+    np.testing.assert_allclose(filled, measured, atol=2e-3)
 
 
 @pytest.mark.parametrize(

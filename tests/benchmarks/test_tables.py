@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, shift
 
 from benchmarks import compare, metrics, store, tables
 from benchmarks.metrics import BenchmarkError
@@ -40,6 +40,32 @@ def test_conventions_measure_what_they_say():
     conventions = metrics.CONVENTIONS
     assert conventions["luma"].measure(*grey) == conventions["float"].measure(*grey)
     assert set(metrics.measure_all(*grey)) == set(store.QUALITY)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_aligned_psnr_forgives_gain_offset_and_a_small_shift_and_nothing_else(colour):
+    rng = np.random.default_rng(0)
+    clean = gaussian_filter(rng.normal(size=(160, 160, 3)), (6, 6, 0))
+    clean = 0.5 + 0.1 * clean / clean.std()
+    clean = clean if colour else clean[..., 0]
+    axes = (0, 1)
+    seen = 0.03 + 0.9 * shift(clean, (0.3, -0.2, 0)[: clean.ndim], order=3, mode="nearest")
+    noise = rng.normal(0, 0.05, clean.shape)
+    plain = metrics.quality(clean, seen)[0]
+    assert metrics.aligned_psnr(clean, seen + noise, seen) > plain + 6
+    # errors of the denoiser stay: blur, a shift of its own, and noise that it left
+    for image in (
+        gaussian_filter(seen, 4, axes=axes),
+        np.roll(seen, 1, axis=0),
+        seen + 0.3 * noise,
+    ):
+        error = -10 * np.log10(np.mean((np.clip(image, 0, 1) - seen) ** 2))
+        assert metrics.aligned_psnr(clean, seen + noise, image) == pytest.approx(error, abs=0.5)
+    # and where nothing differs beside noise, it is the plain one
+    for image in (clean + noise, gaussian_filter(clean + noise, 1, axes=axes)):
+        aligned = metrics.aligned_psnr(clean, clean + noise, image)
+        assert aligned == pytest.approx(metrics.quality(clean, image)[0], abs=0.05)
+    assert metrics.aligned_psnr(clean, clean, clean) == 100
 
 
 def gaussian_ssim(a: np.ndarray, b: np.ndarray) -> float:
