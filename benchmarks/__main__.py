@@ -240,7 +240,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The CSV file to write.")],
     study: Annotated[str | None, typer.Option(help="Only the rows of this study.")] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Of the sets, to add missing psnr_aligned.")
+        Path | None, typer.Option(metavar="DIR", help="Of the sets, to add `aligned`.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:

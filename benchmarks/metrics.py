@@ -53,27 +53,24 @@ def quality(clean: np.ndarray, image: np.ndarray, *, gaussian: bool = False) -> 
     return min(float(psnr), _EQUAL), float(np.mean(ssim))
 
 
-def aligned_psnr(clean: np.ndarray, noisy: np.ndarray, image: np.ndarray) -> float:
-    """PSNR in dB less what the reference and the noisy image differ in beside noise.
+def aligned(clean: np.ndarray, noisy: np.ndarray) -> np.ndarray:
+    """Return the reference as the noisy image would have it without noise.
 
     References of cameras and microscopes are darker or brighter than the noisy image and lie a
     fraction of a pixel beside it, which no denoiser can know. In each channel noisy - clean is
-    regressed on clean, its two derivatives and 1, and what that explains is added to the reference.
+    regressed on clean, its two derivatives and 1, and what that explains is added.
 
     Parameters
     ----------
-    clean, noisy, image : ndarray, (H, W) or (H, W, C)
-        In [0, 1]; the image is clipped to that. Equal images have 100 dB.
+    clean, noisy : ndarray, (H, W) or (H, W, C)
     """
-    planes = (np.atleast_3d(x).astype(np.float64) for x in (clean, noisy, np.clip(image, 0, 1)))
-    errors = []
-    for target, given, made in zip(*(np.moveaxis(x, -1, 0) for x in planes), strict=True):
-        known = (target, *np.gradient(target), np.ones_like(target))
-        table = np.stack([x.ravel() for x in known], axis=1)
-        share, *_ = np.linalg.lstsq(table, (given - target).ravel(), rcond=None)
-        errors.append(np.mean(np.square(made.ravel() - target.ravel() - table @ share)))
-    with np.errstate(divide="ignore"):
-        return min(-10 * float(np.log10(np.mean(errors))), _EQUAL)
+    out, given = np.atleast_3d(clean).astype(np.float64), np.atleast_3d(noisy)
+    for k in range(out.shape[-1]):
+        plane = out[..., k]
+        known = np.stack([plane, *np.gradient(plane), np.ones_like(plane)], axis=-1).reshape(-1, 4)
+        share, *_ = np.linalg.lstsq(known, (given[..., k] - plane).ravel(), rcond=None)
+        out[..., k] += (known @ share).reshape(plane.shape)
+    return out.reshape(clean.shape).astype(clean.dtype)
 
 
 def interval(change: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
@@ -116,16 +113,23 @@ class Convention:
         SSIM with an 11 x 11 Gaussian window of deviation 1.5 instead of the uniform 7 x 7.
     luma : bool
         Measure the brightness of colour images only.
+    aligned : bool
+        Measure against the reference with the noisy image's gain, offset and place.
     """
 
     summary: str
     rounded: bool = False
     gaussian: bool = False
     luma: bool = False
+    aligned: bool = False
 
-    def measure(self, clean: np.ndarray, image: np.ndarray) -> tuple[float, float]:
+    def measure(
+        self, clean: np.ndarray, image: np.ndarray, noisy: np.ndarray
+    ) -> tuple[float, float]:
         """Return PSNR in dB and SSIM of an image (H, W) or (H, W, C) in [0, 1]."""
         image = np.clip(image, 0, 1)
+        if self.aligned:
+            clean = aligned(clean, noisy)
         if self.rounded:
             image = (np.round(image * 255) / 255).astype(clean.dtype)
         if self.luma and clean.ndim == 3:
@@ -140,6 +144,7 @@ CONVENTIONS = {
     "gaussian": Convention("SSIM with an 11 x 11 Gaussian window", gaussian=True),
     "8bit-gaussian": Convention("both of these", rounded=True, gaussian=True),
     "luma": Convention("brightness (BT.601) of colour images only", luma=True),
+    "aligned": Convention("the reference with the noisy image's gain and place", aligned=True),
 }
 
 
@@ -159,11 +164,11 @@ def columns(convention: str) -> tuple[str, str]:
     return f"psnr_{suffix}", f"ssim_{suffix}"
 
 
-def measure_all(clean: np.ndarray, image: np.ndarray) -> dict[str, float]:
+def measure_all(clean: np.ndarray, image: np.ndarray, noisy: np.ndarray) -> dict[str, float]:
     """Return PSNR and SSIM in every convention, by column."""
     out = {}
     for name, convention in CONVENTIONS.items():
-        out.update(zip(columns(name), convention.measure(clean, image), strict=True))
+        out.update(zip(columns(name), convention.measure(clean, image, noisy), strict=True))
     return out
 
 

@@ -42,7 +42,6 @@ _DEFAULTS: dict[str, str | int] = {
 }
 QUALITY = {column: "REAL" for name in CONVENTIONS for column in columns(name)}
 FACTS = {
-    "psnr_aligned": "REAL",  # less what reference and noisy image differ in beside noise
     "psnr_one_pass": "REAL",  # of one prediction, where several are averaged
     "removed": "REAL",  # root mean square of input - output, of 255
     "seconds": "REAL",  # of the method, without reading and measuring

@@ -297,12 +297,9 @@ def conventions(rows: pd.DataFrame) -> Table | None:
                 psnr, ssim = (group[column].mean() for column in columns(other))
                 change = psnr - group.psnr.mean(), ssim - group.ssim.mean()
                 line[other] = f"{change[0]:+.3f} / {change[1]:+.4f}"
-        if fine["psnr_aligned"].notna().all():
-            line["aligned"] = f"{group.psnr_aligned.mean() - group.psnr.mean():+.3f}"
         lines.append((rank(method), line))
     lines.sort(key=lambda pair: (pair[1]["set"], pair[0]))
     words = "; ".join(f"{name}: {c.summary}" for name, c in CONVENTIONS.items() if name in measured)
-    words += "; aligned: less what reference and noisy image differ in beside noise"
     caption = f"What a convention changes in PSNR / SSIM against {DEFAULT}. {words}."
     return Table("Table conventions", caption, pd.DataFrame([line for _, line in lines]))
 

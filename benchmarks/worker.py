@@ -22,8 +22,7 @@ from benchmarks.store import KEY, QUALITY, digest
 from benchmarks.variants import NOISY, ORACLE, Variant, denoise, oracle
 
 _STAGES = ("look", "fit", "predict", "finish")
-_MORE = ("psnr_aligned", "psnr_one_pass")
-_DIGITS = {column: 4 if column.startswith("psnr") else 6 for column in (*QUALITY, *_MORE)}
+_DIGITS = {column: 4 if column.startswith("psnr") else 6 for column in (*QUALITY, "psnr_one_pass")}
 _DIGITS |= {"seconds": 3, "cpu_seconds": 3, "peak_mib": 1, "load": 2, "removed": 4}
 _DIGITS |= {f"{stage}_s": 3 for stage in _STAGES}
 
@@ -78,8 +77,7 @@ def work(task: Task, report: Callable[[float], None] | None = None) -> Outcome:
         row |= facts
         row["removed"] = 255 * float(np.sqrt(np.mean(np.square(image - pair.noisy))))
         if pair.clean is not None:
-            row |= metrics.measure_all(pair.clean, image)
-            row["psnr_aligned"] = metrics.aligned_psnr(pair.clean, pair.noisy, image)
+            row |= metrics.measure_all(pair.clean, image, pair.noisy)
         for name, digits in _DIGITS.items():
             if row.get(name) is not None:
                 row[name] = round(row[name], digits)

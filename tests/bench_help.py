@@ -75,7 +75,8 @@ def fill(folder: Path, sets: Path, values: dict[tuple[str, str], tuple[float, fl
             image = pair.clean + left * (pair.noisy - pair.clean)
             row = {**task.key(), **worker.surroundings(task), "seconds": seconds}
             row["cpu_seconds"] = seconds / 2
-            kept.add({**row, **metrics.measure_all(pair.clean, image)}, image, f"of {method}")
+            row |= metrics.measure_all(pair.clean, image, pair.noisy)
+            kept.add(row, image, f"of {method}")
     kept.close()
 
 

@@ -127,13 +127,15 @@ def test_a_study_runs_what_is_missing_and_shows_its_table(sets, tmp_path, monkey
     assert len(quality_of(again)) == 6
 
     # a store of an earlier version: what its rows lack is measured from its images
-    measured = store.read_rows(tmp_path / "run")["psnr_aligned"]
-    assert measured.notna().all()
+    columns = ["psnr_aligned", "ssim_aligned"]
+    measured = store.read_rows(tmp_path / "run")[columns]
+    assert measured.notna().all(axis=None)
     with sqlite3.connect(tmp_path / "run" / "rows.sqlite") as old:
-        old.execute("ALTER TABLE rows DROP COLUMN psnr_aligned")
+        for column in columns:
+            old.execute(f"ALTER TABLE rows DROP COLUMN {column}")
     old.close()
     assert bench(capsys, *exported, "--data", sets, "--overwrite")[0] == 0
-    filled = store.read_rows(csv)["psnr_aligned"]
+    filled = store.read_rows(csv)[columns]
     np.testing.assert_allclose(filled, measured, atol=2e-3)
 
 
