@@ -168,3 +168,31 @@ def test_padding_behind_the_pixels_is_no_part_of_the_result(tmp_path, size):
     write(tmp_path / "b.dcm", image)
     assert dataset(tmp_path / "b.dcm").PatientName == "No^One"
     np.testing.assert_array_equal(read(tmp_path / "b.dcm").data, pixels)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("u2", 5000), ("i2", -3024), ("u2", 32768)])
+def test_values_beyond_the_bits_that_are_named_are_refused(tmp_path, kind, value):
+    pixels = values((30, 40), kind, 12)
+    path = make(tmp_path / "a.dcm", pixels, 12)
+    assert np.array_equal(read(path).data, pixels)
+    made = pydicom.dcmread(path)
+    pixels[4:9, 5:9] = value
+    made.PixelData = pixels.tobytes()
+    made.save_as(path)
+    with pytest.raises(FileError, match="more than the 12 bits it names; convert it"):
+        read(path)
+
+
+def test_what_rescaling_means_is_told_where_it_is_lost(tmp_path):
+    path = make(tmp_path / "a.dcm", values((30, 40), "u2", 12), 12)
+    _, notes = denoise_file(path, tmp_path / "b.tif", "zs-n2n", effort="fast")
+    assert any("without RescaleSlope and RescaleIntercept" in note for note in notes)
+
+
+@pytest.mark.parametrize("charset", ["ISO_IR 192", "ISO_IR 100", "ISO_IR 6"])
+def test_names_keep_their_bytes_whatever_charset_is_named(tmp_path, charset):
+    path = make(tmp_path / "a.dcm", values((30, 40), "u2", 12), 12, SpecificCharacterSet=charset)
+    written = path.read_bytes()
+    path.write_bytes(written.replace(b"No^One", b"M\xfc^One"))
+    denoise_file(path, tmp_path / "b.dcm", "zs-n2n", effort="fast")
+    assert b"M\xfc^One" in (tmp_path / "b.dcm").read_bytes()

@@ -181,7 +181,7 @@ def test_raw_is_developed_and_written_as_tiff(tmp_path):
     exif.endian = "<"
     exif.get_ifd(34665)[33434] = 0.005
     with (tmp_path / "a.dng").open("rb+") as handle:
-        attach_exif(handle, exif.tobytes().removeprefix(b"Exif\0\0"))
+        attach_exif(handle, io.BytesIO(exif.tobytes().removeprefix(b"Exif\0\0")))
     image = read(tmp_path / "a.dng")
     assert image.format == "raw"
     assert image.axes == "YXS"

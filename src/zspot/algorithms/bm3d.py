@@ -22,13 +22,9 @@ def make(effort: str) -> Denoiser:
 
 
 def _denoise(
-    plane: Tensor,
-    *,
-    seed: int,
-    report: Report | None = None,
-    memory: int | None = None,
+    plane: Tensor, *, seed: int, report: Report | None = None, memory: int | None = None,
     sigma: float | None = None,
-) -> Denoised:
+) -> Denoised:  # fmt: skip
     try:
         import bm3d
     except ImportError:

@@ -1,6 +1,7 @@
 """The two public verbs: `denoise` returns the image, `run` all that is known about it."""
 
 from collections.abc import Iterator
+from numbers import Real
 from typing import TypeVar, Unpack
 
 import numpy as np
@@ -113,6 +114,9 @@ def denoise(
         return denoised(image, None)  # type: ignore[return-value]
     if options.get("second") is not None:
         raise OptionError("second goes with numpy arrays: convert both images with numpy.asarray")
+    told = getattr(image, "attrs", {}).get("_FillValue")  # of a DataArray
+    if isinstance(told, Real) and options.get("nodata") is None:
+        options["nodata"] = float(told)
     letters = letters_of(image, options.get("axes"), options.get("channel_axis"))
     # what is wrong is told now, not when the values of a lazy array are computed
     asked = Request(method, **{**options, "axes": letters})
@@ -149,8 +153,8 @@ def run(
     plane = Plane.of(ready.image)
     if unchanged := _nothing_to_do(plane):
         return Result.unchanged(ready, request, unchanged)
-    second = request.second
-    other = None if second is None else plane.like(ready.like(as_array(second)))
+    second = None if request.second is None else as_array(request.second)
+    other = None if second is None else plane.like(ready.like(second))
     start = None if request.after is None else begin(request.after.fitted, plane)
 
     def attempt(device: torch.device, memory: int) -> Denoised:

@@ -17,7 +17,7 @@ from zspot.algorithms import EFFORTS, METHODS
 from zspot.api.preparation import Preparation, prepare
 from zspot.core.errors import OptionError, plainly, shown
 from zspot.core.memory import limit_of
-from zspot.core.plane import Plane
+from zspot.core.plane import Plane, as_array
 from zspot.core.progress import Report, bar
 from zspot.engine import Denoiser, run
 from zspot.engine.shared_fit import Asked, Start, check_neighbour
@@ -154,7 +154,7 @@ class Request(Settings):
         """Return an image made ready for the method, and like that of the fit to start from."""
         if self.dtype == "float32":
             image = image.astype(np.float32)
-        mask = None if self.mask is None else np.asarray(self.mask) != 0
+        mask = None if self.mask is None else np.nan_to_num(as_array(self.mask)) != 0
         level_rows, keep = self.chosen.name.startswith("auto"), self.keep_outliers
         how: Any = {"nodata": self.nodata, "keep_outliers": keep, "level_rows": level_rows}
         ready = prepare(image, self.channel_axis, mask=mask, **how)

@@ -91,31 +91,22 @@ class Result:
         new = [note for note in told if note not in done.reason]
         said = (done.reason, *new, request.chosen.reason, begun)
         return cls(
-            ready.undone(plane.restore(mean)),
-            spread,
-            recipe=done.recipe,
-            reason="; ".join(filter(None, said)),
-            losses=done.losses,
+            ready.undone(plane.restore(mean)), spread, recipe=done.recipe,
+            reason="; ".join(filter(None, said)), losses=done.losses,
             timings={**done.timings, "total": time.perf_counter() - request.started},
-            fitted=fitted_to(plane, done, start, request.asked, shape, axis),
-            told=told,
+            fitted=fitted_to(plane, done, start, request.asked, shape, axis), told=told,
             **_asked(ready, request),
-        )
+        )  # fmt: skip
 
     @classmethod
     def unchanged(cls, ready: Preparation, request: Request, reason: str) -> "Result":
         """Return the image as it is, for a reason; the fit to start from is handed on."""
         return cls(
-            ready.source.copy(),
-            None,
-            recipe=None,
-            reason="; ".join((reason, *ready.told)),
-            losses=(),
-            timings={"total": time.perf_counter() - request.started},
+            ready.source.copy(), None, recipe=None, reason="; ".join((reason, *ready.told)),
+            losses=(), timings={"total": time.perf_counter() - request.started},
             fitted=None if request.after is None else request.after.fitted,
-            told=(reason, *ready.told),
-            **_asked(ready, request),
-        )
+            told=(reason, *ready.told), **_asked(ready, request),
+        )  # fmt: skip
 
     @cached_property
     def middle(self) -> "Result":

@@ -109,14 +109,9 @@ def assess_images(
         levels = noise.level[plane.varying], noise.level_uncertainty[plane.varying]
         strength, doubt = (float(np.sqrt(np.mean(np.square(values)))) for values in levels)
     verdict, sentence = _judge(found, chance, strength, doubt, noise.lag_one)
-    return Trust(
-        verdict,
-        sentence,
-        f"{briefly(noise, noisy.dtype)}. {sentence}",
-        noise_correlation=noise.lag_one,
-        noise_level=strength,
-        **found,
-    )
+    summary = f"{briefly(noise, noisy.dtype)}. {sentence}"
+    known = {"noise_correlation": noise.lag_one, "noise_level": strength}
+    return Trust(verdict, sentence, summary, **known, **found)
 
 
 def _removed(plane: Plane, denoised: np.ndarray) -> tuple[dict[str, float], float]:
@@ -152,13 +147,9 @@ def _judge(
     follows = structure > STRUCTURE[1] and removed["shared"] < EVEN
     lost = follows or (too_much and (coarser > COARSER or structure > STRUCTURE[0]))
     found = {
-        "nothing": level == 0,
-        "unknown": noise == 0,
-        "lost": lost,
-        "shifted": removed["shift"] > SHIFTED,
-        "invented": removed["shared"] < SHARED[0],
+        "nothing": level == 0, "unknown": noise == 0, "lost": lost,
+        "shifted": removed["shift"] > SHIFTED, "invented": removed["shared"] < SHARED[0],
         "left": level < REMOVED[0] * noise or removed["shared"] > SHARED[1],
-        "detail": structure > STRUCTURE[0] or too_much,
-        "coarse": coarser > COARSER,
-    }
+        "detail": structure > STRUCTURE[0] or too_much, "coarse": coarser > COARSER,
+    }  # fmt: skip
     return _SAID[next((what for what, is_so in found.items() if is_so), "good")]

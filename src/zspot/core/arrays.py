@@ -39,7 +39,8 @@ def letters_of(image: Any, axes: str | None, channel_axis: int | None) -> str | 
     if known and channel_axis is None:
         return named
     letters = letters_by_place(image.shape, channel_axis)
-    if any(letter in named and named.index(letter) != letters.index(letter) for letter in PLANE):
+    turned = any(a in named and named.index(a) != letters.index(a) for a in PLANE)
+    if turned or {*"TZ"} & {a for a, b in zip(named, letters, strict=False) if b in PLANE}:
         raise ImageError(f'dims {", ".join(map(str, image.dims))}: name the axes, as in axes="YXS"')
     return letters
 

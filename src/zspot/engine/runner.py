@@ -21,15 +21,9 @@ _PASS_COST = 0.3  # of a prediction relative to a fit step, for the time left
 
 
 def run(
-    recipe: Recipe,
-    plane: Tensor,
-    *,
-    seed: int = 0,
-    report: Report | None = None,
-    second: Tensor | None = None,
-    memory: int | None = None,
-    start: Weights | None = None,
-) -> Denoised:
+    recipe: Recipe, plane: Tensor, *, seed: int = 0, report: Report | None = None,
+    second: Tensor | None = None, memory: int | None = None, start: Weights | None = None,
+) -> Denoised:  # fmt: skip
     """Fit `recipe` to one standardised plane, float32 (C, H, W) on its device, and predict it.
 
     Large images are learned from in crops and shown to the network in tiles, see

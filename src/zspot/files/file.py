@@ -18,6 +18,7 @@ from zspot.io import ImageFile, Stack, check_target, is_store, open_stack, read,
 from zspot.io.open import notes_on
 from zspot.recipe import Recipe
 
+_ROUNDED = 1e-3  # of the deviation of all values, from which rounding them is told
 _COMMON = ("icc", "exif", "xmp", "resolution", "description", "imagej", "nodata", "valid", "shown")
 
 
@@ -128,18 +129,28 @@ def _denoise_whole(
 def read_second(path: Path, first: ImageFile, **limits: Any) -> np.ndarray:
     """Read the pixels of another image of the same scene; `limits` are those of `read`."""
     other = read(path, **limits)
-    if (other.axes, other.data.shape) != (first.axes, first.data.shape):
-        own, its = (f"{one.data.shape} ({one.axes})" for one in (other, first))
-        said = f"{path}: has shape {own} and {first.path} has {its}"
-        raise FileError(f"{said}: both must show the same scene pixel by pixel")
+    own, its = (f"{x.data.dtype} {x.data.shape} ({x.axes})" for x in (other, first))
+    if own != its:
+        said = f"{path}: holds {own} and {first.path} holds {its}"
+        raise FileError(f"{said}: both must show the same scene pixel by pixel, on one scale")
+    if np.array_equal(other.data, first.data):
+        raise FileError(f"{path} holds the same pixels as {first.path}: give another shot")
+    for place in iter_planes(other.data.shape, other.axes):
+        known, there = first.valid_at(place), other.valid_at(place)
+        if there is not None and not (there if known is None else there | ~known).all():
+            raise FileError(f"{path} lacks picture where {first.path} has some: cut both alike")
     return other.data
 
 
 def with_fractions(image: ImageFile) -> ImageFile:
     """Return the same image with float32 pixels, and what any format keeps of its metadata."""
     kept = {k: image.metadata[k] for k in _COMMON if k in image.metadata}
+    known = image.data[np.isfinite(image.data)].astype(np.float64)
+    lost = np.abs(known.astype(np.float32) - known).max(initial=0)
+    said = f"float32 rounds the values by up to {lost:.2g}: look at the result."
+    notes = image.notes + (said,) * bool(lost and lost > _ROUNDED * known.std())
     data = image.data.astype(np.float32)
-    return ImageFile(data, image.axes, image.alpha, "npy", kept, image.path, image.notes)
+    return ImageFile(data, image.axes, image.alpha, "npy", kept, image.path, notes)
 
 
 def _splits(axes: str | None, stack: Stack) -> bool:

@@ -102,7 +102,7 @@ class _Frames:
         first = self.read(self.paths[0])
         self.runner = PlaneRunner(options, "", progress)
         self.runner.begin_stack(f"T{first.axes}", (len(self.paths), *first.data.shape), self._load)
-        self.runner.count, self.runner.nodata = len(self.paths), first.metadata.get("nodata")
+        self.runner.count = len(self.paths)
 
     def _read(self, most: int | str | None, floats: bool, path: Path) -> ImageFile:
         image = read(path, max_memory=most)
@@ -117,7 +117,7 @@ class _Frames:
 
     def _load(self, index: Index) -> tuple[np.ndarray, np.ndarray | None]:
         image = self.read(self.paths[index[0]])
-        return image.data, image.opaque_at((slice(None),) * image.data.ndim)
+        return image.data, image.valid_at((slice(None),) * image.data.ndim)
 
     def denoise(self, path: Path) -> Result:
         """Return the result of a frame with the help of those beside it."""
@@ -154,7 +154,8 @@ class _Sequence(Run):
             check_target(item.target, True, image)
             result = frames.denoise(item.source)
             write(item.target, image.replace(self.options.blend(result)), overwrite=True)
-            return done(item, result, image.notes, result.timings["total"])
+            notes = notes_on(image, item.target, anew=self.options.dtype == "float32")
+            return done(item, result, notes, result.timings["total"])
         except (ZspotError, OSError) as error:
             return "failed", {"error": error_in_words(error)}
 

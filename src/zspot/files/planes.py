@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from zspot.api import Result, check_device, choose, run
 from zspot.api.requests import check_neighbours
 from zspot.api.stacks import Index, Load, Mask, Neighbours
 from zspot.core.axes import PLANE, Place, index_of, iter_planes, place_of
-from zspot.core.errors import ImageError
+from zspot.core.errors import ImageError, OptionError
 from zspot.core.plane import MAX_CHANNELS
 from zspot.core.progress import Report, within
 from zspot.files.options import Options
@@ -30,7 +31,7 @@ class PlaneRunner:
         self.count = 1  #: how many planes there are
         self.nodata: float | None = None  #: what the file says marks pixels without picture
         most = options.max_memory
-        self.mask = None if options.mask is None else read(options.mask, max_memory=most).data != 0
+        self.mask = None if options.mask is None else read_mask(options.mask, most)
         # Whose fit the planes of a channel start from: the first's, for the same bytes in any run.
         self._firsts: dict[int, Result] = {}
         self._shares = False  # whether there are planes that are to share a fit
@@ -126,6 +127,15 @@ class PlaneRunner:
             what = "a single plane has nothing to share its fit with"
         reason = "; ".join(filter(None, (result.reason, what, asked.blending)))
         return replace(result, reason=reason, timings={**result.timings, "total": self._seconds})
+
+
+def read_mask(path: Path, most: int | str | None) -> np.ndarray:
+    """Return where a grey file is neither 0 nor, by what it says itself, no picture."""
+    image = read(path, max_memory=most)
+    if image.axes != "YX":
+        raise OptionError(f"{path} has axes {image.axes}: a mask is one grey plane")
+    there, valid = (image.data != 0) & np.isfinite(image.data), image.valid_at((slice(None),) * 2)
+    return there if valid is None else there & valid
 
 
 def hints_on(axes: str, shape: tuple[int, ...], alpha: np.ndarray | None = None) -> Notes:

@@ -173,6 +173,7 @@ def _denoise(picture: Picture, new: Path, planes: PlaneRunner, noted: _Noted) ->
     """Denoise the full size of a picture, then make its reduced copies."""
     full = picture.levels[0]
     old, fresh = full.open("r"), full.open("r+", new)
+    planes.nodata = told if isinstance(told := old.attrs.get("_FillValue"), int | float) else None
     planes.begin_stack(picture.axes, full.shape, lambda at: (full.plane(at, old), None))
     left = any(not noted.has(full.name, b) for b in full.blocks())
     for block in full.blocks():

@@ -72,13 +72,9 @@ def guided(search: str, channels: int, white: bool, averaged: bool) -> tuple[Pas
 
 
 def nl_bayes(
-    y: Tensor,
-    noise: PatchNoise,
-    *,
-    passes: tuple[Pass, ...] | None = None,
-    pilot: Tensor | None = None,
-    tick: Tell = lambda share: None,
-) -> Tensor:
+    y: Tensor, noise: PatchNoise, *, passes: tuple[Pass, ...] | None = None,
+    pilot: Tensor | None = None, tick: Tell = lambda share: None,
+) -> Tensor:  # fmt: skip
     """Denoise a float32 image (C, H, W), first pass guided by a `pilot` or, without, by itself."""
     if passes is None:
         passes = CORRELATED_COLOUR if len(y) > 1 else CORRELATED

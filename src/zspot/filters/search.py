@@ -14,14 +14,9 @@ _LEAST_SIDE = 8  # references along a side of a block, whose distances are one p
 
 
 def match(
-    rows: Tensor,
-    places: tuple[int, int],
-    stride: int,
-    reach: int,
-    dense: int,
-    members: int,
+    rows: Tensor, places: tuple[int, int], stride: int, reach: int, dense: int, members: int,
     within: Box = WHOLE,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Find up to `members` patches nearest to each reference patch, itself too.
 
     `rows` (positions, D) are the patches at `places` down and right, references every `stride` of

@@ -29,7 +29,8 @@ def read(path: Path, limit: Limit) -> ImageFile:
     stack = BioStack(path, limit)
     limit.check(path, stack.shape, stack.dtype.itemsize)
     data = np.stack([stack.read(number) for number in range(len(stack))])
-    return ImageFile(data.reshape(stack.shape), stack.axes, None, "tiff", {}, path, stack.notes)
+    notes = (*stack.notes, "Pixel sizes, names of channels and of axes are not kept.")
+    return ImageFile(data.reshape(stack.shape), stack.axes, None, "tiff", {}, path, notes)
 
 
 class BioStack(Stack):
@@ -52,9 +53,8 @@ class BioStack(Stack):
         self.dtype = np.dtype(self._image.dtype)
         check_pixel_type(path, self.dtype)
         limit.check(path, self.shape[-len(self.plane_axes) :], self.dtype.itemsize)
-        self.notes = ("The file is written as OME-TIFF with pixel sizes and channel names.",)
         if (scenes := len(self._image.scenes)) > 1:
-            self.notes += (f"Only the first of {scenes} scenes is denoised and written.",)
+            self.notes = (f"Only the first of {scenes} scenes is denoised and written.",)
 
     def _read(self, number: int) -> np.ndarray:
         place = dict(zip("TCZ", map(int, np.unravel_index(number, self.shape[:3])), strict=True))
@@ -64,6 +64,7 @@ class BioStack(Stack):
     def _write(self, handle: BinaryIO, planes: Iterator[np.ndarray]) -> None:
         form: Any = {"shape": self.shape, "dtype": self.dtype, "compression": "zlib"}
         form["photometric"] = "rgb" if self.plane_axes == "YXS" else "minisblack"
+        self.notes += ("The file is written as OME-TIFF with pixel sizes and channel names.",)
         with tifffile.TiffWriter(handle, bigtiff=True, ome=True) as writer:
             writer.write(planes, **form, metadata=self._metadata())
 

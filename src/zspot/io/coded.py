@@ -14,6 +14,8 @@ from PIL import Image
 from zspot.core.errors import FileError
 from zspot.io.checks import Limit, check_zeros, notes_on_rest
 from zspot.io.image_file import ImageFile, interleaved, plain_refusal, split_alpha
+from zspot.io.pillow import turned
+from zspot.io.tiff.ifd import exif_of_tiff
 
 _Boxes = list[tuple[bytes, bytes]]  # names and payloads
 _PIXELS = frozenset((b"jxlc", b"jxlp", b"jxli", b"jbrd", b"jp2c"))
@@ -64,6 +66,8 @@ class Coded:
         for key, (name, start) in (self.boxes or {}).items():
             found = [p[len(start) :] for n, p in boxes if n == name and p.startswith(start)]
             metadata |= {key: found[0]} if found else {}
+        if self is JXL and turned(metadata.get("exif", b"")) != 1:  # its pixels are upright
+            metadata["exif"] = exif_of_tiff(io.BytesIO(metadata["exif"]))
         others = (metadata.get(key, b"") for key in ("exif", "xmp", "icc"))
         zeros = check_zeros(path, content[:end], header.exif, *others) if self is not JXL else ()
         notes = (*header.notes, *notes_on_rest(len(content), end), *zeros)

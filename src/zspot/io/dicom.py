@@ -41,6 +41,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
         if high != bits - 1 or any(source[tag].value for tag in overlays):
             raise FileError(f"{path} keeps other things in the spare bits of pixels; convert it")
         _check_decoder(path, source)
+        _check_spare_bits(path, source)
     with warnings.catch_warnings(record=True, action="always") as warned:
         pixels = pixel_array(source)
     data = pixels.astype(pixels.dtype.newbyteorder("=")).reshape([sizes[a] for a in axes])
@@ -49,6 +50,8 @@ def read(path: Path, limit: Limit) -> ImageFile:
     metadata: dict[str, Any] = {"dicom": source}
     if colour == "MONOCHROME1":
         metadata["shown"] = "black and white are stored the other way round"
+    elif (source.get("RescaleSlope") or 1, source.get("RescaleIntercept") or 0) != (1, 0):
+        metadata["shown"] = "the stored numbers are kept, without RescaleSlope and RescaleIntercept"
     padding = source.get("PixelPaddingValue")
     if padding is not None and samples == 1:
         low, high = sorted((int(padding), int(source.get("PixelPaddingRangeLimit", padding))))
@@ -71,6 +74,16 @@ def _check_decoder(path: Path, source: Any) -> None:
         raise FileError(f"{path} is coded as {syntax.name}; pip install what decodes it ({needs})")
 
 
+def _check_spare_bits(path: Path, source: Any) -> None:
+    """Refuse plain pixels beyond the bits that are said to be used, which decoders cut off."""
+    syntax, size, bits = source.file_meta.TransferSyntaxUID, source.BitsAllocated, source.BitsStored
+    if not syntax.is_compressed and size in (16, 32) and bits < size:
+        kind = f"{'<' if syntax.is_little_endian else '>'}{'ui'[source.PixelRepresentation]}"
+        stored = np.frombuffer(source.PixelData, f"{kind}{size // 8}")
+        if stored.min() < -(1 << bits - 1) or stored.max() >= 1 << bits:
+            raise FileError(f"{path} has pixels of more than the {bits} bits it names; convert it")
+
+
 def refusal(image: ImageFile) -> str | None:
     """Say why DICOM cannot hold the image, or None."""
     why = "DICOM is written from DICOM only, as it needs a patient and a study; write a .tif file"
@@ -83,7 +96,6 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
     made = copy.deepcopy(image.metadata["dicom"])
-    made.decode()
     bits, signed = made.BitsStored, image.data.dtype.kind == "i"
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     data = np.clip(image.data, low, high)

@@ -85,7 +85,7 @@ class ImageFile:
 
     def named(self, axes: str | None) -> "ImageFile":
         """Return the file as letters name its axes: of channels alpha is the last."""
-        if self.alpha is None or "S" not in self.axes or "C" not in (axes or ""):
+        if self.alpha is None or "S" not in self.axes or "S" in (axes or "S"):
             return self
         return replace(self, data=join(self.data, self.axes, self.alpha, self.axes), alpha=None)
 

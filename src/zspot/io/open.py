@@ -58,7 +58,8 @@ _KEPT = {"png": "icc exif xmp resolution", "jpeg": "icc exif xmp resolution", "b
 _KEPT |= {"webp": "icc exif xmp", "tiff": _KEPT["png"], "jxl": "exif xmp", "jp2": "exif xmp"}
 _SAID = {"icc": "the colour profile", "exif": "EXIF", "xmp": "XMP", "resolution": "the resolution"}
 _SAID |= {"description": "the description"}
-_ABOUT_PIXELS = "look at the result."  # notes that end so are about reading, not writing
+_STAYS = "keep their old pixels"  # in a file like the source
+_TOLD = rf"look at the result\.$|{_STAYS}"  # notes that are of use in another format, too
 _NAMES |= {"jp2": "JPEG 2000", "j2k": "raw JPEG 2000"}
 
 
@@ -67,13 +68,9 @@ def read(
 ) -> ImageFile:
     """Read an image file of one of the formats listed in the documentation, "Files and formats".
 
-    The suffix must agree with the content. The pixels come in the shape, axes, dtype and intensity
-    scale of the file, with the rest of it. `max_pixels` is the largest number of values (pixels
-    times samples times planes), `max_memory` is as in `zspot.denoise`; the header is held against
-    both before anything is decoded.
-
-    A `FileError` says if the file is missing, unreadable, truncated, damaged, mislabelled, empty,
-    too large, or of an unsupported kind.
+    The suffix must agree with the content; pixels keep the file's shape, dtype and scale.
+    `max_pixels` is the largest number of values (pixels times samples times planes), `max_memory`
+    as in `zspot.denoise`: the header is held against both first. FileError: for any other file.
     """
     path = Path(path)
     with one_kind_of_error(path):
@@ -85,8 +82,7 @@ def open_stack(
 ) -> AbstractContextManager[Stack | None]:
     """Open a file whose planes can be read and written one by one: TIFF, ND2 or CZI.
 
-    Arguments and errors are those of `read`, limits those of one plane; `target` is the file to be
-    written. None where the file must be read and written whole (`read`, `write`).
+    Otherwise as `read`, limits are those of a plane; None where only `read` and `write` do.
     """
     path, stack = Path(path), None
     with one_kind_of_error(path):
@@ -101,10 +97,7 @@ def write(path: Name, image: ImageFile, *, overwrite: bool = False) -> None:
 
     The suffix chooses the format. That of the source keeps everything, another one what it can hold
     (pixels, alpha, ICC profile, EXIF, XMP, resolution); an existing file keeps its permissions.
-    `image` is as `read` gave it, usually with `ImageFile.replace` applied.
-
-    A `FileError` says if the target exists and `overwrite` is false, cannot be written, or its
-    format cannot hold the pixels. It is then unchanged and nothing else is left behind.
+    FileError: if that cannot be; the target is then unchanged, and nothing else left behind.
     """
     path = Path(path)
     check_target(path, overwrite, image)
@@ -132,9 +125,9 @@ def notes_on(image: ImageFile, target: Name, *, anew: bool = False) -> tuple[str
     found, kept = image.metadata, _KEPT.get(name, "").split()
     lost = [said for key, said in _SAID.items() if key in found and key not in kept]
     lost.append(f"what only {_NAMES[source]} files have" if source != name else "all of its own")
-    notes = [note for note in image.notes if note.endswith(_ABOUT_PIXELS)]
+    notes = [n.replace(_STAYS, "are not kept") for n in image.notes if re.search(_TOLD, n)]
     notes.append(f"Not kept in the {_NAMES[name]} file: {', '.join(lost)}.")
-    turn = turned(found["exif"]) if "EXIF" in lost else 1
+    turn = turned(found["exif"]) if "exif" in found and ("EXIF" in lost or name == "jxl") else 1
     shown = found.get("shown") or (f"its orientation is {turn}" if turn != 1 else "")
     notes += [f"The picture looks otherwise now, because {shown}."] * bool(shown)
     return tuple(notes)

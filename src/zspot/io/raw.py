@@ -31,7 +31,7 @@ def read(path: Path, limit: Limit) -> ImageFile:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     metadata: dict[str, Any] = {"icc": srgb.tobytes()}
     # RAW files differ in their tags; one without EXIF is no reason not to develop it.
-    with contextlib.suppress(struct.error, ValueError, KeyError, FileError):
-        if exif := exif_of_tiff(path.read_bytes()):
-            metadata["exif"] = exif
+    ignored = contextlib.suppress(struct.error, ValueError, KeyError, FileError)
+    with ignored, path.open("rb") as handle:
+        metadata |= {"exif": exif} if (exif := exif_of_tiff(handle)) else {}
     return ImageFile(np.asarray(pixels), "YXS", None, "raw", metadata, path, notes)

@@ -291,12 +291,9 @@ def _report(
             level_fraction=best.level / np.where(span > 0, span, 1.0),
             black=stored.lowest + best.start * scale,
             intensity=stored.offset[:, None] + intensity * scale[:, None],
-            clipped_low=stored.piled[0],
-            clipped_high=stored.piled[1],
-            quantum=stored.quantum,
-            blockiness=stored.blockiness,
-            notes=tuple(notes),
-        )
+            clipped_low=stored.piled[0], clipped_high=stored.piled[1],
+            quantum=stored.quantum, blockiness=stored.blockiness, notes=tuple(notes),
+        )  # fmt: skip
 
 
 def rms(values: np.ndarray) -> float:

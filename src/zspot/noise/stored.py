@@ -52,17 +52,11 @@ class Stored:
             standard = np.where(scale > 0, ends / safe - plane.offset / safe, 0.0)
         return cls(
             values=plane.values / unit[:, None, None].astype(np.float32),
-            clipped=clipped,
-            offset=plane.offset,
-            scale=scale,
-            ends=standard,
-            lowest=ends[0],
-            piled=np.stack(shares),
             quantum=np.array([_quantum(channel) for channel in stored]),
-            photon=photons / safe,
             blockiness=_blockiness(stored if step else plane.values),
-            step=step,
-        )
+            clipped=clipped, offset=plane.offset, scale=scale, ends=standard, lowest=ends[0],
+            piled=np.stack(shares), photon=photons / safe, step=step,
+        )  # fmt: skip
 
 
 def _sample(channels: np.ndarray) -> tuple[np.ndarray, int]:

@@ -111,12 +111,12 @@ class Asked:
         recipe, saves = self.recipe is not None, self.save_recipe is not None
         named = self.method is not None or self.effort is not None
         remote, local = self.scheduler is not None, self.workers is not None
-        nowhere, several = self.target in (None, PIPE), many or len(self.inputs) > 1
+        nowhere, several = self.target in (None, PIPE), many or self.burst or len(self.inputs) > 1
         single = ("second", "save_recipe", "compare", "preview")
         lone = [name for name in single if several and getattr(self, name) is not None]
         unnamed = (self.sequence or self.burst) and self.target is None
         unwritten = self.preview is not None and any(getattr(self, name) for name in single[:3])
-        spread = remote or local  # over processes
+        spread, with_others = remote or local, self.neighbours != "0"
         unpiped = self.format is not None and (several or self.output != PIPE)
         frames_spread, one_spread = self.sequence and spread, not many and spread
         clashes = {
@@ -126,9 +126,11 @@ class Asked:
             "--sequence and --burst need an OUTPUT: name it after the frames": unnamed,
             "--sequence works in one process: leave --workers and --scheduler out": frames_spread,
             "--preview writes no image: leave --second, --save-recipe and --compare out": unwritten,
+            "--preview is of one plane: leave --neighbours out": bool(self.preview) and with_others,
             "--workers is for a local cluster: leave it or --scheduler out": remote and local,
             "--scheduler and --workers go with a folder or pattern as INPUT": one_spread,
             "many files need a folder as OUTPUT: name one after INPUT": many and nowhere,
+            "one folder or pattern at a time": many and not self.sequence and len(self.inputs) > 1,
             "--format goes with - (standard output): a file is named by its suffix": unpiped,
             "--save-recipe does not go with --share-fit: a recipe does not hold the fit that "
             "planes start from; leave one of them out": saves and self.share_fit,
@@ -337,6 +339,7 @@ def _preview(asked: Asked, window: str) -> None:
     """Denoise a part of the first plane and draw what became of it."""
     from zspot.core.axes import iter_planes
     from zspot.files.file import check_count
+    from zspot.files.planes import read_mask
     from zspot.io import check_target, output_name, read, write
     from zspot.io.atomic import temporary_folder
 
@@ -344,13 +347,15 @@ def _preview(asked: Asked, window: str) -> None:
     check_target(target, asked.overwrite)
     image = read(asked.source, max_memory=asked.max_memory)
     check_count(asked.axes, asked.source, image.data.shape, image.axes)
-    image = replace(image, axes=asked.axes or image.axes)
-    mask = None if asked.mask is None else read(asked.mask, max_memory=asked.max_memory).data != 0
+    image = replace(image.named(asked.axes), axes=asked.axes or image.axes)
+    mask = None if asked.mask is None else read_mask(asked.mask, asked.max_memory)
+    sides = tuple(image.data.shape[image.axes.index(side)] for side in "YX")
+    if mask is not None and mask.shape != sides:
+        raise OptionError(f"mask has shape {mask.shape}: it must be {sides}")
     try:
         part = image.part(next(iter_planes(image.data.shape, image.axes)), window, mask)
     except ValueError:
-        size = " x ".join(str(image.data.shape[image.axes.index(side)]) for side in "XY")
-        what = f"give X,Y,W,H, a part of the {size} pixels"
+        what = f"give X,Y,W,H, a part of the {sides[1]} x {sides[0]} pixels"
         raise OptionError(f"--preview {window}: {what}") from None
     with temporary_folder("zspot-pipe-") as folder:
         source, made = folder / "part.tif", folder / "denoised.tif"

@@ -51,18 +51,9 @@ class Endpoint:
         click(self.noise, [file], [report], api_name="noise", api_description=_NOISE)
 
     def denoise(
-        self,
-        file: str,
-        method: str,
-        effort: str,
-        seed: int,
-        strength: float,
-        keep_detail: float,
-        recipe: str | None,
-        neighbours: int,
-        axes: str,
-        request: gr.Request,
-    ) -> Iterator[tuple[Any, dict[str, Any]]]:
+        self, file: str, method: str, effort: str, seed: int, strength: float, keep_detail: float,
+        recipe: str | None, neighbours: int, axes: str, request: gr.Request,
+    ) -> Iterator[tuple[Any, dict[str, Any]]]:  # fmt: skip
         """Denoise a file; see the description that the schema gives."""
         with _one_line_errors():
             check_share("strength", strength)

@@ -75,6 +75,9 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
     sessions = Sessions(folder, settings.max_pixels)
     blocks = Page(sessions, samples, settings.jobs or os.cpu_count() or 1).build()
     blocks.queue(max_size=settings.queue)
+    look = {"favicon_path": Path(__file__).with_name("icon.svg"), "theme": THEME, "css": CSS}
+    look |= dict.fromkeys(("prevent_thread_lock", "quiet", "show_error"), True)
+    look |= dict.fromkeys(("ssr_mode", "pwa", "mcp_server", "enable_monitoring"), False)
     try:
         _, url, _ = blocks.launch(
             server_name=HOST,
@@ -83,17 +86,8 @@ def _serve(settings: Settings, folder: Path) -> Iterator[tuple[gr.Blocks, str]]:
             auth=check_password(dict(settings.auth)) if settings.auth else None,
             app_kwargs={"middleware": [Middleware(Guard, folder=folder, settings=settings)]},
             max_file_size=settings.max_megabytes * 1_000_000,
-            prevent_thread_lock=True,
-            quiet=True,
-            show_error=True,
             footer_links=["api"],
-            ssr_mode=False,
-            favicon_path=Path(__file__).with_name("icon.svg"),
-            pwa=False,
-            mcp_server=False,
-            enable_monitoring=False,
-            theme=THEME,
-            css=CSS,
+            **look,
         )
     except OSError:
         raise OptionError(f"port {settings.port} is taken: choose another with --port") from None

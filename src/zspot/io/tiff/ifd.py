@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 from struct import Struct
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from tifffile import TIFF
 
@@ -117,7 +117,7 @@ def check_chain(path: Path) -> tuple[int, bool]:
     return len(seen), cut
 
 
-_EXIF, _GPS = 34665, 34853
+EXIF_TAGS = 34665, 34853  # EXIF, GPS
 _ORIENTATION = 274
 # Description, camera, orientation, software, time, artist, copyright: true for the new file too.
 _COPIED = (270, 271, 272, _ORIENTATION, 305, 306, 315, 33432)
@@ -130,27 +130,31 @@ def byte_order(exif: bytes) -> Literal[">", "<"]:
     return ">" if exif[:2] == b"MM" else "<"
 
 
-def exif_of_tiff(content: bytes) -> bytes | None:
-    """Make an EXIF block of the tags of a TIFF-based RAW file, as of an upright image, or None."""
-    if content[:2] not in (b"II", b"MM"):
+def exif_of_tiff(source: Any) -> bytes | None:
+    """Make an EXIF block of the tags of a TIFF-like file, as of an upright image, or None."""
+    source.seek(0)
+    start = source.read(8)
+    if start[:2] not in (b"II", b"MM"):
         return None
-    flavour = Flavour(byte_order(content))
+    flavour = Flavour(byte_order(start))
     magic = b"II*\0" if flavour.order == "<" else b"MM\0*"
     block = io.BytesIO(magic + flavour.pointer(8) + flavour.pack({}, bytes(4)))
-    attach_exif(block, content, without=_ORIENTATION)
+    attach_exif(block, source, without=_ORIENTATION)
     return block.getvalue()
 
 
-def attach_exif(handle: BinaryIO, exif: bytes, without: int | None = None) -> None:
+def attach_exif(handle: BinaryIO, source: Any, without: int | None = None) -> None:
     """Add an EXIF block to the first page of a classic TIFF file of the same byte order."""
-    source, flavour = io.BytesIO(exif), Flavour(byte_order(exif))
-    tags, _ = flavour.read(source, flavour.offset(exif[4:8]))
+    source.seek(0)
+    start = source.read(8)
+    flavour = Flavour(byte_order(start))
+    tags, _ = flavour.read(source, flavour.offset(start[4:8]))
     handle.seek(4)
     entries, following = flavour.read(handle, flavour.offset(handle.read(4)))
     tags.pop(without or 0, None)
     wanted = {code: tags[code] for code in _COPIED if code in tags and code not in entries}
     entries |= _copied(source, handle, flavour, wanted)
-    for code in (_EXIF, _GPS):
+    for code in EXIF_TAGS:
         if code in tags:
             inner, _ = flavour.read(source, flavour.offset(tags[code].field))
             inner = {key: entry for key, entry in inner.items() if key not in _DROPPED}

@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import io
 import logging
 import math
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +20,7 @@ from zspot.io.coded import JXL
 from zspot.io.image_file import ImageFile, Stack, join, samples_last, split_last
 from zspot.io.jpeg import check_part
 from zspot.io.pillow import size_of
-from zspot.io.tiff.ifd import attach_exif, byte_order, check_chain
+from zspot.io.tiff.ifd import EXIF_TAGS, attach_exif, byte_order, check_chain, exif_of_tiff
 from zspot.io.tiff.layout import capture, pieces_of, rewrite
 
 # tifffile logs every oddity of a damaged file; without a handler Python prints that to stderr.
@@ -70,9 +72,10 @@ def read(path: Path, limit: Limit) -> ImageFile:
 
 def _metadata(tif: TiffFile, series: Any) -> dict[str, Any]:
     tags = series.keyframe.tags
+    xmp = tags.valueof(XMP)
     found: dict[str, Any] = {
         "icc": tags.valueof(ICC),
-        "xmp": tags.valueof(XMP),
+        "xmp": xmp.encode() if isinstance(xmp, str) else xmp,
         "description": tags.valueof(270),
         "imagej": tif.imagej_metadata,
         "ome_xml": tif.ome_metadata,
@@ -82,6 +85,9 @@ def _metadata(tif: TiffFile, series: Any) -> dict[str, Any]:
     if isinstance(x, tuple) and isinstance(y, tuple) and x[1] and y[1]:
         unit = UNITS.get(int(tags.valueof(296, 2)), "none")
         found["resolution"] = (x[0] / x[1], y[0] / y[1], unit)
+    if {*EXIF_TAGS} & {tag.code for tag in tags} and not tif.is_bigtiff:
+        with contextlib.suppress(struct.error, ValueError, KeyError, FileError):
+            found["exif"] = exif_of_tiff(tif.filehandle)
     found = {key: value for key, value in found.items() if value}
     nodata = nodata_of(series.keyframe)
     return found if nodata is None else found | {"nodata": nodata}
@@ -116,7 +122,7 @@ def write(handle: BinaryIO, image: ImageFile) -> None:
     with TiffWriter(handle, bigtiff=big, byteorder=order, ome=False) as writer:
         writer.write(data, metadata=None, software=False, **_options(image, samples))
     if exif and not big:
-        attach_exif(handle, exif)
+        attach_exif(handle, io.BytesIO(exif))
 
 
 def _options(image: ImageFile, samples: int) -> dict[str, Any]:
@@ -182,7 +188,7 @@ class TiffStack(Stack):
         self.notes = (*notes, *more, *other_notes(tif, series))
         self.nodata = nodata_of(key)
         if not self._layout.contiguous and len(self._pages) != len(self):
-            raise damaged(path, "it has fewer planes than it says")
+            raise damaged(path, "it has fewer planes than it says, or more")
 
     def _read(self, number: int) -> np.ndarray:
         return self._parts(number)[0]
@@ -352,4 +358,7 @@ def other_notes(tif: TiffFile, series: Any) -> list[str]:
         notes.append("The reduced copies (pyramid levels) in the TIFF file keep their old pixels.")
     if len(tif.series) > 1:
         notes.append(f"Other images in the TIFF file keep their old pixels: {len(tif.series) - 1}.")
+    listed = sum(page is not None for one in tif.series for page in one.pages)
+    if tif.is_ome and (more := len(tif.pages) - listed) > 0:
+        notes.append(f"Pages that the OME-XML does not list keep their old pixels: {more}.")
     return notes

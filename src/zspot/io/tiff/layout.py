@@ -27,6 +27,9 @@ _OFFSETS, _COUNTS = (324, 273), (325, 279)  # of tiles, of strips
 # JPEG tables and YCbCr sampling: wrong once the pixels are no longer coded as JPEG.
 _JPEG_TAGS = (347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 530, 531, 532)
 
+# The head of a cloud-optimised file says that tiles lie as it was written; not any more.
+_EDITED = b"KNOWN_INCOMPATIBLE_EDITION=NO\n ", b"KNOWN_INCOMPATIBLE_EDITION=YES\n"
+
 Pieces = Iterable[tuple[int, bytes]]  # offsets and bytes of what is not pixels
 
 
@@ -169,7 +172,8 @@ def pieces_of(handle: Any, layout: Layout) -> Pieces:
     for offset, count in [*layout.holes, (layout.size, 0)]:
         for start in range(position, offset, _BLOCK):
             handle.seek(start)
-            yield start, handle.read(min(_BLOCK, offset - start))
+            piece = handle.read(min(_BLOCK, offset - start))
+            yield start, piece if start else piece.replace(*_EDITED)
         position = max(position, offset + count)
 
 
