@@ -165,8 +165,8 @@ def test_a_second_file_of_the_scene_is_learned_from(tmp_path):
 
 
 def test_neighbours_do_not_go_with_a_second_file(tmp_path):
-    for name in ("first", "second"):
-        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).normal(size=(3, 24, 24)))
+    for seed, name in enumerate(("first", "second")):
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(seed).normal(size=(3, 24, 24)))
     paths = tmp_path / "first.npy", tmp_path / "out.npy"
     other = {"second": tmp_path / "second.npy", "neighbours": 1, "axes": "ZYX"}
     with pytest.raises(OptionError, match="neighbours do not go with a second image"):

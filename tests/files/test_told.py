@@ -16,6 +16,7 @@ from zspot.core.errors import FileError, OptionError
 from zspot.files import denoise_file
 from zspot.files.frames import denoise_sequence
 from zspot.io import read
+from zspot.recipe import Constant, Fit, NoMask, Recipe, Second, UNet
 
 NODATA = [(42113, "s", 0, "-9999", True)]
 HOLE = np.s_[8:20, 30:44]
@@ -32,7 +33,7 @@ def scene(seed: int, shape=(48, 64)) -> np.ndarray:
     return bright + np.random.default_rng(seed).normal(0, 12, shape)
 
 
-def fast(source: str, target: str, method: str = "auto", **options):
+def fast(source: str, target: str, method="auto", **options):
     return denoise_file(
         Path(source), Path(target), method, effort="fast", overwrite=True, **options
     )
@@ -56,7 +57,8 @@ def test_a_second_image_must_be_another_one_on_the_same_scale_with_the_same_pict
     with pytest.raises(FileError, match=r"holed\.tif lacks picture where whole\.tif has some"):
         fast("whole.tif", "o.tif", "n2n", second=Path("holed.tif"))
     tifffile.imwrite("alike.tif", mark(scene(2)), extratags=NODATA)
-    fast("alike.tif", "o.tif", "n2n", second=Path("holed.tif"))
+    small = Recipe("n2n", NoMask(), Constant(), Second(), UNet(width=4), fit=Fit(2))
+    fast("alike.tif", "o.tif", small, second=Path("holed.tif"))
     assert (tifffile.imread("o.tif")[HOLE] == -9999).all()
 
 
@@ -87,12 +89,15 @@ def test_a_mask_is_one_grey_plane_of_the_size_in_previews_too(here, capsys):
     for more, says in (
         (["--mask", "large.png"], "mask has shape (58, 74): it must be (48, 64)"),
         (["--mask", "colour.png"], "a mask is one grey plane"),
-        (["--neighbours", "1"], "--preview is of one plane: leave --neighbours out"),
     ):
         code, _, err = zspot_cli(capsys, "denoise", "a.png", "--preview", "0,0,32,32", *more)
         assert code == 2
         assert says in err
     assert not Path("a-preview.png").exists()
+    np.save("s.npy", np.stack([scene(k) for k in range(3)]).astype(np.uint8))
+    words = ("--axes", "ZYX", "--neighbours", "1", "--effort", "fast", "--preview", "0,0,32,32")
+    code, _, err = zspot_cli(capsys, "denoise", "s.npy", *words)
+    assert (code, "without its neighbours" in err) == (0, True)
 
 
 def test_each_frame_of_a_sequence_says_where_it_has_no_picture(here):

@@ -191,7 +191,7 @@ def test_several_files_one_after_another_into_a_zip(page, files):
 
 
 def test_download_waits_for_the_strength_shown(page, files):
-    large = np.random.default_rng(0).integers(0, 255, (700, 900, 3), dtype=np.uint8)
+    large = np.random.default_rng(0).integers(0, 255, (420, 540, 3), dtype=np.uint8)
     Image.fromarray(large).save(files / "large.png")
     upload(page, files / "large.png")
     choose_recipe(page, files / "tiny.toml")

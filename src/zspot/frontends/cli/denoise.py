@@ -116,7 +116,7 @@ class Asked:
         lone = [name for name in single if several and getattr(self, name) is not None]
         unnamed = (self.sequence or self.burst) and self.target is None
         unwritten = self.preview is not None and any(getattr(self, name) for name in single[:3])
-        spread, with_others = remote or local, self.neighbours != "0"
+        spread = remote or local  # over processes
         unpiped = self.format is not None and (several or self.output != PIPE)
         frames_spread, one_spread = self.sequence and spread, not many and spread
         clashes = {
@@ -126,7 +126,6 @@ class Asked:
             "--sequence and --burst need an OUTPUT: name it after the frames": unnamed,
             "--sequence works in one process: leave --workers and --scheduler out": frames_spread,
             "--preview writes no image: leave --second, --save-recipe and --compare out": unwritten,
-            "--preview is of one plane: leave --neighbours out": bool(self.preview) and with_others,
             "--workers is for a local cluster: leave it or --scheduler out": remote and local,
             "--scheduler and --workers go with a folder or pattern as INPUT": one_spread,
             "many files need a folder as OUTPUT: name one after INPUT": many and nowhere,
@@ -357,6 +356,8 @@ def _preview(asked: Asked, window: str) -> None:
     except ValueError:
         what = f"give X,Y,W,H, a part of the {sides[1]} x {sides[0]} pixels"
         raise OptionError(f"--preview {window}: {what}") from None
+    if asked.neighbours != "0" and not asked.quiet:
+        tell("note: the part is denoised without its neighbours", error=True)
     with temporary_folder("zspot-pipe-") as folder:
         source, made = folder / "part.tif", folder / "denoised.tif"
         write(source, part)
