@@ -123,6 +123,7 @@ def notes_on(image: ImageFile, target: Name, *, anew: bool = False) -> tuple[str
     if not source or FORMATS[source].written_as or (source == name and not anew):
         return image.notes
     found, kept = image.metadata, _KEPT.get(name, "").split()
+    kept += ["description"] * ("exif" in found and "exif" in kept)  # which holds it, too
     lost = [said for key, said in _SAID.items() if key in found and key not in kept]
     lost.append(f"what only {_NAMES[source]} files have" if source != name else "all of its own")
     notes = [n.replace(_STAYS, "are not kept") for n in image.notes if re.search(_TOLD, n)]

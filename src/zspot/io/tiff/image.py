@@ -358,7 +358,6 @@ def other_notes(tif: TiffFile, series: Any) -> list[str]:
         notes.append("The reduced copies (pyramid levels) in the TIFF file keep their old pixels.")
     if len(tif.series) > 1:
         notes.append(f"Other images in the TIFF file keep their old pixels: {len(tif.series) - 1}.")
-    listed = sum(page is not None for one in tif.series for page in one.pages)
-    if tif.is_ome and (more := len(tif.pages) - listed) > 0:
+    if tif.is_ome and (more := len(tif.pages) - sum(len(one.pages) for one in tif.series)) > 0:
         notes.append(f"Pages that the OME-XML does not list keep their old pixels: {more}.")
     return notes
