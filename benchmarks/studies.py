@@ -213,14 +213,15 @@ def by_set(rows: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
             "images": str(len(images)),
             "noisy": in_words(images["noisy_psnr"].mean(), images["noisy_ssim"].mean()),
             "denoised": in_words(images["psnr"].mean(), images["ssim"].mean()),
-            "aligned": f"{images['psnr_aligned'].mean():.2f}",
+        }
+        if images["psnr_aligned"].notna().all():
+            line["aligned"] = f"{images['psnr_aligned'].mean():.2f}"
+        line |= {
             "gain, dB (95 %)": mean_with_interval(gain),
             "least gain, dB": f"{gain.min():.2f}",
             "got worse": str(int((gain < 0).sum())),
             "median s": _seconds(images),
         }
-        if images["psnr_aligned"].isna().any():
-            del line["aligned"]
         if images["removed"].notna().any():
             line["removed, of 255"] = f"{images['removed'].mean():.2f}"
         out.append(line)

@@ -15,7 +15,7 @@ from tests.cli_help import zspot_cli
 from zspot.core.errors import FileError, OptionError
 from zspot.files import denoise_file
 from zspot.files.frames import denoise_sequence
-from zspot.io import read
+from zspot.io import ImageFile, read, write
 from zspot.recipe import Constant, Fit, NoMask, Recipe, Second, UNet
 
 NODATA = [(42113, "s", 0, "-9999", True)]
@@ -228,3 +228,11 @@ def test_a_cloud_optimised_file_says_that_its_tiles_lie_elsewhere_now(here):
     made = Path("b.tif").read_bytes()
     assert made[: len(head)] == head.replace(b"=NO\n ", b"=YES\n")
     assert np.abs(tifffile.imread("b.tif").astype(float) - pixels).std() > 4
+
+
+def test_damaged_exif_is_no_reason_to_refuse_a_picture(here):
+    entries = struct.pack("<HHIHHHHII", 274, 3, 1, 6, 0, 34665, 4, 1, 9999)
+    torn = b"II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)
+    pixels = scene(0).astype(np.uint8)
+    write(Path("a.jxl"), ImageFile(pixels, "YX", metadata={"exif": torn}))
+    assert np.array_equal(read(Path("a.jxl")).data, pixels)

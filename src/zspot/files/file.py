@@ -145,11 +145,12 @@ def read_second(path: Path, first: ImageFile, **limits: Any) -> np.ndarray:
 def with_fractions(image: ImageFile) -> ImageFile:
     """Return the same image with float32 pixels, and what any format keeps of its metadata."""
     kept = {k: image.metadata[k] for k in _COMMON if k in image.metadata}
-    known = image.data[np.isfinite(image.data)].astype(np.float64)
-    lost = np.abs(known.astype(np.float32) - known).max(initial=0)
-    said = f"float32 rounds the values by up to {lost:.2g}: look at the result."
-    notes = image.notes + (said,) * bool(lost and lost > _ROUNDED * known.std())
-    data = image.data.astype(np.float32)
+    data, notes = image.data.astype(np.float32), image.notes
+    if not np.can_cast(image.data.dtype, np.float32):
+        known = image.data[np.isfinite(image.data)].astype(np.float64)
+        lost = np.abs(known.astype(np.float32) - known).max(initial=0)
+        said = f"float32 rounds the values by up to {lost:.2g}: look at the result."
+        notes += (said,) * bool(lost and lost > _ROUNDED * known.std())
     return ImageFile(data, image.axes, image.alpha, "npy", kept, image.path, notes)
 
 

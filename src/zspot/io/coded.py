@@ -67,7 +67,7 @@ class Coded:
             found = [p[len(start) :] for n, p in boxes if n == name and p.startswith(start)]
             metadata |= {key: found[0]} if found else {}
         if self is JXL and turned(metadata.get("exif", b"")) != 1:  # its pixels are upright
-            metadata["exif"] = exif_of_tiff(io.BytesIO(metadata["exif"]))
+            metadata["exif"] = exif_of_tiff(io.BytesIO(metadata["exif"])) or b""
         others = (metadata.get(key, b"") for key in ("exif", "xmp", "icc"))
         zeros = check_zeros(path, content[:end], header.exif, *others) if self is not JXL else ()
         notes = (*header.notes, *notes_on_rest(len(content), end), *zeros)

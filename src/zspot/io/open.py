@@ -82,7 +82,8 @@ def open_stack(
 ) -> AbstractContextManager[Stack | None]:
     """Open a file whose planes can be read and written one by one: TIFF, ND2 or CZI.
 
-    Otherwise as `read`, limits are those of a plane; None where only `read` and `write` do.
+    Arguments and errors are those of `read`, limits those of one plane; `target` is the file to be
+    written. None where the file must be read and written whole (`read`, `write`).
     """
     path, stack = Path(path), None
     with one_kind_of_error(path):

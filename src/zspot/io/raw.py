@@ -1,14 +1,11 @@
 """Camera RAW files: read only, developed by LibRaw (extra `raw`)."""
 
-import contextlib
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import ImageCms
 
-from zspot.core.errors import FileError
 from zspot.io.checks import Limit
 from zspot.io.image_file import ImageFile
 from zspot.io.tiff.ifd import exif_of_tiff
@@ -30,8 +27,6 @@ def read(path: Path, limit: Limit) -> ImageFile:
     notes = ("The RAW file is developed to 16-bit sRGB, upright; write it as .tif.",)
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     metadata: dict[str, Any] = {"icc": srgb.tobytes()}
-    # RAW files differ in their tags; one without EXIF is no reason not to develop it.
-    ignored = contextlib.suppress(struct.error, ValueError, KeyError, FileError)
-    with ignored, path.open("rb") as handle:
+    with path.open("rb") as handle:
         metadata |= {"exif": exif} if (exif := exif_of_tiff(handle)) else {}
     return ImageFile(np.asarray(pixels), "YXS", None, "raw", metadata, path, notes)

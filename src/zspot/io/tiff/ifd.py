@@ -139,8 +139,11 @@ def exif_of_tiff(source: Any) -> bytes | None:
     flavour = Flavour(byte_order(start))
     magic = b"II*\0" if flavour.order == "<" else b"MM\0*"
     block = io.BytesIO(magic + flavour.pointer(8) + flavour.pack({}, bytes(4)))
-    attach_exif(block, source, without=_ORIENTATION)
-    return block.getvalue()
+    # Files differ in their tags; damaged ones tell nothing, and are no reason to refuse a picture.
+    with contextlib.suppress(struct.error, ValueError, KeyError, FileError):
+        attach_exif(block, source, without=_ORIENTATION)
+        return block.getvalue()
+    return None
 
 
 def attach_exif(handle: BinaryIO, source: Any, without: int | None = None) -> None:

@@ -5,7 +5,6 @@ import functools
 import io
 import logging
 import math
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -86,8 +85,7 @@ def _metadata(tif: TiffFile, series: Any) -> dict[str, Any]:
         unit = UNITS.get(int(tags.valueof(296, 2)), "none")
         found["resolution"] = (x[0] / x[1], y[0] / y[1], unit)
     if {*EXIF_TAGS} & {tag.code for tag in tags} and not tif.is_bigtiff:
-        with contextlib.suppress(struct.error, ValueError, KeyError, FileError):
-            found["exif"] = exif_of_tiff(tif.filehandle)
+        found["exif"] = exif_of_tiff(tif.filehandle)
     found = {key: value for key, value in found.items() if value}
     nodata = nodata_of(series.keyframe)
     return found if nodata is None else found | {"nodata": nodata}
